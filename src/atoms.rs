@@ -1,0 +1,140 @@
+//! The atoms of one rank as a structure of arrays: owned atoms first, then ghosts.
+//!
+//! Invariants: `id`, `species` and `position` have `len()` entries (owned and
+//! ghosts); `force` too; `velocity`, `particle` and `image` belong to owned
+//! atoms only. Ids are 0 .. N-1 over all ranks, each owned exactly once.
+//! Positions lie on the grid of `geometry`; the fourth component is padding.
+
+use crate::fixed::Quantum;
+use crate::geometry::Vec3;
+
+/// A chemical element as the potential names it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Species {
+    pub symbol: String,
+    /// g/mol
+    pub mass: f64,
+    pub atomic_number: u32,
+}
+
+/// Force in x, y, z and energy in fixed point (`Atoms::quantum`), 32 bytes.
+pub type FixedForce = [i64; 4];
+
+#[derive(Debug, Clone)]
+pub struct Atoms {
+    /// Number of owned atoms; entries from here on are ghosts.
+    pub owned: usize,
+    pub id: Vec<u64>,
+    pub species: Vec<u8>,
+    /// Å, on the grid.
+    pub position: Vec<[f64; 4]>,
+    /// Force (eV/Å) and energy (eV: embedding and half of each pair term) in `quantum`.
+    pub force: Vec<FixedForce>,
+    /// Å/ps
+    pub velocity: Vec<Vec3>,
+    /// The particle that the atom came from.
+    pub particle: Vec<u32>,
+    /// How often the atom crossed each periodic boundary.
+    pub image: Vec<[i32; 3]>,
+    /// Of `force`: 2⁻⁴⁰ in a run.
+    pub quantum: Quantum,
+}
+
+impl Default for Atoms {
+    fn default() -> Atoms {
+        Atoms {
+            owned: 0,
+            id: Vec::new(),
+            species: Vec::new(),
+            position: Vec::new(),
+            force: Vec::new(),
+            velocity: Vec::new(),
+            particle: Vec::new(),
+            image: Vec::new(),
+            quantum: Quantum::STANDARD,
+        }
+    }
+}
+
+/// One atom as it travels between ranks and through the builder.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Atom {
+    pub id: u64,
+    /// Å, on the grid
+    pub position: Vec3,
+    /// Å/ps
+    pub velocity: Vec3,
+    pub image: [i32; 3],
+    pub particle: u32,
+    pub species: u32,
+    pub padding: u32,
+}
+
+impl Atoms {
+    /// Owned atoms and ghosts.
+    pub fn len(&self) -> usize {
+        self.position.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.position.is_empty()
+    }
+
+    /// Owned atoms from a list, without ghosts; forces zero.
+    pub fn from_list(list: &[Atom]) -> Atoms {
+        let mut atoms = Atoms::default();
+        for atom in list {
+            atoms.push_owned(atom);
+        }
+        atoms
+    }
+
+    /// Appends an owned atom; only while there are no ghosts.
+    pub fn push_owned(&mut self, atom: &Atom) {
+        debug_assert_eq!(self.owned, self.len(), "owned atoms come before ghosts");
+        let [x, y, z] = atom.position;
+        self.id.push(atom.id);
+        self.species.push(atom.species as u8);
+        self.position.push([x, y, z, 0.0]);
+        self.force.push([0; 4]);
+        self.velocity.push(atom.velocity);
+        self.particle.push(atom.particle);
+        self.image.push(atom.image);
+        self.owned += 1;
+    }
+
+    /// The owned atom `i` as one record.
+    pub fn record(&self, i: usize) -> Atom {
+        let [x, y, z, _] = self.position[i];
+        Atom {
+            id: self.id[i],
+            position: [x, y, z],
+            velocity: self.velocity[i],
+            image: self.image[i],
+            particle: self.particle[i],
+            species: self.species[i] as u32,
+            padding: 0,
+        }
+    }
+
+    /// Drops every ghost.
+    pub fn drop_ghosts(&mut self) {
+        self.id.truncate(self.owned);
+        self.species.truncate(self.owned);
+        self.position.truncate(self.owned);
+        self.force.truncate(self.owned);
+    }
+
+    /// Force on an owned atom, eV/Å.
+    #[inline(always)]
+    pub fn force_on(&self, i: usize) -> Vec3 {
+        let f = self.force[i];
+        std::array::from_fn(|d| self.quantum.value(f[d]))
+    }
+
+    /// Potential energy of an owned atom, eV.
+    pub fn energy_of(&self, i: usize) -> f64 {
+        self.quantum.value(self.force[i][3])
+    }
+}

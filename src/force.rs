@@ -1,0 +1,30 @@
+//! Where the phases of a potential meet the exchange of ghosts: from the
+//! positions of the owned atoms to the forces on them.
+
+use crate::atoms::Atoms;
+use crate::error::Result;
+use crate::geometry::Cell;
+
+/// What one evaluation of the forces gives besides the forces, over all ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// eV
+    pub potential_energy: f64,
+    /// Sum of r_a f_b in eV, as xx yy zz xy xz yz; only where it was asked for.
+    pub virial: Option<[f64; 6]>,
+}
+
+/// What integrators and minimisers see of the system: atoms whose forces belong
+/// to their positions.
+pub trait System {
+    fn atoms(&self) -> &Atoms;
+    /// Positions and velocities of owned atoms may change; then call `update_forces`.
+    fn atoms_mut(&mut self) -> &mut Atoms;
+    fn cell(&self) -> &Cell;
+    /// g/mol, by species index.
+    fn masses(&self) -> &[f64];
+    /// After the owned atoms moved: migrates and rebuilds where an atom moved more
+    /// than half the skin, else refreshes ghosts; then computes the forces.
+    /// Owned atoms may be reordered and change rank.
+    fn update_forces(&mut self, virial: bool) -> Result<Totals>;
+}

@@ -1,0 +1,100 @@
+//! Vectors, the grid of positions, and the box.
+//!
+//! Invariant (determinism): every position and every periodic length is a
+//! multiple of 2⁻³⁶ Å and smaller than 2¹⁵ Å in magnitude, so differences of
+//! positions and shifts by images are exact, whichever rank computes them.
+
+/// A vector in Å (positions), Å/ps (velocities) or eV/Å (forces).
+pub type Vec3 = [f64; 3];
+
+/// Spacing of the grid on which positions live, Å.
+pub const GRID: f64 = 1.0 / (1u64 << 36) as f64;
+
+/// Largest magnitude of a coordinate, Å (3.3 µm): `on_grid` is exact below it.
+pub const LARGEST_COORDINATE: f64 = 32768.0;
+
+/// 1.5 × 2⁵² × GRID: adding it pushes the bits below the grid out of the mantissa.
+const GRID_MAGIC: f64 = 98304.0;
+
+/// The grid point nearest to `x` (ties to even), for |x| < `LARGEST_COORDINATE`.
+#[inline(always)]
+pub fn on_grid(x: f64) -> f64 {
+    (x + GRID_MAGIC) - GRID_MAGIC
+}
+
+/// A coordinate as an integer number of grid spacings: exact for points of the grid.
+#[inline(always)]
+pub fn grid_index(x: f64) -> i64 {
+    (x * (1u64 << 36) as f64) as i64
+}
+
+/// An orthogonal box. In a free direction the box encloses the atoms and grows
+/// with them (`origin` and `length` then only describe, they do not act); in a
+/// periodic one, `origin` and `length` are points of the grid.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Cell {
+    pub origin: Vec3,
+    pub length: Vec3,
+    pub periodic: [bool; 3],
+}
+
+impl Cell {
+    /// A box with origin and lengths rounded to the grid.
+    pub fn new(origin: Vec3, length: Vec3, periodic: [bool; 3]) -> Cell {
+        Cell { origin: origin.map(on_grid), length: length.map(on_grid), periodic }
+    }
+
+    /// Wraps a position into the box along periodic directions and counts the
+    /// images in `image`, so that `position + image × length` never jumps.
+    pub fn wrap(&self, position: &mut [f64; 4], image: &mut [i32; 3]) {
+        for d in 0..3 {
+            if self.periodic[d] {
+                while position[d] >= self.origin[d] + self.length[d] {
+                    position[d] -= self.length[d];
+                    image[d] += 1;
+                }
+                while position[d] < self.origin[d] {
+                    position[d] += self.length[d];
+                    image[d] -= 1;
+                }
+            }
+        }
+    }
+
+    /// The unwrapped position: on the grid, hence exact.
+    pub fn unwrap(&self, position: &[f64; 4], image: &[i32; 3]) -> Vec3 {
+        std::array::from_fn(|d| {
+            let shift = if self.periodic[d] { image[d] as f64 * self.length[d] } else { 0.0 };
+            position[d] + shift
+        })
+    }
+
+    /// Volume in Å³; meaningful only where every direction is periodic.
+    pub fn volume(&self) -> f64 {
+        self.length.iter().product()
+    }
+}
+
+pub fn dot(a: Vec3, b: Vec3) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+pub fn sub(a: Vec3, b: Vec3) -> Vec3 {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+}
+
+pub fn add(a: Vec3, b: Vec3) -> Vec3 {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
+pub fn scale(a: Vec3, s: f64) -> Vec3 {
+    [a[0] * s, a[1] * s, a[2] * s]
+}
+
+pub fn cross(a: Vec3, b: Vec3) -> Vec3 {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}
+
+pub fn norm(a: Vec3) -> f64 {
+    dot(a, a).sqrt()
+}

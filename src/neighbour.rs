@@ -1,0 +1,42 @@
+//! Cells and the Verlet list.
+//!
+//! For every owned atom all atoms (owned and ghosts) within the range of the
+//! potential plus a skin, in order of distance at build time. The list decides
+//! nothing about the results: any list that covers the range gives the same bits.
+
+use std::ops::Range;
+
+/// Set in an entry of the list when this end of the pair computes it: over all
+/// ranks and images exactly one of the two ends of a pair has it.
+pub const MINE: u32 = 1 << 31;
+
+/// The neighbour list of one rank.
+#[derive(Debug, Clone, Default)]
+pub struct Neighbours {
+    /// `entries[first[i]..first[i + 1]]` belong to owned atom i; `owned + 1` long.
+    pub first: Vec<usize>,
+    /// Index of the neighbour, with `MINE` or without.
+    pub entries: Vec<u32>,
+    /// Ranges of owned atoms by colour: no atom is within reach (range + skin)
+    /// of two ranges of one colour, so these may run in parallel and write to
+    /// all neighbours of their atoms; colours run one after another.
+    pub schedule: Vec<Vec<Range<usize>>>,
+}
+
+impl Neighbours {
+    pub fn of(&self, i: usize) -> &[u32] {
+        &self.entries[self.first[i]..self.first[i + 1]]
+    }
+}
+
+/// Whether the end with id `mine` computes the pair of two atoms that do not both
+/// belong to this rank's owned atoms; `d` is the vector from it to the other end.
+/// Exactly one end gets `true`; the parity spreads the pairs over both.
+#[inline]
+pub fn computes_pair(mine: u64, other: u64, d: [f64; 3]) -> bool {
+    if mine == other {
+        // An atom and its own image: the one that lies in the positive direction.
+        return d.iter().find(|x| **x != 0.0).is_some_and(|x| *x > 0.0);
+    }
+    ((mine ^ other) & 1 == 0) == (mine < other)
+}

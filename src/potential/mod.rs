@@ -1,0 +1,82 @@
+//! Many-body potentials in three phases, between which ghosts are exchanged:
+//!
+//! 1. `densities`: pair and triple sums over neighbours, for owned atoms and ghosts;
+//!    then ghosts send their sums to the owner, which adds them (`exchange::gather`).
+//! 2. `embed`: from the complete sums of an owned atom its energy and the
+//!    derivatives of that energy (adjoints), written over the sums;
+//!    then owners send them to their ghosts (`exchange::refresh`).
+//! 3. `forces`: the chain rule over the same pairs and triples, for owned atoms
+//!    and ghosts; then ghosts send their forces to the owner, which adds them.
+//!
+//! Nothing here knows of ranks. Invariants that the determinism of the program
+//! rests on: the result for a pair or a triple has the same bits whichever way
+//! round its atoms are given; sums are integers (`fixed`), so their order does
+//! not matter; every contribution to the forces adds up to exactly zero.
+
+use crate::atoms::{FixedForce, Species};
+use crate::error::Result;
+use crate::fixed::Quantum;
+use crate::neighbour::Neighbours;
+
+pub mod meam;
+
+/// What a potential sees of one rank.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    pub owned: usize,
+    /// Å, on the grid; owned atoms, then ghosts.
+    pub position: &'a [[f64; 4]],
+    pub species: &'a [u8],
+    /// For messages only: which atom it is over all ranks.
+    pub id: &'a [u64],
+    pub neighbours: &'a Neighbours,
+}
+
+pub trait Potential: Send + Sync {
+    /// Memory that the phases share within one step; the caller keeps it between steps.
+    type Scratch: Default + Send;
+
+    fn species(&self) -> &[Species];
+
+    /// Å: no atom farther than this from an owned atom matters to that atom's phases.
+    fn range(&self) -> f64;
+
+    /// 64-bit words per atom that `densities` sums and `embed` overwrites.
+    fn words(&self) -> usize;
+
+    /// The quantum of the force array that suits this potential in a run.
+    fn quantum(&self) -> Quantum {
+        Quantum::STANDARD
+    }
+
+    /// Adds the fixed-point sums of all pairs that this rank computes to `sums`
+    /// (zero on entry; `words()` per atom, owned and ghosts).
+    fn densities(
+        &self,
+        env: Environment,
+        scratch: &mut Self::Scratch,
+        sums: &mut [i64],
+    ) -> Result<()>;
+
+    /// For each owned atom: adds its energy to `force[i][3]` and writes the bits
+    /// of its adjoints (f64) over its sums.
+    fn embed(
+        &self,
+        env: Environment,
+        scratch: &mut Self::Scratch,
+        words: &mut [i64],
+        force: &mut [FixedForce],
+        quantum: Quantum,
+    ) -> Result<()>;
+
+    /// Adds forces and pair energies, for owned atoms and ghosts, to `force`.
+    /// Fails with the atom's id where a force is NaN or beyond the quantum's bound.
+    fn forces(
+        &self,
+        env: Environment,
+        scratch: &mut Self::Scratch,
+        words: &[i64],
+        force: &mut [FixedForce],
+        quantum: Quantum,
+    ) -> Result<()>;
+}

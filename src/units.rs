@@ -1,0 +1,16 @@
+//! Internal units: Å, ps, eV, K, g/mol. Constants are the 2019 SI values (CODATA 2018).
+
+/// Boltzmann's constant, eV/K.
+pub const BOLTZMANN: f64 = 8.617_333_262e-5;
+
+/// 1 g/mol (Å/ps)² in eV: turns m v² into energy.
+pub const MASS_VELOCITY_SQUARED: f64 = 1.036_426_965_627e-4;
+
+/// (eV/Å) / (g/mol) in Å/ps²: turns force over mass into acceleration.
+pub const FORCE_PER_MASS: f64 = 1.0 / MASS_VELOCITY_SQUARED;
+
+/// 1 eV/Å³ in GPa.
+pub const PRESSURE_GPA: f64 = 160.217_663_4;
+
+/// 1 J/m² in eV/Å².
+pub const SURFACE_ENERGY: f64 = 0.062_415_090_74;
