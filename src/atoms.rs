@@ -1,8 +1,7 @@
 //! The atoms of one rank as a structure of arrays: owned atoms first, then ghosts.
 //!
-//! Invariants: `id`, `species` and `position` have `len()` entries (owned and
-//! ghosts); `force` too; `velocity`, `particle` and `image` belong to owned
-//! atoms only. Ids are 0 .. N-1 over all ranks, each owned exactly once.
+//! Invariants: `id`, `species`, `particle`, `position` and `force` have `len()`
+//! entries (owned and ghosts); `velocity` and `image` belong to owned atoms only. Ids are 0 .. N-1 over all ranks, each owned exactly once.
 //! Positions lie on the grid of `geometry`; the fourth component is padding.
 
 use crate::fixed::Quantum;
@@ -32,7 +31,8 @@ pub struct Atoms {
     pub force: Vec<FixedForce>,
     /// Å/ps
     pub velocity: Vec<Vec3>,
-    /// The particle that the atom came from.
+    /// The particle that the atom came from; ghosts carry it too, so that bonds
+    /// between particles can be counted.
     pub particle: Vec<u32>,
     /// How often the atom crossed each periodic boundary.
     pub image: Vec<[i32; 3]>,
@@ -104,6 +104,16 @@ impl Atoms {
         self.owned += 1;
     }
 
+    /// Appends a ghost: an atom of another rank, or an image, at this position.
+    pub fn push_ghost(&mut self, id: u64, species: u8, particle: u32, position: Vec3) {
+        let [x, y, z] = position;
+        self.id.push(id);
+        self.species.push(species);
+        self.particle.push(particle);
+        self.position.push([x, y, z, 0.0]);
+        self.force.push([0; 4]);
+    }
+
     /// The owned atom `i` as one record.
     pub fn record(&self, i: usize) -> Atom {
         let [x, y, z, _] = self.position[i];
@@ -122,6 +132,7 @@ impl Atoms {
     pub fn drop_ghosts(&mut self) {
         self.id.truncate(self.owned);
         self.species.truncate(self.owned);
+        self.particle.truncate(self.owned);
         self.position.truncate(self.owned);
         self.force.truncate(self.owned);
     }

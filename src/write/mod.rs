@@ -1,1 +1,4 @@
-//! To come.
+//! What a run leaves behind: the trajectory, the checkpoints, the log.
+
+pub mod log;
+pub mod progress;

@@ -1,0 +1,1 @@
+//! The log of a run, on the terminal and in `run.log`.
