@@ -48,13 +48,7 @@ impl Column {
     }
 
     pub fn count(name: &'static str, definition: &'static str, value: i64) -> Column {
-        Column {
-            name,
-            unit: "",
-            definition,
-            shape: vec![],
-            values: Values::Integer(vec![value]),
-        }
+        Column { name, unit: "", definition, shape: vec![], values: Values::Integer(vec![value]) }
     }
 }
 
