@@ -1,1 +1,8 @@
-//! To come.
+//! The starting structure: lattices, shapes, alloys, adatoms, placement; and the
+//! files that a structure can be read from.
+
+pub mod extxyz;
+pub mod frame;
+mod text;
+
+pub use frame::Frame;
