@@ -1,13 +1,18 @@
 //! The input as checked, plain values. Every key of the TOML file is a field
-//! here, under the same name; dimensional keys end in their unit. The doc
-//! comments are the source of `inputs/README.md`.
+//! here, under the same name; dimensional keys end in their unit.
+//!
+//! This file is the one home of a key: its name, type, default, bounds (the
+//! `schemars` attributes) and meaning (the doc comment). `schema` reads them from
+//! here, for the check of an input and for the reference in `inputs/README.md`.
 
+use super::source::Source;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A whole input file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// A line for the log and the files.
@@ -16,7 +21,9 @@ pub struct Config {
     /// Of every random choice: alloy, adatoms, velocities, thermostat noise.
     #[serde(default = "default_seed")]
     pub seed: u64,
+    /// The interaction of the atoms.
     pub potential: PotentialConfig,
+    /// The box and its boundaries.
     #[serde(default, rename = "box")]
     pub cell: BoxConfig,
     /// Particles to build, one table each (with `count` alike ones); or else `structure`.
@@ -28,20 +35,26 @@ pub struct Config {
     /// Atoms read from a file instead of built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structure: Option<StructureConfig>,
+    /// Integration in time.
     #[serde(default)]
     pub dynamics: DynamicsConfig,
-    /// The protocol, carried out in order.
+    /// The protocol: stages, carried out in order.
     #[serde(rename = "stage")]
+    #[schemars(length(min = 1))]
     pub stages: Vec<StageConfig>,
+    /// What is written, and how often.
     #[serde(default)]
     pub output: OutputConfig,
+    /// The text that this came from, for messages that name the place of a key.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 fn default_seed() -> u64 {
     1
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PotentialConfig {
     /// The kind of potential.
@@ -49,25 +62,28 @@ pub struct PotentialConfig {
     pub kind: PotentialKind,
     /// Library file in LAMMPS `meam` format; relative to the input file.
     pub library: PathBuf,
-    /// Parameter file in LAMMPS `meam` format; without it the library alone.
+    /// Parameter file in LAMMPS `meam` format, relative to the input file; without
+    /// it the library alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<PathBuf>,
     /// Species in the order that the indices of the parameter file follow;
     /// `"Ni=Ni4"` takes the library's entry Ni4 for the element Ni.
+    #[schemars(length(min = 1))]
     pub elements: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PotentialKind {
+    /// Second-nearest-neighbour modified embedded-atom method, as LAMMPS `pair_style meam`.
     #[default]
     Meam,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BoxConfig {
-    /// In x, y and z; a free boundary moves with the atoms.
+    /// In x, y and z.
     #[serde(default = "default_boundary")]
     pub boundary: [Boundary; 3],
     /// Box lengths; needed for periodic directions of a built structure, ignored for free ones.
@@ -85,39 +101,56 @@ impl Default for BoxConfig {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Boundary {
+    /// Vacuum; the box grows with the atoms.
     Free,
+    /// The box repeats.
     Periodic,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParticleConfig {
     /// How many of this kind; each has its own random alloy and adatoms.
     #[serde(default = "one")]
+    #[schemars(range(min = 1))]
     pub count: usize,
+    /// Outer shape.
     #[serde(default)]
     pub shape: Shape,
     /// Wanted number of atoms (without adatoms); this or `diameter_nm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub atoms: Option<usize>,
     /// Diameter of the sphere of the same volume; this or `atoms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
     pub diameter_nm: Option<f64>,
-    /// `nearest`: the nearest complete shape; `exact`: just as many atoms as wanted.
+    /// How `atoms` is met.
     #[serde(default)]
     pub size: Size,
+    /// Crystal lattice.
     #[serde(default)]
     pub lattice: Lattice,
     /// Cubic lattice constant.
+    #[schemars(range(min = 2, max = 10))]
     pub lattice_constant_angstrom: f64,
     /// For `wulff`: surface energies by facet family, as `{ "111" = 1.0, "100" = 1.1, "110" = 1.2 }`;
-    /// only their ratios matter to the shape.
+    /// only their ratios matter to the shape; a family left out bears no facet.
     #[serde(default = "default_surface_energies")]
+    #[schemars(extend(
+        "propertyNames" = { "enum": SURFACES },
+        "additionalProperties" = { "type": "number", "exclusiveMinimum": 0 },
+        "minProperties" = 1
+    ))]
     pub surface_energy_j_per_m2: BTreeMap<String, f64>,
-    /// Atom fractions; the composition is met exactly (to the nearest atom).
+    /// Atom fractions that add up to 1; the composition is met exactly (to the nearest atom).
+    #[schemars(extend(
+        "additionalProperties" = { "type": "number", "minimum": 0, "maximum": 1 },
+        "minProperties" = 1
+    ))]
     pub composition: BTreeMap<String, f64>,
     /// Adatoms on one facet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,14 +160,17 @@ pub struct ParticleConfig {
     pub euler_angles_deg: [f64; 3],
     /// Centre, where `placement` does not decide it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub center_angstrom: Option<[f64; 3]>,
+    pub centre_angstrom: Option<[f64; 3]>,
 }
 
 fn one() -> usize {
     1
 }
 
-/// Surface energies of platinum, J/m² (relaxed, order (111) < (100) < (110)).
+/// The facet families that a Wulff shape may show.
+pub const SURFACES: [&str; 3] = ["111", "100", "110"];
+
+/// Surface energies of platinum, J/m² (relaxed, order (111) < (110) < (100)).
 pub fn default_surface_energies() -> BTreeMap<String, f64> {
     [("111", 1.656), ("100", 2.167), ("110", 1.979)]
         .into_iter()
@@ -142,61 +178,68 @@ pub fn default_surface_energies() -> BTreeMap<String, f64> {
         .collect()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
+    /// Wulff construction from `surface_energy_j_per_m2`.
     #[default]
     Wulff,
+    /// All lattice sites inside a sphere.
     Sphere,
+    /// Bounded by (100) facets.
     Cube,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Size {
+    /// The complete shape whose number of atoms is nearest.
     #[default]
     Nearest,
+    /// Just as many atoms as wanted.
     Exact,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lattice {
+    /// Face-centred cubic.
     #[default]
     Fcc,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdatomConfig {
-    /// Facet that bears the monolayer, in the particle's lattice; `facing` is the
-    /// one towards the other particle.
+    /// Facet that bears the monolayer: Miller indices in the particle's lattice.
     #[serde(default)]
     pub facet: Facet,
     /// Fraction of the monolayer that is removed at random.
+    #[schemars(range(min = 0, max = 1))]
     pub removed_fraction: f64,
 }
 
 /// A facet by its Miller indices, or the one that faces the other particle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Facet {
+    /// The facet towards the other particle.
     #[default]
     Facing,
     #[serde(untagged)]
     Miller([i32; 3]),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlacementConfig {
     /// Facets that face each other, family of Miller indices (both particles).
     #[serde(default = "default_facing")]
     pub facing: [i32; 3],
     /// The gap across which they face each other.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub gap_angstrom: f64,
-    /// `planes`: between the facet planes (the paper's reading; an adatom stands above
-    /// its plane); `atoms`: between the outermost atoms, adatoms included.
+    /// Between what the gap is measured.
     #[serde(default)]
     pub gap_between: GapBetween,
     /// Turns the second particle about the line of centres.
@@ -211,20 +254,23 @@ fn default_facing() -> [i32; 3] {
     [1, 0, 0]
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapBetween {
+    /// Between the facet planes; an adatom stands above its plane.
     #[default]
     Planes,
+    /// Between the outermost atoms, adatoms included.
     Atoms,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructureConfig {
-    /// Extended XYZ (.xyz), LAMMPS data (.data, .lmp) or H5MD (.h5md, .h5); relative to the input file.
+    /// Extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp) or H5MD (.h5md, .h5);
+    /// relative to the input file.
     pub file: PathBuf,
-    /// Told by the ending of the name unless given.
+    /// Format; told by the ending of the name unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<StructureFormat>,
     /// Frame, counted from 0; negative counts from the end.
@@ -239,25 +285,44 @@ fn last_frame() -> i64 {
     -1
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StructureFormat {
+    /// Extended XYZ.
     Extxyz,
+    /// LAMMPS data file.
     LammpsData,
+    /// A frame of an H5MD trajectory.
     H5md,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl StructureFormat {
+    /// The format that the ending of a file's name tells.
+    pub fn of(file: &Path) -> Option<StructureFormat> {
+        match file.extension()?.to_str()? {
+            "xyz" | "extxyz" => Some(StructureFormat::Extxyz),
+            "data" | "lmp" => Some(StructureFormat::LammpsData),
+            "h5md" | "h5" => Some(StructureFormat::H5md),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicsConfig {
+    /// Time step of the velocity Verlet integration.
     #[serde(default = "default_timestep")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20))]
     pub timestep_fs: f64,
     /// Added to the range of the neighbour list; changes speed, never results.
     #[serde(default = "default_skin")]
+    #[schemars(range(min = 0.1, max = 10))]
     pub skin_angstrom: f64,
     /// Temperature of the first velocities where the structure brings none;
     /// unless given, that of the first stage that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20_000))]
     pub initial_temperature_k: Option<f64>,
 }
 
@@ -278,57 +343,76 @@ impl Default for DynamicsConfig {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl DynamicsConfig {
+    /// How many time steps stand for a duration or an interval: the nearest whole number, at least one.
+    pub fn steps(&self, time_ps: f64) -> u64 {
+        ((time_ps * 1000.0 / self.timestep_fs).round() as u64).max(1)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
     /// For the log; the kind unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What happens in this stage.
     pub kind: StageKind,
-    /// Not for `minimise`.
+    /// Simulated time, to the nearest whole number of steps; not for `minimise` and `quench`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub duration_ps: Option<f64>,
     /// Temperature, or the one at the start of a ramp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
     pub temperature_k: Option<f64>,
     /// Temperature at the end of `heat` and `cool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
     pub end_temperature_k: Option<f64>,
+    /// What is kept constant.
     #[serde(default)]
     pub ensemble: Ensemble,
-    /// For `nvt`.
+    /// How `nvt` keeps the temperature.
     #[serde(default)]
     pub thermostat: Thermostat,
     /// Relaxation time of the thermostat.
     #[serde(default = "default_relaxation")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub relaxation_fs: f64,
     /// Number of thermostats in a Nose-Hoover chain.
     #[serde(default = "default_chain")]
+    #[schemars(range(min = 1, max = 20))]
     pub chain_length: usize,
     /// One thermostat for the whole system or one for each particle.
     #[serde(default)]
     pub thermostat_for: Group,
-    /// `apart`: each particle alone, out of reach of the others; such stages come
-    /// first, and after the last one the particles are put together.
+    /// Where the particles are during the stage.
     #[serde(default)]
     pub particles: Arrangement,
-    /// Take away linear momentum when the stage begins.
+    /// Take away linear momentum when the stage begins. Unless given: not at all, but
+    /// `equilibrate` takes it away, for each particle where the particles are `apart`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remove_linear_momentum: Option<Group>,
-    /// Take away angular momentum when the stage begins.
+    /// Take away angular momentum when the stage begins; only with free boundaries.
+    /// Unless given: as for the linear momentum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remove_angular_momentum: Option<Group>,
     /// For `minimise` and `quench`: stop when no force component exceeds this.
     #[serde(default = "default_force_tolerance")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub force_tolerance_ev_per_angstrom: f64,
     /// For `minimise` and `quench`: give up after so many steps.
     #[serde(default = "default_max_steps")]
+    #[schemars(range(min = 1))]
     pub max_steps: u64,
     /// Between frames of the trajectory; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub trajectory_interval_ps: Option<f64>,
     /// Between points of the time series; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub series_interval_ps: Option<f64>,
 }
 
@@ -345,77 +429,117 @@ fn default_max_steps() -> u64 {
     10_000
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageKind {
     /// FIRE until the forces are small; no time passes.
     Minimise,
     /// At one temperature, with the momenta taken away first.
     Equilibrate,
-    /// Along a ramp from `temperature_k` to `end_temperature_k`.
+    /// Along a ramp up from `temperature_k` to `end_temperature_k`.
     Heat,
-    /// The same downwards.
+    /// Along a ramp down from `temperature_k` to `end_temperature_k`.
     Cool,
-    /// At one temperature.
+    /// At one temperature, or at constant energy.
     Hold,
     /// Velocities to zero, then FIRE: the inherent structure.
     Quench,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+impl StageKind {
+    /// Whether atoms move in time: a temperature and a duration have a meaning.
+    pub fn is_dynamic(self) -> bool {
+        !matches!(self, StageKind::Minimise | StageKind::Quench)
+    }
+
+    /// Whether the temperature follows a ramp.
+    pub fn is_ramp(self) -> bool {
+        matches!(self, StageKind::Heat | StageKind::Cool)
+    }
+
+    /// As in the input.
+    pub fn name(self) -> &'static str {
+        match self {
+            StageKind::Minimise => "minimise",
+            StageKind::Equilibrate => "equilibrate",
+            StageKind::Heat => "heat",
+            StageKind::Cool => "cool",
+            StageKind::Hold => "hold",
+            StageKind::Quench => "quench",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ensemble {
+    /// Constant energy.
     Nve,
+    /// Constant temperature.
     #[default]
     Nvt,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Thermostat {
+    /// A Nose-Hoover chain of `chain_length`.
     #[default]
     NoseHoover,
+    /// Friction and noise that keep the momentum of each particle.
     Langevin,
+    /// Stochastic velocity rescaling.
     Bussi,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Group {
+    /// All atoms together.
     #[default]
     System,
+    /// Each particle by itself.
     Particle,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arrangement {
+    /// As placed.
     #[default]
     Together,
+    /// Each particle alone, out of reach of the others; such stages come first, and
+    /// after the last one the particles are put together.
     Apart,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputConfig {
-    /// Between frames of the trajectory.
+    /// Between frames of the trajectory, to the nearest whole number of steps.
     #[serde(default = "default_trajectory_interval")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub trajectory_interval_ps: f64,
-    /// Between points of the time series and lines of the log.
+    /// Between points of the time series and lines of the log, to the nearest whole number of steps.
     #[serde(default = "default_series_interval")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub series_interval_ps: f64,
+    /// Velocities of the atoms in the trajectory.
     #[serde(default = "yes")]
     pub velocities: bool,
+    /// Forces on the atoms in the trajectory.
     #[serde(default)]
     pub forces: bool,
-    /// Energy of each atom.
+    /// Energy of each atom in the trajectory.
     #[serde(default)]
     pub energies: bool,
     /// Checkpoints to keep.
     #[serde(default = "default_keep")]
+    #[schemars(range(min = 2))]
     pub keep_checkpoints: usize,
-    /// The run fails when the energy per atom leaves these bounds, eV.
+    /// The run fails when the energy per atom leaves these bounds.
     #[serde(default = "default_energy_bound")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub energy_bound_ev_per_atom: f64,
 }
 

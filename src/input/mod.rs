@@ -1,5 +1,121 @@
 //! TOML to a checked `Config`. Builds nothing, knows nothing of ranks.
+//!
+//! The way of an input: `source` remembers where each key stands; `conform` holds
+//! the document against the shape of `config` (unknown and missing keys, types,
+//! bounds, units in the names of keys); serde then makes a `Config` of it; `complete`
+//! fills in the defaults that depend on other keys; `rules` checks what no single
+//! key can say. Each of these reports all that it finds, with `file:line:column`.
 
 pub mod config;
+mod source;
 
 pub use config::*;
+pub use source::Source;
+
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// Reads and checks an input file. Every default is filled in, and relative paths,
+/// which count from the folder of the file, have become absolute.
+pub fn read(path: &Path) -> Result<Config> {
+    let text = std::fs::read_to_string(path).map_err(|source| {
+        let reason = match source.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+            std::io::ErrorKind::InvalidData => "this is not a text file (UTF-8)".to_string(),
+            _ => source.to_string(),
+        };
+        Error::input(path, 0, 0, reason)
+    })?;
+    parse(&text, path)
+}
+
+/// The same for a text that is (or would be) in the file `path`.
+pub fn parse(text: &str, path: &Path) -> Result<Config> {
+    let document = DeTable::parse(text).map_err(|e| Error::input(path, 0, 0, e.message()))?;
+    let source = Source::new(path, text, document.get_ref());
+    let mut config: Config =
+        toml::from_str(text).map_err(|e| Error::input(path, 0, 0, e.message()))?;
+    config.source = source;
+    complete(&mut config);
+    Ok(config)
+}
+
+/// The input as TOML with every default filled in: reading it gives the same
+/// `Config`, from whichever folder.
+pub fn effective(config: &Config) -> String {
+    toml::to_string(config).expect("a Config holds nothing that TOML cannot say")
+}
+
+/// Fills in the defaults that depend on other keys.
+fn complete(config: &mut Config) {
+    let folder = config.source.path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let absolute = |path: &mut PathBuf| {
+        let joined = folder.join(&*path);
+        *path = std::path::absolute(&joined).unwrap_or(joined);
+    };
+    absolute(&mut config.potential.library);
+    config.potential.parameters.iter_mut().for_each(absolute);
+    if let Some(structure) = &mut config.structure {
+        absolute(&mut structure.file);
+        structure.format = structure.format.or_else(|| StructureFormat::of(&structure.file));
+    }
+
+    let free = config.cell.boundary == [Boundary::Free; 3];
+    for stage in &mut config.stages {
+        stage.name.get_or_insert_with(|| stage.kind.name().to_string());
+        stage.trajectory_interval_ps.get_or_insert(config.output.trajectory_interval_ps);
+        stage.series_interval_ps.get_or_insert(config.output.series_interval_ps);
+        if stage.kind == StageKind::Equilibrate {
+            let group = match stage.particles {
+                Arrangement::Apart => Group::Particle,
+                Arrangement::Together => Group::System,
+            };
+            stage.remove_linear_momentum.get_or_insert(group);
+            if free {
+                stage.remove_angular_momentum.get_or_insert(group);
+            }
+        }
+    }
+    let first = config.stages.iter().find_map(|stage| stage.temperature_k);
+    config.dynamics.initial_temperature_k = config.dynamics.initial_temperature_k.or(first);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: &str = r#"
+title = "pair"
+[potential]
+library = "PtFe.library.meam"
+parameters = "PtFe.meam"
+elements = ["Pt", "Fe"]
+[[particle]]
+count = 2
+atoms = 1000
+lattice_constant_angstrom = 3.88
+composition = { Pt = 0.85, Fe = 0.15 }
+adatoms = { removed_fraction = 0.8 }
+[placement]
+gap_angstrom = 4.5
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 1473
+duration_ps = 10
+[[stage]]
+kind = "hold"
+temperature_k = 1473
+duration_ps = 60
+thermostat = "langevin"
+"#;
+
+    #[test]
+    fn effective_input_reads_back_as_the_same_config() {
+        let config = parse(PAIR, Path::new("/somewhere/pair.toml")).unwrap();
+        let mut again = parse(&effective(&config), Path::new("/elsewhere/input.toml")).unwrap();
+        again.source = config.source.clone();
+        assert_eq!(config, again);
+    }
+}
