@@ -6,7 +6,9 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
+mod agree;
 mod single;
+pub mod threads;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 

@@ -1,0 +1,237 @@
+//! Ranks as threads of one process: any number of ranks without MPI, for tests
+//! and for planning a run on more ranks than there are cores.
+//!
+//! Every collective is an all-gather through one shared board; messages between
+//! two ranks wait in mailboxes keyed by source, destination and the number of
+//! the operation. A rank that panics takes all others with it.
+
+use super::{Comm, Message, Pending, Transport};
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+/// Runs `body` on `ranks` ranks and returns what each gave, in order of rank.
+pub fn run<R: Send>(ranks: usize, body: impl Fn(&Comm) -> R + Sync) -> Vec<R> {
+    let hub = Arc::new(Hub::new(ranks));
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..ranks)
+            .map(|rank| {
+                let hub = hub.clone();
+                let body = &body;
+                scope.spawn(move || {
+                    let _alarm = Alarm(hub.clone());
+                    body(&Comm::new(Box::new(Threads {
+                        hub,
+                        rank,
+                        operations: Default::default(),
+                    })))
+                })
+            })
+            .collect();
+        handles.into_iter().map(|h| h.join().expect("a rank panicked")).collect()
+    })
+}
+
+struct Threads {
+    hub: Arc<Hub>,
+    rank: usize,
+    /// How many point-to-point operations this rank has begun; equal on every
+    /// rank at the same place of the program, hence a tag.
+    operations: std::cell::Cell<u64>,
+}
+
+struct Hub {
+    ranks: usize,
+    board: Mutex<Board>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Board {
+    given: Vec<Option<Vec<u8>>>,
+    present: usize,
+    round: u64,
+    complete: Arc<Vec<Vec<u8>>>,
+    mail: HashMap<(usize, usize, u64), Vec<u8>>,
+    broken: bool,
+}
+
+impl Hub {
+    fn new(ranks: usize) -> Hub {
+        let board = Board { given: vec![None; ranks], ..Board::default() };
+        Hub { ranks, board: Mutex::new(board), changed: Condvar::new() }
+    }
+
+    /// Waits until `ready` finds what it looks for.
+    fn wait<T>(&self, mut ready: impl FnMut(&mut Board) -> Option<T>) -> T {
+        let mut board = self.lock();
+        loop {
+            assert!(!board.broken, "another rank panicked");
+            match ready(&mut board) {
+                Some(value) => return value,
+                None => board = self.changed.wait(board).unwrap_or_else(|e| e.into_inner()),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Tells the other ranks when this one panics, so that none waits for ever.
+struct Alarm(Arc<Hub>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().broken = true;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl Threads {
+    fn next_operation(&self) -> u64 {
+        self.operations.set(self.operations.get() + 1);
+        self.operations.get()
+    }
+
+    fn post(&self, operation: u64, messages: impl IntoIterator<Item = Message>) {
+        let mut board = self.hub.lock();
+        for (to, bytes) in messages {
+            let old = board.mail.insert((self.rank, to, operation), bytes);
+            assert!(old.is_none(), "one message to each rank in one exchange");
+        }
+        drop(board);
+        self.hub.changed.notify_all();
+    }
+
+    fn fetch(&self, operation: u64, from: usize) -> Vec<u8> {
+        let key = (from, self.rank, operation);
+        self.hub.wait(|board| board.mail.remove(&key))
+    }
+
+    fn gather(&self, mine: &[u8]) -> Arc<Vec<Vec<u8>>> {
+        let mut board = self.hub.lock();
+        let round = board.round;
+        board.given[self.rank] = Some(mine.to_vec());
+        board.present += 1;
+        if board.present == self.hub.ranks {
+            let all = board.given.iter_mut().map(|g| g.take().expect("all are present")).collect();
+            board.complete = Arc::new(all);
+            board.present = 0;
+            board.round += 1;
+            self.hub.changed.notify_all();
+        }
+        drop(board);
+        // No rank can begin the next round before all have left this one: it
+        // would need this rank to be present there.
+        self.hub.wait(|board| (board.round > round).then(|| board.complete.clone()))
+    }
+
+    fn reduce<T: bytemuck::Pod>(&self, values: &mut [T], combine: impl Fn(T, T) -> T) {
+        let all = self.gather(bytemuck::cast_slice(values));
+        for (k, value) in values.iter_mut().enumerate() {
+            let size = size_of::<T>();
+            let given = all.iter().map(|b| bytemuck::pod_read_unaligned(&b[k * size..][..size]));
+            *value = given.reduce(&combine).expect("at least one rank");
+        }
+    }
+}
+
+struct Awaited<'a> {
+    ranks: &'a Threads,
+    operation: u64,
+    receive: Vec<(usize, usize)>,
+}
+
+impl Pending for Awaited<'_> {
+    fn wait(self: Box<Self>) -> Vec<Vec<u8>> {
+        let fetch = |&(from, length): &(usize, usize)| {
+            let bytes = self.ranks.fetch(self.operation, from);
+            assert_eq!(bytes.len(), length, "both sides know the length of a message");
+            bytes
+        };
+        self.receive.iter().map(fetch).collect()
+    }
+}
+
+impl Transport for Threads {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+    fn size(&self) -> usize {
+        self.hub.ranks
+    }
+    fn ranks_on_node(&self) -> usize {
+        self.hub.ranks
+    }
+    fn barrier(&self) {
+        self.gather(&[]);
+    }
+    fn sum_i64(&self, values: &mut [i64]) {
+        self.reduce(values, i64::wrapping_add);
+    }
+    fn max_f64(&self, values: &mut [f64]) {
+        self.reduce(values, f64::max);
+    }
+    fn broadcast(&self, root: usize, bytes: &mut Vec<u8>) {
+        let all = self.gather(if self.rank == root { bytes } else { &[] });
+        bytes.clone_from(&all[root]);
+    }
+    fn all_gather(&self, mine: &[u8]) -> Vec<Vec<u8>> {
+        self.gather(mine).to_vec()
+    }
+    fn exchange(&self, send: &[Message]) -> Vec<Message> {
+        let operation = self.next_operation();
+        self.post(operation, send.iter().cloned());
+        let targets: Vec<u64> = send.iter().map(|(to, _)| *to as u64).collect();
+        let all_targets = self.gather(bytemuck::cast_slice(&targets));
+        let names_me = |targets: &Vec<u8>| {
+            targets
+                .chunks_exact(8)
+                .any(|t| bytemuck::pod_read_unaligned::<u64>(t) == self.rank as u64)
+        };
+        let sources = (0..self.size()).filter(|&from| names_me(&all_targets[from]));
+        sources.map(|from| (from, self.fetch(operation, from))).collect()
+    }
+    fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_> {
+        let operation = self.next_operation();
+        self.post(operation, send);
+        Box::new(Awaited { ranks: self, operation, receive: receive.to_vec() })
+    }
+    fn abort(&self, code: i32) -> ! {
+        panic!("rank {} ended the run with exit code {code}", self.rank)
+    }
+    fn library(&self) -> String {
+        "none (ranks are threads)".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn collectives_and_messages_reach_every_rank() {
+        for ranks in [1, 2, 3, 8, 64] {
+            let sums = super::run(ranks, |comm| {
+                let me = comm.rank();
+                // Round the ring, and to oneself.
+                let next = (me + 1) % ranks;
+                let mut send = vec![(me, vec![me as u64])];
+                if next != me {
+                    send.push((next, vec![me as u64, 7]));
+                }
+                let received = comm.exchange(&send);
+                assert!(received.is_sorted_by_key(|(from, _)| *from));
+                let words: usize = received.iter().map(|(_, list)| list.len()).sum();
+                assert_eq!(words, if ranks == 1 { 1 } else { 3 });
+                assert_eq!(comm.max(me as f64), (ranks - 1) as f64);
+                let mut wide = [-(1i128 << 90) + me as i128];
+                comm.sum_i128(&mut wide);
+                assert_eq!(wide[0] + ((ranks as i128) << 90), (ranks * (ranks - 1) / 2) as i128);
+                comm.sum(me as i64)
+            });
+            assert!(sums.iter().all(|&s| s == (ranks * (ranks - 1) / 2) as i64));
+        }
+    }
+}
