@@ -6,6 +6,7 @@ pub mod error;
 pub mod units;
 pub mod geometry;
 pub mod fixed;
+pub mod random;
 pub mod clock;
 pub mod atoms;
 pub mod neighbour;
