@@ -1,0 +1,337 @@
+//! Quantities of the whole system, or of each particle: mass, centre, momenta,
+//! inertia, kinetic energy, over all ranks.
+//!
+//! ```text
+//! M = sum m          R = sum m x / M        P = sum m v        K = sum m v² / 2
+//! L = sum m (x - R) x (v - V)     I = sum m (r² 1 - r r^T), r = x - R       V = P / M
+//! ```
+//!
+//! with x the unwrapped positions. Every sum over atoms in `dynamics` (and in the
+//! observers that care for bits) goes through `Groups::sum` or
+//! `Groups::quick_sum`: integers, so that neither ranks nor threads nor the
+//! order of atoms can be told from the result.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::atoms::Atoms;
+use crate::comm::Comm;
+use crate::dynamics::inertia::Inertia;
+use crate::error::Error;
+use crate::fixed::{ExactSum, Quantum};
+use crate::force::System;
+use crate::geometry::{Cell, Vec3, cross, dot, norm, scale, sub};
+use crate::units::{BOLTZMANN, MASS_VELOCITY_SQUARED};
+
+pub use crate::input::config::Group;
+
+/// Of kinetic energies in eV: 2⁻⁴⁰ takes an atom of up to 2048 eV.
+const ENERGY_QUANTUM: Quantum = Quantum::STANDARD;
+
+/// Of momenta in g/mol Å/ps: 2⁻³² takes up to 5 x 10⁵, more than any atom below 2048 eV has.
+pub(super) const MOMENTUM_QUANTUM: Quantum = Quantum::new(32);
+
+/// Least number of atoms worth a task of its own.
+const LEAST_TASK: usize = 2048;
+
+/// What the sums need to see of a system: the atoms of this rank and the ranks.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub atoms: &'a Atoms,
+    pub cell: &'a Cell,
+    /// g/mol, by species index.
+    pub masses: &'a [f64],
+    pub comm: &'a Comm,
+}
+
+impl<'a> View<'a> {
+    pub fn new(system: &'a dyn System, comm: &'a Comm) -> View<'a> {
+        View { atoms: system.atoms(), cell: system.cell(), masses: system.masses(), comm }
+    }
+}
+
+/// The atoms as one group, or as one group for each particle, with what never
+/// changes of a group. Particle k is group k.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Groups {
+    kind: Group,
+    /// Number of atoms in each group.
+    pub atoms: Vec<u64>,
+    /// Mass of each group, g/mol.
+    pub mass: Vec<f64>,
+}
+
+/// An atom whose velocity is out of bounds or not a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfBounds {
+    pub atom: u64,
+}
+
+impl OutOfBounds {
+    pub fn at(self, step: u64) -> Error {
+        let message = "its velocity is out of bounds or not a number; \
+                       is the time step too long, or do atoms overlap?";
+        Error::Physics { step, atom: self.atom, message: message.to_string() }
+    }
+}
+
+/// Kinetic energy and momentum of a group: what a thermostat has to know at every step.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Kinetics {
+    /// Sum of m v²/2 in eV, motion of the centre of mass included.
+    pub energy: f64,
+    /// g/mol Å/ps
+    pub momentum: Vec3,
+}
+
+impl Kinetics {
+    /// Kinetic energy of the motion of the centre of mass, eV.
+    pub fn centre_energy(&self, mass: f64) -> f64 {
+        if mass > 0.0 {
+            0.5 * MASS_VELOCITY_SQUARED * dot(self.momentum, self.momentum) / mass
+        } else {
+            0.0
+        }
+    }
+
+    /// Kinetic energy relative to the centre of mass, eV.
+    pub fn thermal_energy(&self, mass: f64) -> f64 {
+        (self.energy - self.centre_energy(mass)).max(0.0)
+    }
+}
+
+/// T = 2 K / (f k), in K, of kinetic energy K (eV) in f degrees of freedom; 0 where f is 0.
+pub fn temperature(kinetic_energy: f64, degrees_of_freedom: f64) -> f64 {
+    if degrees_of_freedom > 0.0 {
+        2.0 * kinetic_energy / (degrees_of_freedom * BOLTZMANN)
+    } else {
+        0.0
+    }
+}
+
+/// A group of atoms as mechanics sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Body {
+    pub atoms: u64,
+    /// g/mol
+    pub mass: f64,
+    /// Centre of mass from unwrapped positions, Å.
+    pub centre: Vec3,
+    /// g/mol Å/ps
+    pub momentum: Vec3,
+    /// About the centre, in its frame; g/mol Å²/ps.
+    pub angular_momentum: Vec3,
+    /// About the centre.
+    pub inertia: Inertia,
+    /// Kinetic energy relative to the centre of mass, eV.
+    pub thermal_energy: f64,
+}
+
+impl Body {
+    /// Of the centre of mass, Å/ps.
+    pub fn velocity(&self) -> Vec3 {
+        if self.mass > 0.0 { scale(self.momentum, 1.0 / self.mass) } else { [0.0; 3] }
+    }
+
+    /// 1/ps
+    pub fn angular_velocity(&self) -> Vec3 {
+        self.inertia.angular_velocity(self.angular_momentum)
+    }
+
+    /// Kinetic energy of the rotation as a whole, L·omega/2, eV.
+    pub fn rotational_energy(&self) -> f64 {
+        0.5 * MASS_VELOCITY_SQUARED * dot(self.angular_momentum, self.angular_velocity())
+    }
+
+    /// sqrt(sum m r² / M), Å.
+    pub fn gyration_radius(&self) -> f64 {
+        if self.mass > 0.0 { (self.inertia.polar() / self.mass).sqrt() } else { 0.0 }
+    }
+
+    /// Temperature of the motion relative to the centre of mass, 3 N - 3 degrees of freedom, K.
+    pub fn temperature(&self) -> f64 {
+        temperature(self.thermal_energy, 3.0 * self.atoms as f64 - 3.0)
+    }
+}
+
+impl Groups {
+    /// Counts and weighs the groups.
+    pub fn new(kind: Group, view: &View) -> Groups {
+        let owned = &view.atoms.particle[..view.atoms.owned];
+        let count = match kind {
+            Group::System => 1,
+            Group::Particle => {
+                let last = owned.iter().copied().max().unwrap_or(0);
+                view.comm.max(last as f64) as usize + 1
+            }
+        };
+        let mut groups = Groups { kind, atoms: vec![0; count], mass: vec![0.0; count] };
+        let View { atoms, masses, .. } = *view;
+        let sums = groups.sum(view, |i| [1.0, masses[atoms.species[i] as usize]]);
+        for (k, [number, mass]) in sums.into_iter().enumerate() {
+            groups.atoms[k] = number as u64;
+            groups.mass[k] = mass;
+        }
+        groups
+    }
+
+    pub fn kind(&self) -> Group {
+        self.kind
+    }
+
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        self.atoms.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.atoms.is_empty()
+    }
+
+    /// The group of an atom of this particle.
+    #[inline(always)]
+    pub fn of(&self, particle: u32) -> usize {
+        match self.kind {
+            Group::System => 0,
+            Group::Particle => particle as usize,
+        }
+    }
+
+    /// For each group, the sums of K numbers given for each owned atom, at
+    /// 2⁻⁶⁰; magnitudes below 2⁶⁶.
+    pub fn sum<const K: usize>(
+        &self,
+        view: &View,
+        term: impl Fn(usize) -> [f64; K] + Sync,
+    ) -> Vec<[f64; K]> {
+        let mut sums = self.integer_sums(view.atoms, |i| {
+            term(i).map(|x| {
+                let mut quanta = ExactSum::default();
+                quanta.add(x);
+                quanta.0
+            })
+        });
+        view.comm.sum_i128(sums.as_flattened_mut());
+        sums.into_iter().map(|s| s.map(|quanta| ExactSum(quanta).value())).collect()
+    }
+
+    /// The same for every step: each number is rounded to its own quantum
+    /// in i64. Where one is out of bounds or not a number, every rank gets an
+    /// error that names the atom.
+    pub fn quick_sum<const K: usize>(
+        &self,
+        view: &View,
+        quanta: [Quantum; K],
+        term: impl Fn(usize) -> [f64; K] + Sync,
+    ) -> Result<Vec<[f64; K]>, OutOfBounds> {
+        // One more than the largest id among atoms out of bounds.
+        let culprit = AtomicU64::new(0);
+        let mut sums = self.integer_sums(view.atoms, |i| {
+            let terms = term(i);
+            if !(0..K).all(|k| terms[k].abs() < quanta[k].bound()) {
+                culprit.fetch_max(view.atoms.id[i] + 1, Ordering::Relaxed);
+            }
+            std::array::from_fn(|k| quanta[k].round(terms[k]) as i128)
+        });
+        let culprit = culprit.into_inner();
+        sums.push([0; K]);
+        sums[self.len()][0] = (culprit > 0) as i128;
+        view.comm.sum_i128(sums.as_flattened_mut());
+        if sums.pop().is_some_and(|last| last[0] > 0) {
+            return Err(OutOfBounds { atom: view.comm.max(culprit as f64) as u64 - 1 });
+        }
+        let value = |sums: [i128; K]| std::array::from_fn(|k| quanta[k].value_wide(sums[k]));
+        Ok(sums.into_iter().map(value).collect())
+    }
+
+    /// Sums over the owned atoms of this rank.
+    fn integer_sums<const K: usize>(
+        &self,
+        atoms: &Atoms,
+        term: impl Fn(usize) -> [i128; K] + Sync,
+    ) -> Vec<[i128; K]> {
+        let zero = || vec![[0i128; K]; self.len()];
+        let add = |sum: &mut [i128; K], x: [i128; K]| (0..K).for_each(|k| sum[k] += x[k]);
+        (0..atoms.owned)
+            .into_par_iter()
+            .with_min_len(LEAST_TASK.max(self.len()))
+            .fold(zero, |mut sums, i| {
+                add(&mut sums[self.of(atoms.particle[i])], term(i));
+                sums
+            })
+            .reduce(zero, |mut left, right| {
+                left.iter_mut().zip(right).for_each(|(l, r)| add(l, r));
+                left
+            })
+    }
+
+    /// Kinetic energy and momentum of each group; cheap enough for every step.
+    /// The error names an atom whose kinetic energy is beyond 2048 eV.
+    pub fn kinetics(&self, view: &View) -> Result<Vec<Kinetics>, OutOfBounds> {
+        let View { atoms, masses, .. } = *view;
+        let quanta = [ENERGY_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM];
+        let sums = self.quick_sum(view, quanta, |i| {
+            let (m, v) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
+            [0.5 * MASS_VELOCITY_SQUARED * m * dot(v, v), m * v[0], m * v[1], m * v[2]]
+        })?;
+        Ok(sums
+            .into_iter()
+            .map(|[energy, x, y, z]| Kinetics { energy, momentum: [x, y, z] })
+            .collect())
+    }
+
+    /// Everything mechanical about each group: two passes over the atoms.
+    pub fn bodies(&self, view: &View) -> Vec<Body> {
+        let View { atoms, cell, masses, .. } = *view;
+        let mass = |i: usize| masses[atoms.species[i] as usize];
+        let place = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
+
+        let first = self.sum(view, |i| {
+            let (m, x, v) = (mass(i), place(i), atoms.velocity[i]);
+            [m * x[0], m * x[1], m * x[2], m * v[0], m * v[1], m * v[2]]
+        });
+        let mut bodies: Vec<Body> = first
+            .into_iter()
+            .enumerate()
+            .map(|(k, [x, y, z, px, py, pz])| {
+                let mass = self.mass[k];
+                let centre = if mass > 0.0 { scale([x, y, z], 1.0 / mass) } else { [0.0; 3] };
+                let momentum = [px, py, pz];
+                Body { atoms: self.atoms[k], mass, centre, momentum, ..Body::default() }
+            })
+            .collect();
+
+        let motion: Vec<(Vec3, Vec3)> = bodies.iter().map(|b| (b.centre, b.velocity())).collect();
+        let second = self.sum(view, |i| {
+            let (centre, velocity) = motion[self.of(atoms.particle[i])];
+            let (m, r, u) = (mass(i), sub(place(i), centre), sub(atoms.velocity[i], velocity));
+            let l = cross(r, u);
+            [
+                m * l[0],
+                m * l[1],
+                m * l[2],
+                m * (r[0] * r[0]),
+                m * (r[1] * r[1]),
+                m * (r[2] * r[2]),
+                m * (r[0] * r[1]),
+                m * (r[0] * r[2]),
+                m * (r[1] * r[2]),
+                0.5 * MASS_VELOCITY_SQUARED * m * dot(u, u),
+            ]
+        });
+        for (body, [lx, ly, lz, xx, yy, zz, xy, xz, yz, energy]) in bodies.iter_mut().zip(second) {
+            body.angular_momentum = [lx, ly, lz];
+            body.inertia = Inertia::from_second_moments([xx, yy, zz, xy, xz, yz]);
+            body.thermal_energy = energy;
+        }
+        bodies
+    }
+}
+
+/// The largest speed among all atoms, Å/ps.
+pub fn largest_speed(view: &View) -> f64 {
+    let owned = &view.atoms.velocity[..view.atoms.owned];
+    view.comm.max(owned.iter().fold(0.0, |fastest: f64, &v| fastest.max(norm(v))))
+}
