@@ -72,6 +72,13 @@ pub struct PotentialConfig {
     pub elements: Vec<String>,
 }
 
+impl PotentialConfig {
+    /// The chemical symbol of each of `elements`: `Ni` of `Ni=Ni4`.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.elements.iter().map(|element| element.split('=').next().unwrap_or_default().trim())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PotentialKind {

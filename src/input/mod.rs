@@ -7,17 +7,24 @@
 //! key can say. Each of these reports all that it finds, with `file:line:column`.
 
 pub mod config;
+mod conform;
+mod rules;
+mod schema;
 mod source;
+mod unit;
 
 pub use config::*;
 pub use source::Source;
 
 use crate::error::{Error, Result};
+use serde::Deserialize;
+use source::Problems;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
-/// Reads and checks an input file. Every default is filled in, and relative paths,
-/// which count from the folder of the file, have become absolute.
+/// Reads and checks an input file, and that the files that it names are there.
+/// Every default is filled in, and relative paths, which count from the folder of
+/// the file, have become absolute.
 pub fn read(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path).map_err(|source| {
         let reason = match source.kind() {
@@ -27,18 +34,60 @@ pub fn read(path: &Path) -> Result<Config> {
         };
         Error::input(path, 0, 0, reason)
     })?;
-    parse(&text, path)
+    let config = parse(&text, path)?;
+    let mut problems = Problems::new(&config.source);
+    rules::files(&config, &mut problems);
+    problems.into_result()?;
+    Ok(config)
 }
 
-/// The same for a text that is (or would be) in the file `path`.
+/// The same for a text that is (or would be) in the file `path`; looks at no other file.
 pub fn parse(text: &str, path: &Path) -> Result<Config> {
-    let document = DeTable::parse(text).map_err(|e| Error::input(path, 0, 0, e.message()))?;
-    let source = Source::new(path, text, document.get_ref());
-    let mut config: Config =
-        toml::from_str(text).map_err(|e| Error::input(path, 0, 0, e.message()))?;
+    let mut source = Source::new(path, text);
+    let (document, faults) = DeTable::parse_recoverable(text);
+    if let Some(fault) = faults.first() {
+        return Err(not_toml(fault, &source));
+    }
+    source.index(document.get_ref());
+
+    let mut problems = Problems::new(&source);
+    conform::conform(document.get_ref(), &schema::keys_of_input(), &mut problems);
+    problems.into_result()?;
+
+    let mut config = Config::deserialize(toml::de::Deserializer::from(document))
+        .map_err(|fault| not_toml(&fault, &source))?;
     config.source = source;
     complete(&mut config);
+
+    let mut problems = Problems::new(&config.source);
+    rules::check(&config, &mut problems);
+    problems.into_result()?;
     Ok(config)
+}
+
+/// What is allowed but deserves a second look, one line each with its place.
+pub fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Problems::new(&config.source);
+    rules::warn(config, &mut warnings);
+    warnings.lines()
+}
+
+/// The parser's complaint in the words of someone who writes an input.
+fn not_toml(fault: &toml::de::Error, source: &Source) -> Error {
+    let span = fault.span().unwrap_or(0..0);
+    let found = source.text.get(span.clone()).unwrap_or_default().trim();
+    let message = match fault.message() {
+        "duplicate key" => format!("`{found}` is given twice"),
+        reason if reason.starts_with("string values must be quoted") => match found {
+            "" => "a value is missing after `=`".to_string(),
+            _ => format!(
+                "`{found}` is not a value: text stands in quotes, a number alone (its unit is in \
+                 the name of the key)"
+            ),
+        },
+        reason => format!("this is not TOML: {reason}"),
+    };
+    Error::Input { place: source.place_at(span.start), message }
 }
 
 /// The input as TOML with every default filled in: reading it gives the same

@@ -1,8 +1,7 @@
 //! Where each key of an input file stands, so that any module can point at it.
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, Result};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,45 +12,47 @@ use toml::de::{DeTable, DeValue};
 pub struct Source {
     pub path: PathBuf,
     pub text: String,
-    /// Byte ranges of the key and of its value (for the header of a table: both are the header).
-    spans: BTreeMap<String, [Range<usize>; 2]>,
+    /// Byte at which a key (or the header of a table, or an item of a list) begins.
+    begins: BTreeMap<String, usize>,
 }
 
 impl Source {
-    pub fn new(path: &Path, text: &str, root: &DeTable) -> Source {
-        let mut source =
-            Source { path: path.to_path_buf(), text: text.to_string(), ..Source::default() };
-        source.collect(root, "");
-        source
+    pub fn new(path: &Path, text: &str) -> Source {
+        Source { path: path.to_path_buf(), text: text.to_string(), ..Source::default() }
+    }
+
+    /// Notes where every key of the document stands.
+    pub fn index(&mut self, document: &DeTable) {
+        self.collect(document, "");
     }
 
     fn collect(&mut self, table: &DeTable, above: &str) {
         for (key, value) in table {
-            let path = join(above, key.get_ref());
-            self.record(path, key.span(), value);
+            let begin = key.span().start.min(value.span().start);
+            self.record(join(above, key.get_ref()), begin, value);
         }
     }
 
-    fn record(&mut self, path: String, key: Range<usize>, value: &Spanned<DeValue>) {
+    fn record(&mut self, path: String, begin: usize, value: &Spanned<DeValue>) {
         match value.get_ref() {
             DeValue::Table(table) => self.collect(table, &path),
             DeValue::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
-                    self.record(format!("{path}[{i}]"), item.span(), item);
+                    self.record(format!("{path}[{i}]"), item.span().start, item);
                 }
             }
             _ => {}
         }
-        self.spans.insert(path, [key, value.span()]);
+        self.begins.insert(path, begin);
     }
 
-    /// The place of a key's value. A key that does not stand in the file has the
-    /// place of the table that it belongs to, in the end that of the file's first line.
+    /// The place of a key. A key that does not stand in the file has the place of
+    /// the table that it belongs to, in the end that of the file's first line.
     pub fn place(&self, key: &str) -> Place {
         let mut path = key;
         loop {
-            if let Some([_, value]) = self.spans.get(path) {
-                return self.place_at(value.start);
+            if let Some(&begin) = self.begins.get(path) {
+                return self.place_at(begin);
             }
             match path.rfind(['.', '[']) {
                 Some(end) => path = &path[..end],
@@ -62,7 +63,7 @@ impl Source {
 
     /// Whether the file itself gives the key.
     pub fn has(&self, key: &str) -> bool {
-        self.spans.contains_key(key)
+        self.begins.contains_key(key)
     }
 
     /// Line and column (in characters, from 1) of a byte of the text; without a
@@ -86,4 +87,47 @@ impl Source {
 /// The path of `key` in the table at the path `above`.
 pub fn join(above: &str, key: &str) -> String {
     if above.is_empty() { key.to_string() } else { format!("{above}.{key}") }
+}
+
+/// All that is wrong with an input, gathered before it is refused.
+pub struct Problems<'a> {
+    source: &'a Source,
+    found: Vec<(Place, String)>,
+}
+
+impl<'a> Problems<'a> {
+    pub fn new(source: &'a Source) -> Problems<'a> {
+        Problems { source, found: Vec::new() }
+    }
+
+    /// Something wrong at the place of a key.
+    pub fn at(&mut self, key: &str, message: impl Into<String>) {
+        self.found.push((self.source.place(key), message.into()));
+    }
+
+    /// Something wrong at a byte of the text.
+    pub fn at_byte(&mut self, byte: usize, message: impl Into<String>) {
+        self.found.push((self.source.place_at(byte), message.into()));
+    }
+
+    /// One line `file:line:column: message` for each, in the order of the file.
+    pub fn lines(mut self) -> Vec<String> {
+        self.sort();
+        self.found.into_iter().map(|(place, message)| format!("{place}: {message}")).collect()
+    }
+
+    /// Nothing found, or one error at the first place that says all.
+    pub fn into_result(mut self) -> Result<()> {
+        self.sort();
+        let mut found = self.found.into_iter();
+        let Some((place, mut message)) = found.next() else { return Ok(()) };
+        for (place, more) in found {
+            message += &format!("\n{place}: {more}");
+        }
+        Err(Error::Input { place, message })
+    }
+
+    fn sort(&mut self) {
+        self.found.sort_by_key(|(place, _)| (place.line, place.column));
+    }
 }

@@ -1,0 +1,243 @@
+//! The shape of an input file: its tables, keys, types, bounds and defaults.
+//!
+//! `config.rs` is the only place where they are written; `schemars` derives a JSON
+//! schema from it, and this module turns the part of JSON schema that occurs there
+//! into plain values for `conform` (is a document of this shape?) and `reference`
+//! (what is the shape?).
+
+use super::config::Config;
+use serde_json::Value;
+use std::fmt::{self, Display, Formatter};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    pub name: String,
+    pub meaning: String,
+    pub required: bool,
+    /// What a left-out key counts as; none where that depends on other keys.
+    pub default: Option<Value>,
+    pub shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    Number(Range),
+    Whole(Range),
+    Text,
+    Flag,
+    Choice(Vec<Choice>),
+    List {
+        item: Box<Shape>,
+        least: usize,
+        most: usize,
+    },
+    Table(Vec<Key>),
+    /// Numbers under names, any or only those given.
+    Map {
+        names: Option<Vec<String>>,
+        value: Box<Shape>,
+        least: usize,
+    },
+    Either(Vec<Shape>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub name: String,
+    pub meaning: String,
+}
+
+/// Bounds of a number, inclusive but for `above`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Range {
+    pub above: Option<f64>,
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+}
+
+impl Range {
+    pub fn holds(&self, x: f64) -> bool {
+        x.is_finite()
+            && self.above.is_none_or(|bound| x > bound)
+            && self.least.is_none_or(|bound| x >= bound)
+            && self.most.is_none_or(|bound| x <= bound)
+    }
+}
+
+impl Key {
+    /// The keys of the table, or of each table of the array of tables, that this key is.
+    pub fn table(&self) -> Option<&[Key]> {
+        match &self.shape {
+            Shape::Table(keys) => Some(keys),
+            Shape::List { item, .. } => match &**item {
+                Shape::Table(keys) => Some(keys),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the key stands for an array of tables.
+    pub fn repeats(&self) -> bool {
+        self.table().is_some() && matches!(self.shape, Shape::List { .. })
+    }
+}
+
+/// The keys of an input file at its top level.
+pub fn keys_of_input() -> Vec<Key> {
+    let schema = schemars::generate::SchemaSettings::default()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<Config>();
+    keys_of(schema.as_value())
+}
+
+fn keys_of(table: &Value) -> Vec<Key> {
+    let required: Vec<&str> =
+        array(&table["required"]).iter().filter_map(|name| name.as_str()).collect();
+    let properties = table["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, schema)| Key {
+            name: name.clone(),
+            meaning: meaning_of(schema),
+            required: required.contains(&name.as_str()),
+            default: schema.get("default").cloned(),
+            shape: shape_of(schema),
+        })
+        .collect()
+}
+
+fn shape_of(schema: &Value) -> Shape {
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return Shape::Choice(choices.iter().map(choice_of).collect());
+    }
+    if let Some(shapes) = schema["anyOf"].as_array() {
+        let mut shapes: Vec<Shape> =
+            shapes.iter().filter(|s| s["type"] != "null").map(shape_of).collect();
+        return if shapes.len() == 1 { shapes.remove(0) } else { Shape::Either(shapes) };
+    }
+    if schema.get("const").is_some() {
+        return Shape::Choice(vec![choice_of(schema)]);
+    }
+    let least = |key: &str| schema[key].as_u64().unwrap_or(0) as usize;
+    match type_of(schema) {
+        "number" => Shape::Number(range_of(schema)),
+        "integer" => Shape::Whole(range_of(schema)),
+        "string" => Shape::Text,
+        "boolean" => Shape::Flag,
+        "array" => Shape::List {
+            item: Box::new(shape_of(&schema["items"])),
+            least: least("minItems"),
+            most: schema["maxItems"].as_u64().map_or(usize::MAX, |n| n as usize),
+        },
+        "object" if schema.get("properties").is_some() => Shape::Table(keys_of(schema)),
+        "object" => Shape::Map {
+            names: schema["propertyNames"]["enum"].as_array().map(|names| {
+                names.iter().filter_map(|name| name.as_str()).map(String::from).collect()
+            }),
+            value: Box::new(shape_of(&schema["additionalProperties"])),
+            least: least("minProperties"),
+        },
+        other => unreachable!("config.rs has no key of the type {other}: {schema}"),
+    }
+}
+
+/// The type, without the `null` that an `Option` adds.
+fn type_of(schema: &Value) -> &str {
+    match &schema["type"] {
+        Value::Array(types) => {
+            types.iter().filter_map(|t| t.as_str()).find(|&t| t != "null").unwrap_or_default()
+        }
+        single => single.as_str().unwrap_or_default(),
+    }
+}
+
+fn range_of(schema: &Value) -> Range {
+    let bound = |key: &str| schema[key].as_f64();
+    let small = schema["format"] == "int32";
+    Range {
+        above: bound("exclusiveMinimum"),
+        least: bound("minimum").or(small.then_some(i32::MIN as f64)),
+        most: bound("maximum").or(small.then_some(i32::MAX as f64)),
+    }
+}
+
+fn choice_of(schema: &Value) -> Choice {
+    let name = schema["const"].as_str().unwrap_or_default().to_string();
+    Choice { name, meaning: meaning_of(schema) }
+}
+
+/// The doc comment as one line.
+fn meaning_of(schema: &Value) -> String {
+    let words = schema["description"].as_str().unwrap_or_default().split_whitespace();
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], |items| items)
+}
+
+/// `a number above 0`, `a list of 3 numbers`, `"nve" or "nvt"`: after "must be".
+impl Display for Shape {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Shape::Number(range) => write!(f, "a number{range}"),
+            Shape::Whole(range) => write!(f, "a whole number{range}"),
+            Shape::Text => f.write_str("a text in quotes"),
+            Shape::Flag => f.write_str("true or false"),
+            Shape::Choice(choices) => {
+                let names: Vec<String> =
+                    choices.iter().map(|choice| format!("\"{}\"", choice.name)).collect();
+                f.write_str(&or(&names))
+            }
+            Shape::List { item, least, most } => {
+                let items = match &**item {
+                    Shape::Number(range) => format!("numbers{range}"),
+                    Shape::Whole(Range { most: Some(_), .. }) => "whole numbers".to_string(),
+                    Shape::Whole(range) => format!("whole numbers{range}"),
+                    Shape::Text => "texts in quotes".to_string(),
+                    Shape::Table(_) => "tables".to_string(),
+                    choice => format!("values, each {choice}"),
+                };
+                match (least, most) {
+                    (0, &usize::MAX) => write!(f, "a list of {items}"),
+                    (least, &usize::MAX) => write!(f, "a list of at least {least} {items}"),
+                    (_, most) => write!(f, "a list of {most} {items}"),
+                }
+            }
+            Shape::Table(_) => f.write_str("a table"),
+            Shape::Map { names: None, value, .. } => {
+                write!(f, "a table of names, each with {value}")
+            }
+            Shape::Map { names: Some(names), value, .. } => {
+                let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+                write!(f, "a table of {}, each with {value}", or(&names))
+            }
+            Shape::Either(shapes) => {
+                f.write_str(&or(&shapes.iter().map(Shape::to_string).collect::<Vec<_>>()))
+            }
+        }
+    }
+}
+
+impl Display for Range {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match (self.above, self.least, self.most) {
+            (None, None, None) => Ok(()),
+            (Some(above), _, None) => write!(f, " above {above}"),
+            (Some(above), _, Some(most)) => write!(f, " above {above}, at most {most}"),
+            (None, Some(least), None) => write!(f, ", at least {least}"),
+            (None, Some(least), Some(most)) => write!(f, " from {least} to {most}"),
+            (None, None, Some(most)) => write!(f, ", at most {most}"),
+        }
+    }
+}
+
+/// `a, b or c`
+pub fn or(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}

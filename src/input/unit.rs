@@ -1,0 +1,102 @@
+//! The units that the names of keys end in, to say what is meant by a key with
+//! another unit (`timestep_ps`) or with none (`gap`).
+
+/// A unit as the ending of a key. `factor` and `offset` turn a value into the
+/// first unit of its dimension.
+#[derive(Debug, PartialEq)]
+pub struct Unit {
+    pub name: &'static str,
+    dimension: Dimension,
+    factor: f64,
+    offset: f64,
+}
+
+#[derive(Debug, PartialEq, Clone, Copy)]
+enum Dimension {
+    Time,
+    Length,
+    Temperature,
+    Angle,
+    SurfaceEnergy,
+    Force,
+    Energy,
+    /// No unit of the input, but one that people write.
+    Steps,
+}
+
+const fn unit(name: &'static str, dimension: Dimension, factor: f64) -> Unit {
+    Unit { name, dimension, factor, offset: 0.0 }
+}
+
+/// Longer endings before those that they end in.
+const UNITS: [Unit; 28] = [
+    unit("j_per_m2", Dimension::SurfaceEnergy, 1.0),
+    unit("mj_per_m2", Dimension::SurfaceEnergy, 1e-3),
+    unit("ev_per_angstrom2", Dimension::SurfaceEnergy, 16.021_766_34),
+    unit("ev_per_angstrom", Dimension::Force, 1.0),
+    unit("ev_per_nm", Dimension::Force, 0.1),
+    unit("ev_per_atom", Dimension::Energy, 1.0),
+    unit("mev_per_atom", Dimension::Energy, 1e-3),
+    unit("ev", Dimension::Energy, 1.0),
+    unit("mev", Dimension::Energy, 1e-3),
+    unit("fs", Dimension::Time, 1.0),
+    unit("ps", Dimension::Time, 1e3),
+    unit("ns", Dimension::Time, 1e6),
+    unit("us", Dimension::Time, 1e9),
+    unit("ms", Dimension::Time, 1e12),
+    unit("s", Dimension::Time, 1e15),
+    unit("angstrom", Dimension::Length, 1.0),
+    unit("nm", Dimension::Length, 10.0),
+    unit("pm", Dimension::Length, 0.01),
+    unit("um", Dimension::Length, 1e4),
+    unit("m", Dimension::Length, 1e10),
+    unit("k", Dimension::Temperature, 1.0),
+    unit("kelvin", Dimension::Temperature, 1.0),
+    Unit { name: "c", dimension: Dimension::Temperature, factor: 1.0, offset: 273.15 },
+    Unit { name: "celsius", dimension: Dimension::Temperature, factor: 1.0, offset: 273.15 },
+    unit("deg", Dimension::Angle, 1.0),
+    unit("degrees", Dimension::Angle, 1.0),
+    unit("rad", Dimension::Angle, 180.0 / std::f64::consts::PI),
+    unit("steps", Dimension::Steps, 1.0),
+];
+
+impl Unit {
+    /// `value` of this unit in another of the same dimension, to 12 digits.
+    pub fn to(&self, wanted: &Unit, value: f64) -> Option<f64> {
+        let same = self.dimension == wanted.dimension;
+        let converted = (value * self.factor + self.offset - wanted.offset) / wanted.factor;
+        same.then(|| format!("{converted:.11e}").parse().unwrap_or(converted))
+    }
+}
+
+/// A key's name without its unit, and the unit: `gap_angstrom` is `gap` in Å.
+pub fn split(key: &str) -> (&str, Option<&'static Unit>) {
+    for unit in &UNITS {
+        if let Some(stem) = key.strip_suffix(unit.name).and_then(|stem| stem.strip_suffix('_')) {
+            return (stem, Some(unit));
+        }
+    }
+    (key, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_the_longest_unit_off_a_key() {
+        let (stem, unit) = split("force_tolerance_ev_per_angstrom");
+        assert_eq!((stem, unit.unwrap().name), ("force_tolerance", "ev_per_angstrom"));
+        assert_eq!(split("max_steps").0, "max");
+        assert_eq!(split("seed"), ("seed", None));
+    }
+
+    #[test]
+    fn converts_within_a_dimension_only() {
+        let unit = |key| split(key).1.unwrap();
+        assert_eq!(unit("t_ps").to(unit("t_fs"), 0.002), Some(2.0));
+        assert_eq!(unit("g_nm").to(unit("g_angstrom"), 0.55), Some(5.5));
+        assert_eq!(unit("t_c").to(unit("t_k"), 1200.0), Some(1473.15));
+        assert_eq!(unit("t_ps").to(unit("g_angstrom"), 1.0), None);
+    }
+}
