@@ -1,5 +1,153 @@
 //! Plain values measured in situ, over all ranks.
+//!
+//! Each observer says what it needs (`Needs`), so that the virial is computed and
+//! the neighbour list looked at only where someone asks; it measures one `Snapshot`
+//! and hands on named columns (`Record`), the same on every rank. Sums over atoms
+//! are of integers (`dynamics::groups`, `fixed::ExactSum`) or minima and maxima, so
+//! neither ranks nor the order of atoms can be told from the values.
+//!
+//! What observers remember (`Observers` serialises) goes into the checkpoint: where
+//! the particles stood when they were put together, which of them are neighbours,
+//! and since when gaps are closed.
 
+use serde::{Deserialize, Serialize};
+
+use crate::dynamics::groups::{Body, Group, Groups, View};
+use crate::error::Result;
+use crate::force::Totals;
+use crate::geometry::{dot, sub};
+use crate::neighbour::{MINE, Neighbours};
+
+pub mod neck;
+mod pairs;
+mod particles;
 mod record;
+mod thermo;
 
+pub use pairs::{Contact, Pairs};
+pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
+pub use thermo::Thermo;
+
+/// What has to be there before a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// `Totals::virial` of the step that is measured.
+    pub virial: bool,
+    /// A Verlet list that covers the cutoff of the potential.
+    pub neighbours: bool,
+}
+
+impl std::ops::BitOr for Needs {
+    type Output = Needs;
+    fn bitor(self, other: Needs) -> Needs {
+        Needs {
+            virial: self.virial | other.virial,
+            neighbours: self.neighbours | other.neighbours,
+        }
+    }
+}
+
+/// The system at one time: forces belong to positions, velocities are of the same time.
+#[derive(Clone, Copy)]
+pub struct Snapshot<'a> {
+    pub step: u64,
+    pub time_ps: f64,
+    pub system: View<'a>,
+    pub neighbours: &'a Neighbours,
+    pub totals: Totals,
+    /// Of the whole system: 3 N less what is held fixed.
+    pub degrees_of_freedom: f64,
+    /// Total energy less what thermostats put in, eV.
+    pub conserved_energy: f64,
+    /// Whether the particles share one space, as opposed to each alone.
+    pub together: bool,
+}
+
+/// A snapshot with what several observers look at.
+pub struct Scene<'a> {
+    pub snapshot: Snapshot<'a>,
+    pub groups: &'a Groups,
+    /// One for each particle.
+    pub bodies: Vec<Body>,
+    /// For each owned atom, whether it has no neighbour within the cutoff of the potential.
+    pub evaporated: Vec<bool>,
+}
+
+pub trait Observer {
+    fn needs(&self) -> Needs;
+    /// `None` where there is nothing to measure: no pairs, or not yet.
+    fn measure(&mut self, scene: &Scene) -> Result<Option<Series>>;
+}
+
+/// All observers of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observers {
+    /// Å: atoms farther apart do not interact.
+    cutoff: f64,
+    pub thermo: Thermo,
+    pub particles: Particles,
+    pub pairs: Pairs,
+}
+
+impl Observers {
+    /// `cutoff`: Å, beyond which atoms do not interact; `periodic`: of the box.
+    pub fn new(cutoff: f64, periodic: [bool; 3]) -> Observers {
+        Observers {
+            cutoff,
+            thermo: Thermo::new(periodic),
+            particles: Particles::default(),
+            pairs: Pairs::default(),
+        }
+    }
+
+    /// What the step that is to be measured has to provide.
+    pub fn needs(&self) -> Needs {
+        self.thermo.needs() | self.particles.needs() | self.pairs.needs()
+    }
+
+    /// Measures everything. Called by all ranks together; the first snapshot with
+    /// `together` sets the places from which displacements count.
+    pub fn measure(&mut self, snapshot: Snapshot) -> Result<Record> {
+        let groups = Groups::new(Group::Particle, &snapshot.system);
+        let scene = Scene {
+            snapshot,
+            groups: &groups,
+            bodies: groups.bodies(&snapshot.system),
+            evaporated: without_neighbours(&snapshot, self.cutoff),
+        };
+        let observers: [&mut dyn Observer; 3] =
+            [&mut self.thermo, &mut self.particles, &mut self.pairs];
+        let mut series = Vec::new();
+        for observer in observers {
+            series.extend(observer.measure(&scene)?);
+        }
+        Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
+    }
+}
+
+/// For each owned atom, whether no other atom is within `cutoff`.
+fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
+    let owned = 0..snapshot.system.atoms.owned;
+    owned.map(|i| neighbours_within(snapshot, i, cutoff).next().is_none()).collect()
+}
+
+/// Indices of the atoms (owned or ghosts) within `distance` of an owned atom; only
+/// as far as the list reaches.
+fn neighbours_within<'a>(
+    snapshot: &Snapshot<'a>,
+    i: usize,
+    distance: f64,
+) -> impl Iterator<Item = usize> + 'a {
+    let position = &snapshot.system.atoms.position;
+    let place = |i: usize| [position[i][0], position[i][1], position[i][2]];
+    let here = place(i);
+    let entries = snapshot.neighbours.of(i).iter();
+    entries.map(|entry| (entry & !MINE) as usize).filter(move |&j| {
+        let apart = sub(place(j), here);
+        dot(apart, apart) <= distance * distance
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Each pair of neighbouring particles: distance, gap and neck (`neck` has the
+//! definitions), and since when the gap is closed.
+//!
+//! Neighbours are chosen once, when the particles are put together: those whose
+//! surfaces, taken as spheres of the same gyration radius, are closer than
+//! `NEIGHBOUR_REACH`; two particles alone are neighbours at any distance. The list
+//! stays, so that its columns keep their shape through a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::neck::{Faces, Line, Neck, Profile, Section, sphere_radius};
+use super::{Column, Needs, Observer, Scene, Series, Values, neighbours_within};
+use crate::error::Result;
+use crate::geometry::Vec3;
+
+/// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
+const NEIGHBOUR_REACH: f64 = 20.0;
+
+/// What is remembered of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    pub particles: [u32; 2],
+    /// When the gap was first found closed, ps.
+    pub first_closed_ps: Option<f64>,
+    /// Since when it has been closed at every measurement, ps.
+    pub closed_since_ps: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Pairs {
+    /// Chosen when the particles are put together.
+    contacts: Option<Vec<Contact>>,
+}
+
+impl Pairs {
+    /// Empty before the particles are put together.
+    pub fn contacts(&self) -> &[Contact] {
+        self.contacts.as_deref().unwrap_or_default()
+    }
+}
+
+impl Observer for Pairs {
+    fn needs(&self) -> Needs {
+        Needs { virial: false, neighbours: true }
+    }
+
+    fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {
+        if !scene.snapshot.together {
+            return Ok(None);
+        }
+        let contacts = self.contacts.get_or_insert_with(|| neighbouring(scene));
+        if contacts.is_empty() {
+            return Ok(None);
+        }
+        let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
+        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, *p)).collect();
+        let sections = sections(scene, &pairs, &lines);
+        let necks = necks(scene, &pairs, &lines, &sections);
+
+        let time = scene.snapshot.time_ps;
+        for (contact, neck) in contacts.iter_mut().zip(&necks) {
+            if neck.is_closed() {
+                contact.first_closed_ps.get_or_insert(time);
+                contact.closed_since_ps.get_or_insert(time);
+            } else {
+                contact.closed_since_ps = None;
+            }
+        }
+        Ok(Some(columns(&pairs, &lines, &necks)))
+    }
+}
+
+fn line(scene: &Scene, pair: [u32; 2]) -> Line {
+    let centres = pair.map(|k| scene.bodies[k as usize].centre);
+    Line::new(centres, scene.snapshot.system.cell)
+}
+
+fn neighbouring(scene: &Scene) -> Vec<Contact> {
+    let particles: Vec<u32> =
+        (0..scene.bodies.len()).filter(|&k| scene.bodies[k].atoms > 0).map(|k| k as u32).collect();
+    let radius = |k: u32| sphere_radius(scene.bodies[k as usize].gyration_radius());
+    let mut contacts = Vec::new();
+    for (n, &a) in particles.iter().enumerate() {
+        for &b in &particles[n + 1..] {
+            let apart = line(scene, [a, b]).distance - radius(a) - radius(b);
+            if particles.len() == 2 || apart <= NEIGHBOUR_REACH {
+                let particles = [a, b];
+                contacts.push(Contact { particles, first_closed_ps: None, closed_since_ps: None });
+            }
+        }
+    }
+    contacts
+}
+
+/// Calls `f` for each owned atom that has neighbours and each pair to which its particle
+/// belongs, with the atom, the pair, which end of the pair, and the unwrapped position.
+fn for_each_end(
+    scene: &Scene,
+    pairs: &[[u32; 2]],
+    mut f: impl FnMut(usize, usize, usize, Vec3),
+) {
+    let mut ends_of = vec![Vec::new(); scene.bodies.len()];
+    for (k, pair) in pairs.iter().enumerate() {
+        for (end, &particle) in pair.iter().enumerate() {
+            ends_of[particle as usize].push((k, end));
+        }
+    }
+    let (atoms, cell) = (scene.snapshot.system.atoms, scene.snapshot.system.cell);
+    for i in (0..atoms.owned).filter(|&i| !scene.evaporated[i]) {
+        let position = cell.unwrap(&atoms.position[i], &atoms.image[i]);
+        for &(k, end) in &ends_of[atoms.particle[i] as usize] {
+            f(i, k, end, position);
+        }
+    }
+}
+
+/// The narrowest cross-section of each pair; first pass over the atoms.
+fn sections(scene: &Scene, pairs: &[[u32; 2]], lines: &[Line]) -> Vec<Option<Section>> {
+    let mut profiles: Vec<Profile> = lines
+        .iter()
+        .zip(pairs)
+        .map(|(line, pair)| {
+            Profile::new(*line, pair.map(|k| scene.bodies[k as usize].gyration_radius()))
+        })
+        .collect();
+    for_each_end(scene, pairs, |_, k, end, position| profiles[k].add(end, position));
+
+    let comm = scene.snapshot.system.comm;
+    let mut counts: Vec<i64> = profiles.iter().flat_map(|p| p.counts.iter().copied()).collect();
+    let mut weights: Vec<i128> = profiles.iter().map(|p| p.core_weight.0).collect();
+    comm.sum_i64(&mut counts);
+    comm.sum_i128(&mut weights);
+    let mut counts = counts.into_iter();
+    for (profile, weight) in profiles.iter_mut().zip(weights) {
+        profile.counts.iter_mut().for_each(|n| *n = counts.next().expect("one for each bin"));
+        profile.core_weight.0 = weight;
+    }
+    profiles.iter().map(Profile::narrowest).collect()
+}
+
+/// What the atoms at the narrowest place make of it; second pass over the atoms.
+fn necks(
+    scene: &Scene,
+    pairs: &[[u32; 2]],
+    lines: &[Line],
+    sections: &[Option<Section>],
+) -> Vec<Neck> {
+    let mut faces = vec![Faces::default(); pairs.len()];
+    let particle = &scene.snapshot.system.atoms.particle;
+    for_each_end(scene, pairs, |i, k, end, position| {
+        if let Some(section) = &sections[k] {
+            let other = pairs[k][1 - end];
+            let bonded = neighbours_within(&scene.snapshot, i, section.bond_length())
+                .any(|j| particle[j] == other);
+            faces[k].add(section, lines[k].axial(end, position), bonded);
+        }
+    });
+
+    let comm = scene.snapshot.system.comm;
+    let mut nearest: Vec<f64> = faces.iter().flat_map(|f| [f.before, -f.after]).collect();
+    let mut numbers: Vec<i64> = faces.iter().flat_map(|f| [f.atoms, f.bonded]).collect();
+    comm.max_f64(&mut nearest);
+    comm.sum_i64(&mut numbers);
+    let over_all_ranks = nearest.chunks_exact(2).zip(numbers.chunks_exact(2)).map(|(t, n)| Faces {
+        before: t[0],
+        after: -t[1],
+        atoms: n[0],
+        bonded: n[1],
+    });
+    over_all_ranks
+        .zip(sections)
+        .map(|(faces, section)| section.map_or(Neck::UNKNOWN, |s| s.neck(&faces)))
+        .collect()
+}
+
+fn columns(pairs: &[[u32; 2]], lines: &[Line], necks: &[Neck]) -> Series {
+    let shape = vec![pairs.len()];
+    let real = |name, definition, values| Column {
+        name,
+        unit: "Angstrom",
+        definition,
+        shape: shape.clone(),
+        values: Values::Real(values),
+    };
+    let count = |name, definition, values| Column {
+        name,
+        unit: "",
+        definition,
+        shape: shape.clone(),
+        values: Values::Integer(values),
+    };
+    let columns = vec![
+        Column {
+            name: "particles",
+            unit: "",
+            definition: "the two particles of each pair",
+            shape: vec![pairs.len(), 2],
+            values: Values::Integer(pairs.as_flattened().iter().map(|k| *k as i64).collect()),
+        },
+        real(
+            "centre_distance",
+            "distance of the two centres of mass, nearest image",
+            lines.iter().map(|line| line.distance).collect(),
+        ),
+        real(
+            "gap",
+            "empty interval of the coordinate along the line of centres at the narrowest \
+             cross-section, between outermost atoms; 0 where it is bridged by bonded atoms",
+            necks.iter().map(|neck| neck.gap).collect(),
+        ),
+        real(
+            "neck_radius",
+            "radius of a disc with the area of the narrowest cross-section between the \
+             centres; 0 where the gap is open",
+            necks.iter().map(|neck| neck.radius).collect(),
+        ),
+        count(
+            "neck_atoms",
+            "atoms in a slab one lattice constant thick about the narrowest cross-section; \
+             0 where the gap is open",
+            necks.iter().map(|neck| neck.atoms).collect(),
+        ),
+        count(
+            "bonded_atoms",
+            "atoms with an atom of the other particle closer than half-way between first \
+             and second neighbours (1.21 nearest-neighbour distances)",
+            necks.iter().map(|neck| neck.bonded).collect(),
+        ),
+    ];
+    Series { path: "/sinter/pairs", columns }
+}

@@ -1,0 +1,77 @@
+//! Temperature, energies, pressure of the whole system.
+//!
+//! ```text
+//! K = sum m v² / 2       T = 2 K / (f k)       E = K + U
+//! P = (2 K + W_xx + W_yy + W_zz) / (3 V),  W_ab = sum r_a f_b
+//! ```
+//!
+//! f counts the degrees of freedom that are not held fixed. A cluster in vacuum has
+//! no volume, hence no pressure: the column exists only where the box is periodic in
+//! all three directions, and only then is the virial asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Column, Needs, Observer, Scene, Series};
+use crate::dynamics::groups::temperature;
+use crate::error::Result;
+use crate::units::PRESSURE_GPA;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thermo {
+    pressure: bool,
+}
+
+impl Thermo {
+    pub fn new(periodic: [bool; 3]) -> Thermo {
+        Thermo { pressure: periodic == [true; 3] }
+    }
+}
+
+impl Observer for Thermo {
+    fn needs(&self) -> Needs {
+        Needs { virial: self.pressure, neighbours: true }
+    }
+
+    fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {
+        let snapshot = &scene.snapshot;
+        let kinetics =
+            scene.groups.kinetics(&snapshot.system).map_err(|e| e.at(snapshot.step))?;
+        let kinetic: f64 = kinetics.iter().map(|k| k.energy).sum();
+        let potential = snapshot.totals.potential_energy;
+        let evaporated = scene.evaporated.iter().filter(|alone| **alone).count() as i64;
+
+        let mut columns = vec![
+            Column::real(
+                "temperature",
+                "K",
+                "2 K / (f k) with f degrees of freedom, momenta that are held at zero not counted",
+                temperature(kinetic, snapshot.degrees_of_freedom),
+            ),
+            Column::real("kinetic_energy", "eV", "sum of m v^2 / 2", kinetic),
+            Column::real("potential_energy", "eV", "energy of the potential", potential),
+            Column::real("total_energy", "eV", "kinetic and potential energy", kinetic + potential),
+            Column::real(
+                "conserved_energy",
+                "eV",
+                "total energy less what the thermostats put in",
+                snapshot.conserved_energy,
+            ),
+            Column::count(
+                "evaporated_atoms",
+                "atoms without any neighbour within the cutoff of the potential",
+                snapshot.system.comm.sum(evaporated),
+            ),
+        ];
+        if self.pressure {
+            let [xx, yy, zz, ..] = snapshot.totals.virial.unwrap_or([f64::NAN; 6]);
+            let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * snapshot.system.cell.volume());
+            columns.push(Column::real(
+                "pressure",
+                "GPa",
+                "(2 K + trace of the virial) / (3 V)",
+                pressure * PRESSURE_GPA,
+            ));
+        }
+        Ok(Some(Series { path: "/sinter/thermo", columns }))
+    }
+}
