@@ -41,10 +41,7 @@ pub struct Needs {
 impl std::ops::BitOr for Needs {
     type Output = Needs;
     fn bitor(self, other: Needs) -> Needs {
-        Needs {
-            virial: self.virial | other.virial,
-            neighbours: self.neighbours | other.neighbours,
-        }
+        Needs { virial: self.virial | other.virial, neighbours: self.neighbours | other.neighbours }
     }
 }
 

@@ -66,12 +66,15 @@ impl Line {
         let apart = sub(centres[1], centres[0]);
         let apart: Vec3 = std::array::from_fn(|d| {
             let period = cell.length[d];
-            if cell.periodic[d] { apart[d] - (apart[d] / period).round() * period } else { apart[d] }
+            if cell.periodic[d] {
+                apart[d] - (apart[d] / period).round() * period
+            } else {
+                apart[d]
+            }
         });
         let distance = norm(apart);
         // Centres that coincide have no line: any direction serves.
-        let direction =
-            if distance > 0.0 { scale(apart, 1.0 / distance) } else { [1.0, 0.0, 0.0] };
+        let direction = if distance > 0.0 { scale(apart, 1.0 / distance) } else { [1.0, 0.0, 0.0] };
         Line { centres, direction, distance }
     }
 

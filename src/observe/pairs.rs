@@ -94,11 +94,7 @@ fn neighbouring(scene: &Scene) -> Vec<Contact> {
 
 /// Calls `f` for each owned atom that has neighbours and each pair to which its particle
 /// belongs, with the atom, the pair, which end of the pair, and the unwrapped position.
-fn for_each_end(
-    scene: &Scene,
-    pairs: &[[u32; 2]],
-    mut f: impl FnMut(usize, usize, usize, Vec3),
-) {
+fn for_each_end(scene: &Scene, pairs: &[[u32; 2]], mut f: impl FnMut(usize, usize, usize, Vec3)) {
     let mut ends_of = vec![Vec::new(); scene.bodies.len()];
     for (k, pair) in pairs.iter().enumerate() {
         for (end, &particle) in pair.iter().enumerate() {

@@ -34,8 +34,7 @@ impl Observer for Thermo {
 
     fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {
         let snapshot = &scene.snapshot;
-        let kinetics =
-            scene.groups.kinetics(&snapshot.system).map_err(|e| e.at(snapshot.step))?;
+        let kinetics = scene.groups.kinetics(&snapshot.system).map_err(|e| e.at(snapshot.step))?;
         let kinetic: f64 = kinetics.iter().map(|k| k.energy).sum();
         let potential = snapshot.totals.potential_energy;
         let evaporated = scene.evaporated.iter().filter(|alone| **alone).count() as i64;
