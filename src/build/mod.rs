@@ -3,6 +3,8 @@
 
 pub mod extxyz;
 pub mod frame;
+pub mod lattice;
+pub mod shape;
 mod text;
 
 pub use frame::Frame;

@@ -1,0 +1,131 @@
+//! Crystal lattices. A site is three integers, in units of half the cubic lattice
+//! constant, counted from the centre of the particle; everything about a lattice
+//! that the shapes need is therefore exact. (A lattice of another system, such as
+//! hcp, would bring its own integer frame and the matrix from there to Å.)
+
+use crate::geometry::Vec3;
+use crate::input::Lattice;
+
+/// A point in units of half the cubic lattice constant.
+pub type Site = [i32; 3];
+
+/// Where the centre of a particle lies in its crystal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Centre {
+    Atom,
+    /// The octahedral interstice, half a lattice constant from an atom.
+    Octahedral,
+}
+
+impl std::fmt::Display for Centre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Centre::Atom => "an atom",
+            Centre::Octahedral => "an octahedral site",
+        })
+    }
+}
+
+/// A crystal seen from one of its points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crystal {
+    pub lattice: Lattice,
+    pub centre: Centre,
+}
+
+/// Steps to the nearest neighbours in fcc.
+const FCC_NEIGHBOURS: [Site; 12] = [
+    [-1, -1, 0],
+    [-1, 0, -1],
+    [-1, 0, 1],
+    [-1, 1, 0],
+    [0, -1, -1],
+    [0, -1, 1],
+    [0, 1, -1],
+    [0, 1, 1],
+    [1, -1, 0],
+    [1, 0, -1],
+    [1, 0, 1],
+    [1, 1, 0],
+];
+
+impl Crystal {
+    /// The points that keep every symmetry of a cubic shape about it.
+    pub fn all(lattice: Lattice) -> [Crystal; 2] {
+        [Centre::Atom, Centre::Octahedral].map(|centre| Crystal { lattice, centre })
+    }
+
+    pub fn is_site(&self, h: Site) -> bool {
+        let parity = (self.centre == Centre::Octahedral) as i32;
+        match self.lattice {
+            Lattice::Fcc => (h[0] + h[1] + h[2]).rem_euclid(2) == parity,
+        }
+    }
+
+    /// Steps from a site to its nearest neighbours.
+    pub fn neighbours(&self) -> &'static [Site] {
+        match self.lattice {
+            Lattice::Fcc => &FCC_NEIGHBOURS,
+        }
+    }
+}
+
+/// Volume of one atom in Å³ for the cubic lattice constant `a` in Å.
+pub fn atomic_volume(lattice: Lattice, a: f64) -> f64 {
+    match lattice {
+        Lattice::Fcc => a * a * a / 4.0,
+    }
+}
+
+/// Distance of nearest neighbours in Å for the cubic lattice constant `a` in Å.
+pub fn nearest_distance(lattice: Lattice, a: f64) -> f64 {
+    match lattice {
+        Lattice::Fcc => a / 2f64.sqrt(),
+    }
+}
+
+pub fn step(a: Site, b: Site) -> Site {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
+pub fn dot(a: Site, b: Site) -> i32 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// Å, for half a lattice constant in Å.
+pub fn position(h: Site, half: f64) -> Vec3 {
+    h.map(|x| x as f64 * half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_site_has_its_neighbours_at_the_nearest_distance() {
+        for crystal in Crystal::all(Lattice::Fcc) {
+            let site = if crystal.centre == Centre::Atom { [0, 0, 0] } else { [1, 0, 0] };
+            let mut nearest = Vec::new();
+            for x in -3..=3 {
+                for y in -3..=3 {
+                    for z in -3..=3 {
+                        let h = [x, y, z];
+                        let away = [x - site[0], y, z];
+                        let distance = dot(away, away);
+                        if crystal.is_site(h) && distance > 0 {
+                            nearest.push((distance, away));
+                        }
+                    }
+                }
+            }
+            nearest.sort();
+            let shortest = nearest[0].0;
+            nearest.retain(|n| n.0 == shortest);
+            let steps: Vec<Site> = nearest.iter().map(|n| n.1).collect();
+            assert_eq!(steps, crystal.neighbours());
+            let a = 4.0;
+            let length = (shortest as f64).sqrt() * a / 2.0;
+            assert!((length - nearest_distance(Lattice::Fcc, a)).abs() < 1e-15 * a);
+        }
+    }
+}
