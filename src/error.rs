@@ -11,6 +11,10 @@ pub enum Error {
     #[error("{place}: {message}")]
     Input { place: Place, message: String },
 
+    /// The program was started in a way that cannot work. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+
     /// The run itself failed; nothing that was already written is lost. Exit code 1.
     #[error("{0}")]
     Run(String),
@@ -64,7 +68,7 @@ impl Error {
 
     pub fn exit_code(&self) -> i32 {
         match self {
-            Error::Input { .. } => 2,
+            Error::Input { .. } | Error::Usage(_) => 2,
             _ => 1,
         }
     }

@@ -25,19 +25,31 @@ pub trait Transport {
     fn ranks_on_node(&self) -> usize;
     fn barrier(&self);
     fn sum_i64(&self, values: &mut [i64]);
-    fn max_f64(&self, values: &mut [f64]);
+    fn max_i64(&self, values: &mut [i64]);
     fn broadcast(&self, root: usize, bytes: &mut Vec<u8>);
     /// What every rank gave, in order of rank.
     fn all_gather(&self, mine: &[u8]) -> Vec<Vec<u8>>;
-    /// Sends each message and receives every message sent here; in order of source.
+    /// Sends each message and receives every message sent here, in order of
+    /// source. All ranks take part; a rank may send to itself, and has at most one
+    /// message for each rank.
     fn exchange(&self, send: &[Message]) -> Vec<Message>;
     /// Starts the same exchange where both sides know who sends how many bytes;
     /// nothing may block. `receive` names the sources and lengths.
     fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_>;
+    /// What ends every rank with an exit code, for any thread and without `self`.
+    fn aborter(&self) -> fn(i32) -> !;
     /// Ends every rank with this exit code.
-    fn abort(&self, code: i32) -> !;
+    fn abort(&self, code: i32) -> ! {
+        self.aborter()(code)
+    }
     /// Name and version of the MPI library, or "none (one process)".
     fn library(&self) -> String;
+    /// Lets all ranks open one HDF5 file together, by its file access property
+    /// list; false where a single process opens it alone.
+    fn set_parallel_access(&self, file_access_list: i64) -> bool;
+    /// Makes HDF5 transfers with this property list collective: every rank takes
+    /// part in each of them. False where a single process writes alone.
+    fn set_collective_transfer(&self, transfer_list: i64) -> bool;
 }
 
 /// An exchange under way.
@@ -106,23 +118,48 @@ impl Comm {
         v[0]
     }
 
+    /// The largest value; NaN if any rank has NaN.
     pub fn max(&self, value: f64) -> f64 {
         let mut v = [value];
-        self.transport.max_f64(&mut v);
+        self.max_f64(&mut v);
         v[0]
     }
 
+    /// The smallest value; NaN if any rank has NaN.
     pub fn min(&self, value: f64) -> f64 {
         -self.max(-value)
     }
 
+    /// The largest of each value over ranks; NaN where any rank has NaN, and
+    /// 0 before -0, so that the bits do not depend on the number of ranks.
     pub fn max_f64(&self, values: &mut [f64]) {
-        self.transport.max_f64(values);
+        let mut keys: Vec<i64> = values.iter().map(|&v| order_key(v)).collect();
+        self.transport.max_i64(&mut keys);
+        values.iter_mut().zip(keys).for_each(|(v, key)| *v = from_order_key(key));
+    }
+
+    pub fn max_i64(&self, values: &mut [i64]) {
+        self.transport.max_i64(values);
+    }
+
+    pub fn max_u64(&self, value: u64) -> u64 {
+        let mut v = [(value ^ SIGN) as i64];
+        self.transport.max_i64(&mut v);
+        v[0] as u64 ^ SIGN
+    }
+
+    pub fn min_u64(&self, value: u64) -> u64 {
+        !self.max_u64(!value)
     }
 
     /// True on every rank if it is true on any.
     pub fn any(&self, value: bool) -> bool {
         self.sum(value as i64) > 0
+    }
+
+    /// True on every rank if it is true on all.
+    pub fn all(&self, value: bool) -> bool {
+        !self.any(!value)
     }
 
     /// What every rank gave, in order of rank.
@@ -158,5 +195,41 @@ impl Comm {
 
     pub fn barrier(&self) {
         self.transport.barrier();
+    }
+
+    /// Ends every rank with this exit code.
+    pub fn abort(&self, code: i32) -> ! {
+        self.transport.abort(code)
+    }
+}
+
+const SIGN: u64 = 1 << 63;
+
+/// An integer that orders like the number, with every NaN above infinity.
+fn order_key(x: f64) -> i64 {
+    let bits = if x.is_nan() { f64::NAN.abs() } else { x }.to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+fn from_order_key(key: i64) -> f64 {
+    f64::from_bits((key ^ ((key >> 63) as u64 >> 1) as i64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_keys_order_like_numbers_and_come_back() {
+        let ascending =
+            [f64::NEG_INFINITY, -1e300, -1.0, -1e-310, -0.0, 0.0, 1e-310, 2.5, f64::INFINITY];
+        assert!(ascending.windows(2).all(|w| order_key(w[0]) < order_key(w[1])));
+        for x in ascending {
+            assert_eq!(from_order_key(order_key(x)).to_bits(), x.to_bits());
+        }
+        for nan in [f64::NAN, -f64::NAN] {
+            assert!(order_key(nan) > order_key(f64::INFINITY));
+            assert!(from_order_key(order_key(nan)).is_nan());
+        }
     }
 }

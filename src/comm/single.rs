@@ -24,7 +24,7 @@ impl Transport for Single {
     }
     fn barrier(&self) {}
     fn sum_i64(&self, _: &mut [i64]) {}
-    fn max_f64(&self, _: &mut [f64]) {}
+    fn max_i64(&self, _: &mut [i64]) {}
     fn broadcast(&self, _: usize, _: &mut Vec<u8>) {}
     fn all_gather(&self, mine: &[u8]) -> Vec<Vec<u8>> {
         vec![mine.to_vec()]
@@ -35,10 +35,16 @@ impl Transport for Single {
     fn start(&self, send: Vec<Message>, _: &[(usize, usize)]) -> Box<dyn Pending + '_> {
         Box::new(Delivered(send.into_iter().map(|(_, bytes)| bytes).collect()))
     }
-    fn abort(&self, code: i32) -> ! {
-        std::process::exit(code)
+    fn aborter(&self) -> fn(i32) -> ! {
+        |code| std::process::exit(code)
     }
     fn library(&self) -> String {
         "none (one process)".into()
+    }
+    fn set_parallel_access(&self, _: i64) -> bool {
+        false
+    }
+    fn set_collective_transfer(&self, _: i64) -> bool {
+        false
     }
 }

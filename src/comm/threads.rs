@@ -172,8 +172,8 @@ impl Transport for Threads {
     fn sum_i64(&self, values: &mut [i64]) {
         self.reduce(values, i64::wrapping_add);
     }
-    fn max_f64(&self, values: &mut [f64]) {
-        self.reduce(values, f64::max);
+    fn max_i64(&self, values: &mut [i64]) {
+        self.reduce(values, i64::max);
     }
     fn broadcast(&self, root: usize, bytes: &mut Vec<u8>) {
         let all = self.gather(if self.rank == root { bytes } else { &[] });
@@ -200,11 +200,17 @@ impl Transport for Threads {
         self.post(operation, send);
         Box::new(Awaited { ranks: self, operation, receive: receive.to_vec() })
     }
-    fn abort(&self, code: i32) -> ! {
-        panic!("rank {} ended the run with exit code {code}", self.rank)
+    fn aborter(&self) -> fn(i32) -> ! {
+        |code| panic!("a rank ended the run with exit code {code}")
     }
     fn library(&self) -> String {
         "none (ranks are threads)".into()
+    }
+    fn set_parallel_access(&self, _: i64) -> bool {
+        false
+    }
+    fn set_collective_transfer(&self, _: i64) -> bool {
+        false
     }
 }
 
