@@ -203,6 +203,16 @@ impl Comm {
     }
 }
 
+impl crate::domain::Reduction for Comm {
+    fn sum(&self, values: &mut [i64]) {
+        self.sum_i64(values);
+    }
+
+    fn max(&self, values: &mut [i64]) {
+        self.max_i64(values);
+    }
+}
+
 const SIGN: u64 = 1 << 63;
 
 /// An integer that orders like the number, with every NaN above infinity.
