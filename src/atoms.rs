@@ -114,6 +114,38 @@ impl Atoms {
         self.force.push([0; 4]);
     }
 
+    /// Brings owned atoms into a new order, `order[k]` becoming atom k; only while
+    /// there are no ghosts. Forces do not follow: they are computed anew.
+    pub fn permute_owned(&mut self, order: &[u32]) {
+        fn permute<T: Copy>(values: &mut [T], order: &[u32]) {
+            let old = values.to_vec();
+            for (value, &from) in values.iter_mut().zip(order) {
+                *value = old[from as usize];
+            }
+        }
+        debug_assert_eq!(self.owned, self.len(), "ghosts are not to be moved");
+        permute(&mut self.id, order);
+        permute(&mut self.species, order);
+        permute(&mut self.position, order);
+        permute(&mut self.velocity, order);
+        permute(&mut self.particle, order);
+        permute(&mut self.image, order);
+    }
+
+    /// Memory held, bytes.
+    pub fn bytes(&self) -> usize {
+        fn held<T>(values: &Vec<T>) -> usize {
+            values.capacity() * size_of::<T>()
+        }
+        held(&self.id)
+            + held(&self.species)
+            + held(&self.position)
+            + held(&self.force)
+            + held(&self.velocity)
+            + held(&self.particle)
+            + held(&self.image)
+    }
+
     /// The owned atom `i` as one record.
     pub fn record(&self, i: usize) -> Atom {
         let [x, y, z, _] = self.position[i];

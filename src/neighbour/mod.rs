@@ -1,8 +1,23 @@
-//! Cells and the Verlet list.
+//! Rows of cells and the Verlet list (L. Verlet, Phys. Rev. 159 (1967) 98).
 //!
-//! For every owned atom all atoms (owned and ghosts) within the range of the
-//! potential plus a skin, in order of distance at build time. The list decides
-//! nothing about the results: any list that covers the range gives the same bits.
+//! For every owned atom all atoms (owned and ghosts) within `reach`, the range of
+//! the potential plus a skin, in order of distance at build time. While no atom
+//! has moved more than half the skin since then, the list holds every pair within
+//! the range. It decides nothing about the results: any list that covers the
+//! range gives the same bits.
+//!
+//! A rebuild goes: `Rows::around` the owned atoms; owned atoms into the order of
+//! these rows (`sort_owned`), so that atoms near in space are near in memory;
+//! ghosts; then `Neighbours::build`. Rows also tell which owned atoms may be
+//! worked on at the same time (`schedule`).
+
+mod list;
+mod rows;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub use rows::{RowOrder, Rows};
 
 use std::ops::Range;
 
@@ -26,6 +41,11 @@ pub struct Neighbours {
 impl Neighbours {
     pub fn of(&self, i: usize) -> &[u32] {
         &self.entries[self.first[i]..self.first[i + 1]]
+    }
+
+    /// Memory held, bytes.
+    pub fn bytes(&self) -> usize {
+        self.first.capacity() * size_of::<usize>() + self.entries.capacity() * size_of::<u32>()
     }
 }
 
