@@ -25,7 +25,7 @@ impl Conform<'_, '_> {
         let mut unknown_stems = Vec::new();
         for (name, value) in table {
             match keys.iter().find(|key| key.name == **name.get_ref()) {
-                Some(key) => self.value(value, &key.shape, &join(path, &key.name)),
+                Some(key) => self.value(value, &key.shape, &key.name, &join(path, &key.name)),
                 None => {
                     unknown_stems.push(unit::split(name.get_ref()).0);
                     let message = self.unknown_key(name.get_ref(), value.get_ref(), keys, path);
@@ -46,64 +46,67 @@ impl Conform<'_, '_> {
         }
     }
 
-    fn value(&mut self, value: &Spanned<DeValue>, shape: &Shape, path: &str) {
+    /// `name` is what messages call the value; `path` leads to it through the tables.
+    fn value(&mut self, value: &Spanned<DeValue>, shape: &Shape, name: &str, path: &str) {
         let begin = value.span().start;
         match (shape, value.get_ref()) {
             (Shape::Table(keys), DeValue::Table(table)) => self.table(table, keys, path, begin),
-            (Shape::Map { names, value: shape, least }, DeValue::Table(table)) => {
-                if table.len() < *least {
-                    self.problems.at_byte(begin, format!("`{path}` is empty"));
+            (Shape::Map { names, value: shape, least }, DeValue::Table(entries)) => {
+                if entries.len() < *least {
+                    self.problems.at_byte(begin, format!("`{name}` is empty"));
                 }
-                for (name, value) in table {
-                    let name_of = name.get_ref();
+                for (entry, value) in entries {
+                    let own = entry.get_ref();
                     match names {
-                        Some(names) if !names.iter().any(|known| known == name_of) => {
-                            let known: Vec<_> =
-                                names.iter().map(|known| format!("`{known}`")).collect();
-                            let message =
-                                format!("`{path}` has no `{name_of}`, only {}", or(&known));
-                            self.problems.at_byte(name.span().start, message);
+                        Some(names) if !names.iter().any(|known| known == own) => {
+                            let known: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
+                            let message = format!("`{name}` has no `{own}`, only {}", or(&known));
+                            self.problems.at_byte(entry.span().start, message);
                         }
-                        _ => self.value(value, shape, &join(path, name_of)),
+                        _ => self.value(value, shape, &join(name, own), &join(path, own)),
                     }
                 }
             }
             (Shape::List { item, least, most }, DeValue::Array(items)) => {
                 if items.len() < *least || items.len() > *most {
-                    let message = format!("`{path}` must be {shape}, not of {}", items.len());
+                    let message = format!("`{name}` must be {shape}, not of {}", items.len());
                     self.problems.at_byte(begin, message);
                 }
                 for (i, value) in items.iter().enumerate() {
-                    self.value(value, item, &format!("{path}[{i}]"));
+                    self.value(value, item, name, &format!("{path}[{i}]"));
                 }
+            }
+            (Shape::List { item, .. }, DeValue::Table(_)) if matches!(**item, Shape::Table(_)) => {
+                let message = format!("there may be several `{name}`: write `[[{path}]]`");
+                self.problems.at_byte(begin, message);
             }
             (Shape::Either(shapes), found) => {
                 match shapes.iter().find(|shape| same_kind(shape, found)) {
-                    Some(shape) => self.value(value, shape, path),
-                    None => self.wrong_value(value, shape, path),
+                    Some(shape) => self.value(value, shape, name, path),
+                    None => self.wrong_value(value, shape, name),
                 }
             }
             (Shape::Choice(choices), DeValue::String(text)) => {
                 if !choices.iter().any(|choice| choice.name == **text) {
-                    let message = unknown_choice(text, choices, shape, path);
+                    let message = unknown_choice(text, choices, shape, name);
                     self.problems.at_byte(begin, message);
                 }
             }
             (Shape::Number(range), found) if number(found).is_some_and(|x| range.holds(x)) => {}
-            (Shape::Whole(range), DeValue::Integer(_))
-                if number(value.get_ref()).is_some_and(|x| range.holds(x)) => {}
+            (Shape::Whole(range), found @ DeValue::Integer(_))
+                if number(found).is_some_and(|x| range.holds(x)) => {}
             (Shape::Text, DeValue::String(_)) | (Shape::Flag, DeValue::Boolean(_)) => {}
-            _ => self.wrong_value(value, shape, path),
+            _ => self.wrong_value(value, shape, name),
         }
     }
 
-    fn wrong_value(&mut self, value: &Spanned<DeValue>, shape: &Shape, path: &str) {
-        let mut message = format!("`{path}` must be {shape}, not {}", shown(value.get_ref()));
+    fn wrong_value(&mut self, value: &Spanned<DeValue>, shape: &Shape, name: &str) {
+        let mut message = format!("`{name}` must be {shape}, not {}", shown(value.get_ref()));
         let wants_number = matches!(shape, Shape::Number(_) | Shape::Whole(_));
         if let (true, DeValue::String(_), (_, Some(unit))) =
-            (wants_number, value.get_ref(), unit::split(path))
+            (wants_number, value.get_ref(), unit::split(name))
         {
-            message += &format!(" (the bare number, in {})", unit.name);
+            message += &format!(" (the bare number, in {})", unit.symbol);
         }
         self.problems.at_byte(value.span().start, message);
     }
@@ -122,7 +125,7 @@ impl Conform<'_, '_> {
                 .unwrap_or_default();
             return format!(
                 "{unknown}: `{stem}` is given in {}: write `{}{converted}`",
-                wanted.name, key.name
+                wanted.symbol, key.name
             );
         }
         if let Some(home) = home_of(name, self.input, "") {
@@ -190,11 +193,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, known)| known)
 }
 
-fn unknown_choice(text: &str, choices: &[Choice], shape: &Shape, path: &str) -> String {
+fn unknown_choice(text: &str, choices: &[Choice], shape: &Shape, name: &str) -> String {
     let hint = nearest(text, choices.iter().map(|choice| &*choice.name))
         .map(|near| format!("; did you mean \"{near}\"?"))
         .unwrap_or_default();
-    format!("`{path}` must be {shape}, not \"{text}\"{hint}")
+    format!("`{name}` must be {shape}, not \"{text}\"{hint}")
 }
 
 fn same_kind(shape: &Shape, value: &DeValue) -> bool {

@@ -8,6 +8,7 @@
 
 pub mod config;
 mod conform;
+pub mod reference;
 mod rules;
 mod schema;
 mod source;
@@ -85,6 +86,9 @@ fn not_toml(fault: &toml::de::Error, source: &Source) -> Error {
                  the name of the key)"
             ),
         },
+        reason if reason.starts_with("invalid basic string") => {
+            "a text is not closed on its line: the second `\"` is missing".to_string()
+        }
         reason => format!("this is not TOML: {reason}"),
     };
     Error::Input { place: source.place_at(span.start), message }

@@ -249,7 +249,7 @@ fn family(indices: [i32; 3], key: &str, problems: &mut Problems) {
 fn placement(config: &Config, problems: &mut Problems) {
     let Some(placement) = &config.placement else { return };
     family(placement.facing, "placement.facing", problems);
-    if config.structure.is_some() {
+    if config.structure.is_some() && config.particles.is_empty() {
         problems.at("placement", "`[placement]` is for built particles, not for a `[structure]`");
     } else if particle_count(config) != 2 {
         let count = particle_count(config);
@@ -347,12 +347,14 @@ fn intervals(config: &Config, problems: &mut Problems) {
 }
 
 fn first_temperature(config: &Config, problems: &mut Problems) {
-    let moves = config.stages.iter().position(|stage| stage.kind.is_dynamic());
-    if let (Some(first), None, false) =
-        (moves, config.dynamics.initial_temperature_k, config.particles.is_empty())
+    // A stage at constant temperature names its own, so only `nve` can leave it open.
+    let mut moving = config.stages.iter().enumerate().filter(|(_, s)| s.kind.is_dynamic());
+    let first = moving.clone().next().filter(|_| moving.all(|(_, s)| s.ensemble == Ensemble::Nve));
+    if let (Some((i, _)), None, false) =
+        (first, config.dynamics.initial_temperature_k, config.particles.is_empty())
     {
         problems.at(
-            &format!("stage[{first}]"),
+            &format!("stage[{i}]"),
             "nothing gives the built atoms their first velocities: write `temperature_k` here or \
              `initial_temperature_k` in `[dynamics]`",
         );

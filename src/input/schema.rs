@@ -201,7 +201,8 @@ impl Display for Shape {
                 };
                 match (least, most) {
                     (0, &usize::MAX) => write!(f, "a list of {items}"),
-                    (least, &usize::MAX) => write!(f, "a list of at least {least} {items}"),
+                    (1, &usize::MAX) => write!(f, "a list of one or more {items}"),
+                    (least, &usize::MAX) => write!(f, "a list of {least} or more {items}"),
                     (_, most) => write!(f, "a list of {most} {items}"),
                 }
             }

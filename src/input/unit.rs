@@ -6,6 +6,8 @@
 #[derive(Debug, PartialEq)]
 pub struct Unit {
     pub name: &'static str,
+    /// As it is written in a text.
+    pub symbol: &'static str,
     dimension: Dimension,
     factor: f64,
     offset: f64,
@@ -24,40 +26,52 @@ enum Dimension {
     Steps,
 }
 
-const fn unit(name: &'static str, dimension: Dimension, factor: f64) -> Unit {
-    Unit { name, dimension, factor, offset: 0.0 }
+const fn unit(name: &'static str, symbol: &'static str, dimension: Dimension, factor: f64) -> Unit {
+    Unit { name, symbol, dimension, factor, offset: 0.0 }
 }
 
 /// Longer endings before those that they end in.
 const UNITS: [Unit; 28] = [
-    unit("j_per_m2", Dimension::SurfaceEnergy, 1.0),
-    unit("mj_per_m2", Dimension::SurfaceEnergy, 1e-3),
-    unit("ev_per_angstrom2", Dimension::SurfaceEnergy, 16.021_766_34),
-    unit("ev_per_angstrom", Dimension::Force, 1.0),
-    unit("ev_per_nm", Dimension::Force, 0.1),
-    unit("ev_per_atom", Dimension::Energy, 1.0),
-    unit("mev_per_atom", Dimension::Energy, 1e-3),
-    unit("ev", Dimension::Energy, 1.0),
-    unit("mev", Dimension::Energy, 1e-3),
-    unit("fs", Dimension::Time, 1.0),
-    unit("ps", Dimension::Time, 1e3),
-    unit("ns", Dimension::Time, 1e6),
-    unit("us", Dimension::Time, 1e9),
-    unit("ms", Dimension::Time, 1e12),
-    unit("s", Dimension::Time, 1e15),
-    unit("angstrom", Dimension::Length, 1.0),
-    unit("nm", Dimension::Length, 10.0),
-    unit("pm", Dimension::Length, 0.01),
-    unit("um", Dimension::Length, 1e4),
-    unit("m", Dimension::Length, 1e10),
-    unit("k", Dimension::Temperature, 1.0),
-    unit("kelvin", Dimension::Temperature, 1.0),
-    Unit { name: "c", dimension: Dimension::Temperature, factor: 1.0, offset: 273.15 },
-    Unit { name: "celsius", dimension: Dimension::Temperature, factor: 1.0, offset: 273.15 },
-    unit("deg", Dimension::Angle, 1.0),
-    unit("degrees", Dimension::Angle, 1.0),
-    unit("rad", Dimension::Angle, 180.0 / std::f64::consts::PI),
-    unit("steps", Dimension::Steps, 1.0),
+    unit("j_per_m2", "J/m²", Dimension::SurfaceEnergy, 1.0),
+    unit("mj_per_m2", "mJ/m²", Dimension::SurfaceEnergy, 1e-3),
+    unit("ev_per_angstrom2", "eV/Å²", Dimension::SurfaceEnergy, 16.021_766_34),
+    unit("ev_per_angstrom", "eV/Å", Dimension::Force, 1.0),
+    unit("ev_per_nm", "eV/nm", Dimension::Force, 0.1),
+    unit("ev_per_atom", "eV", Dimension::Energy, 1.0),
+    unit("mev_per_atom", "meV", Dimension::Energy, 1e-3),
+    unit("ev", "eV", Dimension::Energy, 1.0),
+    unit("mev", "meV", Dimension::Energy, 1e-3),
+    unit("fs", "fs", Dimension::Time, 1.0),
+    unit("ps", "ps", Dimension::Time, 1e3),
+    unit("ns", "ns", Dimension::Time, 1e6),
+    unit("us", "µs", Dimension::Time, 1e9),
+    unit("ms", "ms", Dimension::Time, 1e12),
+    unit("s", "s", Dimension::Time, 1e15),
+    unit("angstrom", "Å", Dimension::Length, 1.0),
+    unit("nm", "nm", Dimension::Length, 10.0),
+    unit("pm", "pm", Dimension::Length, 0.01),
+    unit("um", "µm", Dimension::Length, 1e4),
+    unit("m", "m", Dimension::Length, 1e10),
+    unit("k", "K", Dimension::Temperature, 1.0),
+    unit("kelvin", "K", Dimension::Temperature, 1.0),
+    Unit {
+        name: "c",
+        symbol: "°C",
+        dimension: Dimension::Temperature,
+        factor: 1.0,
+        offset: 273.15,
+    },
+    Unit {
+        name: "celsius",
+        symbol: "°C",
+        dimension: Dimension::Temperature,
+        factor: 1.0,
+        offset: 273.15,
+    },
+    unit("deg", "°", Dimension::Angle, 1.0),
+    unit("degrees", "°", Dimension::Angle, 1.0),
+    unit("rad", "rad", Dimension::Angle, 180.0 / std::f64::consts::PI),
+    unit("steps", "steps", Dimension::Steps, 1.0),
 ];
 
 impl Unit {

@@ -1,1 +1,4 @@
-//! To come.
+//! A run: what it would be, where it writes.
+
+pub mod check;
+pub mod folder;
