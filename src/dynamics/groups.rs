@@ -164,7 +164,7 @@ impl Groups {
             Group::System => 1,
             Group::Particle => {
                 let last = owned.iter().copied().max().unwrap_or(0);
-                view.comm.max(last as f64) as usize + 1
+                view.comm.max_u64(last as u64) as usize + 1
             }
         };
         let mut groups = Groups { kind, atoms: vec![0; count], mass: vec![0.0; count] };
@@ -240,7 +240,7 @@ impl Groups {
         sums[self.len()][0] = (culprit > 0) as i128;
         view.comm.sum_i128(sums.as_flattened_mut());
         if sums.pop().is_some_and(|last| last[0] > 0) {
-            return Err(OutOfBounds { atom: view.comm.max(culprit as f64) as u64 - 1 });
+            return Err(OutOfBounds { atom: view.comm.max_u64(culprit) - 1 });
         }
         let value = |sums: [i128; K]| std::array::from_fn(|k| quanta[k].value_wide(sums[k]));
         Ok(sums.into_iter().map(value).collect())

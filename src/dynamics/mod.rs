@@ -3,8 +3,26 @@
 //!
 //! This module sees a system only through `force::System` and the ranks only
 //! through `comm::Comm`; it knows neither domains nor neighbours nor a potential.
+//! What it does is the same on any number of ranks and threads: an atom's
+//! arithmetic involves no other atom, sums over atoms are of integers (`groups`),
+//! and noise is keyed by step and atom id (`random`).
 
+mod fire;
 pub mod groups;
-pub mod inertia;
+mod inertia;
+mod integrator;
+pub mod momentum;
+mod protocol;
+mod thermostat;
+pub mod velocities;
+mod verlet;
 
+#[cfg(test)]
+mod testing;
+
+pub use fire::{Fire, Outcome};
 pub use groups::{Body, Group, Groups, Kinetics, View, temperature};
+pub use inertia::Inertia;
+pub use integrator::{Integrator, IntegratorState, Motion};
+pub use protocol::{Plan, Progress, Stage, ThermostatSettings};
+pub use thermostat::ThermostatState;

@@ -1,0 +1,387 @@
+//! One stage under way: what the run's loop drives, step by step.
+//!
+//! A step of dynamics, with half a step of a Nose-Hoover chain at either end,
+//! Langevin's friction and noise in the middle of the drift, or Bussi's rescaling
+//! at the end:
+//!
+//! ```text
+//! rescale,  kick dt/2,  drift dt/2, noise, drift dt/2,  forces,  kick dt/2,  rescale
+//! ```
+//!
+//! Invariants: between steps, forces belong to positions, and `State` with the
+//! atoms' positions, velocities and images is all that the future depends on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::comm::Comm;
+use crate::dynamics::fire::{Fire, Outcome};
+use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
+use crate::dynamics::protocol::{Plan, Progress, Stage};
+use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
+use crate::dynamics::{momentum, velocities, verlet};
+use crate::error::Result;
+use crate::force::{System, Totals};
+use crate::geometry::{Vec3, add, scale};
+use crate::input::config::Thermostat;
+use crate::random::{Purpose, Stream};
+
+/// All that an integrator remembers from step to step; goes into checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum IntegratorState {
+    Dynamics(Motion),
+    Minimisation(Fire),
+}
+
+/// The state of a stage that moves in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Motion {
+    pub thermostat: ThermostatState,
+    /// Of the motion of each group relative to its centre of mass.
+    pub freedom: Vec<u64>,
+    /// Of each group, as the thermostat left it.
+    pub kinetics: Vec<Kinetics>,
+}
+
+/// A stage under way.
+#[derive(Debug, Clone)]
+pub struct Integrator {
+    stage: Stage,
+    seed: u64,
+    /// ps
+    timestep: f64,
+    /// What a thermostat acts on: the system, or each particle.
+    groups: Groups,
+    /// What Langevin noise leaves in its motion.
+    particles: Groups,
+    state: IntegratorState,
+    totals: Totals,
+    scratch: Vec<Vec3>,
+}
+
+impl Integrator {
+    /// Begins the stage in which `progress` stands: computes the forces and brings
+    /// the velocities into the state that the stage asks for.
+    pub fn begin(
+        plan: &Plan,
+        progress: &Progress,
+        system: &mut dyn System,
+        comm: &Comm,
+    ) -> Result<Integrator> {
+        let totals = system.update_forces(true)?;
+        let mut integrator = Integrator::idle(plan, progress, system, comm, totals);
+        let stage = &integrator.stage;
+        integrator.state = match stage.kind.is_dynamic() {
+            true => IntegratorState::Dynamics(integrator.prepare(system, comm, progress.step)?),
+            false => IntegratorState::Minimisation(Fire::begin(
+                system,
+                comm,
+                plan.timestep,
+                stage.force_tolerance,
+            )),
+        };
+        Ok(integrator)
+    }
+
+    /// Goes on from a state saved in the middle of the stage; the system holds the
+    /// positions and velocities that were saved with it.
+    pub fn resume(
+        plan: &Plan,
+        progress: &Progress,
+        state: IntegratorState,
+        system: &mut dyn System,
+        comm: &Comm,
+    ) -> Result<Integrator> {
+        let totals = system.update_forces(true)?;
+        let idle = Integrator::idle(plan, progress, system, comm, totals);
+        Ok(Integrator { state, ..idle })
+    }
+
+    fn idle(
+        plan: &Plan,
+        progress: &Progress,
+        system: &dyn System,
+        comm: &Comm,
+        totals: Totals,
+    ) -> Integrator {
+        let stage = plan.stages[progress.stage].clone();
+        let view = View::new(system, comm);
+        let group = match (stage.apart, &stage.thermostat) {
+            (true, _) => Group::Particle,
+            (false, Some(settings)) => settings.group,
+            (false, None) => Group::System,
+        };
+        Integrator {
+            groups: Groups::new(group, &view),
+            particles: Groups::new(Group::Particle, &view),
+            state: IntegratorState::Dynamics(Motion {
+                thermostat: ThermostatState::None,
+                freedom: Vec::new(),
+                kinetics: Vec::new(),
+            }),
+            seed: plan.seed,
+            timestep: plan.timestep,
+            stage,
+            totals,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// First velocities where all atoms are at rest, momenta taken away, degrees of
+    /// freedom counted, thermostats at rest.
+    fn prepare(&self, system: &mut dyn System, comm: &Comm, step: u64) -> Result<Motion> {
+        let stage = &self.stage;
+        let free = system.cell().periodic == [false; 3];
+        let at_rest = largest_speed(&View::new(system, comm)) == 0.0;
+        let first_temperature = stage.first_temperature.filter(|&t| at_rest && t > 0.0);
+        if let Some(t) = first_temperature {
+            velocities::draw(system, t, self.seed, step);
+            momentum::remove_linear(system, comm, Group::Particle);
+            if free {
+                momentum::remove_angular(system, comm, Group::Particle);
+            }
+        }
+        if let Some(group) = stage.remove_linear {
+            momentum::remove_linear(system, comm, group);
+        }
+        if let Some(group) = stage.remove_angular {
+            momentum::remove_angular(system, comm, group);
+        }
+
+        let kind = stage.thermostat.map(|t| t.kind);
+        let alone = stage.apart || self.groups.kind() == Group::System || self.groups.len() == 1;
+        let isolated = free && alone && kind != Some(Thermostat::Langevin);
+        let freedom: Vec<u64> = self
+            .groups
+            .bodies(&View::new(system, comm))
+            .iter()
+            .map(|body| momentum::degrees_of_freedom(body, isolated))
+            .collect();
+        if let Some(t) = first_temperature {
+            velocities::set_temperature(system, comm, &self.groups, &freedom, t);
+        }
+        let thermostat = match stage.thermostat {
+            None => ThermostatState::None,
+            Some(settings) => match settings.kind {
+                Thermostat::NoseHoover => {
+                    ThermostatState::NoseHoover(vec![
+                        Chain::new(settings.chain_length);
+                        self.groups.len()
+                    ])
+                }
+                Thermostat::Langevin => ThermostatState::Langevin { taken: 0.0 },
+                Thermostat::Bussi => ThermostatState::Bussi { taken: 0.0 },
+            },
+        };
+        let kinetics =
+            self.groups.kinetics(&View::new(system, comm)).map_err(|atom| atom.at(step))?;
+        Ok(Motion { thermostat, freedom, kinetics })
+    }
+
+    /// Makes the step that `progress` has been advanced to, of which the force
+    /// evaluation is told whether the virial is wanted.
+    pub fn step(
+        &mut self,
+        system: &mut dyn System,
+        comm: &Comm,
+        progress: &Progress,
+        virial: bool,
+    ) -> Result<Totals> {
+        self.totals = match &mut self.state {
+            IntegratorState::Dynamics(_) => self.move_atoms(system, comm, progress, virial)?,
+            IntegratorState::Minimisation(fire) => {
+                let totals = fire.step(system, comm, self.stage.force_tolerance, virial)?;
+                if progress.step_in_stage >= self.stage.steps {
+                    fire.give_up(system);
+                }
+                totals
+            }
+        };
+        Ok(self.totals)
+    }
+
+    /// One step of dynamics.
+    fn move_atoms(
+        &mut self,
+        system: &mut dyn System,
+        comm: &Comm,
+        progress: &Progress,
+        virial: bool,
+    ) -> Result<Totals> {
+        let IntegratorState::Dynamics(motion) = &mut self.state else {
+            unreachable!("called for dynamics only");
+        };
+        let masses = system.masses().to_vec();
+        let half = self.timestep / 2.0;
+        let target = self.stage.thermostat.map_or(NO_TARGET, |settings| Target {
+            temperature: self.stage.temperature_at(progress.step_in_stage).unwrap_or(0.0),
+            relaxation: settings.relaxation,
+            timestep: self.timestep,
+        });
+
+        motion.half_chain_step(system, &self.groups, &target);
+        verlet::kick(system.atoms_mut(), &masses, half);
+        if let ThermostatState::Langevin { taken } = &mut motion.thermostat {
+            verlet::drift(system.atoms_mut(), half);
+            let key = langevin::Key { seed: self.seed, step: progress.step };
+            *taken -= langevin::friction_and_noise(
+                system,
+                comm,
+                &self.particles,
+                &target,
+                key,
+                &mut self.scratch,
+            )
+            .map_err(|atom| atom.at(progress.step))?;
+            verlet::drift(system.atoms_mut(), half);
+        } else {
+            verlet::drift(system.atoms_mut(), self.timestep);
+        }
+        let totals = system.update_forces(virial)?;
+        verlet::kick(system.atoms_mut(), &masses, half);
+        motion.kinetics = self
+            .groups
+            .kinetics(&View::new(system, comm))
+            .map_err(|atom| atom.at(progress.step))?;
+        motion.half_chain_step(system, &self.groups, &target);
+        motion.stochastic_rescaling(system, &self.groups, &target, self.seed, progress.step);
+        Ok(totals)
+    }
+
+    /// Whether the stage is over after the step that `progress` tells.
+    pub fn is_finished(&self, progress: &Progress) -> bool {
+        match &self.state {
+            IntegratorState::Dynamics(_) => progress.step_in_stage >= self.stage.steps,
+            IntegratorState::Minimisation(fire) => fire.outcome().is_some(),
+        }
+    }
+
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// For a checkpoint.
+    pub fn state(&self) -> &IntegratorState {
+        &self.state
+    }
+
+    /// Of the last force evaluation.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// How a minimisation ended.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match &self.state {
+            IntegratorState::Dynamics(_) => None,
+            IntegratorState::Minimisation(fire) => fire.outcome(),
+        }
+    }
+
+    /// Kinetic energy of all atoms, eV; none while energy is minimised.
+    pub fn kinetic_energy(&self) -> f64 {
+        match &self.state {
+            IntegratorState::Dynamics(motion) => motion.kinetics.iter().map(|k| k.energy).sum(),
+            IntegratorState::Minimisation(_) => 0.0,
+        }
+    }
+
+    /// Of the thermal motion of the whole system: that of each particle about its
+    /// own centre while they are apart, else about the common centre.
+    pub fn degrees_of_freedom(&self) -> u64 {
+        match &self.state {
+            IntegratorState::Dynamics(motion) if self.groups_are_bodies() => {
+                motion.freedom.iter().sum()
+            }
+            _ => (3 * self.groups.atoms.iter().sum::<u64>()).saturating_sub(3),
+        }
+    }
+
+    /// Kinetic energy of the thermal motion of the whole system, eV.
+    pub fn thermal_energy(&self) -> f64 {
+        let IntegratorState::Dynamics(motion) = &self.state else { return 0.0 };
+        if self.groups_are_bodies() {
+            return motion.thermal_energies(&self.groups).iter().sum();
+        }
+        let all = Kinetics {
+            energy: self.kinetic_energy(),
+            momentum: motion.kinetics.iter().fold([0.0; 3], |sum, k| add(sum, k.momentum)),
+        };
+        all.thermal_energy(self.groups.mass.iter().sum())
+    }
+
+    /// K
+    pub fn temperature(&self) -> f64 {
+        temperature(self.thermal_energy(), self.degrees_of_freedom() as f64)
+    }
+
+    /// Potential and kinetic energy and what the thermostat has taken out, eV.
+    pub fn conserved_energy(&self) -> f64 {
+        let thermostat = match &self.state {
+            IntegratorState::Dynamics(motion) => motion.thermostat.energy(),
+            IntegratorState::Minimisation(_) => 0.0,
+        };
+        self.totals.potential_energy + self.kinetic_energy() + thermostat
+    }
+
+    /// Whether the groups of the thermostat are what keeps its momentum.
+    fn groups_are_bodies(&self) -> bool {
+        self.stage.apart || self.groups.kind() == Group::System
+    }
+}
+
+/// Of a stage without thermostat; never looked at.
+const NO_TARGET: Target = Target { temperature: 0.0, relaxation: 1.0, timestep: 0.0 };
+
+impl Motion {
+    fn thermal_energies(&self, groups: &Groups) -> Vec<f64> {
+        self.kinetics.iter().zip(&groups.mass).map(|(k, &mass)| k.thermal_energy(mass)).collect()
+    }
+
+    /// Half a step of the chains, if there are any.
+    fn half_chain_step(&mut self, system: &mut dyn System, groups: &Groups, target: &Target) {
+        let thermal = self.thermal_energies(groups);
+        let ThermostatState::NoseHoover(chains) = &mut self.thermostat else { return };
+        let factors: Vec<f64> = chains
+            .iter_mut()
+            .zip(thermal.iter().zip(&self.freedom))
+            .map(|(chain, (&kinetic, &freedom))| chain.half_step(kinetic, freedom, target))
+            .collect();
+        self.rescale(system, groups, &factors);
+    }
+
+    /// Bussi's rescaling, if it is the thermostat.
+    fn stochastic_rescaling(
+        &mut self,
+        system: &mut dyn System,
+        groups: &Groups,
+        target: &Target,
+        seed: u64,
+        step: u64,
+    ) {
+        let thermal = self.thermal_energies(groups);
+        let ThermostatState::Bussi { taken } = &mut self.thermostat else { return };
+        let factors: Vec<f64> = thermal
+            .iter()
+            .zip(&self.freedom)
+            .enumerate()
+            .map(|(k, (&kinetic, &freedom))| {
+                let mut random = Stream::new(seed, Purpose::Bussi, step, k as u64);
+                bussi::factor(kinetic, freedom, target, &mut random)
+            })
+            .collect();
+        *taken += thermal.iter().zip(&factors).map(|(k, f)| k * (1.0 - f * f)).sum::<f64>();
+        self.rescale(system, groups, &factors);
+    }
+
+    /// Scales the thermal motion of each group.
+    fn rescale(&mut self, system: &mut dyn System, groups: &Groups, factors: &[f64]) {
+        let mut centres = Vec::with_capacity(groups.len());
+        for ((kinetics, &mass), factor) in self.kinetics.iter_mut().zip(&groups.mass).zip(factors) {
+            let inverse_mass = if mass > 0.0 { 1.0 / mass } else { 0.0 };
+            centres.push(scale(kinetics.momentum, inverse_mass));
+            kinetics.energy =
+                kinetics.thermal_energy(mass) * factor * factor + kinetics.centre_energy(mass);
+        }
+        momentum::rescale(system, groups, &centres, factors);
+    }
+}
