@@ -72,7 +72,7 @@ impl Source {
         if self.text.is_empty() {
             return Place::new(&self.path, 0, 0);
         }
-        let before = &self.text[..self.text.floor_char_boundary(byte)];
+        let before = self.text.get(..byte).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
         Place::new(&self.path, line, column)
