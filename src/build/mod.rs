@@ -1,10 +1,103 @@
 //! The starting structure: lattices, shapes, alloys, adatoms, placement; and the
 //! files that a structure can be read from.
+//!
+//! From a site to an atom: a `lattice` has sites, a `shape` chooses among them, a
+//! `solid` adds adatoms and turns the particle, `alloy` deals out the species,
+//! `layout` says where each particle stands; `join` puts hot particles together.
+//!
+//! Invariants: the structure is a function of the input alone. Ids are 0 .. N-1,
+//! particle after particle; within a particle the sites of the shape come in their
+//! order, then the adatoms. Every rank can find out all of it and keeps its share.
 
+pub mod alloy;
+mod contact;
 pub mod extxyz;
+mod face;
 pub mod frame;
+mod join;
 pub mod lattice;
+mod layout;
+pub mod orientation;
 pub mod shape;
+pub mod solid;
 mod text;
 
 pub use frame::Frame;
+pub use join::{Join, join};
+pub use layout::{APART, FacetInfo, Facing, Gap, Layout, ParticleInfo, ShapeInfo};
+
+use crate::atoms::Atom;
+use crate::comm::Comm;
+use crate::error::Result;
+use crate::geometry::{Cell, add};
+use crate::input::Config;
+use solid::Solid;
+use std::ops::Range;
+
+/// The starting structure as one rank holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Built {
+    pub layout: Layout,
+    /// This rank's share, in the order of ids.
+    pub atoms: Vec<Atom>,
+    /// The box in which the atoms start: together, or apart where the protocol begins so.
+    pub cell: Cell,
+    /// Whether the atoms came with velocities.
+    pub velocities: bool,
+}
+
+/// The ids of the atoms that a rank begins with: equal blocks, to within one atom.
+pub fn share(atoms: u64, rank: usize, size: usize) -> Range<u64> {
+    let begin = |rank: usize| (atoms as u128 * rank as u128 / size as u128) as u64;
+    begin(rank)..begin(rank + 1)
+}
+
+/// Builds the structure of the input; collective.
+pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
+    let (layout, solids) = layout::built(config)?;
+    let share = share(layout.atoms, comm.rank(), comm.size());
+    let cell = layout.apart.unwrap_or(layout.cell);
+    let mut atoms = Vec::with_capacity((share.end - share.start) as usize);
+    for (solid, info) in solids.iter().zip(&layout.particles) {
+        let ids = info.first..info.first + info.atoms;
+        if ids.start < share.end && share.start < ids.end {
+            let all = particle(config, solid, info, &layout).into_iter();
+            atoms.extend(all.filter(|atom| share.contains(&atom.id)));
+        }
+    }
+    Ok(Built { layout, atoms, cell, velocities: false })
+}
+
+/// What the structure is, without its atoms: the same after a restart.
+pub fn layout(config: &Config) -> Result<Layout> {
+    Ok(layout::built(config)?.0)
+}
+
+/// The atoms of one built particle where the protocol begins.
+fn particle(config: &Config, solid: &Solid, info: &ParticleInfo, layout: &Layout) -> Vec<Atom> {
+    let (cell, centre) = match layout.apart {
+        Some(cell) => (cell, add(info.centre, info.apart)),
+        None => (layout.cell, info.centre),
+    };
+    let species = solid.species(config);
+    let place = |(i, (r, species))| {
+        let [x, y, z] = add(r, centre);
+        let mut position = [x, y, z, 0.0];
+        let mut image = [0; 3];
+        cell.wrap(&mut position, &mut image);
+        let [x, y, z, _] = position;
+        Atom {
+            id: info.first + i as u64,
+            position: [x, y, z],
+            velocity: [0.0; 3],
+            image,
+            particle: solid.number as u32,
+            species,
+            padding: 0,
+        }
+    };
+    solid.positions().zip(species).enumerate().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests;

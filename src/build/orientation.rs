@@ -1,0 +1,92 @@
+//! Rotations, as matrices that act on columns. Sines and cosines come from the
+//! `libm` crate, and a turn by no angle is left out, so that it is exact.
+
+use super::lattice::Site;
+use crate::geometry::{Vec3, cross, dot, norm, scale, sub};
+
+/// Rows of a rotation matrix.
+pub type Rotation = [Vec3; 3];
+
+pub const IDENTITY: Rotation = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+
+pub fn apply(r: &Rotation, v: Vec3) -> Vec3 {
+    r.map(|row| dot(row, v))
+}
+
+/// First `b`, then `a`.
+pub fn product(a: &Rotation, b: &Rotation) -> Rotation {
+    let column = |j: usize| [b[0][j], b[1][j], b[2][j]];
+    a.map(|row| std::array::from_fn(|j| dot(row, column(j))))
+}
+
+/// About x, y or z (0, 1, 2), by an angle in degrees.
+pub fn about(axis: usize, degrees: f64) -> Rotation {
+    if degrees == 0.0 {
+        return IDENTITY;
+    }
+    let (sine, cosine) = libm::sincos(degrees.to_radians());
+    let (j, k) = ((axis + 1) % 3, (axis + 2) % 3);
+    let mut r = IDENTITY;
+    (r[j][j], r[j][k]) = (cosine, -sine);
+    (r[k][j], r[k][k]) = (sine, cosine);
+    r
+}
+
+/// Euler angles in degrees about z, then the new x', then the new z''.
+pub fn euler([first, second, third]: Vec3) -> Rotation {
+    product(&about(2, first), &product(&about(0, second), &about(2, third)))
+}
+
+/// Turns the normal of a facet to +x, and the crystal's y axis (for the facets across
+/// it, the z axis) to +y as nearly as it goes: the identity for (100).
+pub fn facing(facet: Site) -> Rotation {
+    let normal = facet.map(f64::from);
+    let x = scale(normal, 1.0 / norm(normal));
+    let across = |axis: Vec3| sub(axis, scale(x, dot(axis, x)));
+    let y = across([0.0, 1.0, 0.0]);
+    let y = if facet[0] == 0 && facet[2] == 0 { across([0.0, 0.0, 1.0]) } else { y };
+    let y = scale(y, 1.0 / norm(y));
+    [x, y, cross(x, y)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some roundings of numbers of order one.
+    const ROUNDING: f64 = 1e-14;
+
+    fn close(a: Vec3, b: Vec3) -> bool {
+        norm(sub(a, b)) < ROUNDING
+    }
+
+    fn is_rotation(r: &Rotation) -> bool {
+        close(cross(r[0], r[1]), r[2])
+            && (0..3).all(|i| (norm(r[i]) - 1.0).abs() < ROUNDING)
+            && dot(r[0], r[1]).abs() < ROUNDING
+    }
+
+    #[test]
+    fn facets_turn_to_x() {
+        for facet in
+            [[1, 0, 0], [0, 1, 0], [0, 0, -1], [0, -1, 0], [1, 1, 0], [-1, 1, 1], [1, 1, 1]]
+        {
+            let r = facing(facet);
+            assert!(is_rotation(&r), "{facet:?}");
+            let normal = facet.map(f64::from);
+            assert!(close(apply(&r, normal), [norm(normal), 0.0, 0.0]), "{facet:?}");
+        }
+        assert_eq!(facing([1, 0, 0]), IDENTITY);
+    }
+
+    #[test]
+    fn axes_and_euler_angles_turn_as_they_say() {
+        assert!(close(apply(&about(0, 90.0), [0.0, 1.0, 0.0]), [0.0, 0.0, 1.0]));
+        assert!(close(apply(&about(1, 90.0), [0.0, 0.0, 1.0]), [1.0, 0.0, 0.0]));
+        assert!(close(apply(&about(2, 90.0), [1.0, 0.0, 0.0]), [0.0, 1.0, 0.0]));
+        assert!(is_rotation(&euler([10.0, 20.0, 30.0])));
+        assert_eq!(euler([0.0; 3]), IDENTITY);
+        // z to y by z, then about x' (which is y): what was z goes to x.
+        assert!(close(apply(&euler([90.0, 90.0, 0.0]), [0.0, 0.0, 1.0]), [1.0, 0.0, 0.0]));
+    }
+}
