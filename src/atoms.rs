@@ -84,10 +84,16 @@ impl Atoms {
     /// Owned atoms from a list, without ghosts; forces zero.
     pub fn from_list(list: &[Atom]) -> Atoms {
         let mut atoms = Atoms::default();
-        for atom in list {
-            atoms.push_owned(atom);
-        }
+        atoms.append_owned(list);
         atoms
+    }
+
+    /// Appends owned atoms, without room for more; only while there are no ghosts.
+    pub fn append_owned(&mut self, list: &[Atom]) {
+        self.reserve_ghosts(list.len());
+        self.velocity.reserve_exact(list.len());
+        self.image.reserve_exact(list.len());
+        list.iter().for_each(|atom| self.push_owned(atom));
     }
 
     /// Appends an owned atom; only while there are no ghosts.
@@ -112,6 +118,33 @@ impl Atoms {
         self.particle.push(particle);
         self.position.push([x, y, z, 0.0]);
         self.force.push([0; 4]);
+    }
+
+    /// Makes room for just so many ghosts.
+    pub fn reserve_ghosts(&mut self, ghosts: usize) {
+        self.id.reserve_exact(ghosts);
+        self.species.reserve_exact(ghosts);
+        self.particle.reserve_exact(ghosts);
+        self.position.reserve_exact(ghosts);
+        self.force.reserve_exact(ghosts);
+    }
+
+    /// Copies owned atom `from` over owned atom `to`, all but its force.
+    pub fn move_owned(&mut self, from: usize, to: usize) {
+        self.id[to] = self.id[from];
+        self.species[to] = self.species[from];
+        self.position[to] = self.position[from];
+        self.velocity[to] = self.velocity[from];
+        self.particle[to] = self.particle[from];
+        self.image[to] = self.image[from];
+    }
+
+    /// Keeps the first `owned` owned atoms and no ghosts.
+    pub fn truncate_owned(&mut self, owned: usize) {
+        self.owned = owned;
+        self.drop_ghosts();
+        self.velocity.truncate(owned);
+        self.image.truncate(owned);
     }
 
     /// Brings owned atoms into a new order, `order[k]` becoming atom k; only while

@@ -1,6 +1,16 @@
 //! Where the phases of a potential meet the exchange of ghosts: from the
 //! positions of the owned atoms to the forces on them.
 
+mod engine;
+mod evaluate;
+#[cfg(test)]
+mod pair_functional;
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Engine, Settings, Statistics};
+pub use evaluate::{Evaluation, evaluate};
+
 use crate::atoms::Atoms;
 use crate::error::Result;
 use crate::geometry::Cell;

@@ -1,0 +1,78 @@
+//! Atoms to their owners, and the proof that none was lost on the way.
+
+use crate::atoms::{Atom, Atoms};
+use crate::comm::Comm;
+use crate::error::{Error, Result};
+
+/// How many atoms there are and which: sums over their ids. Ids are 0 .. N-1, so
+/// equal sums of 1, id and id² mean that neither an atom is missing nor one doubled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census([i128; 3]);
+
+impl Census {
+    /// Over all ranks. Collective.
+    pub fn take(comm: &Comm, ids: &[u64]) -> Census {
+        let mut sums = [0i128; 3];
+        for id in ids.iter().map(|&id| id as i128) {
+            sums[0] += 1;
+            sums[1] += id;
+            sums[2] += id * id;
+        }
+        comm.sum_i128(&mut sums);
+        Census(sums)
+    }
+
+    /// Atoms over all ranks.
+    pub fn count(&self) -> u64 {
+        self.0[0] as u64
+    }
+
+    /// Fails, on every rank, with the id of an atom that is lost or doubled.
+    /// Collective.
+    pub fn check(&self, comm: &Comm, ids: &[u64], step: u64) -> Result<()> {
+        let now = Census::take(comm, ids);
+        if now == *self {
+            return Ok(());
+        }
+        let mut all = comm.all_gather(ids).concat();
+        all.sort_unstable();
+        let doubled = all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        let missing = all.iter().zip(0..).find(|(id, expected)| **id != *expected);
+        let (atom, what) = match (doubled, missing) {
+            (Some(id), _) => (id, "is on the ranks twice"),
+            (None, Some((_, id))) => (id, "was lost"),
+            (None, None) => (all.len() as u64, "was lost"),
+        };
+        let message = format!(
+            "this atom {what} ({} atoms at the beginning, {} now)",
+            self.count(),
+            now.count()
+        );
+        Err(Error::Physics { step, atom, message })
+    }
+}
+
+/// Sends every owned atom to the rank that `owner` names for its position; ghosts
+/// are dropped. Then each atom is on the rank that owns its position. Collective.
+pub fn migrate(comm: &Comm, atoms: &mut Atoms, owner: impl Fn(&[f64; 4]) -> usize) {
+    atoms.drop_ghosts();
+    let mut leaving: Vec<Vec<Atom>> = vec![Vec::new(); comm.size()];
+    let mut kept = 0;
+    for i in 0..atoms.owned {
+        let rank = owner(&atoms.position[i]);
+        if rank == comm.rank() {
+            atoms.move_owned(i, kept);
+            kept += 1;
+        } else {
+            leaving[rank].push(atoms.record(i));
+        }
+    }
+    atoms.truncate_owned(kept);
+    let send: Vec<(usize, Vec<Atom>)> =
+        leaving.into_iter().enumerate().filter(|(_, list)| !list.is_empty()).collect();
+    let received = comm.exchange(&send);
+    drop(send);
+    for (_, list) in received {
+        atoms.append_owned(&list);
+    }
+}

@@ -1,0 +1,457 @@
+//! The engine: the atoms of this rank, the ways between ranks, and the potential.
+//!
+//! One evaluation, as on the textbook page:
+//!
+//! ```text
+//! if an atom has moved more than half the skin:
+//!     wrap, balance, migrate, sort, share ghosts, list neighbours
+//! else: refresh the positions of ghosts
+//! densities;   gather them at the owners
+//! embed;       refresh the adjoints of ghosts
+//! forces;      gather them at the owners
+//! ```
+//!
+//! Invariants. Every decision here is taken from integers or maxima over all
+//! ranks, so all ranks take the same one. A rank on which something fails goes on
+//! exchanging (zeros) to the end of the evaluation, where all ranks fail together:
+//! nobody waits for a rank that has left. When wrapping and rebuilding happen
+//! depends on the skin, so wrapped positions do too; unwrapped ones
+//! (`Cell::unwrap`), forces, energy and virial do not.
+
+use super::{System, Totals};
+use crate::atoms::{Atom, Atoms};
+use crate::clock::{Clock, Phase};
+use crate::comm::Comm;
+use crate::domain::Domains;
+use crate::error::{Error, Result};
+use crate::exchange::{Census, Plan, migrate, share_ghosts};
+use crate::fixed::Quantum;
+use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
+use crate::neighbour::{Neighbours, Rows};
+use crate::potential::{Environment, Potential};
+use rayon::prelude::*;
+
+/// Space is divided anew when the greatest cost of a rank exceeds the mean by
+/// this factor ...
+const IMBALANCE: f64 = 1.05;
+/// ... and what the last division achieved by this one (few atoms on many ranks
+/// cannot be divided well, and trying at each rebuild would cost for nothing).
+const WORSENING: f64 = 1.02;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Å, added to the range of the potential; changes speed, never results.
+    pub skin: f64,
+    /// The run fails when the energy of an atom exceeds this, eV.
+    pub energy_bound: f64,
+}
+
+/// Figures for the log and for planning, over all ranks, as of the last rebuild.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Statistics {
+    /// Neighbour lists built so far.
+    pub rebuilds: u64,
+    /// How often space was divided anew.
+    pub divisions: u64,
+    pub atoms: u64,
+    pub ghosts: u64,
+    /// Entries of the neighbour lists; twice the number of pairs within reach.
+    pub neighbours: u64,
+    /// Greatest cost of a rank over the mean, counted in neighbours.
+    pub imbalance: f64,
+    /// Most owned atoms and most ghosts on one rank.
+    pub most_atoms: u64,
+    pub most_ghosts: u64,
+    /// Most memory on one rank, of what the engine holds; bytes.
+    pub most_bytes: u64,
+}
+
+pub struct Engine<'c, P: Potential> {
+    comm: &'c Comm,
+    potential: &'c P,
+    scratch: P::Scratch,
+    settings: Settings,
+    masses: Vec<f64>,
+    atoms: Atoms,
+    cell: Cell,
+    /// Which atoms there were at the beginning.
+    census: Census,
+    domains: Domains,
+    plan: Plan,
+    neighbours: Neighbours,
+    /// Density sums, then adjoints: `potential.words()` per atom, owned and ghosts.
+    words: Vec<i64>,
+    /// Where owned atoms were when the neighbour list was built.
+    built_at: Vec<Vec3>,
+    statistics: Statistics,
+    /// Imbalance just after the last division of space.
+    achieved: f64,
+    clock: Clock,
+    step: u64,
+}
+
+impl<'c, P: Potential> Engine<'c, P> {
+    /// A system of atoms that may lie on any ranks, each on one; ids are 0 .. N-1
+    /// over all ranks. Distributes them and lists neighbours; forces come with
+    /// `update_forces`. In free directions only the atoms decide the cell.
+    /// Collective.
+    pub fn new(
+        comm: &'c Comm,
+        potential: &'c P,
+        cell: Cell,
+        list: &[Atom],
+        settings: Settings,
+    ) -> Result<Engine<'c, P>> {
+        let mut atoms = Atoms::from_list(list);
+        atoms.quantum = potential.quantum();
+        for position in &mut atoms.position {
+            *position = position.map(on_grid);
+        }
+        let census = Census::take(comm, &atoms.id);
+        let mut engine = Engine {
+            comm,
+            potential,
+            scratch: P::Scratch::default(),
+            settings,
+            masses: potential.species().iter().map(|s| s.mass).collect(),
+            atoms,
+            cell,
+            census,
+            domains: Domains::bisect(&cell, comm.size(), &[], &[], comm),
+            plan: Plan::default(),
+            neighbours: Neighbours::default(),
+            words: Vec::new(),
+            built_at: Vec::new(),
+            statistics: Statistics::default(),
+            achieved: 0.0,
+            clock: Clock::default(),
+            step: 0,
+        };
+        engine.statistics.imbalance = f64::INFINITY;
+        engine.rebuild()?;
+        // The first division counted atoms; now their neighbours are known.
+        if engine.is_out_of_balance() {
+            engine.rebuild()?;
+        }
+        Ok(engine)
+    }
+
+    /// Forces and energies in another quantum than the potential's own.
+    pub fn set_quantum(&mut self, quantum: Quantum) {
+        self.atoms.quantum = quantum;
+    }
+
+    /// The number of the step that errors name.
+    pub fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    pub fn comm(&self) -> &'c Comm {
+        self.comm
+    }
+
+    pub fn potential(&self) -> &'c P {
+        self.potential
+    }
+
+    pub fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Lists as of the last rebuild, with the skin.
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Range of the potential plus skin, Å.
+    fn reach(&self) -> f64 {
+        self.potential.range() + self.settings.skin
+    }
+
+    fn failure(&self, atom: usize, message: String) -> Error {
+        Error::Physics { step: self.step, atom: self.atoms.id[atom], message }
+    }
+
+    /// Whether an atom, on any rank, moved more than half the skin since the last
+    /// rebuild. A position that is not a number counts as far.
+    fn has_moved_far(&self) -> bool {
+        let squared = |(now, then): (&[f64; 4], &Vec3)| -> f64 {
+            let sum: f64 = (0..3).map(|d| (now[d] - then[d]) * (now[d] - then[d])).sum();
+            if sum.is_nan() { f64::INFINITY } else { sum }
+        };
+        if self.atoms.owned != self.built_at.len() {
+            return self.comm.max(f64::INFINITY) > 0.0;
+        }
+        let owned = &self.atoms.position[..self.atoms.owned];
+        let farthest = owned
+            .par_iter()
+            .with_min_len(4096)
+            .zip(&self.built_at)
+            .map(squared)
+            .reduce(|| 0.0, f64::max);
+        self.comm.max(farthest) > 0.25 * self.settings.skin * self.settings.skin
+    }
+
+    /// Afterwards: every atom is owned by the rank of its region and wrapped into
+    /// the cell, owned atoms are in the order of rows, ghosts and lists are complete.
+    fn rebuild(&mut self) -> Result<()> {
+        let caller = self.clock.enter(Phase::Migrate);
+        self.atoms.drop_ghosts();
+        self.comm.agree(self.check_positions())?;
+        self.wrap();
+        if self.is_out_of_balance() {
+            self.divide_space();
+        }
+        let domains = &self.domains;
+        migrate(self.comm, &mut self.atoms, |position| domains.owner(position));
+        self.census.check(self.comm, &self.atoms.id, self.step)?;
+
+        self.clock.enter(Phase::Neighbour);
+        let rows = Rows::around(&self.atoms.position, self.reach());
+        let row_starts = rows.sort_owned(&mut self.atoms);
+        self.built_at = self.atoms.position.iter().map(|&[x, y, z, _]| [x, y, z]).collect();
+
+        self.clock.enter(Phase::Exchange);
+        self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
+
+        self.clock.enter(Phase::Neighbour);
+        self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
+        self.words.resize(self.atoms.len() * self.potential.words(), 0);
+        self.take_statistics();
+        self.clock.enter(caller);
+        Ok(())
+    }
+
+    fn check_positions(&self) -> Result<()> {
+        for (i, p) in self.atoms.position[..self.atoms.owned].iter().enumerate() {
+            if !p[..3].iter().all(|x| x.abs() < LARGEST_COORDINATE) {
+                let place = format!("({}, {}, {}) Å", p[0], p[1], p[2]);
+                let message = if p[..3].iter().all(|x| x.is_finite()) {
+                    format!("this atom is at {place}, beyond the largest coordinate of 32768 Å")
+                } else {
+                    format!("the position of this atom is {place}")
+                };
+                return Err(self.failure(i, message + "; is the time step too long?"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Wraps positions into periodic directions, and lets the cell enclose the
+    /// atoms in free ones.
+    fn wrap(&mut self) {
+        let owned = self.atoms.owned;
+        let mut bounds = [f64::NEG_INFINITY; 6];
+        for (position, image) in self.atoms.position[..owned].iter_mut().zip(&mut self.atoms.image)
+        {
+            self.cell.wrap(position, image);
+            for d in 0..3 {
+                bounds[d] = bounds[d].max(-position[d]);
+                bounds[d + 3] = bounds[d + 3].max(position[d]);
+            }
+        }
+        self.comm.max_f64(&mut bounds);
+        if self.census.count() > 0 {
+            for d in (0..3).filter(|&d| !self.cell.periodic[d]) {
+                self.cell.origin[d] = -bounds[d];
+                self.cell.length[d] = bounds[d + 3] + bounds[d];
+            }
+        }
+    }
+
+    fn is_out_of_balance(&self) -> bool {
+        let imbalance = self.statistics.imbalance;
+        imbalance > IMBALANCE && imbalance > WORSENING * self.achieved
+    }
+
+    /// Divides space by the cost of atoms: one plus the number of neighbours, an
+    /// integer that is the same wherever it is counted.
+    fn divide_space(&mut self) {
+        let owned = self.atoms.owned;
+        let known = self.neighbours.first.len() == owned + 1;
+        let cost = |i: usize| if known { 1 + self.neighbours.of(i).len() as i64 } else { 1 };
+        let costs: Vec<i64> = (0..owned).map(cost).collect();
+        let positions = &self.atoms.position[..owned];
+        self.domains = Domains::bisect(&self.cell, self.comm.size(), positions, &costs, self.comm);
+        self.statistics.divisions += 1;
+        self.achieved = 0.0;
+    }
+
+    fn take_statistics(&mut self) {
+        let owned = self.atoms.owned as i64;
+        let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
+        let neighbours = self.neighbours.entries.len() as i64;
+        let mut sums = [owned, ghosts, neighbours];
+        self.comm.sum_i64(&mut sums);
+        let cost = (owned + neighbours) as f64;
+        let mut most = [cost, owned as f64, ghosts as f64, self.bytes() as f64];
+        self.comm.max_f64(&mut most);
+        let mean = (sums[0] + sums[2]) as f64 / self.comm.size() as f64;
+        let imbalance = if mean > 0.0 { most[0] / mean } else { 1.0 };
+        if self.achieved == 0.0 {
+            self.achieved = imbalance;
+        }
+        self.statistics = Statistics {
+            rebuilds: self.statistics.rebuilds + 1,
+            divisions: self.statistics.divisions,
+            atoms: sums[0] as u64,
+            ghosts: sums[1] as u64,
+            neighbours: sums[2] as u64,
+            imbalance,
+            most_atoms: most[1] as u64,
+            most_ghosts: most[2] as u64,
+            most_bytes: most[3] as u64,
+        };
+    }
+
+    /// Memory held on this rank, without the potential's scratch; bytes.
+    fn bytes(&self) -> usize {
+        self.atoms.bytes()
+            + self.neighbours.bytes()
+            + self.plan.bytes()
+            + self.words.capacity() * size_of::<i64>()
+            + self.built_at.capacity() * size_of::<Vec3>()
+    }
+
+    fn refresh_positions(&mut self) {
+        let caller = self.clock.enter(Phase::Exchange);
+        let flight = self.plan.start_positions(self.comm, &self.atoms.position);
+        self.plan.finish_positions(flight, &mut self.atoms.position);
+        self.clock.enter(caller);
+    }
+
+    /// The three phases. What fails on this rank is returned only when all
+    /// exchanges are done, with zeros in place of what it could not compute.
+    fn run_phases(&mut self, virial: &mut Option<[i128; 6]>) -> Result<()> {
+        let Engine { comm, potential, scratch, atoms, neighbours, words, plan, clock, .. } = self;
+        let quantum = atoms.quantum;
+        let stride = potential.words();
+        let Atoms { owned, id, species, position, force, .. } = atoms;
+        let env = Environment { owned: *owned, position, species, id, neighbours };
+
+        words.par_iter_mut().with_min_len(4096).for_each(|w| *w = 0);
+        force.par_iter_mut().with_min_len(4096).for_each(|f| *f = [0; 4]);
+
+        clock.enter(Phase::Density);
+        let mut result = potential.densities(env, scratch, words);
+        if result.is_err() {
+            words.fill(0);
+        }
+        if stride > 0 {
+            clock.enter(Phase::Exchange);
+            let flight = plan.start_gather(comm, words, stride);
+            plan.finish_gather(flight, words);
+        }
+
+        clock.enter(Phase::Embedding);
+        result = result.and_then(|()| potential.embed(env, scratch, words, force, quantum));
+        if result.is_err() {
+            words.fill(0);
+        }
+        if stride > 0 {
+            clock.enter(Phase::Exchange);
+            let flight = plan.start_refresh(comm, words, stride);
+            plan.finish_refresh(flight, words);
+        }
+
+        clock.enter(Phase::Force);
+        result = result.and_then(|()| potential.forces(env, scratch, words, force, quantum));
+        if result.is_err() {
+            force.fill([0; 4]);
+        }
+        if let Some(virial) = virial {
+            *virial = partial_virial(position, force);
+        }
+        clock.enter(Phase::Exchange);
+        let flight = plan.start_gather(comm, force.as_flattened(), 4);
+        plan.finish_gather(flight, force.as_flattened_mut());
+        result
+    }
+
+    fn check_energies(&self) -> Result<()> {
+        let quantum = self.atoms.quantum;
+        let bound = self.settings.energy_bound;
+        let energies = self.atoms.force[..self.atoms.owned].iter().map(|f| quantum.value(f[3]));
+        for (i, energy) in energies.enumerate() {
+            if energy.abs() > bound {
+                let message = format!(
+                    "the energy of this atom is {energy:.6} eV, beyond the bound of {bound} eV; \
+                     do atoms overlap, or is the time step too long?"
+                );
+                return Err(self.failure(i, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sum of r_a f_b over owned atoms and ghosts before forces are gathered, in grid
+/// spacings times quanta. Every contribution to the forces adds up to zero, so it
+/// does not matter in which image, or on which rank, it was computed: exact.
+fn partial_virial(position: &[[f64; 4]], force: &[[i64; 4]]) -> [i128; 6] {
+    const COMPONENTS: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
+    let add = |a: [i128; 6], b: [i128; 6]| std::array::from_fn(|k| a[k] + b[k]);
+    position
+        .par_iter()
+        .with_min_len(4096)
+        .zip(force)
+        .map(|(p, f)| COMPONENTS.map(|(a, b)| grid_index(p[a]) as i128 * f[b] as i128))
+        .reduce(|| [0; 6], add)
+}
+
+impl<P: Potential> System for Engine<'_, P> {
+    fn atoms(&self) -> &Atoms {
+        &self.atoms
+    }
+
+    fn atoms_mut(&mut self) -> &mut Atoms {
+        &mut self.atoms
+    }
+
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    fn masses(&self) -> &[f64] {
+        &self.masses
+    }
+
+    fn update_forces(&mut self, virial: bool) -> Result<Totals> {
+        let caller = self.clock.enter(Phase::Exchange);
+        if self.has_moved_far() {
+            self.rebuild()?;
+        } else {
+            self.refresh_positions();
+        }
+        let mut partial_virial = virial.then_some([0; 6]);
+        let phases = self.run_phases(&mut partial_virial);
+        let result = phases.and_then(|()| self.check_energies());
+
+        // Energy, failures, virial: one reduction.
+        let owned = &self.atoms.force[..self.atoms.owned];
+        let mut sums = vec![owned.iter().map(|f| f[3] as i128).sum(), result.is_err() as i128];
+        sums.extend(partial_virial.into_iter().flatten());
+        self.comm.sum_i128(&mut sums);
+        self.clock.enter(caller);
+        if sums[1] > 0 {
+            self.comm.agree(result.map_err(|e| at_step(e, self.step)))?;
+        }
+        let quantum = self.atoms.quantum;
+        Ok(Totals {
+            potential_energy: quantum.value_wide(sums[0]),
+            virial: virial.then(|| std::array::from_fn(|k| quantum.value_wide(sums[2 + k]) * GRID)),
+        })
+    }
+}
+
+/// Potentials do not know the step: it is filled in here.
+fn at_step(error: Error, step: u64) -> Error {
+    match error {
+        Error::Physics { atom, message, .. } => Error::Physics { step, atom, message },
+        other => other,
+    }
+}

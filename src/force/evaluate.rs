@@ -1,0 +1,47 @@
+//! Energy, forces and virial of one configuration on one rank.
+
+use super::{Engine, Settings, System, Totals};
+use crate::atoms::Atom;
+use crate::comm::Comm;
+use crate::error::{Error, Result};
+use crate::fixed::Quantum;
+use crate::geometry::{Cell, Vec3};
+use crate::potential::Potential;
+
+/// Quanta 2⁻ᵇ for configurations whose forces exceed the bound of a run's quantum.
+const COARSER_BITS: [i32; 2] = [30, 20];
+
+/// What `evaluate` gives; atoms in the order of their ids.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    pub totals: Totals,
+    /// eV/Å
+    pub forces: Vec<Vec3>,
+    /// eV: embedding and half of each pair term.
+    pub energies: Vec<f64>,
+}
+
+/// Evaluates atoms with ids 0 .. N-1, virial included. Where a force or energy is
+/// too large for the potential's quantum, coarser quanta are tried.
+pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Result<Evaluation> {
+    let comm = Comm::single();
+    let settings = Settings { skin: 0.0, energy_bound: f64::INFINITY };
+    let mut engine = Engine::new(&comm, potential, cell, atoms, settings)?;
+    let mut totals = engine.update_forces(true);
+    for bits in COARSER_BITS {
+        if matches!(totals, Err(Error::Physics { .. })) {
+            engine.set_quantum(Quantum::new(bits));
+            totals = engine.update_forces(true);
+        }
+    }
+    let totals = totals?;
+    let atoms = engine.atoms();
+    let mut forces = vec![[0.0; 3]; atoms.owned];
+    let mut energies = vec![0.0; atoms.owned];
+    for i in 0..atoms.owned {
+        let id = atoms.id[i] as usize;
+        forces[id] = atoms.force_on(i);
+        energies[id] = atoms.energy_of(i);
+    }
+    Ok(Evaluation { totals, forces, energies })
+}

@@ -1,0 +1,149 @@
+//! A small many-body potential for tests, in the manner of M. W. Finnis and
+//! J. E. Sinclair, Phil. Mag. A 50 (1984) 45, with two densities so that every
+//! phase and every exchange is used:
+//!
+//! U = Σ_i [ σ_i² / 8 - √ρ_i + ½ Σ_j φ(r_ij) ],  ρ_i = Σ_j w(r_ij),  σ_i = Σ_j q_j w(r_ij)²,
+//! φ(r) = 2 (1 - r/R)³ + (1 - r/R)², w(r) = (1 - r/R)², q = 1 or 2 by species.
+
+use crate::atoms::{FixedForce, Species};
+use crate::error::{Error, Result};
+use crate::fixed::Quantum;
+use crate::geometry::{Vec3, norm};
+use crate::neighbour::MINE;
+use crate::potential::{Environment, Potential};
+
+pub const RANGE: f64 = 3.0;
+/// Keeps the derivative of the square root finite for an atom alone.
+const LEAST_DENSITY: f64 = 1e-6;
+const DENSITY: Quantum = Quantum::STANDARD;
+
+pub struct PairFunctional {
+    species: [Species; 2],
+}
+
+impl Default for PairFunctional {
+    fn default() -> Self {
+        let species = |symbol: &str, mass, atomic_number| Species {
+            symbol: symbol.into(),
+            mass,
+            atomic_number,
+        };
+        PairFunctional { species: [species("Pt", 195.08, 78), species("Fe", 55.847, 26)] }
+    }
+}
+
+/// One pair that this end computes.
+struct Pair {
+    i: usize,
+    j: usize,
+    d: Vec3,
+    r: f64,
+}
+
+/// All pairs that this rank computes, in the order of the schedule.
+fn pairs(env: Environment<'_>) -> impl Iterator<Item = Pair> + '_ {
+    let ranges = env.neighbours.schedule.iter().flatten().cloned();
+    let entries = ranges.flatten().flat_map(move |i| {
+        env.neighbours.of(i).iter().filter(|e| *e & MINE != 0).map(move |e| (i, e & !MINE))
+    });
+    let pair = move |(i, j): (usize, u32)| {
+        let j = j as usize;
+        let d = std::array::from_fn(|a| env.position[j][a] - env.position[i][a]);
+        Pair { i, j, d, r: norm(d) }
+    };
+    entries.map(pair).filter(|p| p.r < RANGE)
+}
+
+pub fn charge(species: u8) -> f64 {
+    1.0 + species as f64
+}
+
+pub fn density(rho: f64, sigma: f64) -> f64 {
+    sigma * sigma / 8.0 - (rho + LEAST_DENSITY).sqrt()
+}
+
+pub fn weight(r: f64) -> f64 {
+    let x = 1.0 - r / RANGE;
+    x * x
+}
+
+pub fn pair_energy(r: f64) -> f64 {
+    let x = 1.0 - r / RANGE;
+    2.0 * x * x * x + x * x
+}
+
+impl Potential for PairFunctional {
+    type Scratch = ();
+
+    fn species(&self) -> &[Species] {
+        &self.species
+    }
+
+    fn range(&self) -> f64 {
+        RANGE
+    }
+
+    fn words(&self) -> usize {
+        2
+    }
+
+    fn densities(&self, env: Environment, _: &mut (), sums: &mut [i64]) -> Result<()> {
+        for Pair { i, j, r, .. } in pairs(env) {
+            let w = weight(r);
+            for (at, other) in [(i, j), (j, i)] {
+                sums[2 * at] += DENSITY.round(w);
+                sums[2 * at + 1] += DENSITY.round(charge(env.species[other]) * (w * w));
+            }
+        }
+        Ok(())
+    }
+
+    fn embed(
+        &self,
+        env: Environment,
+        _: &mut (),
+        words: &mut [i64],
+        force: &mut [FixedForce],
+        quantum: Quantum,
+    ) -> Result<()> {
+        for i in 0..env.owned {
+            let (rho, sigma) = (DENSITY.value(words[2 * i]), DENSITY.value(words[2 * i + 1]));
+            force[i][3] += quantum.round(density(rho, sigma));
+            words[2 * i] = (-0.5 / (rho + LEAST_DENSITY).sqrt()).to_bits() as i64;
+            words[2 * i + 1] = (sigma / 4.0).to_bits() as i64;
+        }
+        Ok(())
+    }
+
+    fn forces(
+        &self,
+        env: Environment,
+        _: &mut (),
+        words: &[i64],
+        force: &mut [FixedForce],
+        quantum: Quantum,
+    ) -> Result<()> {
+        let adjoint = |i: usize, k: usize| f64::from_bits(words[2 * i + k] as u64);
+        for Pair { i, j, d, r } in pairs(env) {
+            let x = 1.0 - r / RANGE;
+            let dw = -2.0 * x / RANGE;
+            let dphi = -(6.0 * x * x + 2.0 * x) / RANGE;
+            let sigma =
+                adjoint(i, 1) * charge(env.species[j]) + adjoint(j, 1) * charge(env.species[i]);
+            let slope = dphi + dw * (adjoint(i, 0) + adjoint(j, 0)) + 2.0 * weight(r) * dw * sigma;
+            let half = quantum.round(0.5 * pair_energy(r));
+            force[i][3] += half;
+            force[j][3] += half;
+            for a in 0..3 {
+                let f = slope * d[a] / r;
+                if !(f.abs() < quantum.bound()) {
+                    let message = format!("a force of {f} eV/Å");
+                    return Err(Error::Physics { step: 0, atom: env.id[i], message });
+                }
+                force[i][a] += quantum.round(f);
+                force[j][a] -= quantum.round(f);
+            }
+        }
+        Ok(())
+    }
+}

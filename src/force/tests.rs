@@ -1,0 +1,249 @@
+//! Laws of the engine, with a small potential that uses every phase: bits that
+//! depend on nothing but the input, agreement with plain sums over all images,
+//! and failures that name the atom.
+
+use super::pair_functional::{PairFunctional, RANGE, charge, density, pair_energy, weight};
+use super::{Engine, Settings, System, Totals, evaluate};
+use crate::atoms::Atom;
+use crate::comm::threads;
+use crate::geometry::{Cell, Vec3, norm, on_grid};
+use crate::units::FORCE_PER_MASS;
+use bytemuck::Zeroable;
+
+const SETTINGS: Settings = Settings { skin: 0.6, energy_bound: 100.0 };
+
+/// Numbers from -1 to 1 (a Weyl sequence hashed as in splitmix64).
+fn noise(n: u64) -> f64 {
+    let mut z = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+#[derive(Clone)]
+struct Sample {
+    cell: Cell,
+    atoms: Vec<Atom>,
+}
+
+/// A rattled simple cubic crystal of `size` atoms, 1.7 Å apart, that moves.
+fn sample(size: [usize; 3], periodic: [bool; 3]) -> Sample {
+    const APART: f64 = 1.7;
+    let mut atoms = Vec::new();
+    for n in 0..size.iter().product() {
+        let site = [n % size[0], n / size[0] % size[1], n / size[0] / size[1]];
+        let id = n as u64;
+        atoms.push(Atom {
+            id,
+            position: std::array::from_fn(|d| {
+                on_grid(APART * site[d] as f64 + 0.2 * noise(8 * id + d as u64))
+            }),
+            velocity: std::array::from_fn(|d| 12.0 * noise(8 * id + 3 + d as u64)),
+            species: (n % 3 == 0) as u32,
+            ..Atom::zeroed()
+        });
+    }
+    let cell = Cell::new([-0.3; 3], size.map(|n| n as f64 * APART), periodic);
+    Sample { cell, atoms }
+}
+
+/// How the work is shared out, which must not matter.
+#[derive(Debug, Clone, Copy)]
+struct Sharing {
+    ranks: usize,
+    threads: usize,
+    skin: f64,
+    /// Of the order and the first ranks of atoms.
+    shuffle: u64,
+}
+
+const ALONE: Sharing = Sharing { ranks: 1, threads: 1, skin: 0.6, shuffle: 0 };
+
+/// Everything that the trajectory is, in bits: for each id unwrapped position and
+/// forces, and the totals of each step.
+#[derive(Debug, PartialEq, Clone, Default)]
+struct Trajectory {
+    atoms: Vec<(u64, [u64; 3], [i64; 4])>,
+    totals: Vec<Vec<u64>>,
+    rebuilds: u64,
+}
+
+fn bits(totals: &Totals) -> Vec<u64> {
+    let virial = totals.virial.into_iter().flatten();
+    [totals.potential_energy].into_iter().chain(virial).map(f64::to_bits).collect()
+}
+
+/// Velocity Verlet.
+fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
+    const TIME_STEP: f64 = 0.004;
+    let Sharing { ranks, threads, skin, shuffle } = sharing;
+    let parts = threads::run(ranks, |comm| {
+        let mut builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        builder = builder.use_current_thread();
+        let _pool = builder.build().unwrap();
+        let mut list = sample.atoms.clone();
+        list.sort_by_key(|a| (noise(a.id ^ shuffle) * 1e9) as i64);
+        list.retain(|a| (noise(a.id ^ (shuffle + 1)).abs() * ranks as f64) as usize == comm.rank());
+        let potential = PairFunctional::default();
+        let settings = Settings { skin, ..SETTINGS };
+        let mut engine = Engine::new(comm, &potential, sample.cell, &list, settings).unwrap();
+        let mut totals = vec![bits(&engine.update_forces(true).unwrap())];
+        for step in 0..steps {
+            kick(&mut engine, 0.5 * TIME_STEP);
+            let atoms = engine.atoms_mut();
+            for (x, v) in atoms.position[..atoms.owned].iter_mut().zip(&atoms.velocity) {
+                for d in 0..3 {
+                    x[d] = on_grid(x[d] + v[d] * TIME_STEP);
+                }
+            }
+            totals.push(bits(&engine.update_forces(step % 2 == 0).unwrap()));
+            kick(&mut engine, 0.5 * TIME_STEP);
+        }
+        let (atoms, cell) = (engine.atoms(), engine.cell());
+        let state = |i: usize| {
+            let x = cell.unwrap(&atoms.position[i], &atoms.image[i]);
+            (atoms.id[i], x.map(f64::to_bits), atoms.force[i])
+        };
+        let atoms = (0..atoms.owned).map(state).collect();
+        Trajectory { atoms, totals, rebuilds: engine.statistics().rebuilds }
+    });
+    let mut whole = parts[0].clone();
+    assert!(parts.iter().all(|p| p.totals == whole.totals), "totals are those of all ranks");
+    whole.atoms = parts.into_iter().flat_map(|p| p.atoms).collect();
+    whole.atoms.sort_by_key(|(id, ..)| *id);
+    whole
+}
+
+fn kick(system: &mut dyn System, time: f64) {
+    let masses = system.masses().to_vec();
+    let atoms = system.atoms_mut();
+    for i in 0..atoms.owned {
+        let f = atoms.force_on(i);
+        for d in 0..3 {
+            let acceleration = f[d] * FORCE_PER_MASS / masses[atoms.species[i] as usize];
+            atoms.velocity[i][d] += acceleration * time;
+        }
+    }
+}
+
+/// The same bits whatever the sharing.
+fn assert_same_bits(sample: &Sample, steps: usize, sharings: &[Sharing]) {
+    let reference = run(sample, ALONE, steps);
+    assert_eq!(reference.atoms.len(), sample.atoms.len());
+    for sharing in sharings {
+        let other = run(sample, *sharing, steps);
+        assert_eq!(other.totals, reference.totals, "{sharing:?}");
+        assert_eq!(other.atoms, reference.atoms, "{sharing:?}");
+    }
+}
+
+const SHARINGS: [Sharing; 8] = [
+    Sharing { ranks: 1, threads: 2, skin: 0.6, shuffle: 1 },
+    Sharing { ranks: 1, threads: 4, skin: 0.0, shuffle: 2 },
+    Sharing { ranks: 2, threads: 1, skin: 0.3, shuffle: 3 },
+    Sharing { ranks: 3, threads: 2, skin: 0.9, shuffle: 4 },
+    Sharing { ranks: 8, threads: 1, skin: 0.6, shuffle: 5 },
+    Sharing { ranks: 8, threads: 4, skin: 2.5, shuffle: 6 },
+    Sharing { ranks: 13, threads: 1, skin: 0.6, shuffle: 7 },
+    Sharing { ranks: 64, threads: 1, skin: 0.4, shuffle: 8 },
+];
+
+#[test]
+fn trajectory_does_not_depend_on_how_it_is_shared_in_vacuum() {
+    let sample = sample([6, 5, 9], [false; 3]);
+    assert!(run(&sample, ALONE, 12).rebuilds > 2, "the run must rebuild and migrate");
+    assert_same_bits(&sample, 12, &SHARINGS);
+}
+
+#[test]
+fn trajectory_does_not_depend_on_how_it_is_shared_in_a_periodic_box() {
+    assert_same_bits(&sample([6, 4, 7], [true; 3]), 12, &SHARINGS);
+}
+
+#[test]
+fn trajectory_does_not_depend_on_how_it_is_shared_in_a_slab_thinner_than_the_shell() {
+    assert_same_bits(&sample([8, 1, 9], [true, true, false]), 12, &SHARINGS);
+}
+
+#[test]
+fn boxes_of_one_and_two_atoms_hold_on_many_ranks() {
+    assert_same_bits(&sample([1, 1, 1], [true; 3]), 4, &SHARINGS);
+    assert_same_bits(&sample([2, 1, 1], [true; 3]), 4, &SHARINGS);
+    assert_same_bits(&sample([2, 1, 1], [false; 3]), 4, &SHARINGS);
+}
+
+/// Energy by plain sums over all atoms and images.
+fn plain_energy(sample: &Sample) -> f64 {
+    let images = |d: usize| {
+        let most = (RANGE / sample.cell.length[d]).ceil() as i64 + 1;
+        if sample.cell.periodic[d] { -most..=most } else { 0..=0 }
+    };
+    let mut energy = 0.0;
+    for a in &sample.atoms {
+        let (mut rho, mut sigma, mut pairs) = (0.0, 0.0, 0.0);
+        for b in &sample.atoms {
+            for x in images(0) {
+                for y in images(1) {
+                    for z in images(2) {
+                        let n = [x, y, z];
+                        let d: Vec3 = std::array::from_fn(|k| {
+                            b.position[k] - a.position[k] + n[k] as f64 * sample.cell.length[k]
+                        });
+                        let r = norm(d);
+                        if r < RANGE && r > 0.0 {
+                            rho += weight(r);
+                            sigma += charge(b.species as u8) * weight(r) * weight(r);
+                            pairs += 0.5 * pair_energy(r);
+                        }
+                    }
+                }
+            }
+        }
+        energy += density(rho, sigma) + pairs;
+    }
+    energy
+}
+
+/// Rounding to quanta of 2⁻⁴⁰, a few for each pair.
+const ENERGY_TOLERANCE: f64 = 1e-8;
+/// Central differences over 1e-4 Å of a function with third derivatives near 10 eV/Å³.
+const FORCE_TOLERANCE: f64 = 1e-5;
+
+#[test]
+fn forces_and_virial_are_derivatives_of_the_plain_energy() {
+    for (size, periodic) in [
+        ([1, 1, 1], [true; 3]),
+        ([2, 1, 1], [true, false, true]),
+        ([3, 2, 1], [true; 3]),
+        ([4, 4, 4], [false; 3]),
+        ([5, 2, 3], [false, true, true]),
+    ] {
+        let sample = sample(size, periodic);
+        let found = evaluate(&PairFunctional::default(), sample.cell, &sample.atoms).unwrap();
+        let energy = found.totals.potential_energy;
+        assert!((energy - plain_energy(&sample)).abs() < ENERGY_TOLERANCE, "{size:?}");
+        let sum: f64 = found.energies.iter().sum();
+        assert!((energy - sum).abs() < ENERGY_TOLERANCE);
+        for (i, d) in [(0, 0), (sample.atoms.len() / 2, 1), (sample.atoms.len() - 1, 2)] {
+            let moved = |by: f64| {
+                let mut sample = sample.clone();
+                sample.atoms[i].position[d] += by;
+                plain_energy(&sample)
+            };
+            let slope = (moved(1e-4) - moved(-1e-4)) / 2e-4;
+            assert!((slope + found.forces[i][d]).abs() < FORCE_TOLERANCE, "{size:?}");
+        }
+        let strained = |d: usize, by: f64| {
+            let mut sample = sample.clone();
+            sample.cell.length[d] *= 1.0 + by;
+            sample.atoms.iter_mut().for_each(|a| a.position[d] *= 1.0 + by);
+            plain_energy(&sample)
+        };
+        let volume_scale = sample.atoms.len() as f64;
+        for d in 0..3 {
+            let slope = (strained(d, 1e-5) - strained(d, -1e-5)) / 2e-5;
+            let error = slope + found.totals.virial.unwrap()[d];
+            assert!(error.abs() < FORCE_TOLERANCE * volume_scale * 10.0, "{size:?}: {error}");
+        }
+    }
+}
