@@ -391,7 +391,8 @@ pub struct StageConfig {
     #[serde(default = "default_chain")]
     #[schemars(range(min = 1, max = 20))]
     pub chain_length: usize,
-    /// One thermostat for the whole system or one for each particle.
+    /// One thermostat for the whole system or one for each particle; particles that
+    /// are `apart` always have one each.
     #[serde(default)]
     pub thermostat_for: Group,
     /// Where the particles are during the stage.

@@ -119,11 +119,12 @@ fn complete(config: &mut Config) {
         stage.name.get_or_insert_with(|| stage.kind.name().to_string());
         stage.trajectory_interval_ps.get_or_insert(config.output.trajectory_interval_ps);
         stage.series_interval_ps.get_or_insert(config.output.series_interval_ps);
+        let apart = stage.particles == Arrangement::Apart;
+        if apart {
+            stage.thermostat_for = Group::Particle;
+        }
         if stage.kind == StageKind::Equilibrate {
-            let group = match stage.particles {
-                Arrangement::Apart => Group::Particle,
-                Arrangement::Together => Group::System,
-            };
+            let group = if apart { Group::Particle } else { Group::System };
             stage.remove_linear_momentum.get_or_insert(group);
             if free {
                 stage.remove_angular_momentum.get_or_insert(group);
@@ -164,11 +165,67 @@ duration_ps = 60
 thermostat = "langevin"
 "#;
 
+    fn pair() -> Config {
+        parse(PAIR, Path::new("/somewhere/pair.toml")).unwrap()
+    }
+
     #[test]
     fn effective_input_reads_back_as_the_same_config() {
-        let config = parse(PAIR, Path::new("/somewhere/pair.toml")).unwrap();
+        let config = pair();
         let mut again = parse(&effective(&config), Path::new("/elsewhere/input.toml")).unwrap();
         again.source = config.source.clone();
         assert_eq!(config, again);
+    }
+
+    #[test]
+    fn defaults_that_depend_on_other_keys_are_filled_in() {
+        let config = pair();
+        assert_eq!(config.potential.library, Path::new("/somewhere/PtFe.library.meam"));
+        assert_eq!(config.dynamics.initial_temperature_k, Some(1473.0));
+        let [alone, together] = &config.stages[..] else { panic!("two stages") };
+        assert_eq!(alone.name.as_deref(), Some("equilibrate"));
+        assert_eq!(alone.thermostat_for, Group::Particle);
+        assert_eq!(alone.remove_angular_momentum, Some(Group::Particle));
+        assert_eq!(together.remove_linear_momentum, None);
+        assert_eq!(together.trajectory_interval_ps, Some(config.output.trajectory_interval_ps));
+    }
+
+    #[test]
+    fn keys_have_a_place_and_missing_ones_that_of_their_table() {
+        let source = pair().source;
+        let place = |key: &str| (source.place(key).line, source.place(key).column);
+        assert_eq!(place("placement.gap_angstrom"), (14, 1));
+        assert_eq!(place("placement.twist_deg"), (13, 1));
+        assert_eq!(place("particle[0].composition.Fe"), (11, 28));
+        assert_eq!(place("stage[1].duration_ps"), (23, 1));
+        assert_eq!(place("dynamics.timestep_fs"), (1, 1));
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let error = parse("title = \"Å\" x", Path::new("a.toml")).unwrap_err();
+        assert!(error.to_string().starts_with("a.toml:1:13: "), "{error}");
+    }
+
+    #[test]
+    fn times_that_no_whole_number_of_steps_makes_are_told() {
+        let text = PAIR.replace("duration_ps = 60", "duration_ps = 0.0051");
+        let config = parse(&text, Path::new("pair.toml")).unwrap();
+        assert_eq!(config.dynamics.steps(0.0051), 3);
+        assert_eq!(
+            warnings(&config),
+            [
+                "pair.toml:23:1: warning: 0.0051 ps is not a whole number of time steps of 2 fs: the \
+              nearest is used, 3 steps = 0.006 ps"
+            ]
+        );
+        assert_eq!(warnings(&pair()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_long_time_step_is_told() {
+        let text = format!("{PAIR}[dynamics]\ntimestep_fs = 8\n");
+        let told = warnings(&parse(&text, Path::new("pair.toml")).unwrap());
+        assert!(told.iter().any(|line| line.contains("long time step")), "{told:?}");
     }
 }

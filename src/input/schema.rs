@@ -242,3 +242,44 @@ pub fn or(words: &[String]) -> String {
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_key<'a>(keys: &'a [Key], found: &mut Vec<&'a Key>) {
+        for key in keys {
+            found.push(key);
+            every_key(key.table().unwrap_or_default(), found);
+        }
+    }
+
+    #[test]
+    fn every_key_and_every_choice_has_a_meaning() {
+        let input = keys_of_input();
+        let mut keys = Vec::new();
+        every_key(&input, &mut keys);
+        assert!(keys.iter().any(|key| key.name == "removed_fraction"), "tables within tables");
+        for key in keys {
+            assert!(!key.meaning.is_empty(), "{} has no doc comment", key.name);
+            if let Shape::Choice(choices) = &key.shape {
+                for choice in choices {
+                    let name = &choice.name;
+                    assert!(
+                        !choice.meaning.is_empty(),
+                        "{name} of {} has no doc comment",
+                        key.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_read_and_shown() {
+        let range = Range { above: Some(0.0), least: None, most: Some(20.0) };
+        assert!(range.holds(20.0) && !range.holds(0.0) && !range.holds(20.1));
+        assert!(!range.holds(f64::NAN) && !Range::default().holds(f64::INFINITY));
+        assert_eq!(Shape::Number(range).to_string(), "a number above 0, at most 20");
+    }
+}
