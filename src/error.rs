@@ -24,6 +24,12 @@ pub enum Error {
     #[error("step {step}, atom {atom}: {message}")]
     Physics { step: u64, atom: u64, message: String },
 
+    /// The same before the step is known (a potential knows none), in one evaluation of
+    /// forces: atoms too close, or a force that the quantum of the force array does not
+    /// hold. A caller who evaluates single frames may retry with a coarser quantum.
+    #[error("atom {atom}: {message}")]
+    OutOfBounds { atom: u64, message: String },
+
     /// A file that could not be read or written. Exit code 1.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },

@@ -1,0 +1,182 @@
+//! The library file: entries of 19 values, which may span lines,
+//!
+//! elt lat z ielement atwt alpha b0 b1 b2 b3 alat esub asub t0 t1 t2 t3 rozero ibar
+//!
+//! as the documentation of LAMMPS' `pair_style meam` describes it. Text may stand in
+//! quotes, `#` begins a comment, numbers may be written in any way (`3.` for ibar);
+//! of two entries with one name the first counts.
+
+use super::lattice::Lattice;
+use super::text::{Word, words_of};
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// One element as the library describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Element {
+    /// What the user calls it: the species of the structure files.
+    pub symbol: String,
+    /// The name of its entry in the library.
+    pub entry: String,
+    pub lattice: Lattice,
+    pub atomic_number: u32,
+    /// g/mol
+    pub mass: f64,
+    pub alpha: f64,
+    /// Decay of the partial densities.
+    pub beta: [f64; 4],
+    /// Nearest-neighbour distance of the reference structure, Å, from `alat`.
+    pub distance: f64,
+    /// eV per atom
+    pub energy: f64,
+    /// A of the embedding function.
+    pub embedding: f64,
+    /// Weights of the angular densities, t1 t2 t3, as the file has them.
+    pub weights: [f64; 3],
+    /// Scale of its density.
+    pub density: f64,
+    /// Form of G: 0, 1, 3, 4 or -5.
+    pub ibar: i32,
+}
+
+const VALUES: [&str; 19] = [
+    "elt", "lat", "z", "ielement", "atwt", "alpha", "b0", "b1", "b2", "b3", "alat", "esub", "asub",
+    "t0", "t1", "t2", "t3", "rozero", "ibar",
+];
+
+/// The elements that `wanted` names, each either `Pt` or, where the entry has
+/// another name, `Ni=Ni4`.
+pub fn read(path: &Path, wanted: &[String]) -> Result<Vec<Element>> {
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
+    let entries = split(path, &text)?;
+    if wanted.is_empty() {
+        return Err(Error::input(path, 0, 0, "no element is named: which entries are wanted?"));
+    }
+    let mut elements: Vec<Element> = Vec::new();
+    for name in wanted {
+        let (symbol, entry) = name.split_once('=').unwrap_or((name, name));
+        if elements.iter().any(|e| e.symbol == symbol) {
+            return Err(Error::input(path, 0, 0, format!("the element `{symbol}` is named twice")));
+        }
+        let Some(words) = entries.iter().find(|words| words[0].text == entry) else {
+            return Err(Error::input(path, 0, 0, missing_entry(entry, &entries)));
+        };
+        elements.push(Element { symbol: symbol.into(), ..parse(path, words)? });
+    }
+    Ok(elements)
+}
+
+/// The message for a file that the user named and that cannot be read.
+pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::input(path, 0, 0, format!("cannot read the potential: {error}"))
+}
+
+fn missing_entry(entry: &str, entries: &[Vec<Word>]) -> String {
+    let mut names: Vec<&str> = entries.iter().map(|words| words[0].text).collect();
+    names.dedup();
+    let nearest = names.iter().max_by(|a, b| {
+        strsim::jaro_winkler(a, entry).total_cmp(&strsim::jaro_winkler(b, entry))
+    });
+    match nearest {
+        None => format!("no entry `{entry}`: the file holds no entry at all"),
+        Some(nearest) if names.len() > 12 => {
+            format!("no entry `{entry}` among {}; did you mean `{nearest}`?", names.len())
+        }
+        Some(nearest) => {
+            format!("no entry `{entry}`; there are {}; did you mean `{nearest}`?", names.join(", "))
+        }
+    }
+}
+
+/// Groups the words of whole lines into entries.
+fn split<'a>(path: &Path, text: &'a str) -> Result<Vec<Vec<Word<'a>>>> {
+    let mut entries: Vec<Vec<Word>> = Vec::new();
+    let mut entry: Vec<Word> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let words = words_of(line, number + 1, &[]);
+        // A name where a number should stand: the entry before it is too short.
+        let begins = words.first().is_some_and(|w| w.text.parse::<f64>().is_err());
+        if begins && entry.len() > 1 {
+            return Err(wrong_count(path, &entry));
+        }
+        entry.extend(words);
+        if entry.len() > VALUES.len() {
+            return Err(wrong_count(path, &entry));
+        }
+        if entry.len() == VALUES.len() {
+            entries.push(std::mem::take(&mut entry));
+        }
+    }
+    if entry.is_empty() { Ok(entries) } else { Err(wrong_count(path, &entry)) }
+}
+
+fn wrong_count(path: &Path, entry: &[Word]) -> Error {
+    let (first, count) = (entry[0], entry.len());
+    let hint = match VALUES.get(count) {
+        Some(next) => format!("`{next}` and what follows is missing"),
+        None if count == 25 => "25 is the form of `meam/ms`, which is not supported".into(),
+        None => "the last ones are too many".into(),
+    };
+    first.error(
+        path,
+        format!("the entry `{}` has {count} values instead of {}: {hint}", first.text, VALUES.len()),
+    )
+}
+
+fn parse(path: &Path, words: &[Word]) -> Result<Element> {
+    let number = |k: usize| words[k].number(path, VALUES[k]);
+    let positive = |k: usize| match number(k)? {
+        x if x > 0.0 => Ok(x),
+        x => Err(words[k].error(path, format!("`{}` is {x} but must be positive", VALUES[k]))),
+    };
+    let lattice = match Lattice::from_name(words[1].text) {
+        Some(lattice) if lattice.is_elemental() => lattice,
+        Some(_) => {
+            let message = format!("`{}` is no lattice of a single element", words[1].text);
+            return Err(words[1].error(path, message));
+        }
+        None => return Err(words[1].error(path, unknown_lattice(words[1].text))),
+    };
+    if number(2)? != lattice.coordination() as f64 {
+        let message = format!(
+            "z is {}, but {} has {} nearest neighbours",
+            words[2].text,
+            lattice.name(),
+            lattice.coordination()
+        );
+        return Err(words[2].error(path, message));
+    }
+    if number(13)? != 1.0 {
+        let message = "t0 is not 1: divide rozero and t1 to t3 so that it is";
+        return Err(words[13].error(path, message));
+    }
+    let ibar = words[18].integer(path, "ibar")?;
+    if ![0, 1, 3, 4, -5].contains(&ibar) {
+        return Err(words[18].error(path, format!("ibar is {ibar}; known are 0, 1, 3, 4 and -5")));
+    }
+    let atomic_number = words[3].integer(path, "ielement")?;
+    if !(1..=118).contains(&atomic_number) {
+        let message = format!("ielement is {atomic_number}, which is no atomic number");
+        return Err(words[3].error(path, message));
+    }
+    Ok(Element {
+        symbol: String::new(),
+        entry: words[0].text.into(),
+        lattice,
+        atomic_number: atomic_number as u32,
+        mass: positive(4)?,
+        alpha: number(5)?,
+        beta: [number(6)?, number(7)?, number(8)?, number(9)?],
+        distance: positive(10)? * lattice.distance_over_constant(),
+        energy: number(11)?,
+        embedding: number(12)?,
+        weights: [number(14)?, number(15)?, number(16)?],
+        density: positive(17)?,
+        ibar,
+    })
+}
+
+pub(super) fn unknown_lattice(name: &str) -> String {
+    let names: Vec<&str> = Lattice::all_names().collect();
+    format!("`{name}` is no known lattice; known are {}", names.join(" "))
+}

@@ -1,0 +1,357 @@
+//! The parameter file (`keyword(I,J,K) = value`) and what follows from both files:
+//! every parameter of every pair and triple, defaults filled in.
+//!
+//! Indices count the elements in the order in which they were asked for. Of the two
+//! orders of a pair only I <= J is read, as LAMMPS does; the other is its mirror image.
+
+use super::functions::Rose;
+use super::lattice::Lattice;
+use super::library::{self, Element};
+use super::text::{Word, words_of};
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// How the weights t of an atom's angular densities follow from its neighbours (`ialloy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Averaging {
+    /// 0: mean of the neighbours' weights over their densities.
+    Standard,
+    /// 1: as in DYNAMO, the weights also inside the angular densities.
+    Alternative,
+    /// 2: the weights of the atom's own element.
+    None,
+}
+
+/// Parameters of a pair of elements; symmetric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    pub lattice: Lattice,
+    pub rose: Rose,
+    /// Angle of the chains and bent molecules among the reference structures, radians.
+    pub theta: f64,
+    /// Whether second neighbours of the reference structure count.
+    pub second_neighbours: bool,
+    /// Whether the repulsion of Ziegler, Biersack and Littmark takes over at short range.
+    pub zbl: bool,
+}
+
+/// Bounds of the screening parameter C of a pair and a third atom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Screen {
+    pub minimum: f64,
+    pub maximum: f64,
+}
+
+/// Everything that the two files say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameters {
+    pub elements: Vec<Element>,
+    /// `pairs[i * n + j]`
+    pub pairs: Vec<Pair>,
+    /// `screens[(i * n + j) * n + k]`: atom k between i and j.
+    pub screens: Vec<Screen>,
+    /// Å
+    pub cutoff: f64,
+    /// Length over which the cutoff function falls from 1 to 0, Å.
+    pub smoothing: f64,
+    pub augment_t1: bool,
+    /// `gsmooth_factor`
+    pub angular_smoothing: f64,
+    pub averaging: Averaging,
+    pub mixture_reference: bool,
+    pub rose_form: u8,
+    pub linear_negative: bool,
+    pub dynamo_background: bool,
+    /// What was read but has no effect, for the log.
+    pub ignored: Vec<String>,
+}
+
+impl Parameters {
+    pub fn pair(&self, i: usize, j: usize) -> &Pair {
+        &self.pairs[i * self.elements.len() + j]
+    }
+
+    pub fn screen(&self, i: usize, j: usize, k: usize) -> Screen {
+        let n = self.elements.len();
+        self.screens[(i * n + j) * n + k]
+    }
+
+    /// Weights t1, t2, t3 of an element as the formulas use them: the third-order
+    /// density here is orthogonal to the first; parameters fitted without that term
+    /// (`augt1` = 1) are corrected by t1 + 3/5 t3.
+    pub fn weights(&self, element: usize) -> [f64; 3] {
+        let [t1, t2, t3] = self.elements[element].weights;
+        [if self.augment_t1 { t1 + 0.6 * t3 } else { t1 }, t2, t3]
+    }
+
+    /// Reads both files.
+    pub fn read(library: &Path, file: Option<&Path>, elements: &[String]) -> Result<Parameters> {
+        let elements = library::read(library, elements)?;
+        let mut raw = Raw::new(&elements);
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|e| library::unreadable(path, e))?;
+            for (number, line) in text.lines().enumerate() {
+                let words = words_of(line, number + 1, &['=', '(', ')', ',']);
+                if let Some((keyword, rest)) = words.split_first() {
+                    raw.set(path, *keyword, rest)?;
+                }
+            }
+        }
+        raw.complete(file.unwrap_or(library), elements)
+    }
+}
+
+/// Values as they stand in the file: `None` where it says nothing.
+struct Raw {
+    n: usize,
+    scalars: [Option<f64>; SCALARS.len()],
+    pairs: Vec<RawPair>,
+    density: Vec<Option<f64>>,
+    screens: Vec<Screen>,
+    ignored: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct RawPair {
+    lattice: Option<Lattice>,
+    values: [Option<f64>; PAIRS.len()],
+}
+
+/// Keywords without index, with the values that they may take (none: any positive).
+const SCALARS: [(&str, &[f64]); 9] = [
+    ("rc", &[]),
+    ("delr", &[]),
+    ("gsmooth_factor", &[]),
+    ("augt1", &[0.0, 1.0]),
+    ("ialloy", &[0.0, 1.0, 2.0]),
+    ("mixture_ref_t", &[0.0, 1.0]),
+    ("erose_form", &[0.0, 1.0, 2.0]),
+    ("emb_lin_neg", &[0.0, 1.0]),
+    ("bkgd_dyn", &[0.0, 1.0]),
+];
+const PAIRS: [&str; 9] =
+    ["Ec", "re", "alpha", "delta", "attrac", "repuls", "nn2", "zbl", "theta"];
+
+const DEFAULT_SCREEN: Screen = Screen { minimum: 2.0, maximum: 2.8 };
+
+impl Raw {
+    fn new(elements: &[Element]) -> Raw {
+        let n = elements.len();
+        Raw {
+            n,
+            scalars: [None; SCALARS.len()],
+            pairs: vec![RawPair::default(); n * n],
+            density: vec![None; n],
+            screens: vec![DEFAULT_SCREEN; n * n * n],
+            ignored: Vec::new(),
+        }
+    }
+
+    fn set(&mut self, path: &Path, keyword: Word, rest: &[Word]) -> Result<()> {
+        let name = keyword.text;
+        let Some((value, indices)) = rest.split_last() else {
+            return Err(keyword.error(path, format!("`{name}` has no value")));
+        };
+        let indices_wanted = match name {
+            _ if SCALARS.iter().any(|(s, _)| *s == name) => 0,
+            "rho0" => 1,
+            "lattce" => 2,
+            _ if PAIRS.contains(&name) => 2,
+            "Cmin" | "Cmax" => 3,
+            _ => return Err(keyword.error(path, unknown_keyword(name))),
+        };
+        if indices.len() != indices_wanted {
+            let message = format!(
+                "`{name}` takes {indices_wanted} indices and one value, but {} words follow it",
+                rest.len()
+            );
+            return Err(keyword.error(path, message));
+        }
+        let mut index = [0; 3];
+        for (slot, word) in index.iter_mut().zip(indices) {
+            *slot = self.element(path, *word)?;
+        }
+        let [i, j, k] = index;
+        if i > j && indices_wanted >= 2 {
+            let place = format!("{}:{}", path.display(), keyword.line);
+            self.ignored.push(format!("{place}: {name}: only I <= J is read, J > I follows from it"));
+            // Still a value that must make sense: the checks below run on a scratch copy.
+        }
+        let flag = |allowed: &[f64]| -> Result<f64> {
+            let x = value.number(path, name)?;
+            if allowed.contains(&x) {
+                return Ok(x);
+            }
+            let allowed: Vec<String> = allowed.iter().map(|x| x.to_string()).collect();
+            Err(value.error(path, format!("`{name}` is {x}; it may be {}", allowed.join(" or "))))
+        };
+        match name {
+            "rho0" => self.density[i] = Some(positive(path, *value, name)?),
+            "lattce" => {
+                let Some(lattice) = Lattice::from_name(value.text) else {
+                    return Err(value.error(path, library::unknown_lattice(value.text)));
+                };
+                if i == j && !lattice.is_elemental() {
+                    let message = format!("`{}` is no lattice of a single element", value.text);
+                    return Err(value.error(path, message));
+                }
+                self.pairs[i * self.n + j].lattice = Some(lattice);
+            }
+            "Cmin" => self.screens[(i * self.n + j) * self.n + k].minimum = value.number(path, name)?,
+            "Cmax" => self.screens[(i * self.n + j) * self.n + k].maximum = value.number(path, name)?,
+            "nn2" | "zbl" => self.pair_value(i, j, name, flag(&[0.0, 1.0])?),
+            _ if indices_wanted == 2 => self.pair_value(i, j, name, value.number(path, name)?),
+            _ => {
+                for ((scalar, allowed), slot) in SCALARS.iter().zip(&mut self.scalars) {
+                    if *scalar == name {
+                        *slot = Some(match allowed {
+                            [] => positive(path, *value, name)?,
+                            allowed => flag(allowed)?,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pair_value(&mut self, i: usize, j: usize, name: &str, value: f64) {
+        let slots = self.pairs[i * self.n + j].values.iter_mut();
+        PAIRS.iter().zip(slots).filter(|(k, _)| **k == name).for_each(|(_, v)| *v = Some(value));
+    }
+
+    /// An index of the file, from 1, as an index of the elements, from 0.
+    fn element(&self, path: &Path, word: Word) -> Result<usize> {
+        let index = word.integer(path, "an index")?;
+        if index < 1 || index as usize > self.n {
+            let message = format!(
+                "index {index}, but {} element{} named: indices follow the order of `elements`",
+                self.n,
+                if self.n == 1 { " is" } else { "s are" }
+            );
+            return Err(word.error(path, message));
+        }
+        Ok(index as usize - 1)
+    }
+
+    /// Defaults, mixing rules and symmetry. `path` is named where the whole is wrong.
+    fn complete(self, path: &Path, mut elements: Vec<Element>) -> Result<Parameters> {
+        let n = self.n;
+        let [rc, delr, smoothing, augt1, ialloy, mixture, form, negative, dynamo] = self.scalars;
+        let rose_form = form.unwrap_or(0.0) as u8;
+        for (i, element) in elements.iter_mut().enumerate() {
+            let own = &self.pairs[i * n + i];
+            let value = |name| own.values[position(name)];
+            element.lattice = own.lattice.unwrap_or(element.lattice);
+            element.energy = value("Ec").unwrap_or(element.energy);
+            element.distance = value("re").unwrap_or(element.distance);
+            element.alpha = value("alpha").unwrap_or(element.alpha);
+            element.density = self.density[i].unwrap_or(element.density);
+        }
+        let mut pairs = Vec::with_capacity(n * n);
+        let mut screens = Vec::with_capacity(n * n * n);
+        for i in 0..n {
+            for j in 0..n {
+                let (a, b) = (i.min(j), i.max(j));
+                let pair = complete_pair(&self.pairs[a * n + b], &elements[a], &elements[b], rose_form);
+                check_pair(path, &pair, &elements[a], &elements[b])?;
+                pairs.push(pair);
+                for k in 0..n {
+                    let screen = self.screens[(a * n + b) * n + k];
+                    if screen.maximum <= screen.minimum {
+                        let message = format!(
+                            "Cmax({0},{1},{2}) = {3} is not above Cmin({0},{1},{2}) = {4}",
+                            a + 1,
+                            b + 1,
+                            k + 1,
+                            screen.maximum,
+                            screen.minimum
+                        );
+                        return Err(Error::input(path, 0, 0, message));
+                    }
+                    screens.push(screen);
+                }
+            }
+        }
+        Ok(Parameters {
+            elements,
+            pairs,
+            screens,
+            cutoff: rc.unwrap_or(4.0),
+            smoothing: delr.unwrap_or(0.1),
+            augment_t1: augt1 != Some(0.0),
+            angular_smoothing: smoothing.unwrap_or(99.0),
+            averaging: match ialloy {
+                Some(1.0) => Averaging::Alternative,
+                Some(2.0) => Averaging::None,
+                _ => Averaging::Standard,
+            },
+            mixture_reference: mixture == Some(1.0),
+            rose_form,
+            linear_negative: negative == Some(1.0),
+            dynamo_background: dynamo == Some(1.0),
+            ignored: self.ignored,
+        })
+    }
+}
+
+fn complete_pair(raw: &RawPair, a: &Element, b: &Element, form: u8) -> Pair {
+    let value = |name| raw.values[position(name)];
+    let same = a.symbol == b.symbol;
+    let lattice = raw.lattice.unwrap_or(if same { a.lattice } else { Lattice::Fcc });
+    let mean = |x: f64, y: f64| if same { x } else { 0.5 * (x + y) };
+    let given = |name, mixed: f64| value(name).filter(|x| *x != 0.0).unwrap_or(mixed);
+    // Energy of the unmixed elements in the composition of the reference structure.
+    let unmixed = match lattice {
+        _ if same => a.energy,
+        Lattice::L12 => 0.75 * a.energy + 0.25 * b.energy,
+        Lattice::C11 if a.lattice == Lattice::Diamond => (2.0 * a.energy + b.energy) / 3.0,
+        Lattice::C11 => (a.energy + 2.0 * b.energy) / 3.0,
+        _ => 0.5 * (a.energy + b.energy),
+    };
+    Pair {
+        lattice,
+        rose: Rose {
+            energy: given("Ec", unmixed - value("delta").unwrap_or(0.0)),
+            distance: given("re", mean(a.distance, b.distance)),
+            alpha: given("alpha", mean(a.alpha, b.alpha)),
+            attraction: value("attrac").unwrap_or(0.0),
+            repulsion: value("repuls").unwrap_or(0.0),
+            form,
+        },
+        theta: value("theta").unwrap_or(180.0).to_radians(),
+        second_neighbours: value("nn2") == Some(1.0),
+        zbl: value("zbl") != Some(0.0),
+    }
+}
+
+fn check_pair(path: &Path, pair: &Pair, a: &Element, b: &Element) -> Result<()> {
+    let rose = &pair.rose;
+    for (name, value) in [("re", rose.distance), ("alpha", rose.alpha)] {
+        if value <= 0.0 {
+            let message = format!("{name} of {}-{} is {value}: it must be positive", a.symbol, b.symbol);
+            return Err(Error::input(path, 0, 0, message));
+        }
+    }
+    Ok(())
+}
+
+fn position(name: &str) -> usize {
+    PAIRS.iter().position(|p| *p == name).unwrap_or(0)
+}
+
+fn positive(path: &Path, value: Word, name: &str) -> Result<f64> {
+    match value.number(path, name)? {
+        x if x > 0.0 => Ok(x),
+        x => Err(value.error(path, format!("`{name}` is {x} but must be positive"))),
+    }
+}
+
+fn unknown_keyword(name: &str) -> String {
+    let known = SCALARS.iter().map(|(s, _)| *s).chain(PAIRS);
+    let nearest = known
+        .chain(["rho0", "lattce", "Cmin", "Cmax"])
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
+        .unwrap_or_default();
+    format!("unknown keyword `{name}`; did you mean `{nearest}`?")
+}

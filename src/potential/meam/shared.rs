@@ -1,0 +1,36 @@
+//! A slice that several threads write to at once, in disjoint places.
+//!
+//! The schedule of the neighbour list (`neighbour::Neighbours::schedule`) promises that
+//! no atom is within reach of two ranges of one colour. A thread that works on one
+//! range therefore writes to atoms that no other thread touches meanwhile, although
+//! their indices are scattered and the compiler cannot know.
+
+use std::marker::PhantomData;
+
+pub struct Shared<'a, T> {
+    start: *mut T,
+    length: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the only access is the unsafe `at`, whose callers keep threads apart.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub fn new(slice: &'a mut [T]) -> Shared<'a, T> {
+        Shared { start: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
+    }
+
+    /// The entries `first .. first + count`.
+    ///
+    /// # Safety
+    /// No other thread may access these entries while the result lives, nor may the
+    /// caller hold another reference to them.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn at(&self, first: usize, count: usize) -> &mut [T] {
+        assert!(first + count <= self.length);
+        // SAFETY: in bounds by the line above, unshared by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), count) }
+    }
+}
