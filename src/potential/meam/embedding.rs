@@ -35,7 +35,10 @@ pub enum Background {
     Fixed(f64),
     /// Of the reference structure, but with the atom's own averages of t
     /// (`mixture_ref_t`): `density` times G(Σ t_h `shape`_h).
-    Mixture { density: f64, shape: [f64; 3] },
+    Mixture {
+        density: f64,
+        shape: [f64; 3],
+    },
 }
 
 /// The embedding function of one element.
@@ -143,8 +146,10 @@ mod tests {
         for m in SQUARED_WEIGHTS..MOST_WORDS {
             sums[m] = 4.0 + m as f64 * 0.1;
         }
-        let backgrounds =
-            [Background::Fixed(12.0), Background::Mixture { density: 12.0, shape: [0.1, 0.2, 0.3] }];
+        let backgrounds = [
+            Background::Fixed(12.0),
+            Background::Mixture { density: 12.0, shape: [0.1, 0.2, 0.3] },
+        ];
         for averaging in [Averaging::Standard, Averaging::Alternative, Averaging::None] {
             for background in backgrounds {
                 for ibar in [0, 1, 3, 4, -5] {
@@ -168,7 +173,11 @@ mod tests {
                         };
                         let slope = (shifted(STEP) - shifted(-STEP)) / (2.0 * STEP);
                         let case = format!("{averaging:?} {background:?} ibar {ibar} word {m}");
-                        assert!((slope - adjoint[m]).abs() < 1e-8, "{case}: {slope} {}", adjoint[m]);
+                        assert!(
+                            (slope - adjoint[m]).abs() < 1e-8,
+                            "{case}: {slope} {}",
+                            adjoint[m]
+                        );
                     }
                 }
             }

@@ -41,8 +41,7 @@ pub fn accumulate(
         let (by_screening, gradient, energy) = bond(meam, env, pair, adjoints);
 
         let factor = 2.0 * pair.slope * by_screening;
-        let pull: Vec3 =
-            std::array::from_fn(|d| pair.screening * gradient[d] + factor * pair.d[d]);
+        let pull: Vec3 = std::array::from_fn(|d| pair.screening * gradient[d] + factor * pair.d[d]);
         let half = 0.5 * pair.screening * energy;
         let mut sound = half.abs() < quantum.bound();
         sound &= apply(force, quantum, (i, j), pull);
@@ -80,8 +79,7 @@ fn bond(meam: &Meam, env: Environment, pair: &PairRecord, adjoints: &[f64]) -> (
     let (value_i, gradient_i) = seen(meam, words(i), env.species[j], pair.r, u);
     let (value_j, gradient_j) = seen(meam, words(j), env.species[i], pair.r, opposite);
     let (phi, slope) = meam.tables[meam.pair_index(env.species[i], env.species[j])].at(pair.r);
-    let gradient =
-        std::array::from_fn(|d| (gradient_i[d] - gradient_j[d]) + slope * u[d]);
+    let gradient = std::array::from_fn(|d| (gradient_i[d] - gradient_j[d]) + slope * u[d]);
     ((value_i + value_j) + phi, gradient, phi)
 }
 

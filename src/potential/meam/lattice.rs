@@ -142,7 +142,10 @@ impl Lattice {
             Line => vec![[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]],
             Zigzag | Triatomic => vec![[sine, cosine, 0.0], [-sine, cosine, 0.0]],
         };
-        vectors.into_iter().map(|v| crate::geometry::scale(v, 1.0 / crate::geometry::norm(v))).collect()
+        vectors
+            .into_iter()
+            .map(|v| crate::geometry::scale(v, 1.0 / crate::geometry::norm(v)))
+            .collect()
     }
 }
 

@@ -74,9 +74,9 @@ pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
 fn missing_entry(entry: &str, entries: &[Vec<Word>]) -> String {
     let mut names: Vec<&str> = entries.iter().map(|words| words[0].text).collect();
     names.dedup();
-    let nearest = names.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, entry).total_cmp(&strsim::jaro_winkler(b, entry))
-    });
+    let nearest = names
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, entry).total_cmp(&strsim::jaro_winkler(b, entry)));
     match nearest {
         None => format!("no entry `{entry}`: the file holds no entry at all"),
         Some(nearest) if names.len() > 12 => {
@@ -119,7 +119,11 @@ fn wrong_count(path: &Path, entry: &[Word]) -> Error {
     };
     first.error(
         path,
-        format!("the entry `{}` has {count} values instead of {}: {hint}", first.text, VALUES.len()),
+        format!(
+            "the entry `{}` has {count} values instead of {}: {hint}",
+            first.text,
+            VALUES.len()
+        ),
     )
 }
 

@@ -274,12 +274,7 @@ impl Potential for Meam {
         self.word_count
     }
 
-    fn densities(
-        &self,
-        env: Environment,
-        scratch: &mut Scratch,
-        sums: &mut [i64],
-    ) -> Result<()> {
+    fn densities(&self, env: Environment, scratch: &mut Scratch, sums: &mut [i64]) -> Result<()> {
         let sums = Shared::new(sums);
         self.over_schedule(env, scratch, |range, records| {
             screening::find(self, env, range, records)?;

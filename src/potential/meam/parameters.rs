@@ -129,8 +129,7 @@ const SCALARS: [(&str, &[f64]); 9] = [
     ("emb_lin_neg", &[0.0, 1.0]),
     ("bkgd_dyn", &[0.0, 1.0]),
 ];
-const PAIRS: [&str; 9] =
-    ["Ec", "re", "alpha", "delta", "attrac", "repuls", "nn2", "zbl", "theta"];
+const PAIRS: [&str; 9] = ["Ec", "re", "alpha", "delta", "attrac", "repuls", "nn2", "zbl", "theta"];
 
 const DEFAULT_SCREEN: Screen = Screen { minimum: 2.0, maximum: 2.8 };
 
@@ -174,7 +173,8 @@ impl Raw {
         let [i, j, k] = index;
         if i > j && indices_wanted >= 2 {
             let place = format!("{}:{}", path.display(), keyword.line);
-            self.ignored.push(format!("{place}: {name}: only I <= J is read, J > I follows from it"));
+            self.ignored
+                .push(format!("{place}: {name}: only I <= J is read, J > I follows from it"));
             // Still a value that must make sense: the checks below run on a scratch copy.
         }
         let flag = |allowed: &[f64]| -> Result<f64> {
@@ -197,8 +197,12 @@ impl Raw {
                 }
                 self.pairs[i * self.n + j].lattice = Some(lattice);
             }
-            "Cmin" => self.screens[(i * self.n + j) * self.n + k].minimum = value.number(path, name)?,
-            "Cmax" => self.screens[(i * self.n + j) * self.n + k].maximum = value.number(path, name)?,
+            "Cmin" => {
+                self.screens[(i * self.n + j) * self.n + k].minimum = value.number(path, name)?
+            }
+            "Cmax" => {
+                self.screens[(i * self.n + j) * self.n + k].maximum = value.number(path, name)?
+            }
             "nn2" | "zbl" => self.pair_value(i, j, name, flag(&[0.0, 1.0])?),
             _ if indices_wanted == 2 => self.pair_value(i, j, name, value.number(path, name)?),
             _ => {
@@ -253,7 +257,8 @@ impl Raw {
         for i in 0..n {
             for j in 0..n {
                 let (a, b) = (i.min(j), i.max(j));
-                let pair = complete_pair(&self.pairs[a * n + b], &elements[a], &elements[b], rose_form);
+                let pair =
+                    complete_pair(&self.pairs[a * n + b], &elements[a], &elements[b], rose_form);
                 check_pair(path, &pair, &elements[a], &elements[b])?;
                 pairs.push(pair);
                 for k in 0..n {
@@ -329,7 +334,8 @@ fn check_pair(path: &Path, pair: &Pair, a: &Element, b: &Element) -> Result<()> 
     let rose = &pair.rose;
     for (name, value) in [("re", rose.distance), ("alpha", rose.alpha)] {
         if value <= 0.0 {
-            let message = format!("{name} of {}-{} is {value}: it must be positive", a.symbol, b.symbol);
+            let message =
+                format!("{name} of {}-{} is {value}: it must be positive", a.symbol, b.symbol);
             return Err(Error::input(path, 0, 0, message));
         }
     }

@@ -62,8 +62,9 @@ impl<'a> References<'a> {
             .iter()
             .map(|e| AtomicDensity { scale: e.density, beta: e.beta, distance: e.distance })
             .collect();
-        let embeddings =
-            (0..densities.len()).map(|e| embedding_of(parameters, &densities[e], e, floor)).collect();
+        let embeddings = (0..densities.len())
+            .map(|e| embedding_of(parameters, &densities[e], e, floor))
+            .collect();
         References { parameters, densities, embeddings }
     }
 
@@ -128,12 +129,14 @@ impl<'a> References<'a> {
         let embedded_a = self.embedded(a, &self.shell(pair, a, b, r));
         let embedded_b = self.embedded(b, &self.shell(pair, b, a, r));
         let second = |e: usize, other: usize| {
-            self.second(e, other, pair)
-                .map_or(0.0, |s| s.screening * self.element(e, s.ratio * r))
+            self.second(e, other, pair).map_or(0.0, |s| s.screening * self.element(e, s.ratio * r))
         };
         match pair.lattice {
             Lattice::L12 => {
-                energy / 3.0 - 0.25 * embedded_a - embedded_b / 12.0 - self.element(a, r)
+                energy / 3.0
+                    - 0.25 * embedded_a
+                    - embedded_b / 12.0
+                    - self.element(a, r)
                     - 0.75 * second(a, b)
                     - 0.25 * second(b, a)
             }

@@ -164,9 +164,7 @@ fn screen(meam: &Meam, species: u8, i: usize, n: usize, records: &mut Records) {
         }
         let ellipse = Ellipse::new(a, b, c);
         let screen = meam.screens[block * meam.species_count() + third.species as usize];
-        if ellipse.denominator <= 0.0
-            || ellipse.numerator >= screen.maximum * ellipse.denominator
-        {
+        if ellipse.denominator <= 0.0 || ellipse.numerator >= screen.maximum * ellipse.denominator {
             continue;
         }
         if ellipse.numerator <= screen.minimum * ellipse.denominator {
@@ -182,10 +180,8 @@ fn screen(meam: &Meam, species: u8, i: usize, n: usize, records: &mut Records) {
         let log_slope = slope * screen.inverse_width / factor;
         factors.push(factor);
         terms.push(log_slope * by[0]);
-        triples.push(TripleRecord {
-            k: third.index,
-            slopes: [log_slope * by[1], log_slope * by[2]],
-        });
+        triples
+            .push(TripleRecord { k: third.index, slopes: [log_slope * by[1], log_slope * by[2]] });
     }
     let r = a.sqrt();
     let (radial, radial_slope) = cutoff((meam.cutoff - r) / meam.smoothing);

@@ -18,9 +18,8 @@ impl Word<'_> {
 
     /// A finite number; Fortran's exponent letter `d` is accepted.
     pub fn number(&self, path: &Path, name: &str) -> Result<f64> {
-        let parsed = self.text.parse::<f64>().or_else(|_| {
-            self.text.replace(['d', 'D'], "e").parse::<f64>()
-        });
+        let parsed =
+            self.text.parse::<f64>().or_else(|_| self.text.replace(['d', 'D'], "e").parse::<f64>());
         match parsed {
             Ok(x) if x.is_finite() => Ok(x),
             _ => Err(self.error(path, format!("`{}` is no number; `{name}` needs one", self.text))),
