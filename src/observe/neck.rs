@@ -21,6 +21,8 @@
 //! takes two adatoms at the rims of two facets for a wide neck). As the centres
 //! merge, R grows continuously into the radius of the one particle that is left.
 //!
+//! Atoms in the neck. Those in a slab 3/4 a thick about the narrowest place.
+//!
 //! Gap. The interval of t between the last atom before the narrowest place and the
 //! first atom after it: before contact, the axial distance between the outermost
 //! atoms of the facing surfaces, adatoms included.
@@ -48,6 +50,11 @@ const MARGIN: f64 = 8.0;
 
 /// Radius of the window that measures the density, as a fraction of the particle's.
 const CORE: f64 = 0.6;
+
+/// Thickness of the slab whose atoms make the neck, in lattice constants: one or two
+/// layers of (100) or (111) planes wherever it falls, and nothing of two (100) facets
+/// that face each other across one missing layer.
+const SLAB: f64 = 0.75;
 
 /// Relative difference below which two cross-sections are the same.
 const SAME_AREA: f64 = 1e-9;
@@ -200,7 +207,7 @@ impl Section {
     /// Whether an atom at this axial coordinate would be in the neck: in a slab one
     /// lattice constant thick about the narrowest place.
     pub fn holds(&self, axial: f64) -> bool {
-        (axial - self.position).abs() < 0.5 * self.lattice_constant
+        (axial - self.position).abs() < 0.5 * SLAB * self.lattice_constant
     }
 
     /// From the complete sums over all ranks to what the neck is.

@@ -212,8 +212,8 @@ fn columns(pairs: &[[u32; 2]], lines: &[Line], necks: &[Neck]) -> Series {
         ),
         count(
             "neck_atoms",
-            "atoms in a slab one lattice constant thick about the narrowest cross-section; \
-             0 where the gap is open",
+            "atoms in a slab 3/4 of a lattice constant thick about the narrowest \
+             cross-section; 0 where the gap is open",
             necks.iter().map(|neck| neck.atoms).collect(),
         ),
         count(
