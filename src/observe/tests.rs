@@ -55,7 +55,8 @@ fn moved(list: &[Vec3], by: Vec3) -> Vec<Vec3> {
 
 /// Atoms at rest; `particles[k]` holds the places of particle k.
 fn atoms_of(particles: &[Vec<Vec3>]) -> Vec<Atom> {
-    let places = particles.iter().enumerate().flat_map(|(k, list)| list.iter().map(move |x| (k, x)));
+    let places =
+        particles.iter().enumerate().flat_map(|(k, list)| list.iter().map(move |x| (k, x)));
     places
         .enumerate()
         .map(|(id, (particle, x))| Atom {
@@ -85,7 +86,8 @@ fn neighbours_of(atoms: &Atoms) -> Neighbours {
     let mut list = Neighbours { first: vec![0], ..Neighbours::default() };
     for i in 0..atoms.owned {
         for j in (0..atoms.len()).filter(|&j| j != i) {
-            let d2: f64 = (0..3).map(|d| (atoms.position[j][d] - atoms.position[i][d]).powi(2)).sum();
+            let d2: f64 =
+                (0..3).map(|d| (atoms.position[j][d] - atoms.position[i][d]).powi(2)).sum();
             if d2 <= reach * reach {
                 list.entries.push(j as u32);
             }
@@ -226,7 +228,10 @@ fn a_chain_of_atoms_is_a_neck_as_thin_as_an_atom() {
 
 #[test]
 fn the_neck_radius_is_that_of_the_bridging_cylinder() {
-    for cylinder in [3.0,3.5,4.0,4.5,5.0,5.5,6.0,6.5,7.,7.5,8.0,8.5, 9.,9.5,10.,10.5,11.,11.5,12.] {
+    for cylinder in [
+        3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7., 7.5, 8.0, 8.5, 9., 9.5, 10., 10.5, 11., 11.5,
+        12.,
+    ] {
         let record = measure(&atoms_of(&dumbbell(15.0, 20.0, cylinder)));
         let radius = pair(&record, "neck_radius");
         eprintln!("{radius} for {cylinder}");
@@ -361,8 +366,7 @@ fn displacements_count_from_where_the_particles_were_put_together() {
     let text = serde_json::to_string(&observers).unwrap();
     let mut resumed: Observers = serde_json::from_str(&text).unwrap();
     assert_eq!(resumed, observers);
-    let record =
-        measured(&mut resumed, &atoms_of(&[a, moved(&b, [1.0, 2.0, -2.0])]), &cell, &comm);
+    let record = measured(&mut resumed, &atoms_of(&[a, moved(&b, [1.0, 2.0, -2.0])]), &cell, &comm);
     let displacement = reals(&record, "/sinter/particles", "displacement");
     assert_eq!(displacement[0], 0.0);
     assert!(close(displacement[1], 3.0, ROUNDING));

@@ -1,0 +1,392 @@
+//! The words and tables of the log, as text: what runs, how it goes, what came of it.
+//! Nothing here prints.
+
+use std::path::{Path, PathBuf};
+
+use crate::clock::{Clock, Phase};
+use crate::comm::Comm;
+use crate::geometry::Cell;
+use crate::input::StageConfig;
+use crate::observe::{Contact, Record, Series, Values};
+
+/// More pairs than this are summed up instead of listed.
+const LISTED_PAIRS: usize = 6;
+
+/// What is known when a run starts.
+pub struct Start<'a> {
+    pub title: &'a str,
+    pub input: &'a Path,
+    /// Symbol and number of atoms of each species.
+    pub composition: &'a [(String, u64)],
+    pub particles: usize,
+    pub cell: &'a Cell,
+    pub ranks: usize,
+    /// Per rank.
+    pub threads: usize,
+    /// The effective conventions of the potential; may have several lines.
+    pub conventions: &'a str,
+    /// Name and version of the MPI library.
+    pub mpi: &'a str,
+    pub timestep_fs: f64,
+    pub stages: &'a [StageConfig],
+    /// Checkpoint and step, where the run goes on from one.
+    pub resumed: Option<(&'a Path, u64)>,
+    /// What will be written.
+    pub files: &'a [PathBuf],
+}
+
+/// The head of the log.
+pub fn start(start: &Start) -> String {
+    let atoms: u64 = start.composition.iter().map(|(_, n)| n).sum();
+    let species: Vec<String> =
+        start.composition.iter().map(|(symbol, n)| format!("{n} {symbol}")).collect();
+    let [x, y, z] = start.cell.length;
+    let (major, minor, patch) = hdf5::library_version();
+    let stages = start.stages.iter().enumerate();
+    let files: Vec<String> = start.files.iter().map(|f| f.display().to_string()).collect();
+
+    let mut rows = vec![("input", start.input.display().to_string())];
+    if !start.title.is_empty() {
+        rows.push(("title", start.title.into()));
+    }
+    if let Some((checkpoint, step)) = start.resumed {
+        rows.push(("goes on from", format!("{}, step {step}", checkpoint.display())));
+    }
+    rows.extend([
+        (
+            "atoms",
+            format!("{atoms}: {}; {}", species.join(", "), number(start.particles, "particle")),
+        ),
+        ("box", format!("{x:.1} x {y:.1} x {z:.1} Å, {}", boundaries(start.cell.periodic))),
+        ("time step", format!("{} fs", start.timestep_fs)),
+        (
+            "stages",
+            stages.map(|(n, s)| format!("{}. {}", n + 1, stage(s))).collect::<Vec<_>>().join("\n"),
+        ),
+        ("potential", start.conventions.trim_end().into()),
+        (
+            "runs on",
+            format!("{} x {}", number(start.ranks, "rank"), number(start.threads, "thread")),
+        ),
+        ("libraries", format!("MPI: {}; HDF5 {major}.{minor}.{patch}", start.mpi)),
+        ("writes", files.join("\n")),
+    ]);
+    let head = format!("sinter-hpc {}, {}", env!("CARGO_PKG_VERSION"), now());
+    format!("{head}\n{}", labelled(&rows))
+}
+
+fn now() -> String {
+    let seconds = jiff::Timestamp::now().as_second();
+    jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
+}
+
+fn boundaries(periodic: [bool; 3]) -> String {
+    let along = |kind| {
+        let axes = ["x", "y", "z"].into_iter().zip(periodic);
+        axes.filter(|(_, p)| *p == kind).map(|(axis, _)| axis).collect::<Vec<_>>().join(", ")
+    };
+    match (along(false), along(true)) {
+        (free, periodic) if periodic.is_empty() => format!("free in {free}"),
+        (free, periodic) if free.is_empty() => format!("periodic in {periodic}"),
+        (free, periodic) => format!("free in {free}, periodic in {periodic}"),
+    }
+}
+
+/// One line on what a stage does.
+pub fn stage(stage: &StageConfig) -> String {
+    let kind = stage.kind.name();
+    let mut text = match &stage.name {
+        Some(name) if name != kind => format!("{name}: {kind}"),
+        _ => kind.to_string(),
+    };
+    if let Some(duration) = stage.duration_ps {
+        text += &format!(", {duration} ps");
+    }
+    match (stage.temperature_k, stage.end_temperature_k) {
+        (Some(from), Some(to)) => text += &format!(", {from} to {to} K"),
+        (Some(at), None) => text += &format!(", {at} K"),
+        _ => {}
+    }
+    text
+}
+
+/// Aligned labels, each with the lines of its text.
+fn labelled(rows: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    for (label, text) in rows {
+        for (n, line) in text.lines().enumerate() {
+            let label = if n == 0 { label } else { "" };
+            out += &format!("  {label:<13} {line}\n");
+        }
+    }
+    out
+}
+
+/// `1 rank`, `2 ranks`.
+fn number(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// The head of the table that `row` fills.
+pub const TABLE_HEAD: &str = "\
+      step        time     T  E per atom      gap   neck    neck  ns/day
+                    ps     K          eV        Å  atoms     R/Å";
+
+/// One line of the table. For several pairs the gap column says how many are
+/// closed, atoms are those of all necks, and the radius is the mean of the necks.
+pub fn row(record: &Record, atoms: u64, ns_per_day: f64) -> String {
+    let thermo = record.series("/sinter/thermo");
+    let get = |name| thermo.map_or(f64::NAN, |series| numbers(series, name)[0]);
+    let necks = record.series("/sinter/pairs").map(Necks::of);
+    let (gap, neck_atoms, radius) = match &necks {
+        None => ("-".into(), "-".into(), "-".into()),
+        Some(necks) => {
+            let radius =
+                if necks.closed() > 0 { format!("{:.2}", necks.mean_radius()) } else { "-".into() };
+            (necks.gap_cell(), format!("{}", necks.atoms.iter().sum::<f64>()), radius)
+        }
+    };
+    format!(
+        "{:>10} {:>11.3} {:>5.0} {:>11.5} {:>8} {:>6} {:>7} {:>7.3}",
+        record.step,
+        record.time_ps,
+        get("temperature"),
+        get("total_energy") / atoms as f64,
+        gap,
+        neck_atoms,
+        radius,
+        ns_per_day,
+    )
+}
+
+/// The pairs of a record.
+struct Necks {
+    particles: Vec<f64>,
+    distance: Vec<f64>,
+    gap: Vec<f64>,
+    radius: Vec<f64>,
+    atoms: Vec<f64>,
+}
+
+impl Necks {
+    fn of(pairs: &Series) -> Necks {
+        Necks {
+            particles: numbers(pairs, "particles"),
+            distance: numbers(pairs, "centre_distance"),
+            gap: numbers(pairs, "gap"),
+            radius: numbers(pairs, "neck_radius"),
+            atoms: numbers(pairs, "neck_atoms"),
+        }
+    }
+
+    fn closed(&self) -> usize {
+        self.radius.iter().filter(|r| **r > 0.0).count()
+    }
+
+    fn mean_radius(&self) -> f64 {
+        self.radius.iter().sum::<f64>() / self.closed() as f64
+    }
+
+    fn gap_cell(&self) -> String {
+        match (self.gap.len(), self.closed()) {
+            (1, 1) => "closed".into(),
+            (1, _) => format!("{:.2}", self.gap[0]),
+            (n, closed) => format!("{closed}/{n}"),
+        }
+    }
+}
+
+fn numbers(series: &Series, name: &str) -> Vec<f64> {
+    match series.column(name).map(|column| &column.values) {
+        Some(Values::Real(values)) => values.clone(),
+        Some(Values::Integer(values)) => values.iter().map(|n| *n as f64).collect(),
+        None => vec![f64::NAN],
+    }
+}
+
+/// Seconds in each phase over all ranks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseTimes {
+    /// min, mean, max, in the order of `Phase::ALL`.
+    pub seconds: [[f64; 3]; Phase::ALL.len()],
+}
+
+impl PhaseTimes {
+    /// Collective.
+    pub fn gather(clock: &Clock, comm: &Comm) -> PhaseTimes {
+        let mine = clock.seconds();
+        let mut extremes: Vec<f64> = mine.iter().flat_map(|s| [*s, -*s]).collect();
+        let mut sums = mine.map(|s| (s * 1e9) as i64);
+        comm.max_f64(&mut extremes);
+        comm.sum_i64(&mut sums);
+        let mean = |k: usize| sums[k] as f64 * 1e-9 / comm.size() as f64;
+        PhaseTimes {
+            seconds: std::array::from_fn(|k| [-extremes[2 * k + 1], mean(k), extremes[2 * k]]),
+        }
+    }
+
+    /// The table; phases that took no time are left out.
+    pub fn table(&self) -> String {
+        let total: f64 = self.seconds.iter().map(|s| s[1]).sum();
+        let mut out = String::from("time by phase      min s      mean s       max s  share\n");
+        for (phase, [min, mean, max]) in Phase::ALL.into_iter().zip(self.seconds) {
+            if max > 0.0 {
+                let share = 100.0 * mean / total;
+                let name = phase.name();
+                out += &format!(
+                    "  {name:<11} {min:>10.2}  {mean:>10.2}  {max:>10.2}  {share:>3.0} %\n"
+                );
+            }
+        }
+        out + &format!("  {:<11} {:>10}  {total:>10.2}\n", "total", "")
+    }
+}
+
+/// How fast a run went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed {
+    pub atoms: u64,
+    /// Steps of this session.
+    pub steps: u64,
+    /// Simulated time of this session, ps.
+    pub simulated_ps: f64,
+    /// s
+    pub wall: f64,
+    /// Ranks times threads.
+    pub cores: usize,
+}
+
+impl Speed {
+    pub fn ns_per_day(&self) -> f64 {
+        self.simulated_ps * 1e-3 * 86_400.0 / self.wall
+    }
+
+    pub fn atom_steps_per_second_per_core(&self) -> f64 {
+        self.atoms as f64 * self.steps as f64 / (self.wall * self.cores as f64)
+    }
+
+    pub fn line(&self) -> String {
+        format!(
+            "speed: {:.3} ns/day, {:.0} atom-steps per second and core ({} steps of {} atoms in {:.1} s on {})",
+            self.ns_per_day(),
+            self.atom_steps_per_second_per_core(),
+            self.steps,
+            self.atoms,
+            self.wall,
+            number(self.cores, "core"),
+        )
+    }
+}
+
+/// What is known when a run ends.
+pub struct End<'a> {
+    /// Why it stopped before its protocol was through; `None` where it is done.
+    pub stopped: Option<&'a str>,
+    pub record: &'a Record,
+    pub contacts: &'a [Contact],
+    pub speed: Speed,
+    /// What was written.
+    pub files: &'a [PathBuf],
+    pub trajectory: &'a Path,
+    /// The last good one.
+    pub checkpoint: Option<&'a Path>,
+    pub input: &'a Path,
+    pub ranks: usize,
+}
+
+/// The last lines: what happened, what was written, what to do next.
+pub fn end(end: &End) -> String {
+    let record = end.record;
+    let thermo = record.series("/sinter/thermo");
+    let get = |name| thermo.map_or(f64::NAN, |series| numbers(series, name)[0]);
+    let mut out = match end.stopped {
+        None => "Done".to_string(),
+        Some(why) => format!("Stopped early ({why})"),
+    };
+    out += &format!(
+        " at step {}: {:.3} ps, {:.0} K, {:.3} ns/day.\n",
+        record.step,
+        record.time_ps,
+        get("temperature"),
+        end.speed.ns_per_day()
+    );
+    if let Some(pairs) = record.series("/sinter/pairs") {
+        out += &contacts(&Necks::of(pairs), end.contacts);
+    }
+    out += &match get("evaporated_atoms") as u64 {
+        0 => "No atom has evaporated.\n".to_string(),
+        1 => "1 atom has evaporated.\n".to_string(),
+        n => format!("{n} atoms have evaporated.\n"),
+    };
+
+    out += "Written:\n";
+    for file in end.files {
+        let size = std::fs::metadata(file).map_or("missing".into(), |m| bytes(m.len()));
+        out += &format!("  {}, {size}\n", file.display());
+    }
+    let trajectory = end.trajectory.display();
+    let mut next = vec![
+        ("look at it", format!("ovito {trajectory}")),
+        ("neck in time", format!("python3 tools/neck.py {trajectory}")),
+    ];
+    let launch = match end.ranks {
+        1 => "sinter-hpc".to_string(),
+        n => format!("mpirun -n {n} sinter-hpc"),
+    };
+    match (end.stopped, end.checkpoint) {
+        (Some(_), Some(_)) => {
+            next.push(("go on", format!("{launch} --resume {}", end.input.display())));
+        }
+        (None, Some(checkpoint)) => next.push((
+            "start from its end",
+            format!("{launch} --restart {} INPUT.toml", checkpoint.display()),
+        )),
+        _ => {}
+    }
+    out += "Next:\n";
+    for (what, command) in next {
+        out += &format!("  {what:<19} {command}\n");
+    }
+    out
+}
+
+fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
+    if contacts.len() > LISTED_PAIRS {
+        let mut out = format!("{} of {} gaps are closed", necks.closed(), contacts.len());
+        if necks.closed() > 0 {
+            let (atoms, radius) = (necks.atoms.iter().sum::<f64>(), necks.mean_radius());
+            out += &format!(", by {atoms} atoms in their necks, mean neck radius {radius:.1} Å");
+        }
+        return out + ".\n";
+    }
+    let mut out = String::new();
+    for (k, contact) in contacts.iter().enumerate() {
+        let [a, b] = [necks.particles[2 * k], necks.particles[2 * k + 1]];
+        out += &format!("Particles {a} and {b}, centres {:.2} Å apart: ", necks.distance[k]);
+        out += &match (contact.closed_since_ps, contact.first_closed_ps) {
+            (Some(since), _) => format!(
+                "the gap closed, for good since {since:.3} ps; {} atoms in the neck, radius {:.1} Å.\n",
+                necks.atoms[k], necks.radius[k],
+            ),
+            (None, Some(first)) => format!(
+                "the gap is open, {:.2} Å, though it was bridged for a while (first at {first:.3} ps).\n",
+                necks.gap[k]
+            ),
+            (None, None) => format!("the gap did not close, {:.2} Å; no neck.\n", necks.gap[k]),
+        };
+    }
+    out
+}
+
+/// A size for people.
+fn bytes(n: u64) -> String {
+    match n as f64 {
+        n if n < 1e3 => format!("{n} bytes"),
+        n if n < 1e6 => format!("{:.1} kB", n * 1e-3),
+        n if n < 1e9 => format!("{:.1} MB", n * 1e-6),
+        n => format!("{:.1} GB", n * 1e-9),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! The text as a whole: what a reader of the log sees.
+
+use super::*;
+use crate::geometry::Cell;
+use crate::input;
+use crate::observe::Column;
+
+fn series(path: &'static str, columns: Vec<Column>) -> Series {
+    Series { path, columns }
+}
+
+fn column(name: &'static str, values: Values) -> Column {
+    Column { name, unit: "", definition: "", shape: vec![values.len()], values }
+}
+
+fn record(gap: &[f64], radius: &[f64], atoms: &[i64]) -> Record {
+    let real = |name, value| Column::real(name, "", "", value);
+    let pairs = gap.len() as i64;
+    let mut list = vec![series(
+        "/sinter/thermo",
+        vec![
+            real("temperature", 1468.4),
+            real("total_energy", -11_000.0),
+            Column::count("evaporated_atoms", "", 0),
+        ],
+    )];
+    if !gap.is_empty() {
+        list.push(series(
+            "/sinter/pairs",
+            vec![
+                column("particles", Values::Integer((0..pairs).flat_map(|k| [k, k + 1]).collect())),
+                column("centre_distance", Values::Real(vec![31.8; gap.len()])),
+                column("gap", Values::Real(gap.to_vec())),
+                column("neck_radius", Values::Real(radius.to_vec())),
+                column("neck_atoms", Values::Integer(atoms.to_vec())),
+            ],
+        ));
+    }
+    Record { step: 30_000, time_ps: 60.0, series: list }
+}
+
+fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
+    Contact { particles: [0, 1], first_closed_ps: first, closed_since_ps: since }
+}
+
+const SPEED: Speed =
+    Speed { atoms: 2206, steps: 30_000, simulated_ps: 60.0, wall: 100.0, cores: 2 };
+
+#[test]
+fn lines_of_the_table_stand_under_its_head() {
+    let rows = [
+        row(&record(&[], &[], &[]), 2206, 51.84),
+        row(&record(&[3.77], &[0.0], &[0]), 2206, 51.84),
+        row(&record(&[0.0], &[6.385], &[53]), 2206, 51.84),
+        row(&record(&[0.0, 2.0, 0.0], &[6.0, 0.0, 7.0], &[40, 0, 50]), 2206, 51.84),
+    ];
+    let expected = "\
+      step        time     T  E per atom      gap   neck    neck  ns/day
+                    ps     K          eV        Å  atoms     R/Å
+     30000      60.000  1468    -4.98640        -      -       -  51.840
+     30000      60.000  1468    -4.98640     3.77      0       -  51.840
+     30000      60.000  1468    -4.98640   closed     53    6.38  51.840
+     30000      60.000  1468    -4.98640      2/3     90    6.50  51.840";
+    assert_eq!(format!("{TABLE_HEAD}\n{}", rows.join("\n")), expected);
+}
+
+#[test]
+fn time_by_phase() {
+    let mut seconds = [[0.0; 3]; Phase::ALL.len()];
+    seconds[Phase::Density as usize] = [20.0, 30.0, 40.0];
+    seconds[Phase::Write as usize] = [1.0, 10.0, 19.5];
+    let expected = "\
+time by phase      min s      mean s       max s  share
+  density          20.00       30.00       40.00   75 %
+  write             1.00       10.00       19.50   25 %
+  total                        40.00
+";
+    assert_eq!(PhaseTimes { seconds }.table(), expected);
+}
+
+#[test]
+fn phases_are_gathered_over_ranks() {
+    let all = crate::comm::threads::run(3, |comm| {
+        let mut clock = Clock::default();
+        clock.enter(Phase::Force);
+        std::thread::sleep(std::time::Duration::from_millis(2 * comm.rank() as u64));
+        clock.enter(Phase::Other);
+        (clock.seconds()[Phase::Force as usize], PhaseTimes::gather(&clock, comm))
+    });
+    let times: Vec<f64> = all.iter().map(|(t, _)| *t).collect();
+    let [min, mean, max] = all[0].1.seconds[Phase::Force as usize];
+    assert_eq!(min, times.iter().copied().fold(f64::INFINITY, f64::min));
+    assert_eq!(max, times.iter().copied().fold(0.0, f64::max));
+    // Means are sums of whole nanoseconds.
+    assert!((mean - times.iter().sum::<f64>() / 3.0).abs() < 2e-9);
+}
+
+#[test]
+fn speed_in_the_units_of_the_field() {
+    assert_eq!(
+        SPEED.line(),
+        "speed: 51.840 ns/day, 330900 atom-steps per second and core \
+         (30000 steps of 2206 atoms in 100.0 s on 2 cores)"
+    );
+}
+
+#[test]
+fn the_head_of_the_log() {
+    let input = r#"
+        [potential]
+        library = "a"
+        elements = ["Pt", "Fe"]
+        [structure]
+        file = "pair.xyz"
+        [[stage]]
+        name = "sinter"
+        kind = "hold"
+        duration_ps = 60.0
+        temperature_k = 1473.0
+        [[stage]]
+        kind = "cool"
+        duration_ps = 5.0
+        temperature_k = 1473.0
+        end_temperature_k = 300.0
+    "#;
+    let config: input::Config = toml::from_str(input).unwrap();
+    let text = start(&Start {
+        title: "Two particles",
+        input: Path::new("pair.toml"),
+        composition: &[("Pt".into(), 1876), ("Fe".into(), 330)],
+        particles: 2,
+        cell: &Cell::new([0.0; 3], [80.0, 40.0, 40.0], [false, false, true]),
+        ranks: 2,
+        threads: 1,
+        conventions: "MEAM: rc 4.4 Å\nialloy 2\n",
+        mpi: "Open MPI 4.1.4",
+        timestep_fs: 2.0,
+        stages: &config.stages,
+        resumed: None,
+        files: &["results/pair/trajectory.h5md".into(), "results/pair/run.log".into()],
+    });
+    let (head, body) = text.split_once('\n').unwrap();
+    assert!(head.starts_with(concat!("sinter-hpc ", env!("CARGO_PKG_VERSION"), ", 2")), "{head}");
+    let body: Vec<&str> = body.lines().filter(|line| !line.contains("libraries")).collect();
+    let expected = "  \
+  input         pair.toml
+  title         Two particles
+  atoms         2206: 1876 Pt, 330 Fe; 2 particles
+  box           80.0 x 40.0 x 40.0 Å, free in x, y, periodic in z
+  time step     2 fs
+  stages        1. sinter: hold, 60 ps, 1473 K
+                2. cool, 5 ps, 1473 to 300 K
+  potential     MEAM: rc 4.4 Å
+                ialloy 2
+  runs on       2 ranks x 1 thread
+  writes        results/pair/trajectory.h5md
+                results/pair/run.log";
+    assert_eq!(body.join("\n"), expected);
+}
+
+#[test]
+fn the_last_lines_say_what_happened_and_what_to_do_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let trajectory = folder.path().join("trajectory.h5md");
+    std::fs::write(&trajectory, vec![0u8; 1_234_567]).unwrap();
+    let record = record(&[0.0], &[6.385], &[53]);
+    let text = end(&End {
+        stopped: None,
+        record: &record,
+        contacts: &[contact(Some(3.9), Some(4.1))],
+        speed: SPEED,
+        files: std::slice::from_ref(&trajectory),
+        trajectory: &trajectory,
+        checkpoint: Some(Path::new("checkpoint-30000.h5")),
+        input: Path::new("pair.toml"),
+        ranks: 2,
+    });
+    let expected = format!(
+        "Done at step 30000: 60.000 ps, 1468 K, 51.840 ns/day.
+Particles 0 and 1, centres 31.80 Å apart: the gap closed, for good since 4.100 ps; 53 atoms in the neck, radius 6.4 Å.
+No atom has evaporated.
+Written:
+  {0}, 1.2 MB
+Next:
+  look at it          ovito {0}
+  neck in time        python3 tools/neck.py {0}
+  start from its end  mpirun -n 2 sinter-hpc --restart checkpoint-30000.h5 INPUT.toml
+",
+        trajectory.display()
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_run_that_stopped_early_says_how_to_go_on() {
+    let record = record(&[3.77], &[0.0], &[0]);
+    let mut stopped = End {
+        stopped: Some("wall time"),
+        record: &record,
+        contacts: &[contact(None, None)],
+        speed: SPEED,
+        files: &[],
+        trajectory: Path::new("t.h5md"),
+        checkpoint: Some(Path::new("checkpoint-30000.h5")),
+        input: Path::new("pair.toml"),
+        ranks: 1,
+    };
+    let text = end(&stopped);
+    for line in [
+        "Stopped early (wall time) at step 30000: ",
+        "the gap did not close, 3.77 Å; no neck.\n",
+        "  go on               sinter-hpc --resume pair.toml\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let bridged = [contact(Some(2.0), None)];
+    stopped.contacts = &bridged;
+    assert!(
+        end(&stopped)
+            .contains("open, 3.77 Å, though it was bridged for a while (first at 2.000 ps)")
+    );
+}
+
+#[test]
+fn many_pairs_are_summed_up() {
+    let record = record(&[0.0; 8], &[5.0; 8], &[10; 8]);
+    let contacts = vec![contact(Some(1.0), Some(1.0)); 8];
+    let text = super::contacts(&Necks::of(record.series("/sinter/pairs").unwrap()), &contacts);
+    assert_eq!(
+        text,
+        "8 of 8 gaps are closed, by 80 atoms in their necks, mean neck radius 5.0 Å.\n"
+    );
+}
