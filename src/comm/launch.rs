@@ -1,6 +1,6 @@
 //! How the ranks come to life, and how they end together when one of them dies.
 
-use super::{Comm, Single, Transport};
+use super::{Comm, Transport};
 use crate::error::{Error, Result};
 
 /// Where launchers tell a process how many of its kind they started.
@@ -39,7 +39,7 @@ fn transport() -> Result<Box<dyn Transport>> {
 
 #[cfg(not(feature = "mpi"))]
 fn transport() -> Result<Box<dyn Transport>> {
-    Ok(Box::new(Single))
+    Ok(Box::new(super::Single))
 }
 
 #[cfg(feature = "mpi")]

@@ -7,11 +7,13 @@
 use bytemuck::{AnyBitPattern, NoUninit};
 
 mod agree;
+mod launch;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod single;
 pub mod threads;
-#[cfg(feature = "mpi")]
-pub mod mpi;
 
+pub use launch::abort_on_panic;
 pub use single::Single;
 
 /// Bytes on their way to or from a rank.

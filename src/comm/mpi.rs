@@ -13,8 +13,9 @@ use ::mpi::environment::{Threading, Universe, initialize_with_threading};
 use ::mpi::ffi;
 use std::ffi::c_int;
 
-/// Longest message handed to MPI at once, in bytes.
-const PIECE: usize = 1 << 30;
+/// Longest message handed to MPI at once, in bytes: far below the limit of 32-bit
+/// counts, long enough that the start of a message costs nothing beside it.
+const PIECE: usize = 1 << 26;
 
 /// Tags that keep the two kinds of messages apart.
 const LENGTH: c_int = 1;
@@ -225,12 +226,29 @@ impl Transport for World {
         let mut announced: Vec<(usize, usize)> = (0..incoming).map(|_| receive_length()).collect();
         transfers.complete();
         announced.sort_by_key(|&(from, _)| from);
-        let contents = self.begin(send.to_vec(), &announced).finish();
-        announced.into_iter().map(|(from, _)| from).zip(contents).collect()
+        let mut received: Vec<Message> =
+            announced.into_iter().map(|(from, length)| (from, vec![0; length])).collect();
+        for (from, bytes) in &mut received {
+            transfers.receive(*from, CONTENT, bytes);
+        }
+        for (to, bytes) in send {
+            transfers.send(*to, CONTENT, bytes);
+        }
+        transfers.complete();
+        received
     }
 
     fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_> {
-        Box::new(self.begin(send, receive))
+        let mut received: Vec<Vec<u8>> =
+            receive.iter().map(|&(_, length)| vec![0; length]).collect();
+        let mut transfers = Transfers::default();
+        for (bytes, &(from, _)) in received.iter_mut().zip(receive) {
+            transfers.receive(from, CONTENT, bytes);
+        }
+        for (to, bytes) in &send {
+            transfers.send(*to, CONTENT, bytes);
+        }
+        Box::new(Exchange { transfers, received, _sent: send })
     }
 
     fn aborter(&self) -> fn(i32) -> ! {
@@ -350,43 +368,21 @@ impl Transfers {
     }
 }
 
-impl World {
-    fn begin(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Exchange<'_> {
-        let mut received: Vec<Vec<u8>> =
-            receive.iter().map(|&(_, length)| vec![0; length]).collect();
-        let mut transfers = Transfers::default();
-        for (bytes, &(from, _)) in received.iter_mut().zip(receive) {
-            transfers.receive(from, CONTENT, bytes);
-        }
-        for (to, bytes) in &send {
-            transfers.send(*to, CONTENT, bytes);
-        }
-        Exchange { transfers, received, _sent: send, _world: self }
-    }
-}
-
 /// Messages under way; owns their buffers, whose heap memory does not move.
-struct Exchange<'a> {
+struct Exchange {
     transfers: Transfers,
     received: Vec<Vec<u8>>,
     _sent: Vec<Message>,
-    _world: &'a World,
 }
 
-impl Exchange<'_> {
-    fn finish(mut self) -> Vec<Vec<u8>> {
+impl Pending for Exchange {
+    fn wait(mut self: Box<Self>) -> Vec<Vec<u8>> {
         self.transfers.complete();
         std::mem::take(&mut self.received)
     }
 }
 
-impl Pending for Exchange<'_> {
-    fn wait(self: Box<Self>) -> Vec<Vec<u8>> {
-        self.finish()
-    }
-}
-
-impl Drop for Exchange<'_> {
+impl Drop for Exchange {
     /// The buffers must outlive the transfers even if nobody waited.
     fn drop(&mut self) {
         self.transfers.complete();

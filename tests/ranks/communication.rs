@@ -1,0 +1,250 @@
+//! Everything that `Comm` and its transport offer, on any number of ranks.
+
+use super::Body;
+use sinter_hpc::comm::{Comm, Message, Transport};
+
+pub const BODIES: &[(&str, Body)] = &[
+    ("ranks know themselves", ranks_know_themselves),
+    ("sums are exact", sums_are_exact),
+    ("extremes", extremes),
+    ("all gather", all_gather),
+    ("broadcast", broadcast),
+    ("exchange in every pattern", exchange_in_every_pattern),
+    ("exchanges do not mix", exchanges_do_not_mix),
+    ("started exchanges overlap", started_exchanges_overlap),
+    ("long messages", long_messages),
+    ("barrier", barrier),
+    ("one HDF5 file from all ranks", one_hdf5_file_from_all_ranks),
+];
+
+fn ranks_know_themselves(comm: &Comm) {
+    let ranks: Vec<Vec<u64>> = comm.all_gather(&[comm.rank() as u64]);
+    let expected: Vec<Vec<u64>> = (0..comm.size() as u64).map(|r| vec![r]).collect();
+    assert_eq!(ranks, expected);
+    // Tests run on one node.
+    assert_eq!(comm.transport().ranks_on_node(), comm.size());
+    let library = comm.transport().library();
+    assert!(!library.is_empty());
+    assert_eq!(comm.broadcast(0, Some(library.clone())), library);
+}
+
+fn sums_are_exact(comm: &Comm) {
+    let (me, size) = (comm.rank() as i64, comm.size() as i64);
+    assert_eq!(comm.sum(me), size * (size - 1) / 2);
+    let mut many: Vec<i64> = (0..1000).map(|k| k * me - 7).collect();
+    comm.sum_i64(&mut many);
+    for (k, value) in many.iter().enumerate() {
+        assert_eq!(*value, k as i64 * size * (size - 1) / 2 - 7 * size);
+    }
+    for start in [1i128 << 100, -(1i128 << 100), -1, (1 << 32) - 1, 1 << 95] {
+        let mut wide = [start + me as i128, 0];
+        comm.sum_i128(&mut wide);
+        assert_eq!(wide, [start * size as i128 + (size * (size - 1) / 2) as i128, 0]);
+    }
+}
+
+fn extremes(comm: &Comm) {
+    let (me, last) = (comm.rank(), comm.size() - 1);
+    let x = me as f64 - 0.5;
+    assert_eq!(comm.max(x), last as f64 - 0.5);
+    assert_eq!(comm.min(x), -0.5);
+    assert_eq!(comm.max(-x), 0.5);
+    assert_eq!(comm.min(f64::INFINITY), f64::INFINITY);
+    // NaN on one rank is NaN on all, whatever its sign.
+    for nan in [f64::NAN, -f64::NAN] {
+        assert!(comm.max(if me == last { nan } else { 1.0 }).is_nan());
+        assert!(comm.min(if me == last { nan } else { 1.0 }).is_nan());
+    }
+    let mut several = [x, -x, 3.0];
+    comm.max_f64(&mut several);
+    assert_eq!(several, [last as f64 - 0.5, 0.5, 3.0]);
+    assert_eq!(comm.max_u64(if me == 0 { u64::MAX } else { 0 }), u64::MAX);
+    assert_eq!(comm.min_u64(me as u64 + 5), 5);
+    assert!(comm.any(me == last) && !comm.any(me > last));
+    assert!(comm.all(me <= last) && (last == 0 || !comm.all(me < last)));
+}
+
+fn all_gather(comm: &Comm) {
+    // The first rank gives nothing, each later one more.
+    let mine: Vec<u32> = (0..comm.rank() as u32 * 3).collect();
+    for (rank, list) in comm.all_gather(&mine).into_iter().enumerate() {
+        assert_eq!(list, (0..rank as u32 * 3).collect::<Vec<_>>());
+    }
+    assert!(comm.all_gather::<u8>(&[]).iter().all(|list| list.is_empty()));
+}
+
+fn broadcast(comm: &Comm) {
+    for root in 0..comm.size() {
+        let text = format!("from {root}");
+        let given = (comm.rank() == root).then(|| (text.clone(), vec![0.1, 1e300]));
+        assert_eq!(comm.broadcast(root, given), (text, vec![0.1, 1e300]));
+    }
+    let mut nothing = Vec::new();
+    comm.transport().broadcast(0, &mut nothing);
+    assert!(nothing.is_empty());
+}
+
+/// What rank `from` says to rank `to`.
+fn words(from: usize, to: usize, count: usize) -> Vec<u64> {
+    (0..count as u64).map(|k| (from * 1000 + to) as u64 ^ k << 32).collect()
+}
+
+fn exchange_in_every_pattern(comm: &Comm) {
+    let (me, size) = (comm.rank(), comm.size());
+    let patterns: [fn(usize, usize, usize) -> bool; 6] = [
+        |_, _, _| false,
+        |_, _, _| true,
+        |from, to, _| from == to,
+        |from, to, size| (from + 1) % size == to,
+        |from, _, _| from == 0,
+        |from, to, _| (from * 31 + to * 17) % 5 < 2,
+    ];
+    for speaks in patterns {
+        // Messages of zero words are messages as well. Destinations fall, so that
+        // the order of arrival cannot be that of sources by accident.
+        let send: Vec<_> = (0..size)
+            .rev()
+            .filter(|&to| speaks(me, to, size))
+            .map(|to| (to, words(me, to, (me + to) % 4)))
+            .collect();
+        let expected: Vec<_> = (0..size)
+            .filter(|&from| speaks(from, me, size))
+            .map(|from| (from, words(from, me, (me + from) % 4)))
+            .collect();
+        assert_eq!(comm.exchange(&send), expected);
+    }
+}
+
+/// One exchange right after another, with ranks that run ahead of each other.
+fn exchanges_do_not_mix(comm: &Comm) {
+    let (me, size) = (comm.rank(), comm.size());
+    for round in 0..200 {
+        let to = (me * 7 + round) % size;
+        let senders = (0..size).filter(|from| (from * 7 + round) % size == me);
+        let expected: Vec<_> = senders.map(|from| (from, words(from, round, 3))).collect();
+        assert_eq!(comm.exchange(&[(to, words(me, round, 3))]), expected);
+    }
+}
+
+fn started_exchanges_overlap(comm: &Comm) {
+    let (me, size, transport) = (comm.rank(), comm.size(), comm.transport());
+    // To every rank as many bytes as its number; `receive` runs backwards.
+    let send = |tag: u8| -> Vec<Message> { (0..size).map(|to| (to, vec![tag; to])).collect() };
+    let receive: Vec<(usize, usize)> = (0..size).rev().map(|from| (from, me)).collect();
+    let first = transport.start(send(1), &receive);
+    let second = transport.start(send(2), &receive);
+    assert_eq!(second.wait(), vec![vec![2; me]; size]);
+    assert_eq!(first.wait(), vec![vec![1; me]; size]);
+    // Only between neighbours, and nothing at all.
+    let next: Vec<Message> = vec![((me + 1) % size, vec![me as u8; 5])];
+    let previous = (me + size - 1) % size;
+    let arrived = transport.start(next, &[(previous, 5)]).wait();
+    assert_eq!(arrived, vec![vec![previous as u8; 5]]);
+    assert!(transport.start(Vec::new(), &[]).wait().is_empty());
+}
+
+/// Longer than what goes to MPI in one piece (64 MiB), and not a multiple of it.
+const LONG: usize = (70 << 20) + 3;
+
+fn long_messages(comm: &Comm) {
+    let (me, last) = (comm.rank(), comm.size() - 1);
+    let transport: &dyn Transport = comm.transport();
+    let long: Vec<u8> = (0..LONG).map(|k| (k / 1021) as u8).collect();
+
+    // From the last rank to the first, in all three ways.
+    let send: Vec<Message> = if me == last { vec![(0, long.clone())] } else { Vec::new() };
+    let receive: &[(usize, usize)] = if me == 0 { &[(last, LONG)] } else { &[] };
+    let arrived = transport.exchange(&send);
+    assert_eq!(arrived.len(), receive.len());
+    assert!(arrived.iter().all(|(from, bytes)| *from == last && *bytes == long));
+    let arrived = transport.start(send, receive).wait();
+    assert!(arrived.len() == receive.len() && arrived.iter().all(|bytes| *bytes == long));
+    let mut bytes = if me == last { long.clone() } else { Vec::new() };
+    transport.broadcast(last, &mut bytes);
+    assert!(bytes == long);
+
+    // A few bytes from most ranks, very many from one.
+    let gathered = transport.all_gather(if me == last { &long } else { &long[..me] });
+    for (rank, bytes) in gathered.iter().enumerate() {
+        assert!(*bytes == long[..if rank == last { LONG } else { rank }]);
+    }
+}
+
+/// Every rank leaves a file before the barrier; behind it each finds all of them.
+fn barrier(comm: &Comm) {
+    let folder = comm.is_root().then(|| tempfile::tempdir().expect("a temporary folder"));
+    let path = comm.broadcast(0, folder.as_ref().map(|f| f.path().to_path_buf()));
+    std::fs::write(path.join(comm.rank().to_string()), "here").expect("written");
+    comm.barrier();
+    assert_eq!(std::fs::read_dir(&path).expect("a folder").count(), comm.size());
+    comm.barrier();
+}
+
+/// A file that all ranks create together, each writing its own element by a
+/// collective transfer; then one rank reads it alone.
+fn one_hdf5_file_from_all_ranks(comm: &Comm) {
+    use hdf5_sys::{h5d, h5f, h5p, h5s, h5t};
+    let folder = comm.is_root().then(|| tempfile::tempdir().expect("a temporary folder"));
+    let path = comm.broadcast(0, folder.as_ref().map(|f| f.path().join("ranks.h5")));
+    hdf5::sync::sync(|| {
+        let name = std::ffi::CString::new(path.to_str().expect("plain")).expect("plain");
+        // SAFETY: plain calls of the C interface; each identifier is checked by
+        // the asserts below and closed once.
+        unsafe {
+            let access = h5p::H5Pcreate(*h5p::H5P_CLS_FILE_ACCESS);
+            let together = comm.transport().set_parallel_access(access);
+            assert_eq!(together, cfg!(feature = "mpi"), "only threads lack a common file");
+            if !together {
+                h5p::H5Pclose(access);
+                return;
+            }
+            let file = h5f::H5Fcreate(name.as_ptr(), h5f::H5F_ACC_TRUNC, h5p::H5P_DEFAULT, access);
+            assert!(file >= 0);
+            let all = h5s::H5Screate_simple(1, &(comm.size() as u64), std::ptr::null());
+            let one = h5s::H5Screate_simple(1, &1, std::ptr::null());
+            let data = h5d::H5Dcreate2(
+                file,
+                c"ranks".as_ptr(),
+                *h5t::H5T_NATIVE_UINT64,
+                all,
+                h5p::H5P_DEFAULT,
+                h5p::H5P_DEFAULT,
+                h5p::H5P_DEFAULT,
+            );
+            assert!(data >= 0);
+            let (start, count) = (comm.rank() as u64, 1u64);
+            h5s::H5Sselect_hyperslab(
+                all,
+                h5s::H5S_seloper_t::H5S_SELECT_SET,
+                &start,
+                std::ptr::null(),
+                &count,
+                std::ptr::null(),
+            );
+            let transfer = h5p::H5Pcreate(*h5p::H5P_CLS_DATASET_XFER);
+            assert!(comm.transport().set_collective_transfer(transfer));
+            let value = 100 + comm.rank() as u64;
+            let written = h5d::H5Dwrite(
+                data,
+                *h5t::H5T_NATIVE_UINT64,
+                one,
+                all,
+                transfer,
+                (&raw const value).cast(),
+            );
+            assert!(written >= 0);
+            h5p::H5Pclose(transfer);
+            h5d::H5Dclose(data);
+            h5s::H5Sclose(one);
+            h5s::H5Sclose(all);
+            h5f::H5Fclose(file);
+            h5p::H5Pclose(access);
+        }
+        if comm.is_root() {
+            let file = hdf5::File::open(&path).expect("a sound file");
+            let read = file.dataset("ranks").and_then(|d| d.read_raw::<u64>()).expect("numbers");
+            assert_eq!(read, (100..100 + comm.size() as u64).collect::<Vec<_>>());
+        }
+    });
+    comm.barrier();
+}
