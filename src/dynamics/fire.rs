@@ -13,15 +13,14 @@
 //! equal ones make the stiffness the only source of different frequencies. The
 //! norms are of all atoms, summed in integers.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
 use crate::dynamics::groups::{Group, Groups, View};
-use crate::dynamics::verlet;
+use crate::dynamics::{parallel, verlet};
 use crate::error::Result;
 use crate::force::{System, Totals};
-use crate::geometry::{dot, norm};
+use crate::geometry::dot;
 use crate::units::FORCE_PER_MASS;
 
 /// Parameters of the paper; the time steps in units of the first one.
@@ -164,7 +163,7 @@ impl Fire {
         let keep = 1.0 - self.steering;
         let atoms = system.atoms_mut();
         let (force, quantum) = (&atoms.force, atoms.quantum);
-        atoms.velocity[..atoms.owned].par_iter_mut().enumerate().for_each(|(i, v)| {
+        parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
             for d in 0..3 {
                 let f = quantum.value(force[i][d]);
                 v[d] = keep * (v[d] + gain * f) + along * f;
@@ -203,6 +202,7 @@ fn stop(system: &mut dyn System) {
 mod tests {
     use super::*;
     use crate::dynamics::testing::{LennardJones, icosahedron};
+    use crate::geometry::norm;
 
     /// Energy of the 13-atom Lennard-Jones cluster, in units of epsilon (Hoare and
     /// Pal 1971; Wales and Doye, J. Phys. Chem. A 101 (1997) 5111).

@@ -13,12 +13,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::dynamics::inertia::Inertia;
+use crate::dynamics::parallel;
 use crate::error::Error;
 use crate::fixed::{ExactSum, Quantum};
 use crate::force::System;
@@ -32,9 +32,6 @@ const ENERGY_QUANTUM: Quantum = Quantum::STANDARD;
 
 /// Of momenta in g/mol Å/ps: 2⁻³² takes up to 5 x 10⁵, more than any atom below 2048 eV has.
 pub(super) const MOMENTUM_QUANTUM: Quantum = Quantum::new(32);
-
-/// Least number of atoms worth a task of its own.
-const LEAST_TASK: usize = 2048;
 
 /// What the sums need to see of a system: the atoms of this rank and the ranks.
 #[derive(Clone, Copy)]
@@ -252,19 +249,14 @@ impl Groups {
         atoms: &Atoms,
         term: impl Fn(usize) -> [i128; K] + Sync,
     ) -> Vec<[i128; K]> {
-        let zero = || vec![[0i128; K]; self.len()];
         let add = |sum: &mut [i128; K], x: [i128; K]| (0..K).for_each(|k| sum[k] += x[k]);
-        (0..atoms.owned)
-            .into_par_iter()
-            .with_min_len(LEAST_TASK.max(self.len()))
-            .fold(zero, |mut sums, i| {
-                add(&mut sums[self.of(atoms.particle[i])], term(i));
-                sums
-            })
-            .reduce(zero, |mut left, right| {
-                left.iter_mut().zip(right).for_each(|(l, r)| add(l, r));
-                left
-            })
+        parallel::fold(
+            atoms.owned,
+            self.len(),
+            || vec![[0i128; K]; self.len()],
+            |sums, i| add(&mut sums[self.of(atoms.particle[i])], term(i)),
+            |left, right| left.iter_mut().zip(right).for_each(|(l, r)| add(l, r)),
+        )
     }
 
     /// Kinetic energy and momentum of each group; cheap enough for every step.

@@ -12,6 +12,7 @@ pub mod groups;
 mod inertia;
 mod integrator;
 pub mod momentum;
+mod parallel;
 mod protocol;
 mod thermostat;
 pub mod velocities;
@@ -19,6 +20,8 @@ mod verlet;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use fire::{Fire, Outcome};
 pub use groups::{Body, Group, Groups, Kinetics, View, temperature};

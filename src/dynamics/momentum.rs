@@ -25,10 +25,9 @@
 //! | Langevin                                    | thermal: not counted   |
 //! | any periodic boundary                       | not conserved          |
 
-use rayon::prelude::*;
-
 use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
+use crate::dynamics::parallel;
 use crate::force::System;
 use crate::geometry::{Vec3, add, cross, scale, sub};
 
@@ -76,7 +75,7 @@ fn change_velocities(
     let cell = *system.cell();
     let atoms = system.atoms_mut();
     let (position, image, particle) = (&atoms.position, &atoms.image, &atoms.particle);
-    atoms.velocity[..atoms.owned].par_iter_mut().enumerate().for_each(|(i, v)| {
+    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
         let body = &bodies[groups.of(particle[i])];
         let r = sub(cell.unwrap(&position[i], &image[i]), body.body.centre);
         *v = change(body, r, *v);
@@ -100,7 +99,7 @@ pub fn rescale(system: &mut dyn System, groups: &Groups, velocities: &[Vec3], fa
     }
     let atoms = system.atoms_mut();
     let particle = &atoms.particle;
-    atoms.velocity[..atoms.owned].par_iter_mut().enumerate().for_each(|(i, v)| {
+    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
         let k = groups.of(particle[i]);
         *v = add(velocities[k], scale(sub(*v, velocities[k]), factors[k]));
     });

@@ -1,11 +1,9 @@
 //! First velocities: each Cartesian component normal with variance kT/m
 //! (Maxwell and Boltzmann), drawn by atom id.
 
-use rayon::prelude::*;
-
 use crate::comm::Comm;
 use crate::dynamics::groups::{Groups, View, temperature};
-use crate::dynamics::momentum;
+use crate::dynamics::{momentum, parallel};
 use crate::force::System;
 use crate::geometry::scale;
 use crate::random::{Purpose, Stream};
@@ -21,7 +19,7 @@ pub fn draw(system: &mut dyn System, temperature: f64, seed: u64, step: u64) {
     let speeds = thermal_speeds(system.masses(), temperature);
     let atoms = system.atoms_mut();
     let (id, species) = (&atoms.id, &atoms.species);
-    atoms.velocity[..atoms.owned].par_iter_mut().enumerate().for_each(|(i, v)| {
+    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
         let noise = Stream::new(seed, Purpose::Velocities, step, id[i]).normal_vector();
         *v = scale(noise, speeds[species[i] as usize]);
     });

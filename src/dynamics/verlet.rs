@@ -11,14 +11,10 @@
 //! in every periodic image and anywhere in space, and a drift with -v undoes it
 //! to the bit. The arithmetic of an atom never involves another one.
 
-use rayon::prelude::*;
-
 use crate::atoms::Atoms;
+use crate::dynamics::parallel;
 use crate::geometry::on_grid;
 use crate::units::FORCE_PER_MASS;
-
-/// Least number of atoms worth a task of its own.
-const LEAST_TASK: usize = 2048;
 
 /// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
 /// g/mol by species.
@@ -26,27 +22,20 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
     let Atoms { owned, velocity, force, species, quantum, .. } = atoms;
     let per_quantum: Vec<f64> =
         masses.iter().map(|m| duration * FORCE_PER_MASS / m / quantum.per_unit()).collect();
-    velocity[..*owned]
-        .par_iter_mut()
-        .with_min_len(LEAST_TASK)
-        .zip(&force[..*owned])
-        .zip(&species[..*owned])
-        .for_each(|((v, f), &s)| {
-            let factor = per_quantum[s as usize];
-            for d in 0..3 {
-                v[d] += factor * f[d] as f64;
-            }
-        });
+    parallel::for_each(&mut velocity[..*owned], |i, v| {
+        let factor = per_quantum[species[i] as usize];
+        for d in 0..3 {
+            v[d] += factor * force[i][d] as f64;
+        }
+    });
 }
 
 /// Moves the owned atoms along their velocities for `duration` (ps).
 pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, .. } = atoms;
-    position[..*owned].par_iter_mut().with_min_len(LEAST_TASK).zip(&velocity[..*owned]).for_each(
-        |(x, v)| {
-            for d in 0..3 {
-                x[d] += on_grid(duration * v[d]);
-            }
-        },
-    );
+    parallel::for_each(&mut position[..*owned], |i, x| {
+        for d in 0..3 {
+            x[d] += on_grid(duration * velocity[i][d]);
+        }
+    });
 }

@@ -18,10 +18,9 @@
 //! distribution at given momentum. Angular momentum is not conserved: a particle
 //! turns as a Brownian particle does.
 
-use rayon::prelude::*;
-
 use crate::comm::Comm;
 use crate::dynamics::groups::{Groups, MOMENTUM_QUANTUM, OutOfBounds, View};
+use crate::dynamics::parallel;
 use crate::dynamics::thermostat::Target;
 use crate::dynamics::velocities::thermal_speeds;
 use crate::fixed::Quantum;
@@ -53,14 +52,11 @@ pub fn friction_and_noise(
     let strength = (1.0 - decay * decay).sqrt();
     let noise: Vec<f64> =
         thermal_speeds(masses, target.temperature).iter().map(|s| strength * s).collect();
-    (0..atoms.owned)
-        .into_par_iter()
-        .map(|i| {
-            let xi =
-                Stream::new(key.seed, Purpose::Langevin, key.step, atoms.id[i]).normal_vector();
-            add(scale(atoms.velocity[i], decay), scale(xi, noise[atoms.species[i] as usize]))
-        })
-        .collect_into_vec(scratch);
+    scratch.resize(atoms.owned, [0.0; 3]);
+    parallel::for_each(scratch, |i, w| {
+        let xi = Stream::new(key.seed, Purpose::Langevin, key.step, atoms.id[i]).normal_vector();
+        *w = add(scale(atoms.velocity[i], decay), scale(xi, noise[atoms.species[i] as usize]));
+    });
 
     // Sums of m (v - w), of m w, and of m (w² - v²)/2.
     let (p, e) = (MOMENTUM_QUANTUM, Quantum::STANDARD);
@@ -92,7 +88,7 @@ pub fn friction_and_noise(
 
     let atoms = system.atoms_mut();
     let particle = &atoms.particle;
-    atoms.velocity[..atoms.owned].par_iter_mut().enumerate().for_each(|(i, v)| {
+    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
         *v = add(scratch[i], corrections[particles.of(particle[i])]);
     });
     Ok(gained)

@@ -1,0 +1,44 @@
+//! Loops over atoms on the threads of a rank. What a loop computes for an atom
+//! involves no other one, so how it is divided cannot be told from the result.
+
+use rayon::prelude::*;
+
+/// Least number of atoms worth a task of its own: some microseconds of work, as
+/// much as it takes to wake a thread. Fewer atoms are done where they are.
+const LEAST_TASK: usize = 2048;
+
+/// Calls `work(i, value i)` for each value.
+pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    if values.len() <= LEAST_TASK {
+        values.iter_mut().enumerate().for_each(|(i, value)| work(i, value));
+    } else {
+        let tasks = values.par_iter_mut().with_min_len(LEAST_TASK).enumerate();
+        tasks.for_each(|(i, value)| work(i, value));
+    }
+}
+
+/// Folds 0 .. n into accumulators that begin as `zero`, and these into one. Both
+/// operations have to be sums of integers. A task covers at least as many indices
+/// as `weight`, the size of an accumulator.
+pub fn fold<A: Send>(
+    n: usize,
+    weight: usize,
+    zero: impl Fn() -> A + Sync + Send,
+    add: impl Fn(&mut A, usize) + Sync + Send,
+    merge: impl Fn(&mut A, A) + Sync + Send,
+) -> A {
+    let task = LEAST_TASK.max(weight);
+    let step = |mut sum: A, i: usize| {
+        add(&mut sum, i);
+        sum
+    };
+    if n <= task {
+        (0..n).fold(zero(), step)
+    } else {
+        let parts = (0..n).into_par_iter().with_min_len(task).fold(&zero, step);
+        parts.reduce(&zero, |mut left, right| {
+            merge(&mut left, right);
+            left
+        })
+    }
+}
