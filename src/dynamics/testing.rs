@@ -2,10 +2,13 @@
 //! of the order of atoms as the contract of `force::System` asks.
 
 use crate::atoms::{Atom, Atoms};
-use crate::dynamics::groups::{Groups, View};
+use crate::comm::Comm;
+use crate::dynamics::groups::{Body, Group, Groups, View};
+use crate::dynamics::{Integrator, Plan, Progress, Stage, ThermostatSettings};
 use crate::error::Result;
 use crate::force::{System, Totals};
 use crate::geometry::{Cell, Vec3, on_grid};
+use crate::input::config::{StageKind, Thermostat};
 use crate::random::{Purpose, Stream};
 
 pub struct LennardJones {
@@ -143,12 +146,85 @@ pub fn icosahedron(disorder: f64) -> Vec<Vec3> {
         .collect()
 }
 
-/// A view of a system on one rank.
-pub fn view<'a>(system: &'a LennardJones, comm: &'a crate::comm::Comm) -> View<'a> {
-    View::new(system, comm)
+/// A stage at constant energy of this many steps.
+pub fn constant_energy(steps: u64) -> Stage {
+    Stage {
+        name: "test".into(),
+        kind: StageKind::Hold,
+        steps,
+        temperature: None,
+        first_temperature: None,
+        thermostat: None,
+        apart: false,
+        remove_linear: None,
+        remove_angular: None,
+        force_tolerance: 1e-6,
+        trajectory_interval: 1,
+        series_interval: 1,
+    }
 }
 
-/// The groups of a system on one rank.
-pub fn groups(kind: crate::dynamics::Group, system: &LennardJones) -> Groups {
-    Groups::new(kind, &view(system, &crate::comm::Comm::single()))
+/// A stage at constant temperature (K) that begins with momenta taken away.
+pub fn constant_temperature(kind: Thermostat, temperature: f64, steps: u64) -> Stage {
+    let settings =
+        ThermostatSettings { kind, relaxation: 0.1, chain_length: 3, group: Group::System };
+    Stage {
+        temperature: Some([temperature; 2]),
+        first_temperature: Some(temperature),
+        thermostat: Some(settings),
+        remove_linear: Some(Group::System),
+        remove_angular: Some(Group::System),
+        ..constant_energy(steps)
+    }
+}
+
+/// A run of one stage on one rank.
+pub struct Run {
+    pub plan: Plan,
+    pub progress: Progress,
+    pub system: LennardJones,
+    pub integrator: Integrator,
+    pub comm: Comm,
+}
+
+impl Run {
+    /// `timestep` in ps.
+    pub fn begin(stage: Stage, timestep: f64, mut system: LennardJones) -> Run {
+        let comm = Comm::single();
+        let plan = Plan { seed: 11, timestep, stages: vec![stage] };
+        let progress = Progress::default();
+        let integrator = Integrator::begin(&plan, &progress, &mut system, &comm).unwrap();
+        Run { plan, progress, system, integrator, comm }
+    }
+
+    pub fn step(&mut self) {
+        self.progress.advance(&self.plan);
+        self.integrator.step(&mut self.system, &self.comm, &self.progress, false).unwrap();
+    }
+
+    /// To the end of the stage, with a look after each step.
+    pub fn finish(&mut self, mut look: impl FnMut(&Run)) {
+        while !self.integrator.is_finished(&self.progress) {
+            self.step();
+            look(self);
+        }
+    }
+
+    pub fn bodies(&self, group: Group) -> Vec<Body> {
+        bodies(&self.system, group)
+    }
+}
+
+/// The bodies of a system on one rank.
+pub fn bodies(system: &LennardJones, group: Group) -> Vec<Body> {
+    let comm = Comm::single();
+    let view = View::new(system, &comm);
+    Groups::new(group, &view).bodies(&view)
+}
+
+/// Mean and variance.
+pub fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n)
 }

@@ -1,0 +1,192 @@
+//! What must not change along a trajectory.
+
+use crate::dynamics::groups::Group;
+use crate::dynamics::testing::{
+    LennardJones, Run, constant_energy, constant_temperature, icosahedron, moments,
+};
+use crate::dynamics::{Stage, velocities};
+use crate::geometry::{norm, sub};
+use crate::input::config::Thermostat;
+
+/// ps; the fastest vibration of the test cluster takes about 100 fs.
+const TIMESTEP: f64 = 0.001;
+
+/// A vibrating cluster that neither drifts nor turns.
+fn start(temperature: f64) -> Stage {
+    Stage {
+        first_temperature: Some(temperature),
+        remove_linear: Some(Group::System),
+        remove_angular: Some(Group::System),
+        ..constant_energy(0)
+    }
+}
+
+/// Root mean square of the conserved energy about its mean over 4 ps.
+fn energy_noise(stage: Stage, timestep: f64) -> f64 {
+    let steps = (4.0 / timestep).round() as u64;
+    let mut run =
+        Run::begin(Stage { steps, ..stage }, timestep, LennardJones::new(icosahedron(0.0)));
+    let mut energies = Vec::new();
+    run.finish(|run| energies.push(run.integrator.conserved_energy()));
+    moments(&energies).1.sqrt()
+}
+
+/// The error of velocity Verlet is of second order; what is left of the fourth
+/// shifts the ratio of halved steps from 4 by a few hundredths.
+const ORDER_TOLERANCE: f64 = 0.25;
+
+fn assert_second_order(stage: Stage) {
+    let noise: Vec<f64> =
+        [0.25, 0.5, 1.0].map(|n| energy_noise(stage.clone(), n * TIMESTEP)).to_vec();
+    for pair in noise.windows(2) {
+        let ratio = pair[1] / pair[0];
+        assert!((ratio - 4.0).abs() < ORDER_TOLERANCE, "{noise:?}: ratio {ratio}");
+    }
+}
+
+#[test]
+fn energy_error_is_of_second_order_at_constant_energy() {
+    assert_second_order(start(300.0));
+}
+
+#[test]
+fn conserved_energy_of_chains_is_of_second_order() {
+    assert_second_order(constant_temperature(Thermostat::NoseHoover, 300.0, 0));
+}
+
+#[test]
+fn conserved_energy_of_chains_survives_a_ramp() {
+    let ramp = Stage {
+        temperature: Some([300.0, 500.0]),
+        ..constant_temperature(Thermostat::NoseHoover, 300.0, 0)
+    };
+    assert_second_order(ramp);
+}
+
+/// Stochastic thermostats book what they take: the rest is the error of the
+/// integrator alone, which in a stationary state performs a slow random walk.
+#[test]
+fn conserved_energy_of_stochastic_thermostats_stays() {
+    for kind in [Thermostat::Bussi, Thermostat::Langevin] {
+        let mut run = Run::begin(
+            constant_temperature(kind, 300.0, 4000),
+            TIMESTEP,
+            LennardJones::new(icosahedron(0.0)),
+        );
+        let (mut conserved, mut total) = (Vec::new(), Vec::new());
+        run.finish(|run| {
+            conserved.push(run.integrator.conserved_energy());
+            total.push(run.integrator.totals().potential_energy + run.integrator.kinetic_energy());
+        });
+        let (kept, moved) = (moments(&conserved).1.sqrt(), moments(&total).1.sqrt());
+        assert!(kept < 0.01 * moved, "{kind:?}: {kept} eV of {moved} eV");
+    }
+}
+
+/// Rounding of velocities (1e-16) grows with the chaos of the cluster, about
+/// tenfold in 0.2 ps at this temperature.
+const REVERSAL: f64 = 1e-9;
+
+#[test]
+fn motion_reverses_with_the_velocities() {
+    let mut run = Run::begin(
+        Stage { steps: 1000, ..start(300.0) },
+        TIMESTEP,
+        LennardJones::new(icosahedron(0.0)),
+    );
+    let first = run.system.atoms.position.clone();
+    for _ in 0..500 {
+        run.step();
+    }
+    let away = norm(sub(
+        run.system.atoms.position[3][..3].try_into().unwrap(),
+        first[3][..3].try_into().unwrap(),
+    ));
+    assert!(away > 0.01, "nothing moved: {away} Å");
+    run.system.atoms.velocity.iter_mut().flatten().for_each(|v| *v = -*v);
+    for _ in 0..500 {
+        run.step();
+    }
+    for (now, then) in run.system.atoms.position.iter().zip(&first) {
+        assert!((0..3).all(|d| (now[d] - then[d]).abs() < REVERSAL), "{now:?} {then:?}");
+    }
+}
+
+/// A drift is undone to the bit, anywhere in space and at any speed.
+#[test]
+fn drift_reverses_to_the_bit() {
+    let places = (0..200).map(|i| [-3e4 + 301.7 * i as f64, 0.1 * i as f64, 17.3]).collect();
+    let mut system = LennardJones::new(places);
+    velocities::draw(&mut system, 1e4, 2, 0);
+    let before = system.atoms.position.clone();
+    super::super::verlet::drift(&mut system.atoms, TIMESTEP);
+    assert_ne!(system.atoms.position, before);
+    super::super::verlet::drift(&mut system.atoms, -TIMESTEP);
+    assert_eq!(system.atoms.position, before);
+}
+
+/// Forces add up to exactly zero; what remains is the rounding of velocities,
+/// relative to the momentum of an atom.
+const MOMENTUM_ROUNDING: f64 = 1e-12;
+
+#[test]
+fn momenta_are_conserved_at_constant_energy() {
+    let mut run = Run::begin(
+        Stage { steps: 2000, ..start(300.0) },
+        TIMESTEP,
+        LennardJones::new(icosahedron(0.0)),
+    );
+    let before = run.bodies(Group::System)[0];
+    run.finish(|_| ());
+    let after = run.bodies(Group::System)[0];
+    let atom = before.mass / 13.0;
+    assert!(norm(after.momentum) < MOMENTUM_ROUNDING * atom);
+    // The grid of positions adds 1e-11 Å a step at random.
+    assert!(norm(after.angular_momentum) < 1e-6 * atom);
+    assert!(norm(sub(after.centre, before.centre)) < 1e-9);
+}
+
+/// Thermostats of each particle leave its momentum alone: only the forces
+/// between the particles change it, by opposite amounts.
+#[test]
+fn thermostats_do_not_move_particles() {
+    for kind in [Thermostat::NoseHoover, Thermostat::Bussi, Thermostat::Langevin] {
+        for apart in [false, true] {
+            let mut stage = constant_temperature(kind, 600.0, 500);
+            stage.thermostat.as_mut().unwrap().group = Group::Particle;
+            stage.apart = apart;
+            stage.remove_linear = Some(Group::Particle);
+            stage.remove_angular = Some(Group::Particle);
+            let mut system = LennardJones::pair(icosahedron(0.0), 300.0);
+            velocities::draw(&mut system, 600.0, 1, 0);
+            let mut run = Run::begin(stage, TIMESTEP, system);
+            run.finish(|_| ());
+            for body in run.bodies(Group::Particle) {
+                // At 300 Å the Lennard-Jones force is below one quantum of force per pair; the
+                // quantum of the thermostats' momentum sums is 2.3e-10.
+                assert!(norm(body.momentum) < 1e-7, "{kind:?}: {:?}", body.momentum);
+                assert!(body.thermal_energy > 0.1);
+            }
+        }
+    }
+}
+
+/// With a momentum of its own, a system keeps it under every thermostat.
+#[test]
+fn thermostats_do_not_stop_a_moving_system() {
+    for kind in [Thermostat::NoseHoover, Thermostat::Bussi, Thermostat::Langevin] {
+        let mut system = LennardJones::new(icosahedron(0.0));
+        velocities::draw(&mut system, 300.0, 1, 0);
+        let stage = Stage {
+            remove_linear: None,
+            remove_angular: None,
+            ..constant_temperature(kind, 300.0, 500)
+        };
+        let mut run = Run::begin(stage, TIMESTEP, system);
+        let before = run.bodies(Group::System)[0].momentum;
+        assert!(norm(before) > 1.0, "no test without a drift");
+        run.finish(|_| ());
+        let after = run.bodies(Group::System)[0].momentum;
+        assert!(norm(sub(after, before)) < 1e-7, "{kind:?}: {before:?} -> {after:?}");
+    }
+}

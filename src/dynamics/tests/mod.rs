@@ -1,0 +1,6 @@
+//! Laws of motion, held against a small Lennard-Jones system (`testing`).
+
+mod canonical;
+mod conservation;
+mod determinism;
+mod mechanics;
