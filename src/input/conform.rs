@@ -22,20 +22,21 @@ struct Conform<'a, 'b> {
 impl Conform<'_, '_> {
     /// `begin`: the byte where the table begins.
     fn table(&mut self, table: &DeTable, keys: &[Key], path: &str, begin: usize) {
-        let mut unknown_stems = Vec::new();
+        let mut meant = Vec::new();
         for (name, value) in table {
             match keys.iter().find(|key| key.name == **name.get_ref()) {
                 Some(key) => self.value(value, &key.shape, &key.name, &join(path, &key.name)),
                 None => {
-                    unknown_stems.push(unit::split(name.get_ref()).0);
-                    let message = self.unknown_key(name.get_ref(), value.get_ref(), keys, path);
-                    self.problems.at_byte(name.span().start, message);
+                    let (guess, hint) = self.guess(name.get_ref(), value.get_ref(), keys);
+                    meant.extend(guess.map(|key| &key.name));
+                    let unknown = format!("unknown key `{}` in {}", name.get_ref(), title(path));
+                    self.problems.at_byte(name.span().start, unknown + &hint);
                 }
             }
         }
         for key in keys.iter().filter(|key| key.required && !table.contains_key(&*key.name)) {
-            // `timestep_ps` for `timestep_fs` is one mistake, not two.
-            if !unknown_stems.contains(&unit::split(&key.name).0) {
+            // `libary` for `library` is one mistake, not two.
+            if !meant.contains(&&key.name) {
                 let what = match key.table() {
                     Some(_) => header(&join(path, &key.name), key.repeats()),
                     None => format!("`{}` ({})", key.name, key.shape),
@@ -111,8 +112,8 @@ impl Conform<'_, '_> {
         self.problems.at_byte(value.span().start, message);
     }
 
-    fn unknown_key(&self, name: &str, value: &DeValue, keys: &[Key], path: &str) -> String {
-        let unknown = format!("unknown key `{name}` in {}", title(path));
+    /// Which of `keys` an unknown one stands for, and the hint that helps.
+    fn guess<'k>(&self, name: &str, value: &DeValue, keys: &'k [Key]) -> (Option<&'k Key>, String) {
         let (stem, given) = unit::split(name);
         let same_stem = keys.iter().find_map(|key| {
             let (known_stem, wanted) = unit::split(&key.name);
@@ -123,22 +124,24 @@ impl Conform<'_, '_> {
                 .and_then(|given| given.to(wanted, number(value)?))
                 .map(|converted| format!(" = {converted}"))
                 .unwrap_or_default();
-            return format!(
-                "{unknown}: `{stem}` is given in {}: write `{}{converted}`",
+            let hint = format!(
+                ": `{stem}` is given in {}: write `{}{converted}`",
                 wanted.symbol, key.name
             );
+            return (Some(key), hint);
         }
         if let Some(home) = home_of(name, self.input, "") {
-            return format!("{unknown}: it belongs to {home}");
+            return (None, format!(": it belongs to {home}"));
         }
         if self.input.iter().any(|key| key.name == name) {
-            return format!("{unknown}: it belongs to the top of the file, before any table");
+            return (None, ": it belongs to the top of the file, before any table".to_string());
         }
         if let Some(near) = nearest(name, keys.iter().map(|key| &*key.name)) {
-            return format!("{unknown}; did you mean `{near}`?");
+            let key = keys.iter().find(|key| key.name == near);
+            return (key, format!("; did you mean `{near}`?"));
         }
         let known: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-        format!("{unknown}; the keys here are {}", known.join(", "))
+        (None, format!("; the keys here are {}", known.join(", ")))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `sinter-hpc check`: says what a run of an input would be, and starts nothing.
 
+use crate::build;
+use crate::comm::Comm;
 use crate::error::Result;
 use crate::input::{self, Config};
 use std::io::Write;
@@ -16,15 +18,41 @@ pub fn check(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What `check` prints: sections under comment lines, the effective input first.
+/// What `check` prints: the effective input, then what comes of it as comment lines.
 fn report(config: &Config) -> Result<String> {
     let mut report = format!(
         "# Effective input of {}\n{}",
         config.source.path.display(),
         input::effective(config)
     );
+    report += &comment("Starting structure", &structure(config)?);
     report += "\ninput is sound\n";
     Ok(report)
+}
+
+/// Builds or reads the atoms, which finds overlaps and broken files.
+fn structure(config: &Config) -> Result<String> {
+    let built = build::structure(config, &Comm::single())?;
+    let symbols: Vec<&str> = config.potential.symbols().collect();
+    let cell = built.layout.cell;
+    let sides: Vec<String> = (0..3)
+        .map(|d| match cell.periodic[d] {
+            true => format!("{} Å (periodic)", cell.length[d]),
+            false => format!("{:.1} Å (free)", cell.length[d]),
+        })
+        .collect();
+    Ok(format!(
+        "{} atoms\n{}box: {}\n",
+        built.layout.atoms,
+        built.layout.describe(&symbols),
+        sides.join(" x ")
+    ))
+}
+
+/// A section of lines for people behind the `#` of TOML.
+fn comment(title: &str, lines: &str) -> String {
+    let lines = lines.lines().map(|line| format!("# {line}\n"));
+    format!("\n# {title}\n{}", lines.collect::<String>())
 }
 
 /// To standard output; a reader that has gone away (`| head`) is no failure.
