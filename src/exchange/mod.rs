@@ -23,6 +23,8 @@
 
 mod ghosts;
 mod migrate;
+#[cfg(test)]
+mod tests;
 
 pub use ghosts::share_ghosts;
 pub use migrate::{Census, migrate};

@@ -19,6 +19,8 @@ const DENSITY: Quantum = Quantum::STANDARD;
 
 pub struct PairFunctional {
     species: [Species; 2],
+    /// Multiplies the pair energy φ.
+    pub strength: f64,
 }
 
 impl Default for PairFunctional {
@@ -28,7 +30,10 @@ impl Default for PairFunctional {
             mass,
             atomic_number,
         };
-        PairFunctional { species: [species("Pt", 195.08, 78), species("Fe", 55.847, 26)] }
+        PairFunctional {
+            species: [species("Pt", 195.08, 78), species("Fe", 55.847, 26)],
+            strength: 1.0,
+        }
     }
 }
 
@@ -127,11 +132,11 @@ impl Potential for PairFunctional {
         for Pair { i, j, d, r } in pairs(env) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;
-            let dphi = -(6.0 * x * x + 2.0 * x) / RANGE;
+            let dphi = -self.strength * (6.0 * x * x + 2.0 * x) / RANGE;
             let sigma =
                 adjoint(i, 1) * charge(env.species[j]) + adjoint(j, 1) * charge(env.species[i]);
             let slope = dphi + dw * (adjoint(i, 0) + adjoint(j, 0)) + 2.0 * weight(r) * dw * sigma;
-            let half = quantum.round(0.5 * pair_energy(r));
+            let half = quantum.round(0.5 * self.strength * pair_energy(r));
             force[i][3] += half;
             force[j][3] += half;
             for a in 0..3 {

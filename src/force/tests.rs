@@ -247,3 +247,135 @@ fn forces_and_virial_are_derivatives_of_the_plain_energy() {
         }
     }
 }
+
+/// Runs on each rank until `update_forces` fails after `spoil`; what the ranks say.
+fn failure(ranks: usize, spoil: impl Fn(&mut Engine<PairFunctional>) + Sync) -> String {
+    let sample = sample([5, 4, 4], [false; 3]);
+    let said = threads::run(ranks, |comm| {
+        let potential = PairFunctional::default();
+        let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+        let mut engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
+        engine.update_forces(false).unwrap();
+        engine.set_step(17);
+        spoil(&mut engine);
+        engine.update_forces(false).unwrap_err().to_string()
+    });
+    assert!(said.iter().all(|s| *s == said[0]), "all ranks say the same: {said:?}");
+    said[0].clone()
+}
+
+/// Applies `change` to owned atom 42, on the rank that has it.
+fn on_atom_42(engine: &mut Engine<PairFunctional>, change: impl Fn(&mut [f64; 4])) {
+    let atoms = engine.atoms_mut();
+    if let Some(i) = (0..atoms.owned).find(|&i| atoms.id[i] == 42) {
+        change(&mut atoms.position[i]);
+    }
+}
+
+#[test]
+fn a_position_that_is_no_number_or_too_far_ends_the_run_with_step_and_atom() {
+    for ranks in [1, 3] {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let said = failure(ranks, |engine| on_atom_42(engine, |p| p[1] = bad));
+            assert!(said.starts_with("step 17, atom 42: the position of this atom is ("), "{said}");
+        }
+        let said = failure(ranks, |engine| on_atom_42(engine, |p| p[2] = -40_000.0));
+        assert!(said.starts_with("step 17, atom 42: this atom is at ("), "{said}");
+        assert!(said.contains("beyond the largest coordinate of 32768 Å"), "{said}");
+    }
+}
+
+#[test]
+fn a_lost_atom_and_a_doubled_atom_are_named() {
+    for ranks in [1, 3] {
+        let said = failure(ranks, |engine| {
+            // Some move far, so that there is a rebuild.
+            on_atom_42(engine, |p| p[0] += 5.0);
+            let atoms = engine.atoms_mut();
+            if let Some(i) = (0..atoms.owned).find(|&i| atoms.id[i] == 42) {
+                atoms.drop_ghosts();
+                atoms.move_owned(atoms.owned - 1, i);
+                atoms.truncate_owned(atoms.owned - 1);
+            }
+        });
+        let expected = "step 17, atom 42: this atom was lost (80 atoms at the beginning, 79 now)";
+        assert_eq!(said, expected);
+        let said = failure(ranks, |engine| {
+            on_atom_42(engine, |p| p[0] += 5.0);
+            let atoms = engine.atoms_mut();
+            if let Some(i) = (0..atoms.owned).find(|&i| atoms.id[i] == 42) {
+                atoms.id[i] = 43;
+            }
+        });
+        let expected =
+            "step 17, atom 43: this atom is on the ranks twice (80 atoms at the beginning, 80 now)";
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn an_energy_out_of_bounds_and_an_infinite_force_end_the_run_on_all_ranks() {
+    for ranks in [1, 3] {
+        // Atoms 41 and 42 in one place: r = 0.
+        let said = failure(ranks, |engine| {
+            let atoms = engine.atoms_mut();
+            for (id, position) in atoms.id.iter().zip(&mut atoms.position) {
+                if [41, 42].contains(id) {
+                    *position = [1.0, 1.0, 1.0, 0.0];
+                }
+            }
+        });
+        assert!(said.starts_with("step 17, atom 4"), "{said}");
+        assert!(said.contains("a force of NaN eV/Å"), "{said}");
+    }
+    let sample = sample([3, 3, 3], [false; 3]);
+    let settings = Settings { energy_bound: 1e-3, ..SETTINGS };
+    for ranks in [1, 2] {
+        threads::run(ranks, |comm| {
+            let potential = PairFunctional::default();
+            let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+            let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
+            let said = engine.update_forces(false).unwrap_err().to_string();
+            assert!(said.contains("beyond the bound of 0.001 eV"), "{said}");
+        });
+    }
+}
+
+#[test]
+fn atoms_that_fly_apart_are_kept_and_the_free_cell_encloses_them() {
+    let mut sample = sample([3, 3, 3], [false; 3]);
+    sample.atoms.iter_mut().for_each(|a| a.velocity = a.velocity.map(|v| 3e4 * v));
+    for ranks in [1, 5] {
+        let sharing = Sharing { ranks, ..ALONE };
+        assert_eq!(run(&sample, sharing, 10).atoms.len(), 27);
+    }
+    assert_same_bits(&sample, 10, &SHARINGS[3..5]);
+}
+
+#[test]
+fn large_forces_are_evaluated_in_a_coarser_quantum() {
+    let mut sample = sample([2, 1, 1], [false; 3]);
+    let mut potential = PairFunctional::default();
+    potential.strength = 1e5;
+    sample.atoms[1].position = [0.5, 0.0, 0.0];
+    sample.atoms[0].position = [0.0; 3];
+    let found = evaluate(&potential, sample.cell, &sample.atoms).unwrap();
+    assert!(found.forces[0][0] < -1e4, "{:?}", found.forces);
+    assert_eq!(found.forces[0][0], -found.forces[1][0]);
+}
+
+#[test]
+fn statistics_count_atoms_ghosts_and_balance() {
+    let sample = sample([12, 6, 6], [false; 3]);
+    let all = threads::run(6, |comm| {
+        let potential = PairFunctional::default();
+        let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+        let engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
+        let ghosts = engine.comm().sum((engine.atoms().len() - engine.atoms().owned) as i64);
+        assert_eq!(engine.statistics().ghosts, ghosts as u64);
+        *engine.statistics()
+    });
+    assert!(all.iter().all(|s| s.atoms == 432 && s.neighbours % 2 == 0));
+    // 72 atoms a rank: one atom more is 1.4 % more, and atoms come in planes.
+    assert!(all[0].imbalance < 1.25, "{:?}", all[0]);
+}
