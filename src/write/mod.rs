@@ -1,5 +1,18 @@
-//! What a run leaves behind: the trajectory, the checkpoints, the log.
+//! What a run leaves behind: the trajectory (`trajectory`, with its names in
+//! `schema`), checkpoints, the edge to HDF5 that both stand on, and the log.
 
+pub mod by_id;
+pub mod checkpoint;
+pub mod hdf5;
 pub mod log;
 pub mod progress;
+pub mod provenance;
 pub mod report;
+pub mod schema;
+mod seal;
+mod series;
+pub mod trajectory;
+
+pub use checkpoint::{Checkpoint, read_checkpoint, write_checkpoint};
+pub use provenance::{Job, PotentialFile, Provenance, Restart};
+pub use trajectory::{Content, Frame, Trajectory};

@@ -1,0 +1,79 @@
+//! Where a file comes from: what a run was asked, with which program, and from
+//! which checkpoints it went on.
+
+use crate::atoms::Species;
+use crate::comm::Comm;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub const PROGRAM: &str = "sinter-hpc";
+pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Revision of the sources that the program was built from.
+pub const GIT_REVISION: &str = match option_env!("SINTER_GIT_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// A file of the potential as the run read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PotentialFile {
+    /// Name without folder.
+    pub name: String,
+    pub text: String,
+}
+
+impl PotentialFile {
+    /// SHA-256 of the text, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What a run was asked: the same for every job of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub title: String,
+    /// Who runs it.
+    pub author: String,
+    /// The input file as text.
+    pub input: String,
+    pub potential: Vec<PotentialFile>,
+    /// In the order of `Atoms::species`.
+    pub species: Vec<Species>,
+    pub seed: u64,
+    /// The checkpoints that the run went on from, oldest first.
+    pub lineage: Vec<Restart>,
+}
+
+/// A restart from a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    pub step: u64,
+    /// Name of the checkpoint without folder.
+    pub checkpoint: String,
+}
+
+/// What carries a run at the moment; results do not depend on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub program_version: String,
+    pub git_revision: String,
+    pub mpi_library: String,
+    pub hdf5_version: String,
+    pub ranks: usize,
+    pub threads: usize,
+}
+
+impl Job {
+    pub fn new(comm: &Comm, threads: usize) -> Job {
+        Job {
+            program_version: PROGRAM_VERSION.into(),
+            git_revision: GIT_REVISION.into(),
+            mpi_library: comm.transport().library(),
+            hdf5_version: super::hdf5::library_version(),
+            ranks: comm.size(),
+            threads,
+        }
+    }
+}

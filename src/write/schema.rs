@@ -1,0 +1,152 @@
+//! Names, units and layout of everything in a trajectory file, in one place.
+//!
+//! The file is H5MD 1.1 and, by hard links in the root group to the same arrays,
+//! an AMBER netCDF-4 trajectory. What the readers of the field insist on:
+//! - the group is `/particles/trajectory` and holds a time-dependent `id` and
+//!   `species` (atomic numbers); masses stand in `/parameters/species`;
+//! - unit attributes of H5MD are strings of variable length with the names that
+//!   MDAnalysis knows (`Angstrom`, `ps`, `Angstrom ps-1`); AMBER's are `units`, of
+//!   fixed length. MDAnalysis knows no electronvolt and refuses a group `force`
+//!   whose unit it does not know, so forces stand in `forces`;
+//! - `edges` is 0 in a free direction: AMBER's way to say so, which ASE and OVITO
+//!   follow, and no periodic cell to MDAnalysis either.
+//!
+//! Positions are unwrapped (an atom that crosses a periodic boundary goes on
+//! beyond it), so displacements are differences and particles stay whole; no
+//! common reader joins H5MD images. Every reader wraps them by the box if asked.
+//! Positions and velocities are f64: the same bits as in the run.
+
+/// The group of frames.
+pub const FRAMES: &str = "/particles/trajectory";
+/// The step of every frame, shared by hard links.
+pub const STEP: &str = "/particles/trajectory/position/step";
+pub const TIME: &str = "/particles/trajectory/position/time";
+/// The particle that each atom came from, fixed in time.
+pub const PARTICLE: &str = "/particles/trajectory/particle";
+pub const BOX: &str = "/particles/trajectory/box";
+/// Time series: one group each, with `step`, `time` and a dataset per column.
+pub const SERIES: &str = "/sinter";
+pub const PARAMETERS: &str = "/parameters";
+
+/// Directions of the arrays, the dimension scales of netCDF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Frame,
+    Atom,
+    Spatial,
+    CellSpatial,
+    CellAngular,
+}
+
+impl Direction {
+    pub const ALL: [Direction; 5] = [
+        Direction::Frame,
+        Direction::Atom,
+        Direction::Spatial,
+        Direction::CellSpatial,
+        Direction::CellAngular,
+    ];
+
+    /// Name in the root group.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Frame => "frame",
+            Direction::Atom => "atom",
+            Direction::Spatial => "spatial",
+            Direction::CellSpatial => "cell_spatial",
+            Direction::CellAngular => "cell_angular",
+        }
+    }
+
+    /// The names along a direction, where AMBER asks for a variable of them.
+    pub fn labels(self) -> Option<&'static str> {
+        match self {
+            Direction::Frame | Direction::Atom | Direction::CellAngular => None,
+            Direction::Spatial => Some("xyz"),
+            Direction::CellSpatial => Some("abc"),
+        }
+    }
+}
+
+/// A quantity of every frame: `value`, `step` and `time` in a group of H5MD.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quantity {
+    /// Path of the group.
+    pub group: &'static str,
+    /// Name of the hard link to `value` in the root group.
+    pub amber: &'static str,
+    /// The directions after `frame`.
+    pub directions: &'static [Direction],
+    /// `unit` of H5MD; empty for none.
+    pub unit: &'static str,
+    /// `units` of AMBER; empty for none.
+    pub amber_units: &'static str,
+}
+
+impl Quantity {
+    pub fn value(&self) -> String {
+        format!("{}/value", self.group)
+    }
+}
+
+const fn quantity(
+    group: &'static str,
+    amber: &'static str,
+    directions: &'static [Direction],
+    unit: &'static str,
+    amber_units: &'static str,
+) -> Quantity {
+    Quantity { group, amber, directions, unit, amber_units }
+}
+
+const PER_ATOM: &[Direction] = &[Direction::Atom];
+const VECTOR: &[Direction] = &[Direction::Atom, Direction::Spatial];
+
+pub const POSITION: Quantity =
+    quantity("/particles/trajectory/position", "coordinates", VECTOR, "Angstrom", "angstrom");
+pub const VELOCITY: Quantity = quantity(
+    "/particles/trajectory/velocity",
+    "velocities",
+    VECTOR,
+    "Angstrom ps-1",
+    "angstrom/picosecond",
+);
+pub const FORCE: Quantity = quantity(
+    "/particles/trajectory/forces",
+    "forces",
+    VECTOR,
+    "",
+    "eV/angstrom",
+);
+pub const ENERGY: Quantity = quantity(
+    "/particles/trajectory/potential_energy",
+    "potential_energy",
+    PER_ATOM,
+    "eV",
+    "eV",
+);
+pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");
+pub const SPECIES: Quantity =
+    quantity("/particles/trajectory/species", "atom_types", PER_ATOM, "", "");
+pub const EDGES: Quantity = quantity(
+    "/particles/trajectory/box/edges",
+    "cell_lengths",
+    &[Direction::CellSpatial],
+    "Angstrom",
+    "angstrom",
+);
+pub const ANGLES: Quantity = quantity(
+    "/particles/trajectory/box/angles",
+    "cell_angles",
+    &[Direction::CellAngular],
+    "",
+    "degree",
+);
+/// The corner of the box; 0 in free directions.
+pub const ORIGIN: Quantity = quantity(
+    "/particles/trajectory/box/origin",
+    "cell_origin",
+    &[Direction::CellSpatial],
+    "Angstrom",
+    "angstrom",
+);

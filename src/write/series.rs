@@ -1,0 +1,197 @@
+//! Time series in the trajectory file: one group each, `step`, `time` and a
+//! dataset per column, with unit and definition as attributes.
+//!
+//! Rows gather in memory and are written many at once: a series is longer than
+//! the trajectory, and a row is small.
+
+use super::hdf5::{Attribute, Dataset, Element, File};
+use super::schema;
+use crate::error::{Error, Result};
+use crate::observe::{Column, Record, Series, Values};
+use std::collections::BTreeMap;
+
+/// Rows in memory at most, and rows in a chunk.
+const ROWS: u64 = 256;
+
+/// All series of a file.
+pub struct SeriesWriter<'c> {
+    tables: BTreeMap<String, Table<'c>>,
+}
+
+/// One series: its datasets, and the rows that are not in them yet.
+struct Table<'c> {
+    rows: u64,
+    last_step: Option<u64>,
+    step: Dataset<'c>,
+    time: Dataset<'c>,
+    columns: BTreeMap<String, Dataset<'c>>,
+    new_steps: Vec<i64>,
+    new_times: Vec<f64>,
+    new_values: BTreeMap<String, Values>,
+}
+
+impl<'c> SeriesWriter<'c> {
+    pub fn open(file: &File<'c>) -> Result<SeriesWriter<'c>> {
+        let mut tables = BTreeMap::new();
+        for name in file.members(schema::SERIES)? {
+            let path = format!("{}/{name}", schema::SERIES);
+            tables.insert(path.clone(), Table::open(file, &path)?);
+        }
+        Ok(SeriesWriter { tables })
+    }
+
+    /// Takes a row of each series of the record; creates those that are new.
+    pub fn append(&mut self, file: &File<'c>, record: &Record) -> Result<()> {
+        for series in &record.series {
+            if series.columns.iter().all(|column| column.values.is_empty()) {
+                continue; // no pairs of particles, for example
+            }
+            if !self.tables.contains_key(series.path) {
+                self.tables.insert(series.path.into(), Table::create(file, series)?);
+            }
+            let table = self.tables.get_mut(series.path).expect("just made");
+            table.append(record, series)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows in memory.
+    pub fn write(&mut self) -> Result<()> {
+        self.tables.values_mut().try_for_each(Table::write)
+    }
+
+    /// Drops rows beyond a step.
+    pub fn cut_back(&mut self, step: u64) -> Result<()> {
+        self.tables.values_mut().try_for_each(|table| table.cut_back(step))
+    }
+}
+
+impl<'c> Table<'c> {
+    fn create(file: &File<'c>, series: &Series) -> Result<Table<'c>> {
+        let path = series.path;
+        file.create_group(path)?;
+        file.create_growing::<i64>(&format!("{path}/step"), &[], &[ROWS])?;
+        let time = format!("{path}/time");
+        file.create_growing::<f64>(&time, &[], &[ROWS])?;
+        file.set_attribute(&time, "unit", Attribute::Variable("ps"))?;
+        for column in &series.columns {
+            let dataset = format!("{path}/{}", column.name);
+            let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
+            let chunk: Vec<u64> =
+                std::iter::once(ROWS).chain(row.iter().map(|&n| n.max(1))).collect();
+            match column.values {
+                Values::Real(_) => file.create_growing::<f64>(&dataset, &row, &chunk)?,
+                Values::Integer(_) => file.create_growing::<i64>(&dataset, &row, &chunk)?,
+            };
+            if !column.unit.is_empty() {
+                file.set_attribute(&dataset, "unit", Attribute::Variable(column.unit))?;
+            }
+            file.set_attribute(&dataset, "definition", Attribute::Variable(column.definition))?;
+        }
+        Table::open(file, path)
+    }
+
+    fn open(file: &File<'c>, path: &str) -> Result<Table<'c>> {
+        let step = file.dataset(&format!("{path}/step"))?;
+        let time = file.dataset(&format!("{path}/time"))?;
+        let steps: Vec<i64> = step.read_all()?;
+        let mut columns = BTreeMap::new();
+        for name in file.members(path)? {
+            if name != "step" && name != "time" {
+                let dataset = file.dataset(&format!("{path}/{name}"))?;
+                columns.insert(name, dataset);
+            }
+        }
+        Ok(Table {
+            rows: steps.len() as u64,
+            last_step: steps.last().map(|&s| s as u64),
+            step,
+            time,
+            columns,
+            new_steps: Vec::new(),
+            new_times: Vec::new(),
+            new_values: BTreeMap::new(),
+        })
+    }
+
+    fn append(&mut self, record: &Record, series: &Series) -> Result<()> {
+        if self.last_step.is_some_and(|last| record.step <= last) {
+            return Ok(());
+        }
+        let known = series.columns.iter().all(|c| self.columns.contains_key(c.name));
+        if !known || series.columns.len() != self.columns.len() {
+            return Err(Error::Run(format!(
+                "{}: the trajectory file has other columns than this run measures; \
+                 choose another output folder",
+                series.path
+            )));
+        }
+        self.last_step = Some(record.step);
+        self.new_steps.push(record.step as i64);
+        self.new_times.push(record.time_ps);
+        for column in &series.columns {
+            self.take(column)?;
+        }
+        if self.new_steps.len() as u64 >= ROWS { self.write() } else { Ok(()) }
+    }
+
+    fn take(&mut self, column: &Column) -> Result<()> {
+        let gathered = self.new_values.entry(column.name.into());
+        match (gathered.or_insert_with(|| empty_like(&column.values)), &column.values) {
+            (Values::Real(all), Values::Real(row)) => all.extend(row),
+            (Values::Integer(all), Values::Integer(row)) => all.extend(row),
+            _ => return Err(Error::Run(format!("{}: the column changes its type", column.name))),
+        }
+        Ok(())
+    }
+
+    /// Every rank knows all rows; the first one writes them.
+    fn write(&mut self) -> Result<()> {
+        let new = self.new_steps.len() as u64;
+        if new == 0 {
+            return Ok(());
+        }
+        write_rows(&self.step, self.rows, new, &std::mem::take(&mut self.new_steps))?;
+        write_rows(&self.time, self.rows, new, &std::mem::take(&mut self.new_times))?;
+        for (name, values) in std::mem::take(&mut self.new_values) {
+            match values {
+                Values::Real(v) => write_rows(&self.columns[&name], self.rows, new, &v)?,
+                Values::Integer(v) => write_rows(&self.columns[&name], self.rows, new, &v)?,
+            }
+        }
+        self.rows += new;
+        Ok(())
+    }
+
+    fn cut_back(&mut self, step: u64) -> Result<()> {
+        let steps: Vec<i64> = self.step.read_all()?;
+        self.rows = steps.partition_point(|&s| s as u64 <= step) as u64;
+        self.last_step = steps[..self.rows as usize].last().map(|&s| s as u64);
+        [&self.step, &self.time]
+            .into_iter()
+            .chain(self.columns.values())
+            .try_for_each(|dataset| dataset.set_rows(self.rows))
+    }
+}
+
+fn empty_like(values: &Values) -> Values {
+    match values {
+        Values::Real(_) => Values::Real(Vec::new()),
+        Values::Integer(_) => Values::Integer(Vec::new()),
+    }
+}
+
+fn write_rows<T: Element>(dataset: &Dataset, first: u64, rows: u64, values: &[T]) -> Result<()> {
+    dataset.set_rows(first + rows)?;
+    let mut count = dataset.shape()?;
+    count[0] = rows;
+    if count.iter().product::<u64>() != values.len() as u64 {
+        return Err(Error::Run(format!("{}: the column changes its shape", dataset.name())));
+    }
+    let mut start = vec![0; count.len()];
+    start[0] = first;
+    if !dataset.comm().is_root() {
+        count[0] = 0;
+    }
+    dataset.write(&start, &count, if dataset.comm().is_root() { values } else { &[] })
+}

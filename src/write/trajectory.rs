@@ -1,0 +1,509 @@
+//! The trajectory file: frames and time series, written in parallel and flushed
+//! after every frame. `schema` says what stands where.
+//!
+//! Invariants: a step stands once; steps rise; all quantities of frames have as
+//! many rows as there are frames, all columns of a series as many as its steps.
+//! Atoms stand in the order of their ids, so the content does not depend on the
+//! number of ranks (only `/parameters` tells them). After a killed job the file
+//! opens as it was at its last flush.
+
+use super::by_id::{by_id, slab};
+use super::hdf5::{Attribute, Char, Dataset, Element, File};
+use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
+use super::schema::{self, Direction, Quantity};
+use super::series::SeriesWriter;
+use crate::atoms::{Atoms, Species};
+use crate::comm::Comm;
+use crate::error::{Error, Result};
+use crate::geometry::Cell;
+use crate::observe::Record;
+use std::path::Path;
+
+/// Most atoms in a chunk: about 3 MiB of positions.
+const CHUNK_ATOMS: u64 = 131_072;
+
+/// Rows in a chunk of steps, times and boxes.
+const CHUNK_ROWS: u64 = 256;
+
+/// What frames hold besides positions, ids and species.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    pub velocities: bool,
+    pub forces: bool,
+    pub energies: bool,
+}
+
+/// One frame to be written: `atoms` are those that this rank owns, with complete
+/// forces if the file holds forces or energies.
+pub struct Frame<'a> {
+    pub step: u64,
+    pub time_ps: f64,
+    pub cell: &'a Cell,
+    pub atoms: &'a Atoms,
+}
+
+/// An open trajectory file.
+pub struct Trajectory<'c> {
+    file: File<'c>,
+    comm: &'c Comm,
+    species: Vec<Species>,
+    atoms: u64,
+    content: Content,
+    frames: u64,
+    last_step: Option<u64>,
+    columns: Columns<'c>,
+    series: SeriesWriter<'c>,
+}
+
+/// The datasets of the frames.
+struct Columns<'c> {
+    frame: Dataset<'c>,
+    step: Dataset<'c>,
+    time: Dataset<'c>,
+    position: Dataset<'c>,
+    velocity: Option<Dataset<'c>>,
+    force: Option<Dataset<'c>>,
+    energy: Option<Dataset<'c>>,
+    id: Dataset<'c>,
+    species: Dataset<'c>,
+    edges: Dataset<'c>,
+    angles: Dataset<'c>,
+    origin: Dataset<'c>,
+    particle: Dataset<'c>,
+}
+
+impl<'c> Columns<'c> {
+    fn open(file: &File<'c>) -> Result<Columns<'c>> {
+        let optional = |quantity: Quantity| -> Result<Option<Dataset<'c>>> {
+            match file.exists(&quantity.value())? {
+                true => file.dataset(&quantity.value()).map(Some),
+                false => Ok(None),
+            }
+        };
+        Ok(Columns {
+            frame: file.dataset(&root(Direction::Frame.name()))?,
+            step: file.dataset(schema::STEP)?,
+            time: file.dataset(schema::TIME)?,
+            position: file.dataset(&schema::POSITION.value())?,
+            velocity: optional(schema::VELOCITY)?,
+            force: optional(schema::FORCE)?,
+            energy: optional(schema::ENERGY)?,
+            id: file.dataset(&schema::ID.value())?,
+            species: file.dataset(&schema::SPECIES.value())?,
+            edges: file.dataset(&schema::EDGES.value())?,
+            angles: file.dataset(&schema::ANGLES.value())?,
+            origin: file.dataset(&schema::ORIGIN.value())?,
+            particle: file.dataset(schema::PARTICLE)?,
+        })
+    }
+
+    /// Those with a row for every frame.
+    fn growing(&self) -> impl Iterator<Item = &Dataset<'c>> {
+        let always = [
+            &self.frame,
+            &self.step,
+            &self.time,
+            &self.position,
+            &self.id,
+            &self.species,
+            &self.edges,
+            &self.angles,
+            &self.origin,
+        ];
+        always.into_iter().chain(&self.velocity).chain(&self.force).chain(&self.energy)
+    }
+}
+
+impl<'c> Trajectory<'c> {
+    /// Creates the file, in place of an existing one. `atoms`: number over all
+    /// ranks. Collective, like everything here.
+    pub fn create(
+        path: &Path,
+        comm: &'c Comm,
+        atoms: u64,
+        periodic: [bool; 3],
+        content: Content,
+        origin: (&Provenance, &Job),
+    ) -> Result<Trajectory<'c>> {
+        let file = File::create(path, comm, 0)?;
+        write_root(&file, &origin.0.title)?;
+        write_h5md(&file, &origin.0.author)?;
+        write_scales(&file, atoms)?;
+        write_quantities(&file, atoms, content)?;
+        write_box(&file, periodic)?;
+        write_parameters(&file, origin.0, origin.1)?;
+        file.create_group(schema::SERIES)?;
+        file.flush()?;
+        Trajectory::start(file, origin.0.species.clone())
+    }
+
+    /// Opens the file of an earlier job and cuts it back: frames and series beyond
+    /// `step` go, so that none stands twice when the run goes on from a checkpoint
+    /// of that step.
+    pub fn resume(
+        path: &Path,
+        comm: &'c Comm,
+        step: u64,
+        origin: (&Provenance, &Job),
+    ) -> Result<Trajectory<'c>> {
+        let file = File::open(path, comm, true)?;
+        let mut trajectory = Trajectory::start(file, origin.0.species.clone())?;
+        trajectory.cut_back(step)?;
+        let restarts = format!("{}/restarts", schema::PARAMETERS);
+        let number = trajectory.file.members(&restarts)?.len() + 1;
+        let group = format!("{restarts}/{number:04}");
+        trajectory.file.create_group(&group)?;
+        write_job(&trajectory.file, &group, origin.1)?;
+        let from = origin.0.lineage.last().map_or("", |restart| restart.checkpoint.as_str());
+        trajectory.file.set_attribute(&group, "step", Attribute::Integer(step as i64))?;
+        trajectory.file.set_attribute(&group, "checkpoint", Attribute::Fixed(from))?;
+        trajectory.file.flush()?;
+        Ok(trajectory)
+    }
+
+    fn start(file: File<'c>, species: Vec<Species>) -> Result<Trajectory<'c>> {
+        let columns = Columns::open(&file)?;
+        let shape = columns.position.shape()?;
+        let steps: Vec<i64> = columns.step.read_all()?;
+        Ok(Trajectory {
+            comm: file.comm(),
+            species,
+            atoms: shape[1],
+            content: Content {
+                velocities: columns.velocity.is_some(),
+                forces: columns.force.is_some(),
+                energies: columns.energy.is_some(),
+            },
+            frames: steps.len() as u64,
+            last_step: steps.last().map(|&step| step as u64),
+            columns,
+            series: SeriesWriter::open(&file)?,
+            file,
+        })
+    }
+
+    /// What frames of this file hold: on resuming, what they held from the start.
+    pub fn content(&self) -> Content {
+        self.content
+    }
+
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Step of the last frame.
+    pub fn last_step(&self) -> Option<u64> {
+        self.last_step
+    }
+
+    /// Appends a frame and flushes it together with the time series. A frame of a
+    /// step that is already there is not written again: returns false.
+    pub fn append(&mut self, frame: &Frame) -> Result<bool> {
+        if self.last_step.is_some_and(|last| frame.step <= last) {
+            return Ok(false);
+        }
+        let slab = by_id(self.comm, frame.atoms, self.atoms)?;
+        if self.frames == 0 {
+            self.write_particles(&slab)?;
+        }
+        let row = self.frames;
+        for column in self.columns.growing() {
+            column.set_rows(row + 1)?;
+        }
+        self.write_row(&self.columns.frame, row, &[row as i32])?;
+        self.write_row(&self.columns.step, row, &[frame.step as i64])?;
+        self.write_row(&self.columns.time, row, &[frame.time_ps])?;
+        self.write_cell(row, frame.cell)?;
+        self.write_atoms(row, frame.cell, &slab)?;
+        self.frames += 1;
+        self.last_step = Some(frame.step);
+        self.flush()?;
+        Ok(true)
+    }
+
+    /// Appends a row to each time series; it is written with the next frame, by
+    /// `flush`, or when many have gathered. A step that is already there is not
+    /// taken again.
+    pub fn append_series(&mut self, record: &Record) -> Result<()> {
+        self.series.append(&self.file, record)
+    }
+
+    /// Writes what is still in memory. Call it before a checkpoint: the file must
+    /// reach as far as the checkpoint does.
+    pub fn flush(&mut self) -> Result<()> {
+        self.series.write()?;
+        self.file.flush()
+    }
+
+    /// Writes what is still in memory and closes the file.
+    pub fn close(mut self) -> Result<()> {
+        self.series.write()?;
+        let Trajectory { file, columns, series, .. } = self;
+        drop((columns, series));
+        file.close()
+    }
+
+    fn cut_back(&mut self, step: u64) -> Result<()> {
+        let steps: Vec<i64> = self.columns.step.read_all()?;
+        let kept = steps.partition_point(|&s| s as u64 <= step) as u64;
+        for column in self.columns.growing() {
+            let rows = column.shape()?[0];
+            if rows < kept {
+                return Err(Error::Run(format!(
+                    "{}: {} has {rows} frames, fewer than its {kept} steps",
+                    self.file.path().display(),
+                    column.name(),
+                )));
+            }
+            column.set_rows(kept)?;
+        }
+        self.frames = kept;
+        self.last_step = steps[..kept as usize].last().map(|&s| s as u64);
+        self.series.cut_back(step)
+    }
+
+    /// A row that every rank knows; the first rank writes it.
+    fn write_row<T: Element>(&self, column: &Dataset, row: u64, values: &[T]) -> Result<()> {
+        let shape = column.shape()?;
+        let mut start = vec![0; shape.len()];
+        start[0] = row;
+        let mut count = shape;
+        count[0] = if self.comm.is_root() { 1 } else { 0 };
+        column.write(&start, &count, if self.comm.is_root() { values } else { &[] })
+    }
+
+    fn write_cell(&self, row: u64, cell: &Cell) -> Result<()> {
+        let acting = |values: [f64; 3]| -> [f64; 3] {
+            std::array::from_fn(|d| if cell.periodic[d] { values[d] } else { 0.0 })
+        };
+        self.write_row(&self.columns.edges, row, &acting(cell.length))?;
+        self.write_row(&self.columns.angles, row, &[90.0; 3])?;
+        self.write_row(&self.columns.origin, row, &acting(cell.origin))
+    }
+
+    fn write_atoms(&self, row: u64, cell: &Cell, slab: &Atoms) -> Result<()> {
+        let count = slab.owned as u64;
+        let first = self.first_id();
+        let vectors = |column: &Dataset, value: &dyn Fn(usize) -> [f64; 3]| {
+            let values: Vec<f64> = (0..slab.owned).flat_map(value).collect();
+            column.write(&[row, first, 0], &[1, count, 3], &values)
+        };
+        vectors(&self.columns.position, &|i| cell.unwrap(&slab.position[i], &slab.image[i]))?;
+        if let Some(column) = &self.columns.velocity {
+            vectors(column, &|i| slab.velocity[i])?;
+        }
+        if let Some(column) = &self.columns.force {
+            vectors(column, &|i| slab.force_on(i))?;
+        }
+        if let Some(column) = &self.columns.energy {
+            let values: Vec<f64> = (0..slab.owned).map(|i| slab.energy_of(i)).collect();
+            column.write(&[row, first], &[1, count], &values)?;
+        }
+        let ids: Vec<i64> = slab.id.iter().map(|&id| id as i64).collect();
+        self.columns.id.write(&[row, first], &[1, count], &ids)?;
+        let numbers: Vec<i32> = slab
+            .species
+            .iter()
+            .map(|&species| self.species[species as usize].atomic_number as i32)
+            .collect();
+        self.columns.species.write(&[row, first], &[1, count], &numbers)
+    }
+
+    fn write_particles(&self, slab: &Atoms) -> Result<()> {
+        let particles: Vec<i32> = slab.particle.iter().map(|&p| p as i32).collect();
+        self.columns.particle.write(&[self.first_id()], &[slab.owned as u64], &particles)
+    }
+
+    fn first_id(&self) -> u64 {
+        slab(self.atoms, self.comm.rank(), self.comm.size()).start
+    }
+}
+
+/// The root attributes of AMBER.
+fn write_root(file: &File, title: &str) -> Result<()> {
+    for (name, value) in [
+        ("Conventions", "AMBER"),
+        ("ConventionVersion", "1.0"),
+        ("application", PROGRAM),
+        ("program", PROGRAM),
+        ("programVersion", PROGRAM_VERSION),
+        ("title", title),
+    ] {
+        file.set_attribute("/", name, Attribute::Fixed(value))?;
+    }
+    Ok(())
+}
+
+fn write_h5md(file: &File, author: &str) -> Result<()> {
+    file.create_group("/h5md/author")?;
+    file.create_group("/h5md/creator")?;
+    file.set_attribute("/h5md", "version", Attribute::Integers(&[1, 1]))?;
+    let author = if author.is_empty() { "unknown" } else { author };
+    file.set_attribute("/h5md/author", "name", Attribute::Fixed(author))?;
+    file.set_attribute("/h5md/creator", "name", Attribute::Fixed(PROGRAM))?;
+    file.set_attribute("/h5md/creator", "version", Attribute::Fixed(PROGRAM_VERSION))
+}
+
+/// The scales of the directions, in the root group as netCDF wants them.
+fn write_scales(file: &File, atoms: u64) -> Result<()> {
+    for direction in Direction::ALL {
+        let path = root(direction.name());
+        let scale = match (direction, direction.labels()) {
+            (_, Some(labels)) => {
+                let scale = file.create_dataset::<Char>(&path, &[labels.len() as u64])?;
+                let labels = Char::list(labels);
+                let mine = if file.comm().is_root() { &labels[..] } else { &[] };
+                scale.write(&[0], &[mine.len() as u64], mine)?;
+                scale
+            }
+            (Direction::Frame, _) => file.create_growing::<i32>(&path, &[], &[CHUNK_ROWS])?,
+            (Direction::Atom, _) => number_line(file, &path, atoms)?,
+            _ => number_line(file, &path, 3)?,
+        };
+        scale.make_scale(direction.name())?;
+    }
+    Ok(())
+}
+
+/// A scale 0, 1, 2, ...
+fn number_line<'c>(file: &File<'c>, path: &str, length: u64) -> Result<Dataset<'c>> {
+    let scale = file.create_dataset::<i32>(path, &[length])?;
+    let mine = slab(length, file.comm().rank(), file.comm().size());
+    let numbers: Vec<i32> = mine.clone().map(|n| n as i32).collect();
+    scale.write(&[mine.start], &[numbers.len() as u64], &numbers)?;
+    Ok(scale)
+}
+
+fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
+    let scales: Vec<(Direction, Dataset)> = Direction::ALL
+        .into_iter()
+        .map(|direction| Ok((direction, file.dataset(&root(direction.name()))?)))
+        .collect::<Result<_>>()?;
+    let attach = |dataset: &Dataset, directions: &[Direction]| -> Result<()> {
+        for (n, direction) in directions.iter().enumerate() {
+            let (_, scale) = scales.iter().find(|(d, _)| d == direction).expect("all are there");
+            dataset.attach_scale(scale, n)?;
+        }
+        Ok(())
+    };
+    let with_frame = |q: &Quantity| [&[Direction::Frame], q.directions].concat();
+    let finish = |q: &Quantity, dataset: Dataset| -> Result<()> {
+        attach(&dataset, &with_frame(q))?;
+        describe(file, &q.value(), q.unit, q.amber_units)?;
+        for shared in ["step", "time"] {
+            let own = format!("{}/{shared}", q.group);
+            if !file.exists(&own)? {
+                file.link(&format!("{}/{shared}", schema::POSITION.group), &own)?;
+            }
+        }
+        file.link(&q.value(), &root(q.amber))
+    };
+
+    file.create_group(schema::POSITION.group)?;
+    let step = file.create_growing::<i64>(schema::STEP, &[], &[CHUNK_ROWS])?;
+    attach(&step, &[Direction::Frame])?;
+    let time = file.create_growing::<f64>(schema::TIME, &[], &[CHUNK_ROWS])?;
+    attach(&time, &[Direction::Frame])?;
+    describe(file, schema::TIME, "ps", "picosecond")?;
+    file.link(schema::TIME, "/time")?;
+    file.link(schema::STEP, "/step")?;
+
+    let chunk_atoms = atoms.div_ceil(atoms.div_ceil(CHUNK_ATOMS).max(1)).max(1);
+    let mut vectors = vec![schema::POSITION];
+    vectors.extend(content.velocities.then_some(schema::VELOCITY));
+    vectors.extend(content.forces.then_some(schema::FORCE));
+    for q in vectors {
+        file.create_group(q.group)?;
+        let row = [atoms, 3];
+        finish(&q, file.create_growing::<f64>(&q.value(), &row, &[1, chunk_atoms, 3])?)?;
+    }
+    if content.energies {
+        let q = schema::ENERGY;
+        file.create_group(q.group)?;
+        finish(&q, file.create_growing::<f64>(&q.value(), &[atoms], &[1, chunk_atoms])?)?;
+    }
+    file.create_group(schema::ID.group)?;
+    let id = file.create_growing::<i64>(&schema::ID.value(), &[atoms], &[1, chunk_atoms])?;
+    finish(&schema::ID, id)?;
+    file.create_group(schema::SPECIES.group)?;
+    let species = &schema::SPECIES.value();
+    let species = file.create_growing::<i32>(species, &[atoms], &[1, chunk_atoms])?;
+    finish(&schema::SPECIES, species)?;
+    for q in [schema::EDGES, schema::ANGLES, schema::ORIGIN] {
+        file.create_group(q.group)?;
+        finish(&q, file.create_growing::<f64>(&q.value(), &[3], &[CHUNK_ROWS, 3])?)?;
+    }
+    let particle = file.create_dataset::<i32>(schema::PARTICLE, &[atoms])?;
+    attach(&particle, &[Direction::Atom])?;
+    file.link(schema::PARTICLE, "/particle")
+}
+
+/// Units, in the attributes of both formats.
+fn describe(file: &File, path: &str, unit: &str, amber_units: &str) -> Result<()> {
+    if !unit.is_empty() {
+        file.set_attribute(path, "unit", Attribute::Variable(unit))?;
+    }
+    if !amber_units.is_empty() {
+        file.set_attribute(path, "units", Attribute::Fixed(amber_units))?;
+    }
+    Ok(())
+}
+
+fn write_box(file: &File, periodic: [bool; 3]) -> Result<()> {
+    let boundary = periodic.map(|p| if p { "periodic" } else { "none" });
+    file.set_attribute(schema::BOX, "dimension", Attribute::Integer(3))?;
+    file.set_attribute(schema::BOX, "boundary", Attribute::FixedList(&boundary))
+}
+
+fn write_parameters(file: &File, provenance: &Provenance, job: &Job) -> Result<()> {
+    let here = schema::PARAMETERS;
+    file.create_group(here)?;
+    file.set_attribute(here, "seed", Attribute::Integer(provenance.seed as i64))?;
+    write_job(file, here, job)?;
+    file.write_text(&format!("{here}/input"), &provenance.input)?;
+    file.create_group(&format!("{here}/potential"))?;
+    for potential in &provenance.potential {
+        let path = format!("{here}/potential/{}", potential.name);
+        file.write_text(&path, &potential.text)?;
+        file.set_attribute(&path, "sha256", Attribute::Fixed(&potential.sha256()))?;
+    }
+    for (index, species) in provenance.species.iter().enumerate() {
+        let path = format!("{here}/species/{}", species.symbol);
+        file.create_group(&path)?;
+        file.set_attribute(&path, "index", Attribute::Integer(index as i64))?;
+        let number = Attribute::Integer(species.atomic_number as i64);
+        file.set_attribute(&path, "atomic_number", number)?;
+        file.set_attribute(&path, "mass", Attribute::Real(species.mass))?;
+        file.set_attribute(&path, "mass_unit", Attribute::Variable("g mol-1"))?;
+    }
+    file.create_group(&format!("{here}/restarts"))?;
+    write_lineage(file, &provenance.lineage)
+}
+
+/// Restarts that came before this file was begun.
+fn write_lineage(file: &File, lineage: &[Restart]) -> Result<()> {
+    for (n, restart) in lineage.iter().enumerate() {
+        let group = format!("{}/restarts/{:04}", schema::PARAMETERS, n + 1);
+        file.create_group(&group)?;
+        file.set_attribute(&group, "step", Attribute::Integer(restart.step as i64))?;
+        file.set_attribute(&group, "checkpoint", Attribute::Fixed(&restart.checkpoint))?;
+    }
+    Ok(())
+}
+
+fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {
+    for (name, value) in [
+        ("program_version", &job.program_version),
+        ("git_revision", &job.git_revision),
+        ("mpi", &job.mpi_library),
+        ("hdf5", &job.hdf5_version),
+    ] {
+        file.set_attribute(group, name, Attribute::Fixed(value))?;
+    }
+    file.set_attribute(group, "ranks", Attribute::Integer(job.ranks as i64))?;
+    file.set_attribute(group, "threads", Attribute::Integer(job.threads as i64))
+}
+
+fn root(name: &str) -> String {
+    format!("/{name}")
+}
