@@ -244,7 +244,8 @@ struct Writer<'a, 'c> {
 impl Visitor for Writer<'_, '_> {
     fn visit<T: Element>(&mut self, name: &str, width: u64, values: &mut Vec<T>) -> Result<()> {
         let sums = checksums(values, width);
-        let data = self.file.create_dataset::<T>(&format!("/atoms/{name}"), &[self.total, width])?;
+        let data =
+            self.file.create_dataset::<T>(&format!("/atoms/{name}"), &[self.total, width])?;
         data.write(&[self.start, 0], &[values.len() as u64 / width, width], values)?;
         let blocks = [self.total.div_ceil(BLOCK)];
         let table = self.file.create_dataset::<u64>(&format!("/checksums/{name}"), &blocks)?;

@@ -16,3 +16,6 @@ pub mod trajectory;
 pub use checkpoint::{Checkpoint, read_checkpoint, write_checkpoint};
 pub use provenance::{Job, PotentialFile, Provenance, Restart};
 pub use trajectory::{Content, Frame, Trajectory};
+
+#[cfg(test)]
+mod tests;

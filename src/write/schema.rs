@@ -111,20 +111,10 @@ pub const VELOCITY: Quantity = quantity(
     "Angstrom ps-1",
     "angstrom/picosecond",
 );
-pub const FORCE: Quantity = quantity(
-    "/particles/trajectory/forces",
-    "forces",
-    VECTOR,
-    "",
-    "eV/angstrom",
-);
-pub const ENERGY: Quantity = quantity(
-    "/particles/trajectory/potential_energy",
-    "potential_energy",
-    PER_ATOM,
-    "eV",
-    "eV",
-);
+pub const FORCE: Quantity =
+    quantity("/particles/trajectory/forces", "forces", VECTOR, "", "eV/angstrom");
+pub const ENERGY: Quantity =
+    quantity("/particles/trajectory/potential_energy", "potential_energy", PER_ATOM, "eV", "eV");
 pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");
 pub const SPECIES: Quantity =
     quantity("/particles/trajectory/species", "atom_types", PER_ATOM, "", "");

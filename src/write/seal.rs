@@ -62,9 +62,7 @@ pub fn publish(partial: &Path, finished: &Path) -> Result<()> {
 }
 
 fn synchronise(path: &Path) -> Result<()> {
-    fs::File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| Error::file(path, error))
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::file(path, error))
 }
 
 fn length(path: &Path) -> Result<u64> {

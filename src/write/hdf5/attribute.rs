@@ -135,8 +135,9 @@ impl File<'_> {
         // SAFETY: the identifiers are live. A string of variable length comes in
         // memory that HDF5 gives and takes back; one of fixed length fits the buffer.
         let bytes = sync(|| unsafe {
+            let space = self.inner.id(h5a::H5Aget_space(attribute.0))?;
             if h5t::H5Tget_class(kind.0) != h5t::H5T_class_t::H5T_STRING
-                || h5a::H5Aget_storage_size(attribute.0) as usize > h5t::H5Tget_size(kind.0)
+                || h5s::H5Sget_simple_extent_npoints(space.0) != 1
             {
                 return Err(self.inner.unsound(format!("{name} of {path} is not a string")));
             }
@@ -151,11 +152,7 @@ impl File<'_> {
                 Ok(bytes)
             } else {
                 let mut bytes = vec![0u8; h5t::H5Tget_size(kind.0)];
-                self.inner.check(h5a::H5Aread(
-                    attribute.0,
-                    kind.0,
-                    bytes.as_mut_ptr().cast(),
-                ))?;
+                self.inner.check(h5a::H5Aread(attribute.0, kind.0, bytes.as_mut_ptr().cast()))?;
                 Ok(bytes)
             }
         })?;
@@ -274,9 +271,8 @@ impl Dataset<'_> {
     /// Says that direction `direction` of this dataset is that of `scale`.
     pub fn attach_scale(&self, scale: &Dataset, direction: usize) -> Result<()> {
         // SAFETY: both datasets are live; HDF5 checks the direction.
-        let status = sync(|| unsafe {
-            H5DSattach_scale(self.id.0, scale.id.0, direction as c_uint)
-        });
+        let status =
+            sync(|| unsafe { H5DSattach_scale(self.id.0, scale.id.0, direction as c_uint) });
         self.check(status)
     }
 }

@@ -55,7 +55,7 @@ pub struct Dataset<'c> {
 impl<'c> File<'c> {
     /// Creates a dataset of fixed shape, contiguous in the file.
     pub fn create_dataset<T: Element>(&self, path: &str, shape: &[u64]) -> Result<Dataset<'c>> {
-        self.create::<T>(path, shape, None)
+        self.new_dataset::<T>(path, shape, None)
     }
 
     /// Creates a dataset of shape `[0, row...]` that grows along its first
@@ -67,10 +67,10 @@ impl<'c> File<'c> {
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
         let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
-        self.create::<T>(path, &shape, Some(chunk))
+        self.new_dataset::<T>(path, &shape, Some(chunk))
     }
 
-    fn create<T: Element>(
+    fn new_dataset<T: Element>(
         &self,
         path: &str,
         shape: &[u64],
@@ -113,9 +113,8 @@ impl<'c> File<'c> {
     pub fn dataset(&self, path: &str) -> Result<Dataset<'c>> {
         let name = c_string(path.as_bytes())?;
         // SAFETY: the file is live; the name ends in NUL.
-        let raw = sync(|| unsafe {
-            h5d::H5Dopen2(self.inner.id.0, name.as_ptr(), h5p::H5P_DEFAULT)
-        });
+        let raw =
+            sync(|| unsafe { h5d::H5Dopen2(self.inner.id.0, name.as_ptr(), h5p::H5P_DEFAULT) });
         let id = self
             .inner
             .id(raw)
@@ -263,14 +262,7 @@ impl<'c> Dataset<'c> {
             } else {
                 let every = std::ptr::null();
                 let set = h5s::H5S_seloper_t::H5S_SELECT_SET;
-                h5s::H5Sselect_hyperslab(
-                    space.0,
-                    set,
-                    start.as_ptr(),
-                    every,
-                    count.as_ptr(),
-                    every,
-                )
+                h5s::H5Sselect_hyperslab(space.0, set, start.as_ptr(), every, count.as_ptr(), every)
             }
         });
         self.file.check(status).map(drop)

@@ -250,9 +250,8 @@ impl<'c> File<'c> {
     fn object(&self, path: &str) -> Result<Id> {
         let name = c_string(path.as_bytes())?;
         // SAFETY: the file is live; the name ends in NUL.
-        let raw = sync(|| unsafe {
-            h5o::H5Oopen(self.inner.id.0, name.as_ptr(), h5p::H5P_DEFAULT)
-        });
+        let raw =
+            sync(|| unsafe { h5o::H5Oopen(self.inner.id.0, name.as_ptr(), h5p::H5P_DEFAULT) });
         self.inner.id(raw).map_err(|_| self.inner.unsound(format!("there is no {path} in it")))
     }
 

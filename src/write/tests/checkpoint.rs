@@ -1,0 +1,105 @@
+use super::*;
+use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
+use crate::write::hdf5::File;
+use std::path::{Path, PathBuf};
+
+/// Random places of a file that are damaged one at a time, each way.
+const DAMAGES: usize = 200;
+
+fn checkpoint(step: u64) -> Checkpoint {
+    // 0.1 + 0.2: a number whose last bit is lost by careless text.
+    let state = serde_json::json!({ "clock": 0.1 + 0.2, "chain": [1e-300, -0.0] });
+    Checkpoint::new(provenance(), ATOMS, (step, 0.002 * step as f64), 1, cell(), state)
+}
+
+fn write(folder: &Path, step: u64) -> PathBuf {
+    let comm = Comm::single();
+    write_checkpoint(folder, &comm, &checkpoint(step), &atoms_at(step), 2).unwrap()
+}
+
+fn refusal(path: &Path) -> String {
+    read_checkpoint(path, &Comm::single()).expect_err("damage must be found").to_string()
+}
+
+#[test]
+fn a_checkpoint_gives_back_what_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), 40);
+    assert_eq!(path.file_name().unwrap(), "checkpoint-40.h5");
+    let (told, atoms) = read_checkpoint(&path, &Comm::single()).unwrap();
+    assert_eq!(told, checkpoint(40));
+    assert_eq!(told.state["chain"][1].as_f64().unwrap().to_bits(), (-0.0f64).to_bits());
+    let written = atoms_at(40);
+    let mut records: Vec<_> = (0..written.owned).map(|i| written.record(i)).collect();
+    records.reverse();
+    let read: Vec<_> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
+    assert_eq!(read, records);
+}
+
+#[test]
+fn the_same_state_gives_the_same_bytes() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [a, b] = folders.each_ref().map(|f| std::fs::read(write(f.path(), 7)).unwrap());
+    assert!(a == b);
+}
+
+#[test]
+fn every_flipped_byte_and_every_cut_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = std::fs::read(write(folder.path(), 40)).unwrap();
+    let path = folder.path().join("damaged.h5");
+    let mut drawn = 0u64;
+    let mut below = |bound: usize| {
+        drawn += 1;
+        xxhash_rust::xxh3::xxh3_64(&drawn.to_le_bytes()) as usize % bound
+    };
+    for _ in 0..DAMAGES {
+        let mut bytes = sound.clone();
+        let place = below(bytes.len());
+        bytes[place] ^= 1 << below(8);
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(refusal(&path).contains("damaged.h5: not a sound checkpoint"));
+
+        std::fs::write(&path, &sound[..below(sound.len())]).unwrap();
+        assert!(refusal(&path).contains("damaged.h5: not a sound checkpoint"));
+    }
+    std::fs::write(&path, [&sound[..], b"x"].concat()).unwrap();
+    assert!(refusal(&path).contains("bytes instead of"));
+}
+
+#[test]
+fn foreign_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "Dear diary, ".repeat(100)).unwrap();
+    assert!(refusal(&text).contains("notes.txt: not a sound checkpoint: it was not written by"));
+    assert!(refusal(&folder.path().join("nowhere.h5")).contains("nowhere.h5: No such file"));
+    let comm = Comm::single();
+    let foreign = folder.path().join("foreign.h5");
+    File::create(&foreign, &comm, 0).unwrap().close().unwrap();
+    assert!(refusal(&foreign).contains("foreign.h5: not a sound checkpoint"));
+}
+
+#[test]
+fn the_newest_sound_checkpoint_is_found_and_old_ones_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let comm = Comm::single();
+    for step in [100, 20, 1000] {
+        write(folder.path(), step);
+    }
+    // By step and not by name; two are kept; a name that only looks like one is left alone.
+    std::fs::write(folder.path().join("checkpoint-1001.h5.partial"), "half").unwrap();
+    std::fs::write(folder.path().join("checkpoint-007.h5"), "not ours").unwrap();
+    let names = |steps: &[u64]| -> Vec<PathBuf> {
+        steps.iter().map(|&step| folder.path().join(checkpoint_name(step))).collect()
+    };
+    assert_eq!(checkpoints(folder.path(), &comm).unwrap(), names(&[1000, 100]));
+
+    let newest = folder.path().join(checkpoint_name(1000));
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    let (found, refused) = newest_sound(folder.path(), &comm).unwrap();
+    assert_eq!(found, Some(folder.path().join(checkpoint_name(100))));
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].to_string().contains("checkpoint-1000.h5"));
+}

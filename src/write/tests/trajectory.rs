@@ -1,0 +1,145 @@
+use super::*;
+use crate::observe::{Column, Record, Series};
+use crate::write::hdf5::File;
+use crate::write::schema;
+use std::path::Path;
+
+const ALL: Content = Content { velocities: true, forces: true, energies: true };
+
+fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
+    let job = Job::new(comm, 1);
+    let origin = (&provenance(), &job);
+    Trajectory::create(path, comm, ATOMS, cell().periodic, content, origin).unwrap()
+}
+
+fn resume<'c>(path: &Path, comm: &'c Comm, step: u64) -> Trajectory<'c> {
+    let mut origin = provenance();
+    let checkpoint = format!("checkpoint-{step}.h5");
+    origin.lineage.push(Restart { step, checkpoint });
+    Trajectory::resume(path, comm, step, (&origin, &Job::new(comm, 2))).unwrap()
+}
+
+/// A frame and two points of a series for every step.
+fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>) {
+    for step in steps {
+        let (time_ps, atoms) = (0.002 * step as f64, atoms_at(step));
+        trajectory.append_series(&record(step)).unwrap();
+        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms };
+        trajectory.append(&frame).unwrap();
+        trajectory.append_series(&record(step + 5)).unwrap();
+    }
+}
+
+fn record(step: u64) -> Record {
+    let mut gap = Column::real("gap", "Angstrom", "Smallest distance.", 0.0);
+    gap.shape = vec![2];
+    gap.values = crate::observe::Values::Real(vec![step as f64, 1.0]);
+    let thermo = Series {
+        path: "/sinter/thermo",
+        columns: vec![
+            Column::real("temperature", "K", "Kinetic.", 300.0 + step as f64),
+            Column::count("evaporated", "Atoms without a neighbour.", step as i64),
+        ],
+    };
+    let pairs = Series { path: "/sinter/pairs", columns: vec![gap] };
+    let none = Series { path: "/sinter/none", columns: vec![] };
+    Record { step, time_ps: 0.002 * step as f64, series: vec![thermo, pairs, none] }
+}
+
+fn steps(path: &Path, dataset: &str) -> Vec<i64> {
+    let comm = Comm::single();
+    File::open(path, &comm, false).unwrap().dataset(dataset).unwrap().read_all().unwrap()
+}
+
+#[test]
+fn frames_come_back_in_order_of_id_and_unwrapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let mut trajectory = create(&path, &comm, ALL);
+    write_steps(&mut trajectory, [0, 10].into_iter());
+    trajectory.close().unwrap();
+
+    let file = File::open(&path, &comm, false).unwrap();
+    let position = file.dataset("/coordinates").unwrap();
+    assert_eq!(position.shape().unwrap(), [2, ATOMS, 3]);
+    let second: Vec<f64> = position.read(&[1, 0, 0], &[1, ATOMS, 3]).unwrap();
+    let force: Vec<f64> =
+        file.dataset("/forces").unwrap().read(&[1, 0, 0], &[1, ATOMS, 3]).unwrap();
+    let atoms = atoms_at(10);
+    for i in 0..atoms.owned {
+        let id = atoms.id[i] as usize;
+        let expected = cell().unwrap(&atoms.position[i], &atoms.image[i]);
+        assert_eq!(second[3 * id..3 * id + 3], expected);
+        assert_eq!(force[3 * id..3 * id + 3], atoms.force_on(i));
+    }
+    let edges: Vec<f64> = file.dataset("/cell_lengths").unwrap().read_all().unwrap();
+    assert_eq!(edges, [10.0, 11.0, 0.0, 10.0, 11.0, 0.0], "0 where the box is free");
+    let species: Vec<i32> = file.dataset("/atom_types").unwrap().read_all().unwrap();
+    assert_eq!(species[..6], [26, 78, 78, 78, 78, 26]);
+}
+
+#[test]
+fn parameters_tell_the_whole_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    create(&path, &comm, ALL).close().unwrap();
+    let file = File::open(&path, &comm, false).unwrap();
+    assert_eq!(file.read_text("/parameters/input").unwrap(), provenance().input);
+    let library = "/parameters/potential/FePt.library";
+    assert_eq!(file.read_text(library).unwrap(), "abc");
+    // SHA-256 of "abc": FIPS 180-2, appendix B.1.
+    let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(file.text_attribute(library, "sha256").unwrap(), known);
+    assert_eq!(file.number_attribute::<i64>("/parameters", "seed").unwrap(), 7);
+    assert_eq!(file.number_attribute::<f64>("/parameters/species/Fe", "mass").unwrap(), 55.847);
+    let unit = file.text_attribute(&schema::POSITION.value(), "unit").unwrap();
+    assert_eq!(unit, "Angstrom");
+}
+
+#[test]
+fn no_step_stands_twice_after_a_resume_and_the_file_is_as_if_never_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let comm = Comm::single();
+    let [whole, broken] = ["whole.h5md", "broken.h5md"].map(|name| folder.path().join(name));
+    let mut trajectory = create(&whole, &comm, ALL);
+    write_steps(&mut trajectory, (0..5).map(|n| 10 * n));
+    trajectory.close().unwrap();
+
+    let mut trajectory = create(&broken, &comm, ALL);
+    write_steps(&mut trajectory, (0..4).map(|n| 10 * n));
+    trajectory.close().unwrap();
+    let mut trajectory = resume(&broken, &comm, 20);
+    assert_eq!((trajectory.frames(), trajectory.last_step()), (3, Some(20)));
+    write_steps(&mut trajectory, (2..5).map(|n| 10 * n));
+    trajectory.close().unwrap();
+
+    assert_eq!(steps(&broken, "/step"), [0, 10, 20, 30, 40]);
+    for name in ["/step", "/sinter/thermo/step", "/sinter/thermo/evaporated"] {
+        assert_eq!(steps(&broken, name), steps(&whole, name), "{name}");
+    }
+    let read = |path: &Path, name: &str| -> Vec<f64> {
+        File::open(path, &comm, false).unwrap().dataset(name).unwrap().read_all().unwrap()
+    };
+    for name in ["/coordinates", "/velocities", "/time", "/sinter/pairs/gap"] {
+        assert!(read(&broken, name) == read(&whole, name), "{name}");
+    }
+    let file = File::open(&broken, &comm, false).unwrap();
+    let restart = "/parameters/restarts/0001";
+    assert_eq!(file.number_attribute::<i64>(restart, "step").unwrap(), 20);
+    assert_eq!(file.text_attribute(restart, "checkpoint").unwrap(), "checkpoint-20.h5");
+}
+
+#[test]
+fn a_file_resumed_at_step_zero_keeps_the_first_frame_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let bare = Content { velocities: false, forces: false, energies: false };
+    let mut trajectory = create(&path, &comm, bare);
+    write_steps(&mut trajectory, [0, 10].into_iter());
+    trajectory.close().unwrap();
+    let trajectory = resume(&path, &comm, 0);
+    assert_eq!(trajectory.content(), bare);
+    trajectory.close().unwrap();
+    assert_eq!(steps(&path, "/step"), [0]);
+    assert_eq!(steps(&path, "/sinter/thermo/step"), [0]);
+}
