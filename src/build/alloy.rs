@@ -88,6 +88,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn every_species_gets_its_share_to_the_nearest_atom(
             weights in prop::collection::vec(0.01f64..1.0, 1..6), atoms in 0usize..10_000,

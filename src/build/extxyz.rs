@@ -546,6 +546,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_written_reads_back_bit_for_bit(
             numbers in prop::collection::vec(prop::array::uniform7(prop::num::f64::NORMAL | prop::num::f64::ZERO), 0..20),

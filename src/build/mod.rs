@@ -11,10 +11,13 @@
 
 pub mod alloy;
 mod contact;
+mod elements;
 pub mod extxyz;
 mod face;
 pub mod frame;
+pub mod h5md;
 mod join;
+pub mod lammps_data;
 pub mod lattice;
 mod layout;
 pub mod orientation;

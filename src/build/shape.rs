@@ -313,6 +313,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn an_exact_number_is_met_by_a_compact_particle(
             wanted in 1usize..1500, e100 in 0.8f64..1.6, e110 in 0.9f64..1.5,
