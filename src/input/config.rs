@@ -75,7 +75,7 @@ pub struct PotentialConfig {
 impl PotentialConfig {
     /// The chemical symbol of each of `elements`: `Ni` of `Ni=Ni4`.
     pub fn symbols(&self) -> impl Iterator<Item = &str> {
-        self.elements.iter().map(|element| element.split('=').next().unwrap_or_default().trim())
+        self.elements.iter().map(|element| element.split('=').next().unwrap_or_default())
     }
 }
 

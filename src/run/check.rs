@@ -3,7 +3,8 @@
 use crate::build;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::input::{self, Config};
+use crate::input::{self, Config, PotentialConfig, PotentialKind};
+use crate::potential::meam::Meam;
 use std::io::Write;
 use std::path::Path;
 
@@ -25,9 +26,18 @@ fn report(config: &Config) -> Result<String> {
         config.source.path.display(),
         input::effective(config)
     );
+    report += &comment("Potential", &potential(config)?.conventions());
     report += &comment("Starting structure", &structure(config)?);
     report += "\ninput is sound\n";
     Ok(report)
+}
+
+/// Reads the potential, which finds what is wrong with its files.
+fn potential(config: &Config) -> Result<Meam> {
+    let PotentialConfig { kind, library, parameters, elements } = &config.potential;
+    match kind {
+        PotentialKind::Meam => Meam::from_files(library, parameters.as_deref(), elements),
+    }
 }
 
 /// Builds or reads the atoms, which finds overlaps and broken files.
