@@ -6,9 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program puts before the message of an error.
-const PREFIX: &str = "error: ";
-
 /// What the program says of an input, with paths as seen from the folder of the input.
 fn refusal(input: &Path) -> (Option<i32>, String) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -18,7 +15,7 @@ fn refusal(input: &Path) -> (Option<i32>, String) {
         .current_dir(home)
         .output()
         .expect("the program starts");
-    let told = String::from_utf8_lossy(&output.stderr).replace(PREFIX, "");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let told = [input.parent().unwrap(), home]
         .iter()
         .fold(told, |told, folder| told.replace(&format!("{}/", folder.display()), ""));

@@ -11,27 +11,22 @@ use std::path::Path;
 /// How far a composition may be from adding up to 1, to allow for thirds in five digits.
 const COMPOSITION_TOLERANCE: f64 = 1e-4;
 
+/// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
+const LONG_TIMESTEP_FS: f64 = 5.0;
+
+/// Relative difference that is owed to decimal fractions alone.
+const ROUNDING: f64 = 1e-9;
+
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
     potential(config, problems);
     atoms(config, problems);
     for (i, particle) in config.particles.iter().enumerate() {
-        self::particle(config, particle, &format!("particle[{i}]"), problems);
+        one_particle(config, particle, &format!("particle[{i}]"), problems);
     }
     placement(config, problems);
     cell(config, problems);
-    let mut together = false;
-    for (i, stage) in config.stages.iter().enumerate() {
-        let key = format!("stage[{i}]");
-        self::stage(config, stage, &key, problems);
-        if together && stage.particles == Arrangement::Apart {
-            problems.at(
-                &format!("{key}.particles"),
-                "a stage with the particles apart cannot follow one with them together",
-            );
-        }
-        together |= stage.particles == Arrangement::Together;
-    }
+    stages(config, problems);
     intervals(config, problems);
     first_temperature(config, problems);
 }
@@ -66,12 +61,6 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
         }
     }
 }
-
-/// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
-const LONG_TIMESTEP_FS: f64 = 5.0;
-
-/// Relative difference that is owed to decimal fractions alone.
-const ROUNDING: f64 = 1e-9;
 
 /// Every duration and interval that the file gives, with its key.
 fn times(config: &Config) -> Vec<(String, f64)> {
@@ -154,7 +143,7 @@ fn atoms(config: &Config, problems: &mut Problems) {
                 );
             }
             for (i, element) in structure.types.iter().enumerate() {
-                self::element(config, element, &format!("structure.types[{i}]"), problems);
+                known_element(config, element, &format!("structure.types[{i}]"), problems);
             }
         }
         (None, false) => {}
@@ -162,7 +151,7 @@ fn atoms(config: &Config, problems: &mut Problems) {
 }
 
 /// The element must be one of the potential's.
-fn element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
+fn known_element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
     let known: Vec<String> = config.potential.symbols().map(String::from).collect();
     if !known.iter().any(|symbol| symbol == name) {
         let hint = nearest(name, known.iter().map(|symbol| &**symbol))
@@ -172,7 +161,7 @@ fn element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
     }
 }
 
-fn particle(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
+fn one_particle(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
     match (particle.atoms, particle.diameter_nm) {
         (None, None) => {
             problems.at(key, "the size of the particle is missing: write `atoms` or `diameter_nm`")
@@ -221,7 +210,7 @@ fn particle(config: &Config, particle: &ParticleConfig, key: &str, problems: &mu
 fn composition(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
     let key = format!("{key}.composition");
     for name in particle.composition.keys() {
-        element(config, name, &format!("{key}.{name}"), problems);
+        known_element(config, name, &format!("{key}.{name}"), problems);
     }
     let sum: f64 = particle.composition.values().sum();
     if (sum - 1.0).abs() > COMPOSITION_TOLERANCE {
@@ -283,7 +272,22 @@ fn cell(config: &Config, problems: &mut Problems) {
     }
 }
 
-fn stage(config: &Config, stage: &StageConfig, key: &str, problems: &mut Problems) {
+fn stages(config: &Config, problems: &mut Problems) {
+    let mut together = false;
+    for (i, stage) in config.stages.iter().enumerate() {
+        let key = format!("stage[{i}]");
+        one_stage(config, stage, &key, problems);
+        if together && stage.particles == Arrangement::Apart {
+            problems.at(
+                &format!("{key}.particles"),
+                "a stage with the particles apart cannot follow one with them together",
+            );
+        }
+        together |= stage.particles == Arrangement::Together;
+    }
+}
+
+fn one_stage(config: &Config, stage: &StageConfig, key: &str, problems: &mut Problems) {
     let kind = stage.kind.name();
     let at = |name: &str| format!("{key}.{name}");
     let mut needs = |name: &str, given: bool, wanted: bool| match (given, wanted) {
