@@ -5,7 +5,7 @@
 //! facets looking at each other with the middle of the gap at the origin; without it
 //! each particle stands at its own `centre_angstrom` (a single one at the origin).
 
-use super::contact::shortest_below;
+use super::contact::closest;
 use super::face::{Face, shifts};
 use super::lattice::{Centre, Site};
 use super::solid::{Solid, solids};
@@ -276,8 +276,9 @@ fn shortest_between(layout: &Layout, solids: &[Solid], p: usize, q: usize) -> Op
         .map(|image| std::array::from_fn(|d| between[d] + image[d] as f64 * length[d]))
         .filter(|&between| norm(between) < one.radius + other.radius + limit)
         .filter_map(|between| {
-            shortest_below(solids[p].positions(), shifted(&solids[q], between), limit)
+            closest(solids[p].positions(), shifted(&solids[q], between), limit, |_, _| true)
         })
+        .map(|(distance, _, _)| distance)
         .min_by(f64::total_cmp)
 }
 

@@ -21,6 +21,7 @@ pub mod lammps_data;
 pub mod lattice;
 mod layout;
 pub mod orientation;
+mod read;
 pub mod shape;
 pub mod solid;
 mod text;
@@ -33,7 +34,7 @@ use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::{Cell, add};
-use crate::input::Config;
+use crate::input::{Config, StructureConfig};
 use solid::Solid;
 use std::ops::Range;
 
@@ -55,25 +56,62 @@ pub fn share(atoms: u64, rank: usize, size: usize) -> Range<u64> {
     begin(rank)..begin(rank + 1)
 }
 
-/// Builds the structure of the input; collective.
+/// Builds or reads the structure of the input; collective.
 pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
-    let (layout, solids) = layout::built(config)?;
-    let share = share(layout.atoms, comm.rank(), comm.size());
+    let (layout, atoms, velocities) = match &config.structure {
+        Some(structure) => dealt_out(config, structure, comm)?,
+        None => {
+            let (layout, solids) = layout::built(config)?;
+            let atoms = own_share(config, &layout, &solids, comm);
+            (layout, atoms, false)
+        }
+    };
     let cell = layout.apart.unwrap_or(layout.cell);
+    Ok(Built { layout, atoms, cell, velocities })
+}
+
+/// What the structure is, without its atoms: the same after a restart. Collective.
+pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
+    match &config.structure {
+        Some(structure) => Ok(dealt_out(config, structure, comm)?.0),
+        None => Ok(layout::built(config)?.0),
+    }
+}
+
+/// Rank 0 reads the file and sends every rank its share.
+fn dealt_out(
+    config: &Config,
+    structure: &StructureConfig,
+    comm: &Comm,
+) -> Result<(Layout, Vec<Atom>, bool)> {
+    let read = comm.agree(match comm.is_root() {
+        true => read::read(config, structure).map(Some),
+        false => Ok(None),
+    })?;
+    let (layout, velocities): (Layout, bool) =
+        comm.broadcast(0, read.as_ref().map(|read| (read.layout.clone(), read.velocities)));
+    let all = read.map_or(Vec::new(), |read| read.atoms);
+    let shares: Vec<(usize, Vec<Atom>)> = (0..comm.size())
+        .map(|rank| (rank, share(layout.atoms, rank, comm.size())))
+        .filter(|_| comm.is_root())
+        .map(|(rank, ids)| (rank, all[ids.start as usize..ids.end as usize].to_vec()))
+        .collect();
+    let mine = comm.exchange(&shares).into_iter().flat_map(|(_, atoms)| atoms).collect();
+    Ok((layout, mine, velocities))
+}
+
+/// This rank's share of the built particles.
+fn own_share(config: &Config, layout: &Layout, solids: &[Solid], comm: &Comm) -> Vec<Atom> {
+    let share = share(layout.atoms, comm.rank(), comm.size());
     let mut atoms = Vec::with_capacity((share.end - share.start) as usize);
     for (solid, info) in solids.iter().zip(&layout.particles) {
         let ids = info.first..info.first + info.atoms;
         if ids.start < share.end && share.start < ids.end {
-            let all = particle(config, solid, info, &layout).into_iter();
+            let all = particle(config, solid, info, layout).into_iter();
             atoms.extend(all.filter(|atom| share.contains(&atom.id)));
         }
     }
-    Ok(Built { layout, atoms, cell, velocities: false })
-}
-
-/// What the structure is, without its atoms: the same after a restart.
-pub fn layout(config: &Config) -> Result<Layout> {
-    Ok(layout::built(config)?.0)
+    atoms
 }
 
 /// The atoms of one built particle where the protocol begins.
