@@ -2,31 +2,54 @@
 //! the others waiting for its messages.
 
 use super::Comm;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
+use serde::{Deserialize, Serialize};
+
+/// An error as it travels; of those that are neither of bad input nor of physics
+/// the text is enough.
+#[derive(Serialize, Deserialize)]
+enum Told {
+    Input { file: std::path::PathBuf, line: usize, column: usize, message: String },
+    Usage(String),
+    Physics { step: u64, atom: u64, message: String },
+    Other(String),
+}
 
 impl Comm {
     /// What this rank has, if no rank failed; else on every rank the failure of
-    /// the lowest rank that failed, which is named where there are several.
+    /// the lowest rank that failed, which is named unless the input is to blame.
     /// Collective.
     pub fn agree<T>(&self, mine: Result<T>) -> Result<T> {
         if self.size() == 1 || !self.any(mine.is_err()) {
             return mine;
         }
-        let told = mine.as_ref().err().map(|error| match error {
-            Error::Physics { step, atom, message } => (Some((*step, *atom)), message.clone()),
-            other => (None, other.to_string()),
-        });
-        let told = told.map(|t| serde_json::to_vec(&t).expect("plain data serialises"));
-        let all = self.transport.all_gather(&told.unwrap_or_default());
-        let failed = all.iter().position(|bytes| !bytes.is_empty()).expect("some rank failed");
-        let (place, message): (Option<(u64, u64)>, String) =
-            serde_json::from_slice(&all[failed]).expect("that rank wrote it");
-        let message = format!("{message} (rank {failed})");
-        match (place, mine) {
-            (Some((step, atom)), _) => Err(Error::Physics { step, atom, message }),
-            (None, Err(error @ Error::Input { .. })) if failed == self.rank() => Err(error),
-            (None, _) => Err(Error::Run(message)),
+        let told = match mine {
+            Ok(_) => Vec::new(),
+            Err(error) => serde_json::to_vec(&told(error)).expect("plain data serialises"),
+        };
+        let all = self.transport.all_gather(&told);
+        let rank = all.iter().position(|bytes| !bytes.is_empty()).expect("some rank failed");
+        Err(match serde_json::from_slice(&all[rank]).expect("that rank wrote it") {
+            Told::Input { file, line, column, message } => {
+                Error::Input { place: Place { file, line, column }, message }
+            }
+            Told::Usage(message) => Error::Usage(message),
+            Told::Physics { step, atom, message } => {
+                Error::Physics { step, atom, message: format!("{message} (rank {rank})") }
+            }
+            Told::Other(message) => Error::Run(format!("{message} (rank {rank})")),
+        })
+    }
+}
+
+fn told(error: Error) -> Told {
+    match error {
+        Error::Input { place: Place { file, line, column }, message } => {
+            Told::Input { file, line, column, message }
         }
+        Error::Usage(message) => Told::Usage(message),
+        Error::Physics { step, atom, message } => Told::Physics { step, atom, message },
+        other => Told::Other(other.to_string()),
     }
 }
 
@@ -47,6 +70,12 @@ mod tests {
             comm.agree(mine).unwrap_err().to_string()
         });
         assert!(failures.iter().all(|f| f == "step 5, atom 1: lost (rank 1)"), "{failures:?}");
+        let inputs = threads::run(3, |comm| {
+            let bad = Error::input("a.toml".as_ref(), 3, 1, "no such key");
+            let error = comm.agree::<()>(Err(bad)).unwrap_err();
+            (error.exit_code(), error.to_string())
+        });
+        assert!(inputs.iter().all(|e| *e == (2, "a.toml:3:1: no such key".into())));
         assert_eq!(threads::run(2, |comm| comm.agree(Ok(comm.rank())).unwrap()), [0, 1]);
     }
 }

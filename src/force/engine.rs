@@ -451,7 +451,7 @@ impl<P: Potential> System for Engine<'_, P> {
 /// Potentials do not know the step: it is filled in here.
 fn at_step(error: Error, step: u64) -> Error {
     match error {
-        Error::Physics { atom, message, .. } => Error::Physics { step, atom, message },
+        Error::OutOfBounds { atom, message } => Error::Physics { step, atom, message },
         other => other,
     }
 }

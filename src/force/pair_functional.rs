@@ -143,7 +143,7 @@ impl Potential for PairFunctional {
                 let f = slope * d[a] / r;
                 if !(f.abs() < quantum.bound()) {
                     let message = format!("a force of {f} eV/Å");
-                    return Err(Error::Physics { step: 0, atom: env.id[i], message });
+                    return Err(Error::OutOfBounds { atom: env.id[i], message });
                 }
                 force[i][a] += quantum.round(f);
                 force[j][a] -= quantum.round(f);
