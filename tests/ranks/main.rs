@@ -7,6 +7,7 @@
 
 mod communication;
 mod decomposition;
+mod files;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,8 +18,11 @@ use std::process::ExitCode;
 /// Called on every rank; it fails by a panic on any of them.
 type Body = fn(&Comm);
 
-const GROUPS: [(&str, &[(&str, Body)]); 2] =
-    [("communication", communication::BODIES), ("decomposition", decomposition::BODIES)];
+const GROUPS: [(&str, &[(&str, Body)]); 3] = [
+    ("communication", communication::BODIES),
+    ("decomposition", decomposition::BODIES),
+    ("files", files::BODIES),
+];
 
 const RANKS: [usize; 4] = [1, 2, 3, 8];
 
@@ -33,6 +37,9 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for (group, bodies) in GROUPS {
         for ranks in RANKS {
+            if cfg!(not(feature = "mpi")) && group == "files" && ranks > 1 {
+                continue; // files of several ranks are MPI's
+            }
             let name = format!("{group}::on_{ranks}_ranks");
             trials.push(Trial::test(name, move || launch(group, bodies, ranks)));
         }

@@ -201,6 +201,12 @@ impl<'c> File<'c> {
         self.inner.check(status).map(drop)
     }
 
+    /// The transfer property list, of which HDF5 tells after a transfer whether it
+    /// was collective.
+    pub fn transfer_list(&self) -> i64 {
+        self.inner.transfer.0
+    }
+
     /// Names of the members of a group, in alphabetical order.
     pub fn members(&self, group: &str) -> Result<Vec<String>> {
         let object = self.object(group)?;

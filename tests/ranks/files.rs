@@ -1,0 +1,245 @@
+//! Files written by several ranks together hold what one process alone would
+//! have written.
+
+use sinter_hpc::atoms::{Atom, Atoms, Species};
+use sinter_hpc::comm::Comm;
+use sinter_hpc::geometry::{Cell, on_grid};
+use sinter_hpc::observe::{Column, Record, Series};
+use sinter_hpc::write::hdf5::File;
+use sinter_hpc::write::{
+    Checkpoint, Content, Frame, Job, PotentialFile, Provenance, Trajectory, read_checkpoint,
+    write_checkpoint,
+};
+use std::path::{Path, PathBuf};
+
+pub const BODIES: &[(&str, fn(&Comm))] = &[
+    ("a trajectory is the same as from one process", trajectory_is_the_same),
+    ("a checkpoint has the same bytes and is read by any ranks", checkpoint_is_the_same),
+    ("few atoms leave ranks without any", few_atoms),
+    ("a lost atom fails on every rank", lost_atom),
+    ("transfers are collective", transfers_are_collective),
+];
+
+/// Three blocks of ids and a part of one.
+const MANY: u64 = 3 * 4096 + 100;
+
+const ALL: Content = Content { velocities: true, forces: true, energies: true };
+
+/// A fresh folder for files of this number of ranks, the same on every rank.
+fn folder(comm: &Comm, name: &str) -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("files");
+    let folder = parent.join(format!("{name}-{}", comm.size()));
+    if comm.is_root() {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("the target folder takes files");
+    }
+    comm.barrier();
+    folder
+}
+
+fn provenance() -> Provenance {
+    let potential = PotentialFile { name: "FePt.library".into(), text: "text".repeat(20_000) };
+    Provenance {
+        title: "Sample".into(),
+        author: "tests".into(),
+        input: "title = \"Sample\"\n".into(),
+        potential: vec![potential],
+        species: vec![
+            Species { symbol: "Pt".into(), mass: 195.08, atomic_number: 78 },
+            Species { symbol: "Fe".into(), mass: 55.847, atomic_number: 26 },
+        ],
+        seed: 3,
+        lineage: Vec::new(),
+    }
+}
+
+fn cell() -> Cell {
+    Cell::new([-5.0, 0.0, 0.0], [40.0, 41.0, 42.0], [true, true, false])
+}
+
+/// The atoms of `rank` among `ranks` at a step: dealt so that neighbours in id are
+/// on different ranks, and otherwise at every step.
+fn share(step: u64, total: u64, rank: usize, ranks: usize) -> Atoms {
+    let list: Vec<Atom> = (0..total)
+        .rev()
+        .filter(|id| ((id * 31 + step) % 7) as usize % ranks == rank)
+        .map(|id| {
+            let wander = |k: u64| on_grid(((id * k + step) % 997) as f64 * 0.04);
+            Atom {
+                id,
+                position: [wander(17), wander(29), wander(5)],
+                velocity: [0.1 * id as f64, 1.0 / (step + 1) as f64, -2.5],
+                image: [(id % 3) as i32 - 1, (step % 2) as i32, 0],
+                particle: (id * 2 / total) as u32,
+                species: (id % 7 == 0) as u32,
+                padding: 0,
+            }
+        })
+        .collect();
+    let mut atoms = Atoms::from_list(&list);
+    for (force, &id) in atoms.force.iter_mut().zip(&atoms.id) {
+        *force = [id as i64 * 999_999_937, -(step as i64), 1 << 41, -(id as i64) << 32];
+    }
+    atoms
+}
+
+fn record(step: u64) -> Record {
+    let columns = vec![
+        Column::real("temperature", "K", "From the kinetic energy.", 1000.0 + step as f64),
+        Column::count("evaporated", "Atoms without a neighbour.", 0),
+    ];
+    let series = vec![Series { path: "/sinter/thermo", columns }];
+    Record { step, time_ps: 0.002 * step as f64, series }
+}
+
+/// Five frames, with a stop after the third and a resume one frame further back.
+fn write_trajectory(path: &Path, comm: &Comm, total: u64) {
+    let job = Job::new(comm, 1);
+    let origin = (&provenance(), &job);
+    let frames = |trajectory: &mut Trajectory, steps: std::ops::Range<u64>| {
+        for step in steps.map(|n| 10 * n) {
+            trajectory.append_series(&record(step)).unwrap();
+            let atoms = share(step, total, comm.rank(), comm.size());
+            let time_ps = 0.002 * step as f64;
+            trajectory.append(&Frame { step, time_ps, cell: &cell(), atoms: &atoms }).unwrap();
+            trajectory.append_series(&record(step + 5)).unwrap();
+        }
+    };
+    let mut trajectory =
+        Trajectory::create(path, comm, total, cell().periodic, ALL, origin).unwrap();
+    frames(&mut trajectory, 0..3);
+    trajectory.close().unwrap();
+    let mut trajectory = Trajectory::resume(path, comm, 10, origin).unwrap();
+    frames(&mut trajectory, 1..5);
+    trajectory.close().unwrap();
+}
+
+fn compare_trajectories(left: &Path, right: &Path) {
+    let alone = Comm::single();
+    let [left, right] = [left, right].map(|path| File::open(path, &alone, false).unwrap());
+    for name in [
+        "coordinates",
+        "velocities",
+        "forces",
+        "potential_energy",
+        "time",
+        "cell_lengths",
+        "cell_origin",
+        "cell_angles",
+        "sinter/thermo/temperature",
+        "sinter/thermo/time",
+    ] {
+        let [a, b] =
+            [&left, &right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<f64>());
+        let bits = |values: Vec<f64>| -> Vec<u64> { values.into_iter().map(f64::to_bits).collect() };
+        let (a, b) = (bits(a.unwrap()), bits(b.unwrap()));
+        assert!(!a.is_empty() && a == b, "{name}");
+    }
+    for name in ["id", "atom_types", "step", "particle", "atom", "frame", "sinter/thermo/step"] {
+        let [a, b] =
+            [&left, &right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<i64>());
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert!(!a.is_empty() && a == b, "{name}");
+    }
+}
+
+fn trajectory_is_the_same(comm: &Comm) {
+    let folder = folder(comm, "trajectory");
+    let together = folder.join("together.h5md");
+    write_trajectory(&together, comm, MANY);
+    if comm.is_root() {
+        let alone = folder.join("alone.h5md");
+        write_trajectory(&alone, &Comm::single(), MANY);
+        compare_trajectories(&together, &alone);
+    }
+}
+
+fn checkpoint_is_the_same(comm: &Comm) {
+    let folder = folder(comm, "checkpoint");
+    let state = serde_json::json!({ "thermostat": 0.1 });
+    let checkpoint = Checkpoint::new(provenance(), MANY, (30, 0.06), 0, cell(), state);
+    let mine = share(30, MANY, comm.rank(), comm.size());
+    let path = write_checkpoint(&folder, comm, &checkpoint, &mine, 2).unwrap();
+
+    let (told, slab) = read_checkpoint(&path, comm).unwrap();
+    assert_eq!(told, checkpoint);
+    assert_eq!(comm.sum(slab.owned as i64), MANY as i64);
+    if comm.is_root() {
+        let alone = folder.join("alone");
+        std::fs::create_dir_all(&alone).unwrap();
+        let single = Comm::single();
+        let all = share(30, MANY, 0, 1);
+        let other = write_checkpoint(&alone, &single, &checkpoint, &all, 2).unwrap();
+        let [a, b] = [&path, &other].map(|path| std::fs::read(path).unwrap());
+        assert!(a == b, "{} bytes together, {} alone, or other bytes", a.len(), b.len());
+        let (_, whole) = read_checkpoint(&path, &single).unwrap();
+        assert!((0..slab.owned).all(|i| slab.record(i) == whole.record(i)));
+    }
+}
+
+fn few_atoms(comm: &Comm) {
+    let folder = folder(comm, "few");
+    let together = folder.join("few.h5md");
+    write_trajectory(&together, comm, 2);
+    let checkpoint = Checkpoint::new(provenance(), 2, (1, 0.0), 0, cell(), ().into());
+    let mine = share(1, 2, comm.rank(), comm.size());
+    let path = write_checkpoint(&folder, comm, &checkpoint, &mine, 1).unwrap();
+    let (_, atoms) = read_checkpoint(&path, comm).unwrap();
+    assert_eq!(comm.sum(atoms.owned as i64), 2);
+}
+
+fn lost_atom(comm: &Comm) {
+    let folder = folder(comm, "lost");
+    let mut mine = share(0, MANY, comm.rank(), comm.size());
+    if mine.id.last() == Some(&0) {
+        mine.owned -= 1;
+        mine.drop_ghosts();
+    }
+    let checkpoint = Checkpoint::new(provenance(), MANY, (0, 0.0), 0, cell(), ().into());
+    let error = write_checkpoint(&folder, comm, &checkpoint, &mine, 1).unwrap_err();
+    assert!(error.to_string().contains("atom 0 is lost"), "{error}");
+    comm.barrier();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing half done stays");
+}
+
+/// Chunked and contiguous, as in the two kinds of files, also where a rank has
+/// nothing to write.
+fn transfers_are_collective(comm: &Comm) {
+    let path = folder(comm, "collective").join("a.h5");
+    let file = File::create(&path, comm, 0).unwrap();
+    let rank = comm.rank() as u64;
+    let (rows, values) = if rank % 3 == 2 { (0, vec![]) } else { (100, vec![rank as f64; 300]) };
+    let total = 100 * comm.size() as u64;
+    let fixed = file.create_dataset::<f64>("/fixed", &[total, 3]).unwrap();
+    fixed.write(&[100 * rank, 0], &[rows, 3], &values).unwrap();
+    assert_eq!(independent_because(&file), 0, "contiguous");
+    let growing = file.create_growing::<f64>("/growing", &[total, 3], &[1, 64, 3]).unwrap();
+    growing.set_rows(1).unwrap();
+    growing.write(&[0, 100 * rank, 0], &[1, rows, 3], &values).unwrap();
+    assert_eq!(independent_because(&file), 0, "chunked");
+    let read: Vec<f64> = fixed.read(&[100 * rank, 0], &[rows, 3]).unwrap();
+    assert_eq!(independent_because(&file), 0, "reading");
+    assert_eq!(read, values);
+}
+
+/// Why HDF5 carried out the last transfer independently, as a set of bits; 0 if it
+/// was collective.
+#[cfg(feature = "mpi")]
+fn independent_because(file: &File) -> u32 {
+    unsafe extern "C" {
+        fn H5Pget_mpio_no_collective_cause(list: i64, here: *mut u32, anywhere: *mut u32) -> i32;
+    }
+    let (mut here, mut anywhere) = (u32::MAX, u32::MAX);
+    // SAFETY: the list lives as long as the file; two integers take the answer.
+    let status = unsafe {
+        H5Pget_mpio_no_collective_cause(file.transfer_list(), &mut here, &mut anywhere)
+    };
+    assert!(status >= 0);
+    here | anywhere
+}
+
+/// One process alone has nobody to take part.
+#[cfg(not(feature = "mpi"))]
+fn independent_because(_: &File) -> u32 {
+    0
+}
