@@ -131,7 +131,8 @@ fn compare_trajectories(left: &Path, right: &Path) {
     ] {
         let [a, b] =
             [&left, &right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<f64>());
-        let bits = |values: Vec<f64>| -> Vec<u64> { values.into_iter().map(f64::to_bits).collect() };
+        let bits =
+            |values: Vec<f64>| -> Vec<u64> { values.into_iter().map(f64::to_bits).collect() };
         let (a, b) = (bits(a.unwrap()), bits(b.unwrap()));
         assert!(!a.is_empty() && a == b, "{name}");
     }
@@ -231,9 +232,8 @@ fn independent_because(file: &File) -> u32 {
     }
     let (mut here, mut anywhere) = (u32::MAX, u32::MAX);
     // SAFETY: the list lives as long as the file; two integers take the answer.
-    let status = unsafe {
-        H5Pget_mpio_no_collective_cause(file.transfer_list(), &mut here, &mut anywhere)
-    };
+    let status =
+        unsafe { H5Pget_mpio_no_collective_cause(file.transfer_list(), &mut here, &mut anywhere) };
     assert!(status >= 0);
     here | anywhere
 }
