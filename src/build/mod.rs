@@ -70,10 +70,10 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
     Ok(Built { layout, atoms, cell, velocities })
 }
 
-/// What the structure is, without its atoms: the same after a restart. Collective.
-pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
+/// What the structure is, without its atoms: the same after a restart. For any rank to call.
+pub fn layout(config: &Config) -> Result<Layout> {
     match &config.structure {
-        Some(structure) => Ok(dealt_out(config, structure, comm)?.0),
+        Some(structure) => Ok(read::read(config, structure)?.layout),
         None => Ok(layout::built(config)?.0),
     }
 }
