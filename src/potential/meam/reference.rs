@@ -100,7 +100,7 @@ impl<'a> References<'a> {
     /// φ of two equal atoms, before the repulsion.
     fn element(&self, e: usize, r: f64) -> f64 {
         /// The series converges like its ratio below 1/2; far terms vanish anyway.
-        const MOST_TERMS: i32 = 60;
+        const MOST_TERMS: i32 = 11;
         let pair = self.parameters.pair(e, e);
         let coordination = pair.lattice.coordination() as f64;
         let Some(second) = self.second(e, e, pair) else {

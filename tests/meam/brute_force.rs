@@ -1,0 +1,191 @@
+//! One frame evaluated the plainest way: periodic images as ghosts, a list from all
+//! distances, ghost sums folded onto their owners.
+
+use crate::frames::Frame;
+use sinter_hpc::fixed::Quantum;
+use sinter_hpc::geometry::on_grid;
+use sinter_hpc::neighbour::{MINE, Neighbours, computes_pair};
+use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::{Environment, Potential};
+use sinter_hpc::{Error, Result};
+
+/// How the list is made; nothing of it may show in the results.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    /// Å beyond the range of the potential.
+    pub skin: f64,
+    pub reversed: bool,
+    /// Atoms per range of the schedule; every range has a colour of its own.
+    pub chunk: usize,
+    pub quantum: Quantum,
+}
+
+impl Default for Listing {
+    fn default() -> Listing {
+        Listing { skin: 0.5, reversed: false, chunk: usize::MAX, quantum: Quantum::STANDARD }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// In quanta: force and energy by atom.
+    pub fixed: Vec<[i64; 4]>,
+    /// eV/Å
+    pub forces: Vec<[f64; 3]>,
+    /// eV
+    pub energies: Vec<f64>,
+    /// xx yy zz xy xz yz, eV
+    pub virial: [f64; 6],
+}
+
+impl Outcome {
+    pub fn energy(&self) -> f64 {
+        self.energies.iter().sum()
+    }
+}
+
+struct Images {
+    positions: Vec<[f64; 4]>,
+    owner: Vec<usize>,
+}
+
+/// Owned atoms, then every image within `reach` of the box.
+fn images(frame: &Frame, reach: f64) -> Images {
+    let edges = frame.edges.map(on_grid);
+    let mut positions: Vec<[f64; 4]> = Vec::new();
+    for p in &frame.positions {
+        let mut q = p.map(on_grid);
+        for d in 0..3 {
+            if frame.periodic[d] {
+                q[d] -= (q[d] / edges[d]).floor() * edges[d];
+            }
+        }
+        positions.push([q[0], q[1], q[2], 0.0]);
+    }
+    let count = positions.len();
+    let mut owner: Vec<usize> = (0..count).collect();
+    let copies = |d: usize| if frame.periodic[d] { (reach / edges[d]).ceil() as i32 } else { 0 };
+    let (nx, ny, nz) = (copies(0), copies(1), copies(2));
+    for x in -nx..=nx {
+        for y in -ny..=ny {
+            for z in -nz..=nz {
+                if (x, y, z) == (0, 0, 0) {
+                    continue;
+                }
+                let shift = [x as f64 * edges[0], y as f64 * edges[1], z as f64 * edges[2]];
+                for i in 0..count {
+                    let p: [f64; 3] = std::array::from_fn(|d| positions[i][d] + shift[d]);
+                    let inside = (0..3).all(|d| {
+                        !frame.periodic[d] || (p[d] > -reach && p[d] < edges[d] + reach)
+                    });
+                    if inside {
+                        positions.push([p[0], p[1], p[2], 0.0]);
+                        owner.push(i);
+                    }
+                }
+            }
+        }
+    }
+    Images { positions, owner }
+}
+
+fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing) -> Neighbours {
+    let mut neighbours = Neighbours { first: vec![0], ..Neighbours::default() };
+    for i in 0..owned {
+        let p = images.positions[i];
+        let mut found: Vec<(f64, u32)> = Vec::new();
+        for (j, q) in images.positions.iter().enumerate() {
+            let d = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
+            let square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+            if j != i && square < reach * reach {
+                let mine = if computes_pair(id[i], id[j], d) { MINE } else { 0 };
+                found.push((square, j as u32 | mine));
+            }
+        }
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if listing.reversed {
+            found.reverse();
+        }
+        neighbours.entries.extend(found.iter().map(|(_, entry)| entry));
+        neighbours.first.push(neighbours.entries.len());
+    }
+    let chunk = listing.chunk.min(owned.max(1));
+    neighbours.schedule =
+        (0..owned).step_by(chunk).map(|i| vec![i..(i + chunk).min(owned)]).collect();
+    neighbours
+}
+
+/// Energies, forces and virial; `ids` decide which end computes a pair.
+pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) -> Result<Outcome> {
+    let owned = frame.positions.len();
+    let reach = meam.range() + listing.skin;
+    let images = images(frame, reach);
+    let id: Vec<u64> = images.owner.iter().map(|&o| ids[o]).collect();
+    let species: Vec<u8> = images
+        .owner
+        .iter()
+        .map(|&o| {
+            let found = meam.species().iter().position(|s| s.symbol == frame.symbols[o]);
+            found.expect("a species of the potential") as u8
+        })
+        .collect();
+    let neighbours = list(&images, &id, owned, reach, listing);
+    let env = Environment {
+        owned,
+        position: &images.positions,
+        species: &species,
+        id: &id,
+        neighbours: &neighbours,
+    };
+
+    let (total, words) = (images.positions.len(), meam.words());
+    let mut scratch = Default::default();
+    let mut sums = vec![0i64; total * words];
+    let mut force = vec![[0i64; 4]; total];
+    meam.densities(env, &mut scratch, &mut sums)?;
+    for ghost in owned..total {
+        for w in 0..words {
+            sums[images.owner[ghost] * words + w] += sums[ghost * words + w];
+        }
+    }
+    meam.embed(env, &mut scratch, &mut sums, &mut force, listing.quantum)?;
+    for ghost in owned..total {
+        let from = images.owner[ghost] * words;
+        sums.copy_within(from..from + words, ghost * words);
+    }
+    meam.forces(env, &mut scratch, &sums, &mut force, listing.quantum)?;
+
+    let value = |quanta| listing.quantum.value(quanta);
+    let mut virial = [0.0; 6];
+    for (p, f) in images.positions.iter().zip(&force) {
+        for (n, (a, b)) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+            virial[n] += p[a] * value(f[b]);
+        }
+    }
+    for ghost in owned..total {
+        let partial = force[ghost];
+        for (sum, part) in force[images.owner[ghost]].iter_mut().zip(partial) {
+            *sum += part;
+        }
+    }
+    force.truncate(owned);
+    Ok(Outcome {
+        forces: force.iter().map(|f| [value(f[0]), value(f[1]), value(f[2])]).collect(),
+        energies: force.iter().map(|f| value(f[3])).collect(),
+        fixed: force,
+        virial,
+    })
+}
+
+/// The same with ids in order; where a force exceeds the standard quantum, with coarser ones.
+pub fn evaluate(meam: &Meam, frame: &Frame) -> Outcome {
+    let ids: Vec<u64> = (0..frame.positions.len() as u64).collect();
+    for bits in [40, 30, 20] {
+        let listing = Listing { quantum: Quantum::new(bits), ..Listing::default() };
+        match evaluate_with(meam, frame, &ids, listing) {
+            Err(Error::OutOfBounds { .. }) => {}
+            other => return other.unwrap_or_else(|e| panic!("{}: {e}", frame.label)),
+        }
+    }
+    panic!("{}: no quantum holds its forces", frame.label)
+}

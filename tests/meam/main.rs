@@ -1,0 +1,6 @@
+//! The potential against its peer (golden frames) and against the laws that hold for
+//! any potential.
+
+mod brute_force;
+mod frames;
+mod golden;
