@@ -75,9 +75,8 @@ fn images(frame: &Frame, reach: f64) -> Images {
                 let shift = [x as f64 * edges[0], y as f64 * edges[1], z as f64 * edges[2]];
                 for i in 0..count {
                     let p: [f64; 3] = std::array::from_fn(|d| positions[i][d] + shift[d]);
-                    let inside = (0..3).all(|d| {
-                        !frame.periodic[d] || (p[d] > -reach && p[d] < edges[d] + reach)
-                    });
+                    let inside = (0..3)
+                        .all(|d| !frame.periodic[d] || (p[d] > -reach && p[d] < edges[d] + reach));
                     if inside {
                         positions.push([p[0], p[1], p[2], 0.0]);
                         owner.push(i);
@@ -158,7 +157,8 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
     let value = |quanta| listing.quantum.value(quanta);
     let mut virial = [0.0; 6];
     for (p, f) in images.positions.iter().zip(&force) {
-        for (n, (a, b)) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+        for (n, (a, b)) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)].into_iter().enumerate()
+        {
             virial[n] += p[a] * value(f[b]);
         }
     }

@@ -52,7 +52,10 @@ fn agrees(meam: &Meam, file: &str) {
             println!("{} {worst:.3?}", frame.label);
         }
         if worst.iter().any(|w| !(*w <= 1.0)) {
-            failures.push(format!("{}: energy, force, virial deviate by {worst:.2?} of what is allowed", frame.label));
+            failures.push(format!(
+                "{}: energy, force, virial deviate by {worst:.2?} of what is allowed",
+                frame.label
+            ));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
