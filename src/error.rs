@@ -39,7 +39,7 @@ pub enum Error {
 }
 
 /// A place in an input file; line and column count from 1, 0 means "the whole file".
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,

@@ -14,7 +14,7 @@ impl Comm {
     /// another; they would all do the same run and overwrite each other's files.
     pub fn world() -> Result<Comm> {
         let transport = transport()?;
-        let launched = launched(|name| std::env::var(name).ok());
+        let launched = launched(environment);
         if transport.size() == 1 && launched > 1 {
             return Err(Error::Usage(format!(
                 "{launched} processes were started, but each finds itself alone: {REASON}"
@@ -22,6 +22,15 @@ impl Comm {
         }
         Ok(Comm::new(transport))
     }
+
+    /// The same, but where no launcher started several processes, MPI is left alone.
+    pub fn world_if_launched() -> Result<Comm> {
+        if launched(environment) > 1 { Comm::world() } else { Ok(Comm::single()) }
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The number of processes that the launcher says it started; 1 without a launcher.
@@ -31,10 +40,39 @@ fn launched(variable: impl Fn(&str) -> Option<String>) -> usize {
 
 #[cfg(feature = "mpi")]
 fn transport() -> Result<Box<dyn Transport>> {
+    one_library()?;
     match super::mpi::World::initialise() {
         Some(world) => Ok(Box::new(world)),
         None => Err(Error::Run("MPI was initialised before the program asked for it".into())),
     }
+}
+
+/// Refuses a program whose HDF5 brought another MPI library than its own: neither
+/// understands the other's communicators.
+#[cfg(feature = "mpi")]
+fn one_library() -> Result<()> {
+    // Linux lists the files that a process has mapped; elsewhere nothing is known.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    match mpi_libraries(&maps)[..] {
+        [] | [_] => Ok(()),
+        ref several => Err(Error::Usage(format!(
+            "this program and its HDF5 are linked with different MPI libraries ({}). Build it \
+             again with the mpicc that belongs to HDF5: export MPICC=..., cargo clean -p mpi-sys",
+            several.join(", ")
+        ))),
+    }
+}
+
+/// The files named `libmpi.so` and so on in a listing of mapped files, each once.
+#[cfg(feature = "mpi")]
+fn mpi_libraries(maps: &str) -> Vec<&str> {
+    let files = maps.lines().filter_map(|line| Some(&line[line.find('/')?..]));
+    let mut libraries: Vec<&str> = files
+        .filter(|file| file.rsplit('/').next().is_some_and(|name| name.starts_with("libmpi.so")))
+        .collect();
+    libraries.sort();
+    libraries.dedup();
+    libraries
 }
 
 #[cfg(not(feature = "mpi"))]
@@ -75,5 +113,17 @@ mod tests {
         assert_eq!(launched(|name| (name == "PMI_SIZE").then(|| "8".into())), 8);
         assert_eq!(launched(|name| (name == "OMPI_COMM_WORLD_SIZE").then(|| "1".into())), 1);
         assert_eq!(launched(|_| Some("not a number".into())), 1);
+    }
+
+    #[cfg(feature = "mpi")]
+    #[test]
+    fn two_mpi_libraries_in_one_process_are_seen() {
+        let maps = "7f00-7f01 r-xp 00000000 08:01 1 /usr/lib/libmpi.so.40.30.4\n\
+            7f01-7f02 r--p 00000000 08:01 1 /usr/lib/libmpi.so.40.30.4\n\
+            7f02-7f03 r-xp 00000000 08:01 1 /usr/lib/libmpi_cxx.so.40\n\
+            7f03-7f04 rw-p 00000000 00:00 0\n";
+        assert_eq!(mpi_libraries(maps), ["/usr/lib/libmpi.so.40.30.4"]);
+        let more = "7f05-7f06 r-xp 00000000 08:01 1 /opt/mpich/lib/libmpi.so.12\n";
+        assert_eq!(mpi_libraries(&format!("{maps}{more}")).len(), 2);
     }
 }

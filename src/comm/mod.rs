@@ -63,11 +63,13 @@ pub trait Pending {
 /// The ranks of a run.
 pub struct Comm {
     transport: Box<dyn Transport>,
+    /// The last failure that `agree` told all ranks.
+    agreed: std::cell::RefCell<Option<String>>,
 }
 
 impl Comm {
     pub fn new(transport: Box<dyn Transport>) -> Comm {
-        Comm { transport }
+        Comm { transport, agreed: Default::default() }
     }
 
     /// One process, no MPI.

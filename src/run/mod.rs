@@ -1,6 +1,57 @@
-//! A run: what it would be, where it writes.
+//! What the program can do, one file for each command, and how each ends.
 
+pub mod arguments;
 pub mod build;
 pub mod check;
 pub mod evaluate;
 pub mod folder;
+mod inspect;
+mod plan;
+mod simulation;
+mod threads;
+
+use crate::comm::Comm;
+use crate::error::Result;
+use arguments::{Arguments, Command};
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Done,
+    /// Before its end, with a good checkpoint: to be submitted again.
+    Stopped,
+}
+
+impl Ending {
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Ending::Done => 0,
+            Ending::Stopped => 75,
+        }
+    }
+}
+
+/// Does what the command line says. Collective, whatever a command makes of it.
+pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
+    threads::start(comm, arguments.run.as_ref().and_then(|run| run.threads))?;
+    if let Some(run) = &arguments.run {
+        return simulation::simulate(comm, run);
+    }
+    match &arguments.command {
+        None => Ok(()),
+        Some(Command::Check { input }) => on_root(comm, || check::check(input)),
+        Some(Command::Plan(plan)) => on_root(comm, || plan::plan(plan)),
+        Some(Command::Build(structure)) => {
+            let arguments::Build { input, output, force } = structure;
+            on_root(comm, || build::build(input, output, *force))
+        }
+        Some(Command::Evaluate(evaluate)) => evaluate::evaluate(comm, evaluate).map(drop),
+        Some(Command::Inspect { file }) => on_root(comm, || inspect::inspect(file)),
+    }?;
+    Ok(Ending::Done)
+}
+
+/// What one process does alone; the others wait, and learn if it fails.
+fn on_root(comm: &Comm, task: impl FnOnce() -> Result<()>) -> Result<()> {
+    comm.agree(if comm.is_root() { task() } else { Ok(()) })
+}
