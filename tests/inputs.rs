@@ -3,6 +3,7 @@
 use sinter_hpc::input::{self, reference::reference};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,6 +35,13 @@ fn shipped_inputs_are_sound() {
         let mut again = input::parse(&input::effective(&config), Path::new("/input.toml")).unwrap();
         again.source = config.source.clone();
         assert_eq!(config, again, "{}", path.display());
+
+        // The program agrees, potential and atoms included.
+        let check = Command::new(env!("CARGO_BIN_EXE_sinter-hpc")).arg("check").arg(&path).output();
+        let check = check.expect("the program starts");
+        let told = String::from_utf8(check.stdout).unwrap();
+        assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stderr));
+        assert!(told.ends_with("\ninput is sound\n"), "{told}");
     }
 }
 
