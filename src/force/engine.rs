@@ -136,6 +136,15 @@ impl<'c, P: Potential> Engine<'c, P> {
         Ok(engine)
     }
 
+    /// The same system with other atoms in another cell: after something has moved
+    /// them farther than a step does. Its clock goes on. Collective.
+    pub fn restarted(&self, cell: Cell, list: &[Atom]) -> Result<Engine<'c, P>> {
+        let mut engine = Engine::new(self.comm, self.potential, cell, list, self.settings)?;
+        engine.clock = self.clock.clone();
+        engine.step = self.step;
+        Ok(engine)
+    }
+
     /// Forces and energies in another quantum than the potential's own.
     pub fn set_quantum(&mut self, quantum: Quantum) {
         self.atoms.quantum = quantum;

@@ -4,10 +4,13 @@ pub mod arguments;
 pub mod build;
 pub mod check;
 pub mod evaluate;
+mod files;
 pub mod folder;
 mod inspect;
 mod plan;
+mod simulate;
 mod simulation;
+mod start;
 mod threads;
 
 use crate::comm::Comm;
@@ -35,7 +38,7 @@ impl Ending {
 pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
     threads::start(comm, arguments.run.as_ref().and_then(|run| run.threads))?;
     if let Some(run) = &arguments.run {
-        return simulation::simulate(comm, run);
+        return simulate::simulate(comm, run);
     }
     match &arguments.command {
         None => Ok(()),

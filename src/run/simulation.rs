@@ -1,11 +1,244 @@
-//! The run of an input, from its file to the last line of the log.
+//! The run: the loop that reads like the textbook page.
+//!
+//! A state is observed and written before the step that leaves it, and the last
+//! one at the end; so whatever a stage does when it begins (putting particles
+//! together, taking momenta away) is done before anyone looks. A checkpoint stands
+//! at the end of each stage, before that: a restart from it observes and writes
+//! the same state again, to the same bits, where the files do not have it yet.
 
-use super::Ending;
-use super::arguments::Run;
+use serde::{Deserialize, Serialize};
+
+use super::files::Files;
+use super::start::Start;
+use crate::atoms::Atom;
+use crate::build::{self, Layout};
+use crate::clock::Phase;
 use crate::comm::Comm;
-use crate::error::{Error, Result};
+use crate::dynamics::{Integrator, IntegratorState, Plan, Progress, View};
+use crate::error::Result;
+use crate::force::{Engine, Settings, System};
+use crate::geometry::add;
+use crate::input::Config;
+use crate::observe::{Observers, Snapshot};
+use crate::potential::Potential;
+use crate::potential::meam::Meam;
 
-/// Collective. Every rank gets the same outcome, or `main` ends them all.
-pub fn simulate(_: &Comm, _: &Run) -> Result<Ending> {
-    Err(Error::Run("the run is not built yet".into()))
+/// What a restart needs to know besides the atoms; goes into checkpoints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    pub progress: Progress,
+    /// Of the stage that was under way or has just ended.
+    pub integrator: Option<IntegratorState>,
+    pub observers: Observers,
+}
+
+/// A run under way.
+pub struct Simulation<'c> {
+    config: &'c Config,
+    comm: &'c Comm,
+    plan: Plan,
+    layout: Layout,
+    engine: Engine<'c, Meam>,
+    progress: Progress,
+    integrator: Option<IntegratorState>,
+    observers: Observers,
+    files: Files<'c>,
+}
+
+impl<'c> Simulation<'c> {
+    /// The atoms of `start` on their ranks. Collective, like everything here.
+    pub fn new(
+        config: &'c Config,
+        comm: &'c Comm,
+        potential: &'c Meam,
+        start: Start,
+        files: Files<'c>,
+    ) -> Result<Simulation<'c>> {
+        let Start { layout, cell, atoms, state, .. } = start;
+        Ok(Simulation {
+            config,
+            comm,
+            plan: Plan::new(config),
+            layout,
+            engine: Engine::new(comm, potential, cell, &atoms, settings(config))?,
+            progress: state.progress,
+            integrator: state.integrator,
+            observers: state.observers,
+            files,
+        })
+    }
+
+    /// Carries out what is left of the protocol.
+    pub fn run(mut self) -> Result<()> {
+        self.files.begin(&self.progress, self.plan.time(&self.progress));
+        let mut last = None;
+        while self.plan.stage(&self.progress).is_some() {
+            let integrator = self.stage()?;
+            self.progress.next_stage();
+            self.checkpoint(&integrator)?;
+            last = Some(integrator);
+        }
+        let last = match last {
+            Some(integrator) => integrator,
+            None => self.finished_before()?,
+        };
+        let record = self.measure(&last, true)?;
+        self.write_frame()?;
+        self.files.end(record, &self.observers, self.engine.clock())
+    }
+
+    /// One stage of the protocol, from where `progress` stands to its end.
+    fn stage(&mut self) -> Result<Integrator> {
+        let mut integrator = self.begin_stage()?;
+        while !integrator.is_finished(&self.progress) {
+            self.report(&integrator)?;
+            self.progress.advance(&self.plan);
+            self.engine.set_step(self.progress.step);
+            self.engine.clock().enter(Phase::Integrate);
+            let virial = self.virial_is_due(&integrator);
+            integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;
+            self.engine.clock().enter(Phase::Other);
+            self.files.log.step(self.progress.step);
+        }
+        self.files.log.end_stage();
+        Ok(integrator)
+    }
+
+    fn begin_stage(&mut self) -> Result<Integrator> {
+        let index = self.progress.stage;
+        let steps = self.plan.stages[index].steps;
+        self.files.log.begin_stage(
+            &format!(
+                "Stage {} of {}: {}",
+                index + 1,
+                self.plan.stages.len(),
+                crate::write::report::stage(&self.config.stages[index])
+            ),
+            self.progress.step - self.progress.step_in_stage,
+            steps,
+        );
+        let begins = self.progress.step_in_stage == 0;
+        if begins
+            && index > 0
+            && self.plan.stages[index - 1].apart
+            && !self.plan.stages[index].apart
+        {
+            self.join()?;
+        }
+        self.engine.set_step(self.progress.step);
+        match self.integrator.take().filter(|_| !begins) {
+            Some(state) => {
+                Integrator::resume(&self.plan, &self.progress, state, &mut self.engine, self.comm)
+            }
+            None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
+        }
+    }
+
+    /// Puts together the particles that were apart, each as it is.
+    fn join(&mut self) -> Result<()> {
+        let potential = self.engine.potential();
+        let join = build::join(
+            self.config,
+            potential.species(),
+            &self.layout,
+            self.engine.atoms(),
+            self.comm,
+        );
+        let moved = shifted(&self.engine, &join.shift);
+        self.engine = self.engine.restarted(join.cell, &moved)?;
+        if let Some(gap) = join.gap {
+            self.files.log.say(&format!(
+                "The particles are put together: {:.2} Å between the facet planes, {:.2} Å between the outermost atoms",
+                gap.planes, gap.atoms
+            ));
+        }
+        Ok(())
+    }
+
+    /// Observes and writes the present state where that is due.
+    fn report(&mut self, integrator: &Integrator) -> Result<()> {
+        let (stage, step) = (integrator.stage(), self.progress.step_in_stage);
+        if stage.series_is_due(step) {
+            self.measure(integrator, false)?;
+        }
+        if stage.frame_is_due(step) {
+            self.write_frame()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the forces of the step under way are to come with the virial. A
+    /// minimiser may end at any step, and its end is observed.
+    fn virial_is_due(&self, integrator: &Integrator) -> bool {
+        let (stage, step) = (integrator.stage(), self.progress.step_in_stage);
+        let observed = stage.series_is_due(step) || step == stage.steps || !stage.kind.is_dynamic();
+        observed && self.observers.needs().virial
+    }
+
+    fn measure(&mut self, integrator: &Integrator, last: bool) -> Result<crate::observe::Record> {
+        self.engine.clock().enter(Phase::Observe);
+        let snapshot = Snapshot {
+            step: self.progress.step,
+            time_ps: self.plan.time(&self.progress),
+            system: View::new(&self.engine, self.comm),
+            neighbours: self.engine.neighbours(),
+            totals: integrator.totals(),
+            degrees_of_freedom: integrator.degrees_of_freedom() as f64,
+            conserved_energy: integrator.conserved_energy(),
+            together: !integrator.stage().apart,
+        };
+        let record = self.observers.measure(snapshot)?;
+        self.engine.clock().enter(Phase::Write);
+        self.files.series(&record, last)?;
+        self.engine.clock().enter(Phase::Other);
+        Ok(record)
+    }
+
+    fn write_frame(&mut self) -> Result<()> {
+        self.engine.clock().enter(Phase::Write);
+        let time = self.plan.time(&self.progress);
+        self.files.frame(self.progress.step, time, self.engine.cell(), self.engine.atoms())?;
+        self.engine.clock().enter(Phase::Other);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, integrator: &Integrator) -> Result<()> {
+        self.engine.clock().enter(Phase::Write);
+        let state = State {
+            progress: self.progress,
+            integrator: Some(integrator.state().clone()),
+            observers: self.observers.clone(),
+        };
+        let time = self.plan.time(&self.progress);
+        self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
+        self.engine.clock().enter(Phase::Other);
+        Ok(())
+    }
+
+    /// The end of the last stage, where a checkpoint says that nothing is left to do.
+    fn finished_before(&mut self) -> Result<Integrator> {
+        let end = Progress { stage: self.plan.stages.len() - 1, ..self.progress };
+        match self.integrator.take() {
+            Some(state) => Integrator::resume(&self.plan, &end, state, &mut self.engine, self.comm),
+            None => Integrator::begin(&self.plan, &end, &mut self.engine, self.comm),
+        }
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        skin: config.dynamics.skin_angstrom,
+        energy_bound: config.output.energy_bound_ev_per_atom,
+    }
+}
+
+/// The atoms of this rank, those of each particle moved by its shift.
+fn shifted(engine: &Engine<Meam>, shift: &[[f64; 3]]) -> Vec<Atom> {
+    let (atoms, cell) = (engine.atoms(), engine.cell());
+    let moved = |i: usize| {
+        let atom = atoms.record(i);
+        let place = cell.unwrap(&atoms.position[i], &atom.image);
+        Atom { position: add(place, shift[atom.particle as usize]), image: [0; 3], ..atom }
+    };
+    (0..atoms.owned).map(moved).collect()
 }

@@ -117,6 +117,11 @@ impl Meam {
         Ok(Meam::new(Parameters::read(library, parameters, elements)?))
     }
 
+    /// Å: atoms farther apart than this do not interact.
+    pub fn cutoff(&self) -> f64 {
+        self.cutoff
+    }
+
     fn new(parameters: Parameters) -> Meam {
         /// Quanta below which a density is noise.
         const FLOOR_QUANTA: f64 = 16.0;

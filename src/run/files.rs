@@ -1,0 +1,158 @@
+//! Everything that a run writes, and its log: one place that knows which files
+//! there are and in which order they are written.
+//!
+//! Invariant: when a checkpoint appears, the trajectory reaches as far as it does.
+
+use std::path::{Path, PathBuf};
+
+use super::folder::{INPUT, TRAJECTORY};
+use super::simulation::State;
+use super::start::Start;
+use crate::atoms::Atoms;
+use crate::clock::Clock;
+use crate::comm::Comm;
+use crate::dynamics::Progress;
+use crate::error::{Error, Result};
+use crate::geometry::Cell;
+use crate::input::{self, Config};
+use crate::observe::{Observers, Record};
+use crate::write::checkpoint::{Checkpoint, write_checkpoint};
+use crate::write::log::Log;
+use crate::write::provenance::{Job, Provenance};
+use crate::write::report::{End, PhaseTimes};
+use crate::write::trajectory::{Content, Frame, Trajectory};
+
+/// The open files of a run.
+pub struct Files<'c> {
+    pub log: Log,
+    comm: &'c Comm,
+    folder: PathBuf,
+    input: PathBuf,
+    trajectory: Trajectory<'c>,
+    provenance: Provenance,
+    keep: usize,
+    atoms: u64,
+    threads: usize,
+    last_checkpoint: Option<PathBuf>,
+}
+
+impl<'c> Files<'c> {
+    /// Opens the files in `folder`: new ones, or those of the run that `start` goes
+    /// on with, cut back to where it starts. Collective.
+    pub fn open(
+        folder: &Path,
+        config: &Config,
+        comm: &'c Comm,
+        start: &Start,
+        log: Log,
+    ) -> Result<Files<'c>> {
+        let threads = rayon::current_num_threads();
+        let job = Job::new(comm, threads);
+        let path = folder.join(TRAJECTORY);
+        let output = &config.output;
+        let content = Content {
+            velocities: output.velocities,
+            forces: output.forces,
+            energies: output.energies,
+        };
+        let origin = (&start.provenance, &job);
+        let periodic = start.layout.cell.periodic;
+        let there = comm.any(comm.is_root() && path.exists());
+        let trajectory = match &start.resumed {
+            Some((_, step)) if there => Trajectory::resume(&path, comm, *step, origin)?,
+            _ => Trajectory::create(&path, comm, start.layout.atoms, periodic, content, origin)?,
+        };
+        let written = match comm.is_root() {
+            true => write_input(&folder.join(INPUT), config),
+            false => Ok(()),
+        };
+        comm.agree(written)?;
+        Ok(Files {
+            log,
+            comm,
+            folder: folder.to_path_buf(),
+            input: config.source.path.clone(),
+            trajectory,
+            provenance: start.provenance.clone(),
+            keep: output.keep_checkpoints,
+            atoms: start.layout.atoms,
+            threads,
+            last_checkpoint: start.resumed.as_ref().map(|(path, _)| path.clone()),
+        })
+    }
+
+    /// The clock of the run begins.
+    pub fn begin(&mut self, progress: &Progress, time_ps: f64) {
+        self.log.begin(progress.step, time_ps);
+    }
+
+    /// A measurement, to the time series and the log.
+    pub fn series(&mut self, record: &Record, last: bool) -> Result<()> {
+        self.trajectory.append_series(record)?;
+        let logged = match last {
+            true => Ok(()),
+            false => self.log.record(record),
+        };
+        self.comm.agree(logged)
+    }
+
+    pub fn frame(&mut self, step: u64, time_ps: f64, cell: &Cell, atoms: &Atoms) -> Result<()> {
+        self.trajectory.append(&Frame { step, time_ps, cell, atoms })?;
+        Ok(())
+    }
+
+    /// A checkpoint, after everything before it is in the trajectory.
+    pub fn checkpoint(
+        &mut self,
+        state: &State,
+        time_ps: f64,
+        cell: &Cell,
+        atoms: &Atoms,
+    ) -> Result<()> {
+        self.trajectory.flush()?;
+        let progress = &state.progress;
+        let state = serde_json::to_value(state)
+            .map_err(|error| Error::Run(format!("the state of the run: {error}")))?;
+        let checkpoint = Checkpoint::new(
+            self.provenance.clone(),
+            self.atoms,
+            (progress.step, time_ps),
+            progress.stage,
+            *cell,
+            state,
+        );
+        let path = write_checkpoint(&self.folder, self.comm, &checkpoint, atoms, self.keep)?;
+        self.last_checkpoint = Some(path);
+        Ok(())
+    }
+
+    /// Closes the files and says what happened.
+    pub fn end(self, record: Record, observers: &Observers, clock: &Clock) -> Result<()> {
+        let Files { log, comm, folder, input, trajectory, threads, last_checkpoint, .. } = self;
+        trajectory.close()?;
+        let times = PhaseTimes::gather(clock, comm);
+        let path = folder.join(TRAJECTORY);
+        let mut files = vec![path.clone()];
+        files.extend(last_checkpoint.clone());
+        files.extend([folder.join(super::folder::LOG), folder.join(INPUT)]);
+        let mut log = log;
+        let end = End {
+            stopped: None,
+            contacts: observers.pairs.contacts(),
+            speed: log.speed(record.step, record.time_ps, comm.size() * threads),
+            record: &record,
+            files: &files,
+            trajectory: &path,
+            checkpoint: last_checkpoint.as_deref(),
+            input: &input,
+            ranks: comm.size(),
+        };
+        let finished = log.finish(&times, &end);
+        comm.agree(finished)
+    }
+}
+
+/// The effective input, for the record.
+fn write_input(path: &Path, config: &Config) -> Result<()> {
+    std::fs::write(path, input::effective(config)).map_err(|source| Error::file(path, source))
+}

@@ -1,0 +1,117 @@
+//! The command that runs an input: from its text to the last line of the log.
+
+use std::path::{Path, PathBuf};
+
+use super::Ending;
+use super::arguments::Run;
+use super::files::Files;
+use super::folder::{Existing, LOG, TRAJECTORY, default_folder, output_folder};
+use super::simulation::Simulation;
+use super::start::Start;
+use crate::comm::Comm;
+use crate::error::Result;
+use crate::input::{self, Config};
+use crate::potential::Potential;
+use crate::potential::meam::Meam;
+use crate::write::checkpoint::newest_sound;
+use crate::write::log::Log;
+use crate::write::report;
+
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// At the beginning; a folder that holds a run is refused.
+    Beginning,
+    /// At the beginning, in place of the run that the folder holds.
+    BeginningAgain,
+    /// At this checkpoint.
+    Checkpoint(PathBuf),
+}
+
+/// Runs an input. Every rank calls it.
+pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
+    let mut log = Log::new(comm);
+    log.install();
+    let config = comm.agree(input::read(&run.input))?;
+    for warning in input::warnings(&config).iter().filter(|_| comm.is_root()) {
+        log::warn!("{warning}");
+    }
+    let potential = comm.agree(read_potential(&config))?;
+    let from = resolve(run, comm)?;
+    let start = match &from {
+        Origin::Checkpoint(path) => Start::restart(&config, &potential, comm, path)?,
+        _ => Start::build(&config, &potential, comm)?,
+    };
+    let folder = folder(run, &from, comm)?;
+    let opened = log.open(&folder.join(LOG));
+    comm.agree(opened)?;
+    log.start(&report::Start {
+        title: &config.title,
+        input: &run.input,
+        composition: &composition(&start, &potential, comm),
+        particles: start.layout.particles.len(),
+        cell: &start.cell,
+        ranks: comm.size(),
+        threads: rayon::current_num_threads(),
+        conventions: &potential.conventions(),
+        mpi: &comm.transport().library(),
+        timestep_fs: config.dynamics.timestep_fs,
+        stages: &config.stages,
+        resumed: start.resumed.as_ref().map(|(path, step)| (path.as_path(), *step)),
+        files: &[folder.join(TRAJECTORY), folder.join("checkpoint-<step>.h5"), folder.join(LOG)],
+    });
+    let files = Files::open(&folder, &config, comm, &start, log)?;
+    Simulation::new(&config, comm, &potential, start, files)?.run()?;
+    Ok(Ending::Done)
+}
+
+fn read_potential(config: &Config) -> Result<Meam> {
+    let potential = &config.potential;
+    Meam::from_files(&potential.library, potential.parameters.as_deref(), &potential.elements)
+}
+
+/// What the command line asks; with `--resume` the newest sound checkpoint in the
+/// folder, or else the beginning.
+fn resolve(run: &Run, comm: &Comm) -> Result<Origin> {
+    if let Some(path) = &run.restart {
+        return Ok(Origin::Checkpoint(path.clone()));
+    }
+    if !run.resume {
+        return Ok(if run.force { Origin::BeginningAgain } else { Origin::Beginning });
+    }
+    let folder = run.output.clone().unwrap_or_else(|| default_folder(&run.input));
+    if !comm.any(comm.is_root() && folder.is_dir()) {
+        return Ok(Origin::Beginning);
+    }
+    let (newest, refused) = newest_sound(&folder, comm)?;
+    for error in refused.iter().filter(|_| comm.is_root()) {
+        log::warn!("{error}; an older checkpoint is taken");
+    }
+    // Without a checkpoint there is nothing in the folder to lose but a false start.
+    Ok(newest.map_or(Origin::BeginningAgain, Origin::Checkpoint))
+}
+
+/// The output folder, which the first rank makes.
+fn folder(run: &Run, from: &Origin, comm: &Comm) -> Result<PathBuf> {
+    let existing = match from {
+        Origin::Beginning => Existing::Refuse,
+        Origin::BeginningAgain => Existing::Replace,
+        Origin::Checkpoint(_) => Existing::Continue,
+    };
+    let mine = match comm.is_root() {
+        true => output_folder(&run.input, run.output.as_deref(), existing),
+        false => Ok(PathBuf::new()),
+    };
+    let mine = comm.agree(mine)?;
+    let name: String = comm.broadcast(0, Some(mine.to_string_lossy().into_owned()));
+    Ok(Path::new(&name).to_path_buf())
+}
+
+/// Symbol and number of atoms of each species.
+fn composition(start: &Start, potential: &Meam, comm: &Comm) -> Vec<(String, u64)> {
+    let mut counts = vec![0i64; potential.species().len()];
+    start.atoms.iter().for_each(|atom| counts[atom.species as usize] += 1);
+    comm.sum_i64(&mut counts);
+    let symbols = potential.species().iter().map(|species| species.symbol.clone());
+    symbols.zip(counts.into_iter().map(|n| n as u64)).collect()
+}
