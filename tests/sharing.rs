@@ -66,8 +66,8 @@ fn evaluate(potential: &Meam, name: &str, ranks: usize, workers: usize, skin: f6
             let held = engine.atoms_mut();
             for i in 0..held.owned {
                 let force = held.force_on(i);
-                for d in 0..3 {
-                    held.position[i][d] += on_grid((0.02 * force[d]).clamp(-0.2, 0.2));
+                for (x, f) in held.position[i].iter_mut().zip(force) {
+                    *x += on_grid((0.02 * f).clamp(-0.2, 0.2));
                 }
             }
         }

@@ -29,9 +29,9 @@ impl Bounds {
     fn of(positions: &[[f64; 4]]) -> Bounds {
         let mut bounds = Bounds { low: [f64::INFINITY; 3], high: [f64::NEG_INFINITY; 3] };
         for p in positions {
-            for d in 0..3 {
-                bounds.low[d] = bounds.low[d].min(p[d]);
-                bounds.high[d] = bounds.high[d].max(p[d]);
+            for (d, &x) in p[..3].iter().enumerate() {
+                bounds.low[d] = bounds.low[d].min(x);
+                bounds.high[d] = bounds.high[d].max(x);
             }
         }
         bounds

@@ -115,10 +115,10 @@ fn refreshed_ghosts_are_owner_plus_shift_exactly() {
                 }
                 let flight = plan.start_positions(comm, &atoms.position);
                 plan.finish_positions(flight, &mut atoms.position);
-                for i in 0..atoms.len() {
-                    for d in 0..3 {
-                        assert_eq!(atoms.position[i][d], before[i][d] + step(atoms.id[i], d));
-                    }
+                for (i, before) in before.iter().enumerate() {
+                    let expected: [f64; 3] =
+                        std::array::from_fn(|d| before[d] + step(atoms.id[i], d));
+                    assert_eq!(atoms.position[i][..3], expected);
                 }
                 let mut words = vec![-1; 3 * atoms.len()];
                 for i in 0..atoms.owned {

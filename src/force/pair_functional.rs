@@ -141,7 +141,7 @@ impl Potential for PairFunctional {
             force[j][3] += half;
             for a in 0..3 {
                 let f = slope * d[a] / r;
-                if !(f.abs() < quantum.bound()) {
+                if f.is_nan() || f.abs() >= quantum.bound() {
                     let message = format!("a force of {f} eV/Å");
                     return Err(Error::OutOfBounds { atom: env.id[i], message });
                 }

@@ -119,9 +119,8 @@ fn kick(system: &mut dyn System, time: f64) {
     let atoms = system.atoms_mut();
     for i in 0..atoms.owned {
         let f = atoms.force_on(i);
-        for d in 0..3 {
-            let acceleration = f[d] * FORCE_PER_MASS / masses[atoms.species[i] as usize];
-            atoms.velocity[i][d] += acceleration * time;
+        for (v, f) in atoms.velocity[i].iter_mut().zip(f) {
+            *v += f * FORCE_PER_MASS / masses[atoms.species[i] as usize] * time;
         }
     }
 }
