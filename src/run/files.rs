@@ -87,13 +87,9 @@ impl<'c> Files<'c> {
     }
 
     /// A measurement, to the time series and the log.
-    pub fn series(&mut self, record: &Record, last: bool) -> Result<()> {
+    pub fn series(&mut self, record: &Record) -> Result<()> {
         self.trajectory.append_series(record)?;
-        let logged = match last {
-            true => Ok(()),
-            false => self.log.record(record),
-        };
-        self.comm.agree(logged)
+        self.comm.agree(self.log.record(record))
     }
 
     pub fn frame(&mut self, step: u64, time_ps: f64, cell: &Cell, atoms: &Atoms) -> Result<()> {
@@ -136,6 +132,7 @@ impl<'c> Files<'c> {
         files.extend(last_checkpoint.clone());
         files.extend([folder.join(super::folder::LOG), folder.join(INPUT)]);
         let mut log = log;
+        log.end_stage();
         let end = End {
             stopped: None,
             contacts: observers.pairs.contacts(),

@@ -19,9 +19,10 @@ use crate::error::Result;
 use crate::force::{Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
-use crate::observe::{Observers, Snapshot};
+use crate::observe::{Observers, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
+use crate::write::report;
 
 /// What a restart needs to know besides the atoms; goes into checkpoints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ impl<'c> Simulation<'c> {
             Some(integrator) => integrator,
             None => self.finished_before()?,
         };
-        let record = self.measure(&last, true)?;
+        let record = self.measure(&last)?;
         self.write_frame()?;
         self.files.end(record, &self.observers, self.engine.clock())
     }
@@ -105,26 +106,20 @@ impl<'c> Simulation<'c> {
     }
 
     fn begin_stage(&mut self) -> Result<Integrator> {
-        let index = self.progress.stage;
-        let steps = self.plan.stages[index].steps;
-        self.files.log.begin_stage(
-            &format!(
-                "Stage {} of {}: {}",
-                index + 1,
-                self.plan.stages.len(),
-                crate::write::report::stage(&self.config.stages[index])
-            ),
-            self.progress.step - self.progress.step_in_stage,
-            steps,
-        );
+        let (index, stages) = (self.progress.stage, &self.plan.stages);
         let begins = self.progress.step_in_stage == 0;
-        if begins
-            && index > 0
-            && self.plan.stages[index - 1].apart
-            && !self.plan.stages[index].apart
-        {
+        let joins = begins && index > 0 && stages[index - 1].apart && !stages[index].apart;
+        let steps = stages[index].steps;
+        let title = format!(
+            "Stage {} of {}: {}",
+            index + 1,
+            stages.len(),
+            report::stage(&self.config.stages[index])
+        );
+        if joins {
             self.join()?;
         }
+        self.files.log.begin_stage(&title, self.progress.step - self.progress.step_in_stage, steps);
         self.engine.set_step(self.progress.step);
         match self.integrator.take().filter(|_| !begins) {
             Some(state) => {
@@ -148,7 +143,7 @@ impl<'c> Simulation<'c> {
         self.engine = self.engine.restarted(join.cell, &moved)?;
         if let Some(gap) = join.gap {
             self.files.log.say(&format!(
-                "The particles are put together: {:.2} Å between the facet planes, {:.2} Å between the outermost atoms",
+                "\nThe particles are put together: {:.2} Å between the facet planes, {:.2} Å between the outermost atoms",
                 gap.planes, gap.atoms
             ));
         }
@@ -159,7 +154,7 @@ impl<'c> Simulation<'c> {
     fn report(&mut self, integrator: &Integrator) -> Result<()> {
         let (stage, step) = (integrator.stage(), self.progress.step_in_stage);
         if stage.series_is_due(step) {
-            self.measure(integrator, false)?;
+            self.measure(integrator)?;
         }
         if stage.frame_is_due(step) {
             self.write_frame()?;
@@ -175,7 +170,7 @@ impl<'c> Simulation<'c> {
         observed && self.observers.needs().virial
     }
 
-    fn measure(&mut self, integrator: &Integrator, last: bool) -> Result<crate::observe::Record> {
+    fn measure(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
         let snapshot = Snapshot {
             step: self.progress.step,
@@ -189,7 +184,7 @@ impl<'c> Simulation<'c> {
         };
         let record = self.observers.measure(snapshot)?;
         self.engine.clock().enter(Phase::Write);
-        self.files.series(&record, last)?;
+        self.files.series(&record)?;
         self.engine.clock().enter(Phase::Other);
         Ok(record)
     }
