@@ -1,0 +1,116 @@
+"""Runs the program as users do, and compares what it leaves behind."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("SINTER_HPC", ROOT / "target/release/sinter-hpc"))
+# The build without MPI, where the test command has made one.
+ONE_PROCESS = Path(
+    os.environ.get("SINTER_HPC_ONE_PROCESS", ROOT / "target/one-process/release/sinter-hpc")
+)
+POTENTIALS = ROOT / "inputs/potentials"
+
+HEAD = f"""
+title = "a small pair"
+seed = 3
+[potential]
+library = "{POTENTIALS}/PtFe.library.meam"
+parameters = "{POTENTIALS}/PtFe.meam"
+elements = ["Pt", "Fe"]
+[[particle]]
+count = 2
+atoms = 200
+lattice_constant_angstrom = 3.88
+composition = {{ Pt = 0.85, Fe = 0.15 }}
+[placement]
+gap_angstrom = 4.0
+[output]
+trajectory_interval_ps = 0.02
+series_interval_ps = 0.02
+forces = true
+energies = true
+"""
+
+# Every kind of stage and thermostat once, with the joining of the particles.
+PROTOCOL = """
+[[stage]]
+kind = "minimise"
+max_steps = 20
+particles = "apart"
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 1473
+duration_ps = 0.06
+thermostat = "langevin"
+[[stage]]
+kind = "hold"
+temperature_k = 1473
+duration_ps = 0.1
+remove_linear_momentum = "particle"
+thermostat_for = "particle"
+[[stage]]
+kind = "cool"
+temperature_k = 1473
+end_temperature_k = 1000
+duration_ps = 0.06
+thermostat = "bussi"
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = 0.04
+"""
+
+
+def write_input(folder, text=HEAD + PROTOCOL, name="pair.toml"):
+    path = Path(folder) / name
+    path.write_text(text)
+    return path
+
+
+def environment():
+    """Idle ranks give their core to others: there are more of them than cores."""
+    return os.environ | {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_mpi_yield_when_idle": "1",
+    }
+
+
+def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300):
+    """Runs the program and returns the finished process; `ranks`: under mpirun."""
+    launch = ["mpirun", "--oversubscribe", "-n", str(ranks)] if ranks else []
+    command = launch + [str(program), "--threads", str(threads), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout, env=environment()
+    )
+
+
+def contents(path):
+    """Every dataset of an HDF5 file by its name, but what names the ranks."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and not name.startswith("parameters"):
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+        file["particles/trajectory"].visititems(
+            lambda name, item: visit("particles/trajectory/" + name, item)
+        )
+    return found
+
+
+def differences(one, other):
+    """Names of the datasets that differ between two files in any bit."""
+    a, b = contents(one), contents(other)
+    assert len(a) > 20, "the file holds frames and series"
+    return sorted(set(a) ^ set(b)) + [
+        name for name in a.keys() & b.keys() if np.asarray(a[name]).tobytes() != np.asarray(b[name]).tobytes()
+    ]

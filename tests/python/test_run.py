@@ -1,0 +1,177 @@
+"""The program as a whole: the same bits everywhere, restarts, and how it fails."""
+
+import re
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from running import HEAD, ONE_PROCESS, PROTOCOL, differences, run, write_input
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run on one rank and one thread, with all its checkpoints."""
+    folder = tmp_path_factory.mktemp("alone")
+    text = HEAD.replace("[output]", "[output]\nkeep_checkpoints = 9") + PROTOCOL
+    path = write_input(folder, text)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return path, folder / "out", done.stdout
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 8])
+def test_trajectory_has_the_same_bits_on_any_number_of_ranks(alone, tmp_path, ranks):
+    path, reference, _ = alone
+    done = run("--output", tmp_path, path, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert differences(reference / "trajectory.h5md", tmp_path / "trajectory.h5md") == []
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_trajectory_has_the_same_bits_on_any_number_of_threads(alone, tmp_path, threads):
+    path, reference, _ = alone
+    done = run("--output", tmp_path, path, ranks=2, threads=threads)
+    assert done.returncode == 0, done.stderr
+    assert differences(reference / "trajectory.h5md", tmp_path / "trajectory.h5md") == []
+
+
+def test_trajectory_has_the_same_bits_without_mpi(alone, tmp_path):
+    path, reference, _ = alone
+    done = run("--output", tmp_path, path, program=ONE_PROCESS)
+    assert done.returncode == 0, done.stderr
+    assert "none (one process)" in done.stdout
+    assert differences(reference / "trajectory.h5md", tmp_path / "trajectory.h5md") == []
+
+
+def test_trajectory_does_not_depend_on_the_skin(alone, tmp_path):
+    _, reference, _ = alone
+    path = write_input(tmp_path, HEAD + "[dynamics]\nskin_angstrom = 0.3\n" + PROTOCOL)
+    done = run("--output", tmp_path / "out", path, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert differences(reference / "trajectory.h5md", tmp_path / "out/trajectory.h5md") == []
+
+
+def test_restart_from_any_checkpoint_ends_with_the_same_bits(alone, tmp_path):
+    path, reference, _ = alone
+    checkpoints = sorted(reference.glob("checkpoint-*.h5"))
+    assert len(checkpoints) == 5, "one at the end of each stage"
+    for ranks, checkpoint in enumerate(checkpoints, start=1):
+        folder = tmp_path / checkpoint.stem
+        shutil.copytree(reference, folder)
+        done = run("--restart", folder / checkpoint.name, "--output", folder, path, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+        assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+
+
+def test_resume_takes_the_newest_sound_checkpoint(alone, tmp_path):
+    path, reference, _ = alone
+    folder = tmp_path / "out"
+    shutil.copytree(reference, folder)
+    newest = max(folder.glob("checkpoint-*.h5"), key=lambda p: int(p.stem.split("-")[1]))
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    newest.write_bytes(damaged)
+    done = run("--resume", "--output", folder, path, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert newest.name in done.stderr, "the refused checkpoint is named"
+    assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+
+
+def test_resume_of_nothing_is_a_fresh_start(alone, tmp_path):
+    path, reference, _ = alone
+    done = run("--resume", "--output", tmp_path / "new", path)
+    assert done.returncode == 0, done.stderr
+    assert differences(reference / "trajectory.h5md", tmp_path / "new/trajectory.h5md") == []
+
+
+def test_a_longer_protocol_goes_on_from_the_end(alone, tmp_path):
+    path, reference, _ = alone
+    longer = path.read_text() + '[[stage]]\nkind = "quench"\nmax_steps = 5\n'
+    folder = tmp_path / "out"
+    shutil.copytree(reference, folder)
+    done = run("--resume", "--output", folder, write_input(tmp_path, longer))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(folder / "trajectory.h5md") as after, h5py.File(
+        reference / "trajectory.h5md"
+    ) as before:
+        steps = after["particles/trajectory/position/step"][:]
+        kept = before["particles/trajectory/position/step"][:]
+    assert (np.diff(steps) > 0).all(), "no frame stands twice"
+    assert list(steps[: len(kept)]) == list(kept) and steps[-1] == kept[-1] + 5
+
+
+def test_restart_with_another_seed_is_refused(alone, tmp_path):
+    path, reference, _ = alone
+    other = write_input(tmp_path, path.read_text().replace("seed = 3", "seed = 4"))
+    checkpoint = next(reference.glob("checkpoint-*.h5"))
+    done = run("--restart", checkpoint, "--output", tmp_path / "out", other)
+    assert done.returncode == 2
+    assert "seed 3" in done.stderr and "says 4" in done.stderr
+    assert not (tmp_path / "out").exists(), "nothing is written"
+
+
+def test_a_folder_that_holds_a_run_is_refused_and_force_replaces_it(alone, tmp_path):
+    path, reference, _ = alone
+    folder = tmp_path / "out"
+    shutil.copytree(reference, folder)
+    before = (folder / "trajectory.h5md").read_bytes()
+    refused = run("--output", folder, path, ranks=2)
+    assert refused.returncode == 2 and "--force" in refused.stderr
+    assert (folder / "trajectory.h5md").read_bytes() == before
+    forced = run("--force", "--output", folder, path)
+    assert forced.returncode == 0, forced.stderr
+    assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+
+
+def test_momentum_and_energy_are_conserved_at_constant_energy(alone):
+    """Total energy over the last stage (NVE, 20 steps): velocity Verlet at 2 fs."""
+    _, reference, _ = alone
+    with h5py.File(reference / "trajectory.h5md") as file:
+        frames = file["particles/trajectory"]
+        velocity = frames["velocity/value"][-1]
+        number = frames["species/value"][-1]
+        force = frames["forces/value"][:]
+        energy = file["sinter/thermo/total_energy"][-3:]
+        atoms = velocity.shape[0]
+    mass = np.where(number == 78, 195.080, 55.847)
+    # Momenta are taken away once per particle and then only by rounding of velocities.
+    ROUNDING = 1e-9
+    assert np.abs((mass[:, None] * velocity).sum(axis=0)).max() < ROUNDING * mass.sum()
+    # Forces are sums of quanta of 2^-40 eV/Å that cancel exactly; f64 holds them exactly.
+    assert (force.sum(axis=1) == 0).all()
+    # Ten times the 0.0054 meV/atom of a particle at 2 fs: this one has just been cooled.
+    DRIFT = 5e-5
+    assert np.ptp(energy) < DRIFT * atoms
+
+
+def test_the_log_says_what_ran_and_what_happened(alone):
+    _, folder, terminal = alone
+    log = (folder / "run.log").read_text()
+    for text in (log, terminal):
+        for expected in [
+            r"atoms +402: 342 Pt, 60 Fe; 2 particles",
+            r"box .* free in x, y, z",
+            r"runs on +1 rank x 1 thread",
+            r"libraries +MPI: Open MPI.*HDF5 \d+\.\d+",
+            r"ialloy +2|ialloy = 2|ialloy 2",
+            r"Stage 5 of 5: hold",
+            r"The particles are put together: 4\.00 Å between the facet planes",
+            r"time by phase +min s +mean s +max s",
+            r"speed: [\d.]+ ns/day, \d+ atom-steps per second and core",
+            r"Particles 0 and 1, centres [\d.]+ Å apart",
+            r"No atom has evaporated",
+            r"ovito .*trajectory\.h5md",
+        ]:
+            assert re.search(expected, text), expected
+
+
+def test_atoms_that_leave_the_bounds_end_the_run_with_step_and_atom(tmp_path):
+    text = HEAD + '[dynamics]\ntimestep_fs = 60\n[[stage]]\nkind = "hold"\ntemperature_k = 20000\nduration_ps = 60\n'
+    path = write_input(tmp_path, text)
+    done = run("--output", tmp_path / "out", path, ranks=2)
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"step \d+, atom \d+: ", done.stderr), done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        assert len(file["particles/trajectory/position/step"]) >= 1, "what was written is there"
