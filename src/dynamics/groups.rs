@@ -22,7 +22,7 @@ use crate::dynamics::parallel;
 use crate::error::Error;
 use crate::fixed::{ExactSum, Quantum};
 use crate::force::System;
-use crate::geometry::{Cell, Vec3, cross, dot, norm, scale, sub};
+use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, cross, dot, norm, scale, sub};
 use crate::units::{BOLTZMANN, MASS_VELOCITY_SQUARED};
 
 pub use crate::input::config::Group;
@@ -60,7 +60,7 @@ pub struct Groups {
     pub mass: Vec<f64>,
 }
 
-/// An atom whose velocity is out of bounds or not a number.
+/// An atom whose position or velocity is out of bounds or not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfBounds {
     pub atom: u64,
@@ -68,8 +68,8 @@ pub struct OutOfBounds {
 
 impl OutOfBounds {
     pub fn at(self, step: u64) -> Error {
-        let message = "its velocity is out of bounds or not a number; \
-                       is the time step too long, or do atoms overlap?";
+        let message = "its velocity is out of bounds or not a number, or it flew out of reach of \
+                       the coordinates; is the time step too long, or do atoms overlap?";
         Error::Physics { step, atom: self.atom, message: message.to_string() }
     }
 }
@@ -260,18 +260,21 @@ impl Groups {
     }
 
     /// Kinetic energy and momentum of each group; cheap enough for every step.
-    /// The error names an atom whose kinetic energy is beyond 2048 eV.
+    /// The error names an atom whose kinetic energy is beyond 2048 eV, or whose
+    /// coordinates are beyond those that the grid is made for.
     pub fn kinetics(&self, view: &View) -> Result<Vec<Kinetics>, OutOfBounds> {
         let View { atoms, masses, .. } = *view;
         let quanta = [ENERGY_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM];
         let sums = self.quick_sum(view, quanta, |i| {
+            let [x, y, z, _] = atoms.position[i];
+            if x.abs().max(y.abs()).max(z.abs()) >= LARGEST_COORDINATE {
+                return [f64::NAN; 4];
+            }
             let (m, v) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
             [0.5 * MASS_VELOCITY_SQUARED * m * dot(v, v), m * v[0], m * v[1], m * v[2]]
         })?;
-        Ok(sums
-            .into_iter()
-            .map(|[energy, x, y, z]| Kinetics { energy, momentum: [x, y, z] })
-            .collect())
+        let kinetics = |[energy, x, y, z]: [f64; 4]| Kinetics { energy, momentum: [x, y, z] };
+        Ok(sums.into_iter().map(kinetics).collect())
     }
 
     /// Everything mechanical about each group: two passes over the atoms.

@@ -4,7 +4,8 @@
 //! relative to its centre of mass by a factor computed from its kinetic energy;
 //! Langevin acts on each atom. None changes the momentum of a particle (with one
 //! thermostat for the whole system, the rescaling ones scale the velocities of
-//! particles relative to each other).
+//! particles relative to each other). A particle of one atom has no motion
+//! relative to its centre: no thermostat of particles touches it.
 //!
 //! Each keeps account of the energy it has taken out, so that
 //! potential + kinetic + `energy` is conserved in the limit of a small time step,
