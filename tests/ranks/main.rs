@@ -10,6 +10,7 @@ mod decomposition;
 mod files;
 #[path = "../support/mod.rs"]
 mod support;
+mod trajectories;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use sinter_hpc::comm::Comm;
@@ -18,10 +19,11 @@ use std::process::ExitCode;
 /// Called on every rank; it fails by a panic on any of them.
 type Body = fn(&Comm);
 
-const GROUPS: [(&str, &[(&str, Body)]); 3] = [
+const GROUPS: [(&str, &[(&str, Body)]); 4] = [
     ("communication", communication::BODIES),
     ("decomposition", decomposition::BODIES),
     ("files", files::BODIES),
+    ("trajectories", trajectories::BODIES),
 ];
 
 const RANKS: [usize; 4] = [1, 2, 3, 8];
