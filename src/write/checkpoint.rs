@@ -56,9 +56,13 @@ impl Checkpoint {
         atoms: u64,
         at: (u64, f64),
         stage: usize,
-        cell: Cell,
+        mut cell: Cell,
         state: serde_json::Value,
     ) -> Checkpoint {
+        // In free directions the cell follows the atoms, as of some rebuild.
+        for d in (0..3).filter(|&d| !cell.periodic[d]) {
+            (cell.origin[d], cell.length[d]) = (0.0, 0.0);
+        }
         Checkpoint {
             schema: SCHEMA,
             program_version: PROGRAM_VERSION.into(),
@@ -96,7 +100,11 @@ pub fn write_checkpoint(
 ) -> Result<PathBuf> {
     let finished = folder.join(checkpoint_name(checkpoint.step));
     let partial = finished.with_extension("h5.partial");
-    let slab = by_id(comm, atoms, checkpoint.atoms)?;
+    let mut slab = by_id(comm, atoms, checkpoint.atoms)?;
+    // When a run wraps depends on its skin and its restarts; its state does not.
+    for (position, image) in slab.position.iter_mut().zip(&mut slab.image) {
+        checkpoint.cell.wrap(position, image);
+    }
 
     write_file(&partial, comm, checkpoint, &slab)?;
     seal::close(&partial, comm)?;
