@@ -257,9 +257,8 @@ impl Transport for World {
 
     fn library(&self) -> String {
         let text = ::mpi::environment::library_version().unwrap_or_default();
-        let name = text.trim_end_matches('\0').lines().next().unwrap_or_default();
         let (major, minor) = ::mpi::environment::version();
-        format!("{} (MPI {major}.{minor})", name.trim())
+        format!("{} (MPI {major}.{minor})", first_words(&text))
     }
 
     fn set_parallel_access(&self, file_access_list: i64) -> bool {
@@ -288,6 +287,13 @@ const COLLECTIVE: c_int = 1;
 unsafe extern "C" {
     fn H5Pset_fapl_mpio(list: i64, communicator: ffi::MPI_Comm, info: ffi::MPI_Info) -> c_int;
     fn H5Pset_dxpl_mpio(list: i64, mode: c_int) -> c_int;
+}
+
+/// Name and version at the head of what a library says about itself: up to the
+/// first comma (Open MPI) or the first line (MPICH and its kin).
+fn first_words(text: &str) -> String {
+    let head = text.split([',', '\n', '\0']).next().unwrap_or_default();
+    head.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The next announcement of a message: source and length in bytes.
@@ -386,5 +392,18 @@ impl Drop for Exchange {
     /// The buffers must outlive the transfers even if nobody waited.
     fn drop(&mut self) {
         self.transfers.complete();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_words;
+
+    #[test]
+    fn libraries_name_themselves_in_few_words() {
+        let openmpi = "Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4\0";
+        assert_eq!(first_words(openmpi), "Open MPI v4.1.4");
+        let mpich = "MPICH Version:      4.0.2\nMPICH Release date: Thu Apr 7\n";
+        assert_eq!(first_words(mpich), "MPICH Version: 4.0.2");
     }
 }

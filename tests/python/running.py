@@ -13,6 +13,8 @@ PROGRAM = Path(os.environ.get("SINTER_HPC", ROOT / "target/release/sinter-hpc"))
 ONE_PROCESS = Path(
     os.environ.get("SINTER_HPC_ONE_PROCESS", ROOT / "target/one-process/release/sinter-hpc")
 )
+# That of the MPI library which the program was built with (tools/setup.sh).
+MPIRUN = os.environ.get("MPIRUN", "mpirun")
 POTENTIALS = ROOT / "inputs/potentials"
 
 HEAD = f"""
@@ -78,13 +80,14 @@ def environment():
     return os.environ | {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMPI_MCA_mpi_yield_when_idle": "1",
     }
 
 
 def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300):
     """Runs the program and returns the finished process; `ranks`: under mpirun."""
-    launch = ["mpirun", "--oversubscribe", "-n", str(ranks)] if ranks else []
+    launch = [MPIRUN, "-n", str(ranks)] if ranks else []
     command = launch + [str(program), "--threads", str(threads), *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=timeout, env=environment()

@@ -71,7 +71,10 @@ mod processes {
     use super::{GROUPS, support};
     use libtest_mimic::{Failed, Trial};
     use sinter_hpc::comm::{Comm, abort_on_panic};
-    use std::process::{ExitCode, Output};
+    use std::path::Path;
+    use std::process::{Command, ExitCode, Output};
+
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_sinter-hpc");
 
     /// The bodies that are there to fail.
     const PANIC: &str = "panic";
@@ -131,13 +134,31 @@ mod processes {
     }
 
     pub fn trials() -> Vec<Trial> {
-        vec![Trial::test("a_panic_on_one_rank_ends_all", || {
-            let (output, text) = run(PANIC, 3)?;
-            if output.status.code() == Some(1) && text.contains("rank 2 of 3") {
-                return Ok(());
-            }
-            Err(format!("{}\n{text}", output.status).into())
-        })]
+        vec![
+            Trial::test("a_panic_on_one_rank_ends_all", || {
+                let (output, text) = run(PANIC, 3)?;
+                expect(output.status.code() == Some(1) && text.contains("rank 2 of 3"), &text)
+            }),
+            Trial::test("bad_input_is_told_once_with_its_exit_code", || {
+                let mut command = support::mpirun(3, Path::new(PROGRAM));
+                let output = command.arg("no-such-input.toml").output()?;
+                let text = String::from_utf8_lossy(&output.stderr);
+                let told = text.matches("no-such-input.toml: there is no such file").count();
+                expect(output.status.code() == Some(2) && told == 1, &text)
+            }),
+            Trial::test("the_launcher_of_another_library_is_refused", || {
+                let mut command = Command::new(PROGRAM);
+                let output = command.arg("no-such-input.toml").env("PMI_SIZE", "3").output()?;
+                let text = String::from_utf8_lossy(&output.stderr);
+                let told =
+                    text.starts_with("3 processes were started, but each finds itself alone");
+                expect(output.status.code() == Some(2) && told, &text)
+            }),
+        ]
+    }
+
+    fn expect(fulfilled: bool, text: &str) -> Result<(), Failed> {
+        if fulfilled { Ok(()) } else { Err(text.into()) }
     }
 
     /// One worker thread of the last rank dies while the other ranks wait for it.
