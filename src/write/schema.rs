@@ -28,6 +28,10 @@ pub const BOX: &str = "/particles/trajectory/box";
 pub const SERIES: &str = "/sinter";
 pub const PARAMETERS: &str = "/parameters";
 
+/// How netCDF names the scale of a direction that has no values of its own; the
+/// length follows, in ten columns.
+pub const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";
+
 /// Directions of the arrays, the dimension scales of netCDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {

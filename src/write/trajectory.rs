@@ -210,7 +210,6 @@ impl<'c> Trajectory<'c> {
         for column in self.columns.growing() {
             column.set_rows(row + 1)?;
         }
-        self.write_row(&self.columns.frame, row, &[row as i32])?;
         self.write_row(&self.columns.step, row, &[frame.step as i64])?;
         self.write_row(&self.columns.time, row, &[frame.time_ps])?;
         self.write_cell(row, frame.cell)?;
@@ -232,6 +231,7 @@ impl<'c> Trajectory<'c> {
     /// reach as far as the checkpoint does.
     pub fn flush(&mut self) -> Result<()> {
         self.series.write()?;
+        self.file.announce_end()?;
         self.file.flush()
     }
 
@@ -348,30 +348,22 @@ fn write_h5md(file: &File, author: &str) -> Result<()> {
 fn write_scales(file: &File, atoms: u64) -> Result<()> {
     for direction in Direction::ALL {
         let path = root(direction.name());
-        let scale = match (direction, direction.labels()) {
-            (_, Some(labels)) => {
-                let scale = file.create_dataset::<Char>(&path, &[labels.len() as u64])?;
-                let labels = Char::list(labels);
-                let mine = if file.comm().is_root() { &labels[..] } else { &[] };
-                scale.write(&[0], &[mine.len() as u64], mine)?;
-                scale
-            }
-            (Direction::Frame, _) => file.create_growing::<i32>(&path, &[], &[CHUNK_ROWS])?,
-            (Direction::Atom, _) => number_line(file, &path, atoms)?,
-            _ => number_line(file, &path, 3)?,
+        let Some(labels) = direction.labels() else {
+            let (length, scale) = match direction {
+                Direction::Frame => (0, file.create_growing::<i32>(&path, &[], &[CHUNK_ROWS])?),
+                Direction::Atom => (atoms, file.create_dataset::<i32>(&path, &[atoms])?),
+                _ => (3, file.create_dataset::<i32>(&path, &[3])?),
+            };
+            scale.make_scale(&format!("{}{length:10}", schema::NO_VARIABLE))?;
+            continue;
         };
+        let scale = file.create_dataset::<Char>(&path, &[labels.len() as u64])?;
+        let labels = Char::list(labels);
+        let mine = if file.comm().is_root() { &labels[..] } else { &[] };
+        scale.write(&[0], &[mine.len() as u64], mine)?;
         scale.make_scale(direction.name())?;
     }
     Ok(())
-}
-
-/// A scale 0, 1, 2, ...
-fn number_line<'c>(file: &File<'c>, path: &str, length: u64) -> Result<Dataset<'c>> {
-    let scale = file.create_dataset::<i32>(path, &[length])?;
-    let mine = slab(length, file.comm().rank(), file.comm().size());
-    let numbers: Vec<i32> = mine.clone().map(|n| n as i32).collect();
-    scale.write(&[mine.start], &[numbers.len() as u64], &numbers)?;
-    Ok(scale)
 }
 
 fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {

@@ -136,7 +136,7 @@ fn compare_trajectories(left: &Path, right: &Path) {
         let (a, b) = (bits(a.unwrap()), bits(b.unwrap()));
         assert!(!a.is_empty() && a == b, "{name}");
     }
-    for name in ["id", "atom_types", "step", "particle", "atom", "frame", "sinter/thermo/step"] {
+    for name in ["id", "atom_types", "step", "particle", "sinter/thermo/step"] {
         let [a, b] =
             [&left, &right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<i64>());
         let (a, b) = (a.unwrap(), b.unwrap());

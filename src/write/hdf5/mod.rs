@@ -17,6 +17,7 @@
 
 mod attribute;
 mod dataset;
+mod superblock;
 
 pub use attribute::Attribute;
 pub use dataset::{Char, Dataset, Element};
@@ -35,6 +36,11 @@ pub(super) type RawId = h5i::hid_t;
 /// Groups and attributes stay in the compact form below this many members, which
 /// is more than our files have.
 const COMPACT: u32 = 256;
+
+/// Chunks in a node of the index of a dataset: so many frames of up to `CHUNK_ATOMS`
+/// atoms come before the first node is split, the one change of a growing file that
+/// takes several writes at once (a killed program may leave it half done).
+const CHUNK_NODE: u32 = 512;
 
 /// An HDF5 identifier of any kind, released when dropped.
 struct Id(RawId);
@@ -86,6 +92,7 @@ impl<'c> File<'c> {
             // SAFETY: lists are live; the name ends in NUL.
             let raw = sync(|| unsafe {
                 h5p::H5Pset_userblock(root.0, user_block);
+                h5p::H5Pset_istore_k(root.0, CHUNK_NODE / 2);
                 h5f::H5Fcreate(name.as_ptr(), h5f::H5F_ACC_TRUNC, root.0, access)
             });
             new_id(path, raw)
