@@ -156,7 +156,7 @@ impl<'c> Trajectory<'c> {
         write_job(&trajectory.file, &group, origin.1)?;
         let from = origin.0.lineage.last().map_or("", |restart| restart.checkpoint.as_str());
         trajectory.file.set_attribute(&group, "step", Attribute::Integer(step as i64))?;
-        trajectory.file.set_attribute(&group, "checkpoint", Attribute::Fixed(from))?;
+        trajectory.file.set_attribute(&group, "checkpoint", Attribute::Variable(from))?;
         trajectory.file.flush()?;
         Ok(trajectory)
     }
@@ -457,7 +457,7 @@ fn write_parameters(file: &File, provenance: &Provenance, job: &Job) -> Result<(
     for potential in &provenance.potential {
         let path = format!("{here}/potential/{}", potential.name);
         file.write_text(&path, &potential.text)?;
-        file.set_attribute(&path, "sha256", Attribute::Fixed(&potential.sha256()))?;
+        file.set_attribute(&path, "sha256", Attribute::Variable(&potential.sha256()))?;
     }
     for (index, species) in provenance.species.iter().enumerate() {
         let path = format!("{here}/species/{}", species.symbol);
@@ -478,7 +478,7 @@ fn write_lineage(file: &File, lineage: &[Restart]) -> Result<()> {
         let group = format!("{}/restarts/{:04}", schema::PARAMETERS, n + 1);
         file.create_group(&group)?;
         file.set_attribute(&group, "step", Attribute::Integer(restart.step as i64))?;
-        file.set_attribute(&group, "checkpoint", Attribute::Fixed(&restart.checkpoint))?;
+        file.set_attribute(&group, "checkpoint", Attribute::Variable(&restart.checkpoint))?;
     }
     Ok(())
 }
@@ -490,7 +490,7 @@ fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {
         ("mpi", &job.mpi_library),
         ("hdf5", &job.hdf5_version),
     ] {
-        file.set_attribute(group, name, Attribute::Fixed(value))?;
+        file.set_attribute(group, name, Attribute::Variable(value))?;
     }
     file.set_attribute(group, "ranks", Attribute::Integer(job.ranks as i64))?;
     file.set_attribute(group, "threads", Attribute::Integer(job.threads as i64))
