@@ -1,26 +1,29 @@
 //! `sinter-hpc plan`: what a run on so many ranks would be, before it is queued.
 //!
-//! The ranks are played by threads of this process, which build the structure,
-//! divide space, migrate, share ghosts and list neighbours by the same code as in
-//! a run: atoms, imbalance, ghosts and memory are what the first step will have.
-//! Sizes of files follow from the protocol. The time comes from the speed of this
-//! machine's core, measured on a part of the structure.
+//! One process builds the structure and lists its neighbours; space is divided by
+//! the same bisection and the same costs as in a run, and ghosts are counted by the
+//! rule of the exchange: all atoms and images within the range of the potential plus
+//! the skin of the bounding box of a rank's atoms. Sizes of files follow from the
+//! protocol. The time comes from the speed of a core of this machine, measured on a
+//! part of the structure.
 
 use crate::atoms::Atom;
 use crate::build;
-use crate::comm::{Comm, threads};
+use crate::comm::Comm;
+use crate::domain::{Domains, imbalance};
 use crate::error::{Error, Result};
-use crate::force::{Engine, Settings, Statistics, System};
-use crate::geometry::{add, scale};
+use crate::force::{Engine, Settings, System};
+use crate::geometry::{Vec3, add, scale};
 use crate::input::{self, Arrangement, Config};
+use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::random::{Purpose, Stream};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-/// Most ranks that one process plays.
-const MOST_RANKS: usize = 4096;
+/// Most ranks to plan for.
+const MOST_RANKS: usize = 1 << 20;
 
 /// Atoms on which the speed is measured, and evaluations of the forces.
 const SAMPLE: usize = 10_000;
@@ -29,9 +32,18 @@ const EVALUATIONS: u32 = 3;
 /// Thermal displacement along an axis, Å: that of a metal at some 1000 K.
 const THERMAL: f64 = 0.15;
 
+/// The arrays of `Atoms` for an owned atom and for a ghost, and where an owned atom
+/// was and its list began at the last rebuild, bytes.
+const OWNED_BYTES: u64 = 8 + 1 + 32 + 32 + 24 + 4 + 12 + 24 + 8;
+const GHOST_BYTES: u64 = 8 + 1 + 32 + 32 + 4;
+
 /// What the kernel keeps per owned atom beyond the engine's own arrays, bytes:
 /// surviving pairs and triples of a dense metal.
 const KERNEL_BYTES: u64 = 1200;
+
+/// What the messages of a step take on a cluster, however few the atoms: refresh and
+/// two gathers among some ten neighbours, and a reduction, seconds.
+const MESSAGES_SECONDS: f64 = 1e-4;
 
 /// What a rank takes before it has an atom, bytes: MPI, HDF5, the program.
 const BASE_BYTES: u64 = 60 << 20;
@@ -60,31 +72,89 @@ fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
         skin: config.dynamics.skin_angstrom,
         energy_bound: config.output.energy_bound_ev_per_atom,
     };
-    let statistics = distribution(&together, &meam, settings, ranks)?;
+    let shares = shares(&together, &meam, settings, ranks)?;
     let speed = speed(&together, &meam, settings)?;
     let work = Work::of(config);
+    let costs: Vec<i64> = shares.iter().map(|s| (s.atoms + s.neighbours) as i64).collect();
+    let atoms: u64 = shares.iter().map(|s| s.atoms).sum();
+    let load = atoms as f64 * imbalance(&costs) / (ranks * threads) as f64;
 
-    let mut text = String::new();
-    describe_ranks(&mut text, &statistics, (ranks, threads));
-    describe_files(&mut text, config, statistics.atoms, &work);
-    describe_time(&mut text, &work, &statistics, speed, ranks * threads);
+    let mut text = format!("atoms        {atoms}, on {ranks} ranks x {threads} threads\n");
+    describe_ranks(&mut text, &shares, imbalance(&costs), meam.words());
+    describe_files(&mut text, config, atoms, &work);
+    describe_time(&mut text, &work, load, speed, ranks * threads);
     Ok(text)
 }
 
-/// What the engine has on so many ranks after its first rebuild.
-fn distribution(
-    config: &Config,
-    meam: &Meam,
-    settings: Settings,
-    ranks: usize,
-) -> Result<Statistics> {
-    let outcomes = threads::run(ranks, |comm| -> Result<Statistics> {
-        let mut built = build::structure(config, comm)?;
-        built.atoms.iter_mut().for_each(shake);
-        let engine = Engine::new(comm, meam, built.cell, &built.atoms, settings)?;
-        Ok(*engine.statistics())
-    });
-    outcomes.into_iter().next().expect("there is a first rank")
+/// What one rank has.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    atoms: u64,
+    ghosts: u64,
+    neighbours: u64,
+    low: Vec3,
+    high: Vec3,
+}
+
+impl Share {
+    const NONE: Share = Share {
+        atoms: 0,
+        ghosts: 0,
+        neighbours: 0,
+        low: [f64::INFINITY; 3],
+        high: [f64::NEG_INFINITY; 3],
+    };
+
+    fn take(&mut self, r: &[f64; 4], neighbours: u64) {
+        self.atoms += 1;
+        self.neighbours += neighbours;
+        for d in 0..3 {
+            self.low[d] = self.low[d].min(r[d]);
+            self.high[d] = self.high[d].max(r[d]);
+        }
+    }
+
+    /// Squared distance of a point from the bounding box, Å².
+    fn distance_squared(&self, r: Vec3) -> f64 {
+        let outside = |d: usize| (self.low[d] - r[d]).max(r[d] - self.high[d]).max(0.0);
+        (0..3).map(|d| outside(d) * outside(d)).sum()
+    }
+
+    /// The arrays of the engine and of the kernel, bytes.
+    fn bytes(&self, words: usize) -> u64 {
+        let word = 8 * words as u64;
+        self.atoms * (OWNED_BYTES + word + KERNEL_BYTES)
+            + self.ghosts * (GHOST_BYTES + word)
+            + self.neighbours * 4
+    }
+}
+
+/// What each of so many ranks would have.
+fn shares(config: &Config, meam: &Meam, settings: Settings, ranks: usize) -> Result<Vec<Share>> {
+    let comm = Comm::single();
+    let mut built = build::structure(config, &comm)?;
+    built.atoms.iter_mut().for_each(shake);
+    let engine = Engine::new(&comm, meam, built.cell, &built.atoms, settings)?;
+    let (atoms, neighbours) = (engine.atoms(), engine.neighbours());
+    let count = |i: usize| neighbours.of(i).len() as u64;
+    let costs: Vec<i64> = (0..atoms.owned).map(|i| 1 + count(i) as i64).collect();
+    let owned = &atoms.position[..atoms.owned];
+    let domains = Domains::bisect(engine.cell(), ranks, owned, &costs, &comm);
+    let owners: Vec<usize> = owned.iter().map(|r| domains.owner(r)).collect();
+    let mut shares = vec![Share::NONE; ranks];
+    for (i, &rank) in owners.iter().enumerate() {
+        shares[rank].take(&owned[i], count(i));
+    }
+    let reach = meam.range() + settings.skin;
+    // Beyond the owned atoms stand their periodic images.
+    for (i, &[x, y, z, _]) in atoms.position.iter().enumerate() {
+        let r = [x, y, z];
+        domains.ranks_in(r.map(|x| x - reach), r.map(|x| x + reach), &mut |rank| {
+            let near = shares[rank].distance_squared(r) <= reach * reach;
+            shares[rank].ghosts += (near && owners.get(i) != Some(&rank)) as u64;
+        });
+    }
+    Ok(shares)
 }
 
 /// Displaces an atom as heat does: no cut can divide a plane of a perfect crystal,
@@ -144,27 +214,27 @@ impl Work {
     }
 }
 
-fn describe_ranks(text: &mut String, statistics: &Statistics, (ranks, threads): (usize, usize)) {
-    let Statistics { atoms, ghosts, imbalance, most_atoms, most_ghosts, most_bytes, .. } =
-        *statistics;
-    let count = ranks as u64;
-    let memory = BASE_BYTES + most_bytes + most_atoms * KERNEL_BYTES;
-    let _ = writeln!(text, "atoms        {atoms}, on {ranks} ranks x {threads} threads");
-    let _ = writeln!(text, "per rank     {} atoms on average, {most_atoms} at most", atoms / count);
+fn describe_ranks(text: &mut String, shares: &[Share], imbalance: f64, words: usize) {
+    let ranks = shares.len() as u64;
+    let mean_and_most = |of: &dyn Fn(&Share) -> u64| {
+        let sum: u64 = shares.iter().map(of).sum();
+        (sum / ranks, shares.iter().map(of).max().unwrap_or(0))
+    };
+    let (mean, most) = mean_and_most(&|s| s.atoms);
+    let _ = writeln!(text, "per rank     {mean} atoms on average, {most} at most");
     let _ = writeln!(text, "imbalance    {imbalance:.3} (greatest work of a rank over the mean)");
-    let _ = writeln!(
-        text,
-        "ghosts       {} per rank on average, {most_ghosts} at most",
-        ghosts / count
-    );
+    let (mean, most) = mean_and_most(&|s| s.ghosts);
+    let _ = writeln!(text, "ghosts       {mean} per rank on average, {most} at most");
+    let (mean, most) = mean_and_most(&|s| BASE_BYTES + s.bytes(words));
     let _ = writeln!(
         text,
         "memory       about {} per rank, {} in all",
-        bytes(memory),
-        bytes(memory * count)
+        bytes(most),
+        bytes(mean * ranks)
     );
-    if atoms < count {
-        let _ = writeln!(text, "note         {} ranks have no atoms", count - atoms);
+    let idle = shares.iter().filter(|s| s.atoms == 0).count();
+    if idle > 0 {
+        let _ = writeln!(text, "note         {idle} ranks have no atoms");
     }
 }
 
@@ -189,33 +259,28 @@ fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     );
 }
 
-fn describe_time(
-    text: &mut String,
-    work: &Work,
-    statistics: &Statistics,
-    speed: f64,
-    cores: usize,
-) {
-    let per_step = statistics.atoms as f64 * statistics.imbalance / (speed * cores as f64);
+/// `load`: atoms of the busiest core.
+fn describe_time(text: &mut String, work: &Work, load: f64, speed: f64, cores: usize) {
     let _ = writeln!(
         text,
         "speed        {:.0} thousand atom-steps/s on one core of this machine (forces, measured now)",
         speed / 1000.0
     );
-    let _ = writeln!(
-        text,
-        "time         about {} for {} steps, if {cores} such cores keep that speed; messages, \
-         observers and files come on top",
-        duration(per_step * work.steps as f64),
-        work.steps
-    );
-    if work.minimisation > 0 {
+    let mut line = |steps: u64, most: &str| {
+        let forces = load / speed * steps as f64;
+        let messages = if cores > 1 { MESSAGES_SECONDS * steps as f64 } else { 0.0 };
         let _ = writeln!(
             text,
-            "             and at most {} for {} steps of minimisation",
-            duration(per_step * work.minimisation as f64),
-            work.minimisation
+            "time         {most}{} for {steps} steps: forces {} if {cores} such cores keep that speed, \
+             messages {}; files come on top",
+            duration(forces + messages),
+            duration(forces),
+            duration(messages)
         );
+    };
+    line(work.steps, "about ");
+    if work.minimisation > 0 {
+        line(work.minimisation, "and minimisation at most ");
     }
 }
 
@@ -263,16 +328,42 @@ mod tests {
         assert_eq!(Work::of(&config), wanted);
     }
 
+    /// A run divides space by atoms alone until it finds that worse than this, and
+    /// does not look again (`force::Engine`).
+    const DIVIDED_OTHERWISE: f64 = 0.1;
+
     #[test]
     fn the_ranks_of_a_plan_are_those_of_a_run() {
+        let mut config = quickstart();
+        config.stages.truncate(0);
+        let potential = &config.potential;
+        let (library, parameters) = (&potential.library, potential.parameters.as_deref());
+        let meam = Meam::from_files(library, parameters, &potential.elements).unwrap();
+        let settings = Settings { skin: 1.0, energy_bound: 100.0 };
+        for ranks in [1, 5, 8] {
+            let shares = shares(&config, &meam, settings, ranks).unwrap();
+            let real = crate::comm::threads::run(ranks, |comm| {
+                let mut built = build::structure(&config, comm).unwrap();
+                built.atoms.iter_mut().for_each(shake);
+                let engine = Engine::new(comm, &meam, built.cell, &built.atoms, settings).unwrap();
+                *engine.statistics()
+            })[0];
+            let sum = |of: fn(&Share) -> u64| shares.iter().map(of).sum::<u64>();
+            assert_eq!(sum(|s| s.atoms), real.atoms);
+            assert_eq!(sum(|s| s.neighbours), real.neighbours);
+            let [planned, ghosts] = [sum(|s| s.ghosts) as f64, real.ghosts as f64];
+            assert!((planned - ghosts).abs() <= DIVIDED_OTHERWISE * ghosts, "{planned} {ghosts}");
+        }
+    }
+
+    #[test]
+    fn a_report_says_what_the_ranks_are() {
         let config = quickstart();
         let text = report(&config, 8, 2).unwrap();
         let atoms = build::layout(&config).unwrap().atoms;
         assert!(text.starts_with(&format!("atoms        {atoms}, on 8 ranks x 2 threads\n")));
-        let imbalance = text.split("imbalance    ").nth(1).and_then(|t| t.split(' ').next());
-        let imbalance: f64 = imbalance.unwrap().parse().unwrap();
-        assert!((1.0..1.2).contains(&imbalance), "{text}");
         assert!(text.contains("16 such cores"));
+        assert!(!text.contains("have no atoms"));
         let error = report(&config, 0, 1).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
