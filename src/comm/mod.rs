@@ -4,6 +4,8 @@
 //! Reductions are of integers or of minima and maxima, so they do not depend on
 //! the order in which ranks take part. Called by the main thread only.
 
+use std::cell::OnceCell;
+
 use bytemuck::{AnyBitPattern, NoUninit};
 
 mod agree;
@@ -25,6 +27,10 @@ pub trait Transport {
     fn size(&self) -> usize;
     /// Ranks that share this node's memory and cores.
     fn ranks_on_node(&self) -> usize;
+    /// This rank's number among them.
+    fn rank_on_node(&self) -> usize;
+    /// A group of the ranks that take part, in the order of rank. Collective.
+    fn split(&self, take_part: bool) -> Option<Box<dyn Transport>>;
     fn barrier(&self);
     fn sum_i64(&self, values: &mut [i64]);
     fn max_i64(&self, values: &mut [i64]);
@@ -60,8 +66,22 @@ pub trait Pending {
     fn wait(self: Box<Self>) -> Vec<Vec<u8>>;
 }
 
+/// Ranks of a node that touch files. More do not make a parallel file system
+/// faster, and each operation on a file waits for all that take part.
+const WRITERS_PER_NODE: usize = 4;
+
+/// The ranks that touch files together; the others hand them their data.
+pub struct Writers {
+    /// Their numbers among all ranks; the first is 0.
+    pub ranks: Vec<usize>,
+    /// Their own group, on a rank that is one of them.
+    pub group: Option<Comm>,
+}
+
 /// The ranks of a run.
 pub struct Comm {
+    /// Before `transport`, since groups are dropped before MPI finalises.
+    writers: OnceCell<Box<Writers>>,
     transport: Box<dyn Transport>,
     /// The last failure that `agree` told all ranks.
     agreed: std::cell::RefCell<Option<String>>,
@@ -69,7 +89,7 @@ pub struct Comm {
 
 impl Comm {
     pub fn new(transport: Box<dyn Transport>) -> Comm {
-        Comm { transport, agreed: Default::default() }
+        Comm { writers: OnceCell::new(), transport, agreed: Default::default() }
     }
 
     /// One process, no MPI.
@@ -91,6 +111,16 @@ impl Comm {
 
     pub fn is_root(&self) -> bool {
         self.rank() == 0
+    }
+
+    /// The ranks that touch files. The first call is collective.
+    pub fn writers(&self) -> &Writers {
+        self.writers.get_or_init(|| {
+            let is_writer = self.transport.rank_on_node() < WRITERS_PER_NODE;
+            let all = self.all_gather(&[is_writer as u8]);
+            let ranks = (0..self.size()).filter(|&rank| all[rank] == [1]).collect();
+            Box::new(Writers { ranks, group: self.transport.split(is_writer).map(Comm::new) })
+        })
     }
 
     /// Exact sums over ranks: each number travels as four limbs of 32 bits.

@@ -21,12 +21,15 @@ const PIECE: usize = 1 << 26;
 const LENGTH: c_int = 1;
 const CONTENT: c_int = 2;
 
-/// All ranks of the launch. MPI finalises when this is dropped.
+/// A group of ranks: all of the launch, or those that `split` chose.
 pub struct World {
+    communicator: ffi::MPI_Comm,
     rank: usize,
     size: usize,
     ranks_on_node: usize,
-    _universe: Universe,
+    rank_on_node: usize,
+    /// Of the group of all ranks: MPI finalises when it is dropped.
+    universe: Option<Universe>,
 }
 
 impl World {
@@ -37,29 +40,36 @@ impl World {
             provided >= Threading::Funneled,
             "this MPI library allows no threads beside the one that calls it"
         );
-        let (mut rank, mut size, mut ranks_on_node) = (0, 0, 0);
+        Some(World::of(world(), Some(universe)))
+    }
+
+    fn of(communicator: ffi::MPI_Comm, universe: Option<Universe>) -> World {
+        let (mut rank, mut size, mut ranks_on_node, mut rank_on_node) = (0, 0, 0, 0);
         // SAFETY: MPI is initialised; each call writes one integer or handle into
         // a live variable, and the communicator of the node is freed once.
         unsafe {
-            ffi::MPI_Comm_rank(world(), &mut rank);
-            ffi::MPI_Comm_size(world(), &mut size);
+            ffi::MPI_Comm_rank(communicator, &mut rank);
+            ffi::MPI_Comm_size(communicator, &mut size);
             let mut node = ffi::RSMPI_COMM_NULL;
             ffi::MPI_Comm_split_type(
-                world(),
+                communicator,
                 ffi::RSMPI_COMM_TYPE_SHARED,
                 rank,
                 ffi::RSMPI_INFO_NULL,
                 &mut node,
             );
             ffi::MPI_Comm_size(node, &mut ranks_on_node);
+            ffi::MPI_Comm_rank(node, &mut rank_on_node);
             ffi::MPI_Comm_free(&mut node);
         }
-        Some(World {
+        World {
+            communicator,
             rank: rank as usize,
             size: size as usize,
             ranks_on_node: ranks_on_node as usize,
-            _universe: universe,
-        })
+            rank_on_node: rank_on_node as usize,
+            universe,
+        }
     }
 
     fn reduce(&self, values: &mut [i64], operation: ffi::MPI_Op) {
@@ -73,7 +83,7 @@ impl World {
                     piece.len() as c_int,
                     ffi::RSMPI_INT64_T,
                     operation,
-                    world(),
+                    self.communicator,
                 );
             }
         }
@@ -93,7 +103,7 @@ impl World {
                 1,
                 ffi::RSMPI_INT32_T,
                 ffi::RSMPI_SUM,
-                world(),
+                self.communicator,
             );
         }
         incoming as usize
@@ -116,6 +126,21 @@ fn abort(code: i32) -> ! {
     std::process::exit(code)
 }
 
+/// The colour of ranks that `MPI_Comm_split` leaves out.
+fn ffi_undefined() -> c_int {
+    // SAFETY: a constant of the MPI library.
+    unsafe { ffi::RSMPI_UNDEFINED }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.universe.is_none() {
+            // SAFETY: made by `split`, and dropped before MPI finalises (`Comm`).
+            unsafe { ffi::MPI_Comm_free(&mut self.communicator) };
+        }
+    }
+}
+
 impl Transport for World {
     fn rank(&self) -> usize {
         self.rank
@@ -129,9 +154,24 @@ impl Transport for World {
         self.ranks_on_node
     }
 
+    fn rank_on_node(&self) -> usize {
+        self.rank_on_node
+    }
+
+    fn split(&self, take_part: bool) -> Option<Box<dyn Transport>> {
+        let colour = if take_part { 0 } else { ffi_undefined() };
+        // SAFETY: every rank calls it; the new communicator is freed when dropped.
+        let part = unsafe {
+            let mut part = ffi::RSMPI_COMM_NULL;
+            ffi::MPI_Comm_split(self.communicator, colour, self.rank as c_int, &mut part);
+            part
+        };
+        take_part.then(|| Box::new(World::of(part, None)) as Box<dyn Transport>)
+    }
+
     fn barrier(&self) {
         // SAFETY: no buffers.
-        unsafe { ffi::MPI_Barrier(world()) };
+        unsafe { ffi::MPI_Barrier(self.communicator) };
     }
 
     fn sum_i64(&self, values: &mut [i64]) {
@@ -156,7 +196,7 @@ impl Transport for World {
                     piece.len() as c_int,
                     ffi::RSMPI_UINT8_T,
                     root as c_int,
-                    world(),
+                    self.communicator,
                 );
             }
         }
@@ -175,7 +215,7 @@ impl Transport for World {
                 lengths.as_mut_ptr().cast(),
                 1,
                 ffi::RSMPI_UINT64_T,
-                world(),
+                self.communicator,
             );
         }
         let longest = lengths.iter().max().map_or(0, |&l| l as usize);
@@ -203,7 +243,7 @@ impl Transport for World {
                     counts.as_ptr(),
                     places.as_ptr(),
                     ffi::RSMPI_UINT8_T,
-                    world(),
+                    self.communicator,
                 );
             }
             for ((list, &place), &count) in gathered.iter_mut().zip(&places).zip(&counts) {
@@ -219,11 +259,12 @@ impl Transport for World {
     fn exchange(&self, send: &[Message]) -> Vec<Message> {
         let incoming = self.count_incoming(send);
         let lengths: Vec<u64> = send.iter().map(|(_, bytes)| bytes.len() as u64).collect();
-        let mut transfers = Transfers::default();
+        let mut transfers = Transfers::new(self.communicator);
         for ((to, _), length) in send.iter().zip(&lengths) {
             transfers.send(*to, LENGTH, bytemuck::bytes_of(length));
         }
-        let mut announced: Vec<(usize, usize)> = (0..incoming).map(|_| receive_length()).collect();
+        let mut announced: Vec<(usize, usize)> =
+            (0..incoming).map(|_| receive_length(self.communicator)).collect();
         transfers.complete();
         announced.sort_by_key(|&(from, _)| from);
         let mut received: Vec<Message> =
@@ -241,7 +282,7 @@ impl Transport for World {
     fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_> {
         let mut received: Vec<Vec<u8>> =
             receive.iter().map(|&(_, length)| vec![0; length]).collect();
-        let mut transfers = Transfers::default();
+        let mut transfers = Transfers::new(self.communicator);
         for (bytes, &(from, _)) in received.iter_mut().zip(receive) {
             transfers.receive(from, CONTENT, bytes);
         }
@@ -265,7 +306,7 @@ impl Transport for World {
         // SAFETY: HDF5 is linked with the same MPI library (build.rs refuses one
         // without); it duplicates the communicator and refuses a wrong list.
         let status = hdf5::sync::sync(|| unsafe {
-            H5Pset_fapl_mpio(file_access_list, world(), ffi::RSMPI_INFO_NULL)
+            H5Pset_fapl_mpio(file_access_list, self.communicator, ffi::RSMPI_INFO_NULL)
         });
         assert!(status >= 0, "HDF5 refuses this file access list for MPI");
         true
@@ -297,7 +338,7 @@ fn first_words(text: &str) -> String {
 }
 
 /// The next announcement of a message: source and length in bytes.
-fn receive_length() -> (usize, usize) {
+fn receive_length(communicator: ffi::MPI_Comm) -> (usize, usize) {
     let mut length = 0u64;
     // SAFETY: MPI_Status is plain data that the call fills; `length` takes the
     // eight bytes of the announcement.
@@ -309,7 +350,7 @@ fn receive_length() -> (usize, usize) {
             ffi::RSMPI_UINT8_T,
             ffi::RSMPI_ANY_SOURCE,
             LENGTH,
-            world(),
+            communicator,
             &mut status,
         );
         status
@@ -319,14 +360,20 @@ fn receive_length() -> (usize, usize) {
 
 /// Sends and receives under way. Whoever starts one keeps its buffer alive and
 /// untouched until `complete`.
-#[derive(Default)]
-struct Transfers(Vec<ffi::MPI_Request>);
+struct Transfers {
+    communicator: ffi::MPI_Comm,
+    requests: Vec<ffi::MPI_Request>,
+}
 
 impl Transfers {
+    fn new(communicator: ffi::MPI_Comm) -> Transfers {
+        Transfers { communicator, requests: Vec::new() }
+    }
+
     fn send(&mut self, to: usize, tag: c_int, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
             // SAFETY: the caller keeps `bytes` until `complete`.
-            self.0.push(unsafe {
+            let request = unsafe {
                 let mut request = ffi::RSMPI_REQUEST_NULL;
                 ffi::MPI_Isend(
                     piece.as_ptr().cast(),
@@ -334,18 +381,19 @@ impl Transfers {
                     ffi::RSMPI_UINT8_T,
                     to as c_int,
                     tag,
-                    world(),
+                    self.communicator,
                     &mut request,
                 );
                 request
-            });
+            };
+            self.requests.push(request);
         }
     }
 
     fn receive(&mut self, from: usize, tag: c_int, bytes: &mut [u8]) {
         for piece in bytes.chunks_mut(PIECE) {
             // SAFETY: the caller keeps `bytes` and does not touch them until `complete`.
-            self.0.push(unsafe {
+            let request = unsafe {
                 let mut request = ffi::RSMPI_REQUEST_NULL;
                 ffi::MPI_Irecv(
                     piece.as_mut_ptr().cast(),
@@ -353,11 +401,12 @@ impl Transfers {
                     ffi::RSMPI_UINT8_T,
                     from as c_int,
                     tag,
-                    world(),
+                    self.communicator,
                     &mut request,
                 );
                 request
-            });
+            };
+            self.requests.push(request);
         }
     }
 
@@ -365,12 +414,12 @@ impl Transfers {
         // SAFETY: every request was started once; completion sets it to null.
         unsafe {
             ffi::MPI_Waitall(
-                self.0.len() as c_int,
-                self.0.as_mut_ptr(),
+                self.requests.len() as c_int,
+                self.requests.as_mut_ptr(),
                 ffi::RSMPI_STATUSES_IGNORE,
             );
         }
-        self.0.clear();
+        self.requests.clear();
     }
 }
 

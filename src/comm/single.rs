@@ -22,6 +22,12 @@ impl Transport for Single {
     fn ranks_on_node(&self) -> usize {
         1
     }
+    fn rank_on_node(&self) -> usize {
+        0
+    }
+    fn split(&self, take_part: bool) -> Option<Box<dyn Transport>> {
+        take_part.then(|| Box::new(Single) as Box<dyn Transport>)
+    }
     fn barrier(&self) {}
     fn sum_i64(&self, _: &mut [i64]) {}
     fn max_i64(&self, _: &mut [i64]) {}

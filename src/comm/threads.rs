@@ -6,7 +6,9 @@
 //! the operation. A rank that panics takes all others with it.
 
 use super::{Comm, Message, Pending, Transport};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// Runs `body` on `ranks` ranks and returns what each gave, in order of rank.
@@ -36,7 +38,7 @@ struct Threads {
     rank: usize,
     /// How many point-to-point operations this rank has begun; equal on every
     /// rank at the same place of the program, hence a tag.
-    operations: std::cell::Cell<u64>,
+    operations: Rc<Cell<u64>>,
 }
 
 struct Hub {
@@ -165,6 +167,16 @@ impl Transport for Threads {
     }
     fn ranks_on_node(&self) -> usize {
         self.hub.ranks
+    }
+    /// As if each had a node to itself.
+    fn rank_on_node(&self) -> usize {
+        0
+    }
+    /// All ranks together; this group and its part share the hub and the tags.
+    fn split(&self, take_part: bool) -> Option<Box<dyn Transport>> {
+        assert!(take_part, "ranks that are threads stay together");
+        let Threads { hub, rank, operations } = self;
+        Some(Box::new(Threads { hub: hub.clone(), rank: *rank, operations: operations.clone() }))
     }
     fn barrier(&self) {
         self.gather(&[]);

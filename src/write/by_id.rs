@@ -1,7 +1,7 @@
 //! Atoms in the order of their ids, whichever rank owns them: what goes into a
 //! file is the same for any number of ranks and any decomposition.
 //!
-//! Rank r holds a slab of ids, a whole number of blocks of `BLOCK` atoms, so that
+//! The ranks that touch files (`Comm::writers`) hold them. Writer w holds a slab of ids, a whole number of blocks of `BLOCK` atoms, so that
 //! checksums of blocks do not depend on the number of ranks either. Few atoms
 //! leave most ranks without any; then the amount is small too.
 
@@ -17,17 +17,23 @@ pub const BLOCK: u64 = 4096;
 /// that the exchange takes.
 const ROUND: u64 = 64 * BLOCK;
 
-/// The ids of rank `rank` among `ranks`.
-pub fn slab(total: u64, rank: usize, ranks: usize) -> Range<u64> {
+/// The ids of writer `writer` among `writers`.
+pub fn slab(total: u64, writer: usize, writers: usize) -> Range<u64> {
     let blocks = total.div_ceil(BLOCK);
-    let start = |r: usize| (blocks * r as u64 / ranks as u64 * BLOCK).min(total);
-    start(rank)..start(rank + 1)
+    let start = |w: usize| (blocks * w as u64 / writers as u64 * BLOCK).min(total);
+    start(writer)..start(writer + 1)
 }
 
-/// The rank whose slab holds this id.
-fn holder(id: u64, total: u64, ranks: usize) -> usize {
+/// The ids of this rank; none if it is no writer.
+fn own_slab(comm: &Comm, total: u64) -> Range<u64> {
+    let group = comm.writers().group.as_ref();
+    group.map_or(0..0, |group| slab(total, group.rank(), group.size()))
+}
+
+/// The writer whose slab holds this id.
+fn holder(id: u64, total: u64, writers: usize) -> usize {
     let (block, blocks) = (id / BLOCK, total.div_ceil(BLOCK));
-    (((block + 1) * ranks as u64 - 1) / blocks) as usize
+    (((block + 1) * writers as u64 - 1) / blocks) as usize
 }
 
 /// An atom with its force, as it travels to its slab.
@@ -38,18 +44,20 @@ struct Record {
     force: FixedForce,
 }
 
-/// The atoms of this rank's slab, in order of id, from those that it owns.
+/// The atoms of this rank's slab, in order of id, from those that it owns; none on a
+/// rank that is no writer.
 /// `total` is the number of atoms over all ranks, whose ids are 0 .. total - 1.
 /// Collective; an error on every rank if an id is missing, twice there or too large.
 pub fn by_id(comm: &Comm, atoms: &Atoms, total: u64) -> Result<Atoms> {
     comm.agree(check_range(atoms, total))?;
-    let mine = slab(total, comm.rank(), comm.size());
-    let longest = (0..comm.size()).map(|r| slab(total, r, comm.size())).map(|s| s.end - s.start);
+    let writers = comm.writers().ranks.len();
+    let mine = own_slab(comm, total);
+    let longest = (0..writers).map(|w| slab(total, w, writers)).map(|s| s.end - s.start);
     let rounds = longest.max().unwrap_or(0).div_ceil(ROUND);
 
     let round_of = |id: u64| {
-        let to = holder(id, total, comm.size());
-        (id - slab(total, to, comm.size()).start) / ROUND
+        let to = holder(id, total, writers);
+        (id - slab(total, to, writers).start) / ROUND
     };
     let mut order: Vec<(u64, u32)> =
         (0..atoms.owned).map(|i| (round_of(atoms.id[i]), i as u32)).collect();
@@ -81,11 +89,12 @@ fn check_range(atoms: &Atoms, total: u64) -> Result<()> {
 
 /// Sends the atoms `now` of this rank to their slabs and returns what came here.
 fn trade(comm: &Comm, atoms: &Atoms, now: &[(u64, u32)], total: u64) -> Vec<Record> {
+    let writers = &comm.writers().ranks;
     let mut send: std::collections::BTreeMap<usize, Vec<Record>> = Default::default();
     for &(_, i) in now {
         let i = i as usize;
         let record = Record { atom: atoms.record(i), force: atoms.force[i] };
-        send.entry(holder(record.atom.id, total, comm.size())).or_default().push(record);
+        send.entry(writers[holder(record.atom.id, total, writers.len())]).or_default().push(record);
     }
     let send: Vec<(usize, Vec<Record>)> = send.into_iter().collect();
     comm.exchange(&send).into_iter().flat_map(|(_, records)| records).collect()

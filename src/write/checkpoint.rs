@@ -106,10 +106,12 @@ pub fn write_checkpoint(
         checkpoint.cell.wrap(position, image);
     }
 
-    write_file(&partial, comm, checkpoint, &slab)?;
-    seal::close(&partial, comm)?;
-    drop(slab);
-    read_checkpoint(&partial, comm)?;
+    let write = |group: &Comm| {
+        write_file(&partial, group, checkpoint, &slab)?;
+        seal::close(&partial, group)?;
+        read_slab(&partial, group).map(drop)
+    };
+    comm.agree(comm.writers().group.as_ref().map_or(Ok(()), write))?;
 
     let published = match comm.is_root() {
         true => seal::publish(&partial, &finished).and_then(|()| remove_old(folder, keep)),
@@ -119,9 +121,18 @@ pub fn write_checkpoint(
     Ok(finished)
 }
 
-/// Reads a checkpoint: what it says, and the atoms of this rank's slab of ids.
+/// Reads a checkpoint: what it says, and the atoms of this rank's slab of ids (none on
+/// ranks that do not touch files).
 /// An error names the file and what is wrong with it.
 pub fn read_checkpoint(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
+    let group = comm.writers().group.as_ref();
+    let read = comm.agree(group.map(|group| read_slab(path, group)).transpose())?;
+    let (checkpoint, atoms) = read.unzip();
+    Ok((comm.broadcast(0, checkpoint), atoms.unwrap_or_default()))
+}
+
+/// The same for the ranks that touch files, collective among them.
+fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
     let file = File::open(path, comm, false)?;
     let header = file.read_text("/header")?;

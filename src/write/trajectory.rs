@@ -17,6 +17,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Cell;
 use crate::observe::Record;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Most atoms in a chunk: about 3 MiB of positions.
@@ -26,7 +27,7 @@ const CHUNK_ATOMS: u64 = 131_072;
 const CHUNK_ROWS: u64 = 256;
 
 /// What frames hold besides positions, ids and species.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     pub velocities: bool,
     pub forces: bool,
@@ -42,15 +43,30 @@ pub struct Frame<'a> {
     pub atoms: &'a Atoms,
 }
 
-/// An open trajectory file.
+/// An open trajectory file. All ranks hold one; those that touch files
+/// (`Comm::writers`) have the file open, and get their slabs of atoms from the others.
 pub struct Trajectory<'c> {
-    file: File<'c>,
     comm: &'c Comm,
-    species: Vec<Species>,
+    atoms: u64,
+    standing: Standing,
+    file: Option<OpenFile<'c>>,
+}
+
+/// How far a file reaches.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Standing {
     atoms: u64,
     content: Content,
     frames: u64,
     last_step: Option<u64>,
+}
+
+/// The file on a rank that touches it; every operation is collective among these.
+struct OpenFile<'c> {
+    file: File<'c>,
+    comm: &'c Comm,
+    species: Vec<Species>,
+    atoms: u64,
     columns: Columns<'c>,
     series: SeriesWriter<'c>,
 }
@@ -125,16 +141,18 @@ impl<'c> Trajectory<'c> {
         content: Content,
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
-        let file = File::create(path, comm, 0)?;
-        write_root(&file, &origin.0.title)?;
-        write_h5md(&file, &origin.0.author)?;
-        write_scales(&file, atoms)?;
-        write_quantities(&file, atoms, content)?;
-        write_box(&file, periodic)?;
-        write_parameters(&file, origin.0, origin.1)?;
-        file.create_group(schema::SERIES)?;
-        file.flush()?;
-        Trajectory::start(file, origin.0.species.clone())
+        Trajectory::begin(comm, |group| {
+            let file = File::create(path, group, 0)?;
+            write_root(&file, &origin.0.title)?;
+            write_h5md(&file, &origin.0.author)?;
+            write_scales(&file, atoms)?;
+            write_quantities(&file, atoms, content)?;
+            write_box(&file, periodic)?;
+            write_parameters(&file, origin.0, origin.1)?;
+            file.create_group(schema::SERIES)?;
+            file.flush()?;
+            OpenFile::start(file, origin.0.species.clone())
+        })
     }
 
     /// Opens the file of an earlier job and cuts it back: frames and series beyond
@@ -146,77 +164,52 @@ impl<'c> Trajectory<'c> {
         step: u64,
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
-        let file = File::open(path, comm, true)?;
-        let mut trajectory = Trajectory::start(file, origin.0.species.clone())?;
-        trajectory.cut_back(step)?;
-        let restarts = format!("{}/restarts", schema::PARAMETERS);
-        let number = trajectory.file.members(&restarts)?.len() + 1;
-        let group = format!("{restarts}/{number:04}");
-        trajectory.file.create_group(&group)?;
-        write_job(&trajectory.file, &group, origin.1)?;
-        let from = origin.0.lineage.last().map_or("", |restart| restart.checkpoint.as_str());
-        trajectory.file.set_attribute(&group, "step", Attribute::Integer(step as i64))?;
-        trajectory.file.set_attribute(&group, "checkpoint", Attribute::Variable(from))?;
-        trajectory.file.flush()?;
-        Ok(trajectory)
+        Trajectory::begin(comm, |group| {
+            let file = File::open(path, group, true)?;
+            let (mut open, mut standing) = OpenFile::start(file, origin.0.species.clone())?;
+            open.cut_back(step, &mut standing)?;
+            open.write_restart(step, origin)?;
+            open.file.flush()?;
+            Ok((open, standing))
+        })
     }
 
-    fn start(file: File<'c>, species: Vec<Species>) -> Result<Trajectory<'c>> {
-        let columns = Columns::open(&file)?;
-        let shape = columns.position.shape()?;
-        let steps: Vec<i64> = columns.step.read_all()?;
-        Ok(Trajectory {
-            comm: file.comm(),
-            species,
-            atoms: shape[1],
-            content: Content {
-                velocities: columns.velocity.is_some(),
-                forces: columns.force.is_some(),
-                energies: columns.energy.is_some(),
-            },
-            frames: steps.len() as u64,
-            last_step: steps.last().map(|&step| step as u64),
-            columns,
-            series: SeriesWriter::open(&file)?,
-            file,
-        })
+    /// Opens the file on the ranks that touch it and tells the others where it stands.
+    fn begin(
+        comm: &'c Comm,
+        open: impl FnOnce(&'c Comm) -> Result<(OpenFile<'c>, Standing)>,
+    ) -> Result<Trajectory<'c>> {
+        let opened = comm.agree(comm.writers().group.as_ref().map(open).transpose())?;
+        let (file, standing) = opened.unzip();
+        let standing: Standing = comm.broadcast(0, standing);
+        Ok(Trajectory { comm, atoms: standing.atoms, standing, file })
     }
 
     /// What frames of this file hold: on resuming, what they held from the start.
     pub fn content(&self) -> Content {
-        self.content
+        self.standing.content
     }
 
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.standing.frames
     }
 
     /// Step of the last frame.
     pub fn last_step(&self) -> Option<u64> {
-        self.last_step
+        self.standing.last_step
     }
 
     /// Appends a frame and flushes it together with the time series. A frame of a
     /// step that is already there is not written again: returns false.
     pub fn append(&mut self, frame: &Frame) -> Result<bool> {
-        if self.last_step.is_some_and(|last| frame.step <= last) {
+        let Standing { frames, last_step, .. } = self.standing;
+        if last_step.is_some_and(|last| frame.step <= last) {
             return Ok(false);
         }
         let slab = by_id(self.comm, frame.atoms, self.atoms)?;
-        if self.frames == 0 {
-            self.write_particles(&slab)?;
-        }
-        let row = self.frames;
-        for column in self.columns.growing() {
-            column.set_rows(row + 1)?;
-        }
-        self.write_row(&self.columns.step, row, &[frame.step as i64])?;
-        self.write_row(&self.columns.time, row, &[frame.time_ps])?;
-        self.write_cell(row, frame.cell)?;
-        self.write_atoms(row, frame.cell, &slab)?;
-        self.frames += 1;
-        self.last_step = Some(frame.step);
-        self.flush()?;
+        self.on_file(|file| file.append(frames, &Frame { atoms: &slab, ..*frame }))?;
+        self.standing.frames += 1;
+        self.standing.last_step = Some(frame.step);
         Ok(true)
     }
 
@@ -224,26 +217,74 @@ impl<'c> Trajectory<'c> {
     /// `flush`, or when many have gathered. A step that is already there is not
     /// taken again.
     pub fn append_series(&mut self, record: &Record) -> Result<()> {
-        self.series.append(&self.file, record)
+        self.on_file(|file| file.series.append(&file.file, record))
     }
 
     /// Writes what is still in memory. Call it before a checkpoint: the file must
     /// reach as far as the checkpoint does.
     pub fn flush(&mut self) -> Result<()> {
+        self.on_file(OpenFile::flush)
+    }
+
+    /// Writes what is still in memory and closes the file.
+    pub fn close(self) -> Result<()> {
+        self.comm.agree(self.file.map_or(Ok(()), OpenFile::close))
+    }
+
+    /// Does something on the ranks that touch the file; if it fails, on all.
+    fn on_file(&mut self, task: impl FnOnce(&mut OpenFile<'c>) -> Result<()>) -> Result<()> {
+        self.comm.agree(self.file.as_mut().map_or(Ok(()), task))
+    }
+}
+
+impl<'c> OpenFile<'c> {
+    fn start(file: File<'c>, species: Vec<Species>) -> Result<(OpenFile<'c>, Standing)> {
+        let columns = Columns::open(&file)?;
+        let atoms = columns.position.shape()?[1];
+        let steps: Vec<i64> = columns.step.read_all()?;
+        let standing = Standing {
+            atoms,
+            content: Content {
+                velocities: columns.velocity.is_some(),
+                forces: columns.force.is_some(),
+                energies: columns.energy.is_some(),
+            },
+            frames: steps.len() as u64,
+            last_step: steps.last().map(|&step| step as u64),
+        };
+        let series = SeriesWriter::open(&file)?;
+        Ok((OpenFile { comm: file.comm(), species, atoms, columns, series, file }, standing))
+    }
+
+    /// `slab.atoms` are those of this rank's slab.
+    fn append(&mut self, row: u64, slab: &Frame) -> Result<()> {
+        if row == 0 {
+            self.write_particles(slab.atoms)?;
+        }
+        for column in self.columns.growing() {
+            column.set_rows(row + 1)?;
+        }
+        self.write_row(&self.columns.step, row, &[slab.step as i64])?;
+        self.write_row(&self.columns.time, row, &[slab.time_ps])?;
+        self.write_cell(row, slab.cell)?;
+        self.write_atoms(row, slab.cell, slab.atoms)?;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<()> {
         self.series.write()?;
         self.file.announce_end()?;
         self.file.flush()
     }
 
-    /// Writes what is still in memory and closes the file.
-    pub fn close(mut self) -> Result<()> {
+    fn close(mut self) -> Result<()> {
         self.series.write()?;
-        let Trajectory { file, columns, series, .. } = self;
+        let OpenFile { file, columns, series, .. } = self;
         drop((columns, series));
         file.close()
     }
 
-    fn cut_back(&mut self, step: u64) -> Result<()> {
+    fn cut_back(&mut self, step: u64, standing: &mut Standing) -> Result<()> {
         let steps: Vec<i64> = self.columns.step.read_all()?;
         let kept = steps.partition_point(|&s| s as u64 <= step) as u64;
         for column in self.columns.growing() {
@@ -257,9 +298,21 @@ impl<'c> Trajectory<'c> {
             }
             column.set_rows(kept)?;
         }
-        self.frames = kept;
-        self.last_step = steps[..kept as usize].last().map(|&s| s as u64);
+        standing.frames = kept;
+        standing.last_step = steps[..kept as usize].last().map(|&s| s as u64);
         self.series.cut_back(step)
+    }
+
+    /// Says that this job went on with the file.
+    fn write_restart(&self, step: u64, origin: (&Provenance, &Job)) -> Result<()> {
+        let restarts = format!("{}/restarts", schema::PARAMETERS);
+        let number = self.file.members(&restarts)?.len() + 1;
+        let group = format!("{restarts}/{number:04}");
+        self.file.create_group(&group)?;
+        write_job(&self.file, &group, origin.1)?;
+        let from = origin.0.lineage.last().map_or("", |restart| restart.checkpoint.as_str());
+        self.file.set_attribute(&group, "step", Attribute::Integer(step as i64))?;
+        self.file.set_attribute(&group, "checkpoint", Attribute::Variable(from))
     }
 
     /// A row that every rank knows; the first rank writes it.
