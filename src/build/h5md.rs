@@ -232,6 +232,25 @@ mod tests {
         }
     }
 
+    #[derive(Clone, Copy, hdf5::H5Type)]
+    #[repr(u8)]
+    enum Kind {
+        Pt = 1,
+        Fe = 2,
+    }
+
+    #[test]
+    fn species_may_be_an_enumeration_of_symbols() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        let file = foreign(&path);
+        let group = file.group("particles/all").unwrap();
+        group.unlink("species").unwrap();
+        let kinds = arr1(&[Kind::Fe, Kind::Pt]);
+        group.new_dataset_builder().with_data(&kinds).create("species").unwrap();
+        assert_eq!(read(&path, 0).unwrap().species, ["Fe", "Pt"]);
+    }
+
     #[test]
     fn what_is_missing_or_foreign_is_named() {
         let folder = tempfile::tempdir().unwrap();

@@ -108,10 +108,8 @@ impl Share {
     fn take(&mut self, r: &[f64; 4], neighbours: u64) {
         self.atoms += 1;
         self.neighbours += neighbours;
-        for d in 0..3 {
-            self.low[d] = self.low[d].min(r[d]);
-            self.high[d] = self.high[d].max(r[d]);
-        }
+        self.low = std::array::from_fn(|d| self.low[d].min(r[d]));
+        self.high = std::array::from_fn(|d| self.high[d].max(r[d]));
     }
 
     /// Squared distance of a point from the bounding box, Å².
