@@ -28,7 +28,7 @@ pub fn iron_platinum() -> Meam {
 
 /// Largest deviations in units of what is allowed: energy, force, virial.
 fn deviations(meam: &Meam, frame: &Frame) -> [f64; 3] {
-    let found = evaluate(meam, frame);
+    let Ok(found) = evaluate(meam, frame) else { return [f64::INFINITY; 3] };
     let relative = |found: f64, expected: f64| (found - expected).abs() / expected.abs().max(1.0);
     let mut worst = [0.0f64; 3];
     for i in 0..frame.positions.len() {
@@ -45,20 +45,16 @@ fn deviations(meam: &Meam, frame: &Frame) -> [f64; 3] {
 }
 
 fn agrees(meam: &Meam, file: &str) {
-    let mut failures = Vec::new();
-    for frame in frames::read(file) {
-        let worst = deviations(meam, &frame);
-        if std::env::var("MEAM_VERBOSE").is_ok() {
-            println!("{} {worst:.3?}", frame.label);
-        }
-        if worst.iter().any(|w| !(*w <= 1.0)) {
-            failures.push(format!(
-                "{}: energy, force, virial deviate by {worst:.2?} of what is allowed",
-                frame.label
-            ));
-        }
-    }
+    let failures = failures(meam, file);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn failures(meam: &Meam, file: &str) -> Vec<String> {
+    let judged = frames::read(file).into_iter().map(|frame| (deviations(meam, &frame), frame.label));
+    judged
+        .filter(|(worst, _)| worst.iter().any(|w| !(*w <= 1.0)))
+        .map(|(w, label)| format!("{label}: energy, force, virial off by {w:.2?} of the tolerance"))
+        .collect()
 }
 
 macro_rules! iron_platinum_agrees {
@@ -94,4 +90,26 @@ fn ni() {
 fn alsimgcufe() {
     let elements = ["Al=AlS", "Si=SiS", "Mg=MgS", "Cu=CuS", "Fe=FeS"];
     agrees(&other("Jelinek2012", &elements), "alsimgcufe.xyz");
+}
+
+/// Each option of the files by itself, on dimers and clusters of two invented elements.
+#[test]
+fn options() {
+    let folder = "tests/reference/options";
+    let mut names: Vec<String> = std::fs::read_dir(frames::path(folder))
+        .expect("the folder of options")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".xyz").map(str::to_string))
+        .collect();
+    names.sort();
+    assert!(names.len() > 20, "only {} cases", names.len());
+    let mut wrong = Vec::new();
+    for name in names {
+        let parameters = format!("{folder}/{name}.meam");
+        let parameters = frames::path(&parameters).exists().then_some(parameters);
+        let library = format!("{folder}/{name}.library.meam");
+        let meam = potential(&library, parameters.as_deref(), &["A", "B"]);
+        wrong.extend(failures(&meam, &format!("options/{name}.xyz")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

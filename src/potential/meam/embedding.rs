@@ -60,6 +60,11 @@ pub struct Embedding {
 impl Embedding {
     /// The energy in eV and its derivatives by each of the sums.
     pub fn evaluate(&self, sums: &Sums) -> (f64, Sums) {
+        self.evaluate_with(sums, None)
+    }
+
+    /// The same with weights of its own for the background density.
+    pub fn evaluate_with(&self, sums: &Sums, reference: Option<[f64; 3]>) -> (f64, Sums) {
         let mut adjoint = [0.0; MOST_WORDS];
         let density = sums[0];
         if density <= self.floor {
@@ -76,7 +81,7 @@ impl Embedding {
             gamma += weights[h] * squares[h];
         }
         let (g, slope) = self.form.evaluate(gamma);
-        let (background, by_weight) = self.background(weights);
+        let (background, by_weight) = self.background(reference.unwrap_or(weights));
         let scaled = density * g / background;
         let (energy, by_scaled) = embedding(self.scale, scaled, self.linear_negative);
 

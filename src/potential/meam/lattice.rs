@@ -31,7 +31,7 @@ pub enum Lattice {
     Line,
     /// A chain with a uniform angle
     Zigzag,
-    /// A bent molecule such as H2O: one atom of the first element, two of the second
+    /// A bent molecule such as H2O: two atoms of the first element, one of the second
     Triatomic,
     SimpleCubic,
 }
@@ -57,12 +57,26 @@ const NAMES: [(&str, Lattice); 15] = [
     ("sc", SimpleCubic),
 ];
 
-/// The second shell of a reference lattice.
+/// The second shell of a reference lattice (for `dia3` the third).
 #[derive(Debug, Clone, Copy)]
 pub struct SecondShell {
     pub atoms: f64,
+    /// Its distance over that of the first shell.
     pub ratio: f64,
+    /// C of each first neighbour that screens one of its atoms, and how many do.
+    pub screening: f64,
     pub screening_atoms: i32,
+}
+
+/// Atoms and bonds of one formula unit of two elements, A and B in this order.
+#[derive(Debug, Clone, Copy)]
+pub struct Formula {
+    pub atoms: [f64; 2],
+    /// Bonds A-B of the first shell.
+    pub bonds: f64,
+    /// Bonds between equal atoms that the reference energy counts: A-A, B-B. In chains
+    /// and bent molecules they are those of the second shell.
+    pub like_bonds: [f64; 2],
 }
 
 impl Lattice {
@@ -83,7 +97,8 @@ impl Lattice {
         !matches!(self, B1 | C11 | L12 | B2 | Methane)
     }
 
-    /// Number of nearest neighbours (of the first element, where the two differ).
+    /// Number of nearest neighbours; of methane and the bent molecule those of the
+    /// atom in the middle.
     pub fn coordination(self) -> usize {
         match self {
             Fcc | Hcp | L12 => 12,
@@ -106,8 +121,7 @@ impl Lattice {
         }
     }
 
-    /// Atoms of the second shell, its distance over that of the first, and how many
-    /// first neighbours screen each of its atoms; `None` where there is no such shell.
+    /// The second shell; `theta` is the angle of chains and bent molecules, radians.
     pub fn second_shell(self, theta: f64) -> Option<SecondShell> {
         let bent = 2.0 * libm::sin(0.5 * theta);
         let (atoms, ratio, screening_atoms) = match self {
@@ -118,20 +132,44 @@ impl Lattice {
             Diamond3 => (12.0, (11f64 / 3.0).sqrt(), 4),
             Line => (2.0, 2.0, 1),
             Zigzag => (2.0, bent, 1),
-            Triatomic => (1.0, bent, 1),
+            Triatomic => (1.0, bent, 2),
             C11 | Dimer | Methane => return None,
         };
-        Some(SecondShell { atoms, ratio, screening_atoms })
+        // Screening atoms at unit distance from both ends; those of the third shell of
+        // diamond stand at right angles, on the sphere over the bond.
+        let screening = if self == Diamond3 { 1.0 } else { 4.0 / (ratio * ratio) - 1.0 };
+        Some(SecondShell { atoms, ratio, screening, screening_atoms })
     }
 
-    /// Unit vectors to the nearest neighbours; `theta` is the angle of chains and
-    /// of the bent molecule in radians (its first atom's neighbours, like methane's).
-    /// C11 has none: its angular densities are left out (see `reference`).
-    pub fn directions(self, theta: f64) -> Vec<Vec3> {
+    /// Whether the second shell, in a crystal of two elements, consists of atoms of the
+    /// central atom's own kind, and is treated so.
+    pub fn has_like_second_shell(self) -> bool {
+        matches!(self, B1 | B2 | L12 | Diamond)
+    }
+
+    /// What one formula unit of two elements consists of.
+    pub fn formula(self) -> Formula {
+        let (atoms, bonds, like_bonds) = match self {
+            L12 => ([3.0, 1.0], 12.0, [12.0, 0.0]),
+            C11 => ([1.0, 2.0], 10.0, [0.0, 5.0]),
+            Methane => ([1.0, 4.0], 4.0, [0.0; 2]),
+            Triatomic => ([2.0, 1.0], 2.0, [1.0, 0.0]),
+            Zigzag => ([1.0, 1.0], 2.0, [1.0, 1.0]),
+            _ => ([1.0, 1.0], self.coordination() as f64, [0.0; 2]),
+        };
+        Formula { atoms, bonds, like_bonds }
+    }
+
+    /// Unit vectors to the nearest neighbours of an atom of the first or the second
+    /// element. C11 has none here: see `reference`.
+    pub fn directions(self, theta: f64, first: bool) -> Vec<Vec3> {
         let (sine, cosine) = (libm::sin(0.5 * theta), libm::cos(0.5 * theta));
         let vectors: Vec<Vec3> = match self {
             Fcc | L12 => cube_edges(),
             Bcc | B2 => cube_corners(),
+            Dimer => vec![[1.0, 0.0, 0.0]],
+            Methane if !first => vec![[1.0, 0.0, 0.0]],
+            Triatomic if first => vec![[1.0, 0.0, 0.0]],
             Diamond | Diamond3 | Methane => {
                 vec![[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]
             }

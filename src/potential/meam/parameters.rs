@@ -4,7 +4,7 @@
 //! Indices count the elements in the order in which they were asked for. Of the two
 //! orders of a pair only I <= J is read, as LAMMPS does; the other is its mirror image.
 
-use super::functions::Rose;
+use super::functions::{Rose, cutoff};
 use super::lattice::Lattice;
 use super::library::{self, Element};
 use super::text::{Word, words_of};
@@ -40,6 +40,15 @@ pub struct Pair {
 pub struct Screen {
     pub minimum: f64,
     pub maximum: f64,
+}
+
+impl Screen {
+    /// What a third atom with parameter C leaves of a pair, and the slope.
+    pub fn factor(self, c: f64) -> (f64, f64) {
+        let inverse_width = 1.0 / (self.maximum - self.minimum);
+        let (factor, slope) = cutoff((c - self.minimum) * inverse_width);
+        (factor, slope * inverse_width)
+    }
 }
 
 /// Everything that the two files say.

@@ -3,21 +3,25 @@
 //! A reference structure is one in which the energy per atom E^u(r) is known (`Rose`)
 //! as a function of the nearest-neighbour distance r. What is left of it when the
 //! embedding energies at the densities of that structure are taken away is the sum
-//! over the pairs (Baskes 1992). For an element with Z₁ nearest neighbours
+//! over the pairs (Baskes 1992). For a formula unit of n_a and n_b atoms
 //!
-//! ψ(r) = 2/Z₁ [E^u(r) - F(ρ(r))] = φ(r) + (Z₂ S/Z₁) φ(a r)
+//! m ψ(r) = (n_a + n_b) E^u(r) - n_a F_a - n_b F_b - m_aa φ_aa(r) - m_bb φ_bb(r)
 //!
-//! where Z₂ atoms at a times the distance are screened by S; solved for φ by the series
-//! of Lee and Baskes (2000), φ(r) = Σ_n (-Z₂ S/Z₁)ⁿ ψ(aⁿ r). For two elements
-//! the pairs of equal atoms, known by then, are taken away too:
+//! with m bonds a-b (for an element 2 E^u - 2 F = Z₁ ψ). If Z₂ second neighbours, at
+//! s times the distance and screened by S, count as well, ψ still holds their part:
 //!
-//! - most lattices (each atom has Z₁ neighbours of the other kind, Z₂ of its own):
-//!   2 E^u = F_a + F_b + Z₁ φ_ab(r) + Z₂/2 [S_a φ_aa(a r) + S_b φ_bb(a r)];
-//! - L12, A₃B: 4 E^u = 3 F_a + F_b + 12 φ_ab + 12 φ_aa + 9 S_a φ_aa(a r) + 3 S_b φ_bb(a r);
-//! - C11, AB₂: 3 E^u = F_a + 2 F_b + 10 φ_ab + 5 φ_bb.
+//! - where they are of the kind of the other neighbours, and in elements,
+//!   ψ(r) = φ(r) + (Z₂ S/Z₁) φ(s r), solved by the series of Lee and Baskes (2000),
+//!   φ(r) = Σ_n (-Z₂ S/Z₁)ⁿ ψ(sⁿ r);
+//! - where they are of the atom's own kind (B1, B2, L12, diamond),
+//!   m ψ(r) = m φ(r) + Z₂/2 [n_a S_a φ_aa(s r) + n_b S_b φ_bb(s r)].
+//!
+//! C11 is peculiar: LAMMPS takes the densities of its two sites together in a form of
+//! their own and without a background. So do we, to agree with potentials fitted there;
+//! the energy of that structure is then not E^u.
 
 use super::embedding::{Background, Embedding, MOST_WORDS, SQUARED_WEIGHTS, Sums, WEIGHTS};
-use super::functions::{AngularForm, cutoff, ziegler_biersack_littmark};
+use super::functions::{AngularForm, cutoff, embedding, ziegler_biersack_littmark};
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::lattice::{Lattice, SecondShell};
 use super::parameters::{Averaging, Pair, Parameters, Screen};
@@ -76,7 +80,7 @@ impl<'a> References<'a> {
     pub fn pair_energy(&self, a: usize, b: usize, r: f64) -> f64 {
         let (a, b) = (a.min(b), a.max(b));
         let pair = self.parameters.pair(a, b);
-        let phi = if a == b { self.element(a, r) } else { self.mixed(a, b, pair, r) };
+        let phi = if a == b { self.element(a, r) } else { self.mixed(a, b, r) };
         if pair.zbl { self.with_repulsion(a, b, phi, r) } else { phi }
     }
 
@@ -99,77 +103,129 @@ impl<'a> References<'a> {
 
     /// φ of two equal atoms, before the repulsion.
     fn element(&self, e: usize, r: f64) -> f64 {
-        /// The series converges like its ratio below 1/2; far terms vanish anyway.
-        const MOST_TERMS: i32 = 11;
         let pair = self.parameters.pair(e, e);
-        let coordination = pair.lattice.coordination() as f64;
-        let Some(second) = self.second(e, e, pair) else {
-            return self.element_sum(e, r);
+        if pair.second_neighbours { self.series(e, e, r) } else { self.bonds(e, e, r) }
+    }
+
+    /// φ of two elements a < b, before the repulsion.
+    fn mixed(&self, a: usize, b: usize, r: f64) -> f64 {
+        let pair = self.parameters.pair(a, b);
+        if !pair.second_neighbours {
+            return self.bonds(a, b, r);
+        }
+        if !pair.lattice.has_like_second_shell() {
+            return self.series(a, b, r);
+        }
+        let formula = pair.lattice.formula();
+        let second = |e: usize, other: usize| {
+            self.second(pair, e, other)
+                .map_or(0.0, |s| 0.5 * s.atoms * s.screening * self.series(e, e, s.ratio * r))
         };
-        let ratio = second.atoms * second.screening / coordination;
+        let pairs = formula.atoms[0] * second(a, b) + formula.atoms[1] * second(b, a);
+        self.bonds(a, b, r) - pairs / formula.bonds
+    }
+
+    /// φ with the second neighbours taken out of ψ.
+    fn series(&self, a: usize, b: usize, r: f64) -> f64 {
+        /// Where LAMMPS ends the series; for a loosely screened bcc the rest is 1e-5 eV.
+        const MOST_TERMS: i32 = 11;
+        let pair = self.parameters.pair(a, b);
+        let Some(second) = self.second(pair, a, b) else {
+            return self.bonds(a, b, r);
+        };
+        let ratio = second.atoms * second.screening / pair.lattice.coordination() as f64;
         let (mut phi, mut factor, mut distance) = (0.0, 1.0, r);
         for _ in 0..MOST_TERMS {
-            phi += factor * self.element_sum(e, distance);
+            phi += factor * self.bonds(a, b, distance);
             factor *= -ratio;
             distance *= second.ratio;
+            if factor == 0.0 {
+                break; // far away the angular densities may overflow
+            }
         }
         phi
     }
 
-    /// ψ: energy that all pairs together contribute, per bond of the first shell.
-    fn element_sum(&self, e: usize, r: f64) -> f64 {
-        let pair = self.parameters.pair(e, e);
-        let embedded = self.embedded(e, &self.shell(pair, e, e, r));
-        2.0 / pair.lattice.coordination() as f64 * (pair.rose.energy_at(r) - embedded)
+    /// ψ_ab: what all pairs together contribute, per bond of the first shell.
+    fn bonds(&self, a: usize, b: usize, r: f64) -> f64 {
+        let pair = self.parameters.pair(a, b);
+        let energy = pair.rose.energy_at(r);
+        let [first, second] = self.order(pair, a, b);
+        let formula = pair.lattice.formula();
+        let embedded = match pair.lattice {
+            Lattice::C11 => self.embedded_in_c11(first, second, r),
+            _ => [self.embedded(pair, a, b, true, r), self.embedded(pair, b, a, false, r)],
+        };
+        let mut rest = 0.0;
+        for (n, e) in [first, second].into_iter().enumerate() {
+            rest += formula.atoms[n] * (energy - embedded[n]);
+            rest -= self.like_pairs(pair, e, [first, second][1 - n], n, r);
+        }
+        rest / formula.bonds
     }
 
-    /// φ of two elements a < b, before the repulsion.
-    fn mixed(&self, a: usize, b: usize, pair: &Pair, r: f64) -> f64 {
-        let energy = pair.rose.energy_at(r);
-        let embedded_a = self.embedded(a, &self.shell(pair, a, b, r));
-        let embedded_b = self.embedded(b, &self.shell(pair, b, a, r));
-        let second = |e: usize, other: usize| {
-            self.second(e, other, pair).map_or(0.0, |s| s.screening * self.element(e, s.ratio * r))
-        };
+    /// Energy of the pairs of atoms of the n-th element e in one formula unit that the
+    /// reference energy of two elements a, b counts besides the pairs a-b.
+    fn like_pairs(&self, pair: &Pair, e: usize, other: usize, n: usize, r: f64) -> f64 {
+        let count = pair.lattice.formula().like_bonds[n];
         match pair.lattice {
-            Lattice::L12 => {
-                energy / 3.0
-                    - 0.25 * embedded_a
-                    - embedded_b / 12.0
-                    - self.element(a, r)
-                    - 0.75 * second(a, b)
-                    - 0.25 * second(b, a)
+            _ if e == other || count == 0.0 => 0.0,
+            Lattice::L12 => count * self.series(e, e, r),
+            // Ends of a bent molecule and next neighbours in a chain, as screened as by
+            // an atom at a right angle between them, whatever the angle is.
+            Lattice::Zigzag | Lattice::Triatomic => {
+                let (factor, _) = self.parameters.screen(e, e, other).factor(1.0);
+                let ratio = 2.0 * libm::sin(0.5 * pair.theta);
+                count * factor * self.bonds(e, e, ratio * r)
             }
-            Lattice::C11 => {
-                let [minor, major] = self.order_of_c11(a, b);
-                let (f_minor, f_major) =
-                    if minor == a { (embedded_a, embedded_b) } else { (embedded_b, embedded_a) };
-                (3.0 * energy - f_minor - 2.0 * f_major - 5.0 * self.element(major, r)) / 10.0
-            }
-            lattice => {
-                let z = lattice.coordination() as f64;
-                let z2 = lattice.second_shell(pair.theta).map_or(0.0, |s| s.atoms);
-                (2.0 * energy - embedded_a - embedded_b) / z
-                    - 0.5 * z2 / z * (second(a, b) + second(b, a))
-            }
+            _ => count * self.bonds(e, e, r),
         }
     }
 
-    /// Which element of C11 is the rare one, which the frequent: a first element
-    /// with the diamond lattice is the frequent one (MoSi2 written as Si, Mo).
-    fn order_of_c11(&self, a: usize, b: usize) -> [usize; 2] {
-        if self.parameters.pair(a, a).lattice == Lattice::Diamond { [b, a] } else { [a, b] }
+    /// The elements in the order of the formula. In C11 the element with the diamond
+    /// lattice is the frequent one, else the second (MoSi2 may be written as Si, Mo).
+    fn order(&self, pair: &Pair, a: usize, b: usize) -> [usize; 2] {
+        let diamond = self.parameters.pair(a, a).lattice == Lattice::Diamond;
+        if pair.lattice == Lattice::C11 && diamond { [b, a] } else { [a, b] }
     }
 
-    fn embedded(&self, e: usize, sums: &Sums) -> f64 {
-        self.embeddings[e].evaluate(sums).0
+    /// Embedding energy of an atom of element e in the reference structure of the pair.
+    fn embedded(&self, pair: &Pair, e: usize, other: usize, first: bool, r: f64) -> f64 {
+        let sums = self.shell(pair, e, other, first, r);
+        let mean = std::array::from_fn(|h| match sums[0] {
+            density if density > 0.0 => sums[WEIGHTS + h] / density,
+            _ => 0.0,
+        });
+        let reference = match self.parameters.averaging {
+            Averaging::None => None,
+            _ => Some(mean),
+        };
+        self.embeddings[e].evaluate_with(&sums, reference).0
+    }
+
+    /// Embedding energies of the rare and of the frequent element in C11. Coordinates of
+    /// the ideal structure (c/a = √6) give the coefficients.
+    fn embedded_in_c11(&self, rare: usize, frequent: usize, r: f64) -> [f64; 2] {
+        let (n, m) = (self.densities[rare].at(r), self.densities[frequent].at(r));
+        let (p, q) = (self.parameters.weights(rare), self.parameters.weights(frequent));
+        let weights: [f64; 3] = std::array::from_fn(|h| match self.parameters.averaging {
+            Averaging::None => q[h],
+            _ => (m[0] * q[h] + n[0] * p[h]) / (m[0] + n[0]),
+        });
+        let square = |x: f64| x * x;
+        let at_rare = square(10.0 * m[0]) + 2.0 / 3.0 * weights[1] * square(m[2]);
+        let at_frequent = square(5.0 * (m[0] + n[0]))
+            + weights[0] * square(m[1] - n[1])
+            + weights[1] / 6.0 * square(m[2] + n[2])
+            + 3.025 * weights[2] * square(m[3] - n[3]);
+        let energy = |e: usize, squared: f64| {
+            embedding(self.embeddings[e].scale, squared.max(0.0).sqrt(), false).0
+        };
+        [energy(rare, at_rare), energy(frequent, at_frequent)]
     }
 
     /// Second shell of an atom of element e whose first neighbours are of `other`.
-    fn second(&self, e: usize, other: usize, pair: &Pair) -> Option<Second> {
-        if !pair.second_neighbours {
-            return None;
-        }
+    fn second(&self, pair: &Pair, e: usize, other: usize) -> Option<Second> {
         let shell = pair.lattice.second_shell(pair.theta)?;
         let mut screening = screening_of(self.parameters.screen(e, e, other), shell);
         if pair.lattice == Lattice::L12 && e < other {
@@ -180,20 +236,23 @@ impl<'a> References<'a> {
         Some(Second { atoms: shell.atoms, ratio: shell.ratio, screening })
     }
 
-    /// Sums of an atom of element e in the reference structure of the pair (e, other).
-    fn shell(&self, pair: &Pair, e: usize, other: usize, r: f64) -> Sums {
+    /// Sums of an atom of element e in the reference structure of the pair.
+    fn shell(&self, pair: &Pair, e: usize, other: usize, first: bool, r: f64) -> Sums {
         let mut sums = [0.0; MOST_WORDS];
-        for (n, direction) in pair.lattice.directions(pair.theta).into_iter().enumerate() {
+        for (n, direction) in pair.lattice.directions(pair.theta, first).into_iter().enumerate() {
             // L12: the rare atoms have only frequent neighbours; of the frequent ones'
             // twelve neighbours four, in one plane, are rare.
-            let neighbour = match pair.lattice {
-                Lattice::L12 if e < other && n % 3 != 0 => e,
-                _ => other,
-            };
-            self.add(&mut sums, neighbour, direction, r);
+            let like = pair.lattice == Lattice::L12 && first && n % 3 != 0;
+            self.add(&mut sums, if like { e } else { other }, direction, r);
         }
-        if let Some(second) = self.second(e, other, pair) {
+        if let Some(second) = self.second(pair, e, other).filter(|_| pair.second_neighbours) {
+            let first_shell = sums[0];
             sums[0] += second.atoms * second.screening * self.densities[e].at(second.ratio * r)[0];
+            if first_shell > 0.0 {
+                // The averages of t stay those of the first shell.
+                let ratio = sums[0] / first_shell;
+                sums[WEIGHTS..].iter_mut().for_each(|sum| *sum *= ratio);
+            }
         }
         sums
     }
@@ -218,18 +277,16 @@ impl<'a> References<'a> {
     }
 }
 
-/// S of a second neighbour that is screened by `screening_atoms` first neighbours, each
-/// at unit distance from both ends: C = 4/a² - 1.
+/// S of an atom of the second shell.
 fn screening_of(screen: Screen, shell: SecondShell) -> f64 {
-    let c = 4.0 / (shell.ratio * shell.ratio) - 1.0;
-    let (factor, _) = cutoff((c - screen.minimum) / (screen.maximum - screen.minimum));
+    let (factor, _) = screen.factor(shell.screening);
     (0..shell.screening_atoms).map(|_| factor).product()
 }
 
 /// The squared angular densities of the first shell, for unit partial densities.
 fn shape(pair: &Pair) -> [f64; 3] {
     let mut sums = [0.0; COMPONENTS];
-    for direction in pair.lattice.directions(pair.theta) {
+    for direction in pair.lattice.directions(pair.theta, false) {
         for (sum, y) in sums.iter_mut().zip(harmonics::evaluate(direction)) {
             *sum += y;
         }
