@@ -2,12 +2,12 @@
 //! distances, ghost sums folded onto their owners.
 
 use crate::frames::Frame;
+use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
 use sinter_hpc::neighbour::{MINE, Neighbours, computes_pair};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential};
-use sinter_hpc::Result;
 
 /// How the list is made; nothing of it may show in the results.
 #[derive(Debug, Clone, Copy)]
@@ -15,14 +15,23 @@ pub struct Listing {
     /// Å beyond the range of the potential.
     pub skin: f64,
     pub reversed: bool,
-    /// Atoms per range of the schedule; every range has a colour of its own.
+    /// Atoms per range of the schedule.
     pub chunk: usize,
+    /// All ranges in one colour, for atoms in groups out of each other's reach; else each
+    /// range has a colour of its own.
+    pub parallel: bool,
     pub quantum: Quantum,
 }
 
 impl Default for Listing {
     fn default() -> Listing {
-        Listing { skin: 0.5, reversed: false, chunk: usize::MAX, quantum: Quantum::STANDARD }
+        Listing {
+            skin: 0.5,
+            reversed: false,
+            chunk: usize::MAX,
+            parallel: false,
+            quantum: Quantum::STANDARD,
+        }
     }
 }
 
@@ -109,8 +118,9 @@ fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing)
         neighbours.first.push(neighbours.entries.len());
     }
     let chunk = listing.chunk.min(owned.max(1));
+    let ranges = (0..owned).step_by(chunk).map(|i| i..(i + chunk).min(owned));
     neighbours.schedule =
-        (0..owned).step_by(chunk).map(|i| vec![i..(i + chunk).min(owned)]).collect();
+        if listing.parallel { vec![ranges.collect()] } else { ranges.map(|r| vec![r]).collect() };
     neighbours
 }
 

@@ -4,3 +4,6 @@
 mod brute_force;
 mod frames;
 mod golden;
+mod bad_files;
+mod laws;
+mod reference_states;

@@ -120,9 +120,9 @@ fn apply(
     pull: Vec3,
 ) -> bool {
     let mut sound = true;
-    for d in 0..3 {
-        sound &= pull[d].abs() < quantum.bound();
-        let quanta = quantum.round(pull[d]);
+    for (d, part) in pull.into_iter().enumerate() {
+        sound &= part.abs() < quantum.bound();
+        let quanta = quantum.round(part);
         // SAFETY: atoms of this range and their neighbours are out of reach of the other
         // ranges of the same colour; each reference ends with its statement.
         unsafe {

@@ -175,7 +175,6 @@ impl Lattice {
             }
             B1 | SimpleCubic => axes(),
             Hcp => hexagonal_close_packed(),
-            Dimer => vec![[1.0, 0.0, 0.0]],
             C11 => vec![],
             Line => vec![[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]],
             Zigzag | Triatomic => vec![[sine, cosine, 0.0], [-sine, cosine, 0.0]],

@@ -95,7 +95,7 @@ fn split<'a>(path: &Path, text: &'a str) -> Result<Vec<Vec<Word<'a>>>> {
     for (number, line) in text.lines().enumerate() {
         let words = words_of(line, number + 1, &[]);
         // A name where a number should stand: the entry before it is too short.
-        let begins = words.first().is_some_and(|w| w.text.parse::<f64>().is_err());
+        let begins = words.first().is_some_and(|w| w.as_number().is_none());
         if begins && entry.len() > 1 {
             return Err(wrong_count(path, &entry));
         }

@@ -306,7 +306,9 @@ impl Potential for Meam {
                     *sum = self.density_quantum.value(*word);
                 }
                 let (energy, adjoint) = self.embeddings[env.species[i] as usize].evaluate(&sums);
-                if !(energy.abs() < quantum.bound()) {
+                // The comparison is false for NaN as well.
+                let sound = energy.abs() < quantum.bound();
+                if !sound {
                     let message = format!(
                         "its embedding energy {energy:.3e} eV is not below {:.0} eV",
                         quantum.bound()

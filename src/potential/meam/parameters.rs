@@ -71,7 +71,7 @@ pub struct Parameters {
     pub rose_form: u8,
     pub linear_negative: bool,
     pub dynamo_background: bool,
-    /// What was read but has no effect, for the log.
+    /// What was read but has no effect, because I > J, for the log.
     pub ignored: Vec<String>,
 }
 
@@ -117,7 +117,6 @@ struct Raw {
     pairs: Vec<RawPair>,
     density: Vec<Option<f64>>,
     screens: Vec<Screen>,
-    ignored: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -151,7 +150,6 @@ impl Raw {
             pairs: vec![RawPair::default(); n * n],
             density: vec![None; n],
             screens: vec![DEFAULT_SCREEN; n * n * n],
-            ignored: Vec::new(),
         }
     }
 
@@ -180,12 +178,6 @@ impl Raw {
             *slot = self.element(path, *word)?;
         }
         let [i, j, k] = index;
-        if i > j && indices_wanted >= 2 {
-            let place = format!("{}:{}", path.display(), keyword.line);
-            self.ignored
-                .push(format!("{place}: {name}: only I <= J is read, J > I follows from it"));
-            // Still a value that must make sense: the checks below run on a scratch copy.
-        }
         let flag = |allowed: &[f64]| -> Result<f64> {
             let x = value.number(path, name)?;
             if allowed.contains(&x) {
@@ -247,9 +239,34 @@ impl Raw {
         Ok(index as usize - 1)
     }
 
+    /// Values with I > J that say something else than those with I < J.
+    fn ignored(&self) -> Vec<String> {
+        let n = self.n;
+        let mut found = Vec::new();
+        for (i, j) in (0..n * n).map(|p| (p / n, p % n)).filter(|(i, j)| i > j) {
+            let (lower, upper) = (&self.pairs[i * n + j], &self.pairs[j * n + i]);
+            if lower.lattice.is_some() && lower.lattice != upper.lattice {
+                found.push(format!("lattce({},{})", i + 1, j + 1));
+            }
+            for (name, (x, y)) in PAIRS.iter().zip(lower.values.iter().zip(&upper.values)) {
+                if x.is_some() && x != y {
+                    found.push(format!("{name}({},{})", i + 1, j + 1));
+                }
+            }
+            for k in 0..n {
+                let lower = self.screens[(i * n + j) * n + k];
+                if lower != DEFAULT_SCREEN && lower != self.screens[(j * n + i) * n + k] {
+                    found.push(format!("Cmin or Cmax({},{},{})", i + 1, j + 1, k + 1));
+                }
+            }
+        }
+        found
+    }
+
     /// Defaults, mixing rules and symmetry. `path` is named where the whole is wrong.
     fn complete(self, path: &Path, mut elements: Vec<Element>) -> Result<Parameters> {
         let n = self.n;
+        let ignored = self.ignored();
         let [rc, delr, smoothing, augt1, ialloy, mixture, form, negative, dynamo] = self.scalars;
         let rose_form = form.unwrap_or(0.0) as u8;
         for (i, element) in elements.iter_mut().enumerate() {
@@ -304,7 +321,7 @@ impl Raw {
             rose_form,
             linear_negative: negative == Some(1.0),
             dynamo_background: dynamo == Some(1.0),
-            ignored: self.ignored,
+            ignored,
         })
     }
 }

@@ -16,12 +16,16 @@ impl Word<'_> {
         Error::input(path, self.line, self.column, message)
     }
 
-    /// A finite number; Fortran's exponent letter `d` is accepted.
+    /// The number that the word is, if it is one; Fortran's exponent letter `d` is accepted.
+    pub fn as_number(&self) -> Option<f64> {
+        let parsed = self.text.parse::<f64>();
+        parsed.or_else(|_| self.text.replace(['d', 'D'], "e").parse::<f64>()).ok()
+    }
+
+    /// A finite number.
     pub fn number(&self, path: &Path, name: &str) -> Result<f64> {
-        let parsed =
-            self.text.parse::<f64>().or_else(|_| self.text.replace(['d', 'D'], "e").parse::<f64>());
-        match parsed {
-            Ok(x) if x.is_finite() => Ok(x),
+        match self.as_number() {
+            Some(x) if x.is_finite() => Ok(x),
             _ => Err(self.error(path, format!("`{}` is no number; `{name}` needs one", self.text))),
         }
     }

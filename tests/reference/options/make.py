@@ -62,63 +62,57 @@ def cases():
         found[f"ialloy_{n}"] = (ELEMENTS, BASE + SCREENING + pair("l12") + f"ialloy = {n}\n")
         found[f"erose_form_{n}"] = (
             ELEMENTS, BASE + pair("b2") + f"erose_form = {n}\nattrac(1,1) = 0.05\nrepuls(1,1) = 0.1\n")
-    for ibar in (0, 1, 3, 4, -5):
-        for ialloy in (0, 1):
-            found[f"ibar_{ibar}_ialloy_{ialloy}"] = (
-                entry("A", ibar=ibar) + entry("B", "hcp", ibar=ibar),
-                BASE + SCREENING + pair("dia") + f"ialloy = {ialloy}\n")
+    for n, ibar in enumerate((0, 1, 3, 4, -5)):
+        found[f"ibar_{ibar}"] = (
+            entry("A", ibar=ibar) + entry("B", "hcp", ibar=ibar),
+            BASE + SCREENING + pair("dia") + f"ialloy = {n % 3}\n")
     strong = entry("A", ibar=-5, t1=-9.0, t2=-8.0) + entry("B", "dia", ibar=-5, t1=-7.0, t3=9.0)
     square = entry("A", ibar=0, t1=-9.0, t2=-8.0) + entry("B", "dia", ibar=4, t1=-7.0, t3=9.0)
     for n in (0, 1):
         found[f"emb_lin_neg_{n}"] = (strong, BASE + pair() + f"emb_lin_neg = {n}\n")
     for n in (99.0, 0.7):
         found[f"gsmooth_factor_{n}"] = (square, BASE + pair() + f"gsmooth_factor = {n}\n")
-    for lat in ("hcp", "dia"):
-        for n in (0, 1):
-            for ialloy in (0, 1, 2):
-                found[f"mixture_{n}_{lat}_ialloy_{ialloy}"] = (
-                    entry("A", lat) + entry("B", "dim"),
-                    BASE + SCREENING + pair() + f"ialloy = {ialloy}\nmixture_ref_t = {n}\n")
-        found[f"bkgd_dyn_{lat}"] = (
-            entry("A", lat) + entry("B", "dim"), BASE + SCREENING + pair() + "bkgd_dyn = 1\n")
-        found[f"bkgd_dyn_mixture_{lat}"] = (
-            entry("A", lat) + entry("B", "dim"), BASE + SCREENING + pair() + "bkgd_dyn = 1\nmixture_ref_t = 1\n")
-    for lat in COORDINATION:
+    for ialloy, lat in ((0, "hcp"), (1, "dia"), (2, "hcp")):
+        library = entry("A", lat) + entry("B", "dim")
+        parameters = BASE + SCREENING + pair() + f"ialloy = {ialloy}\n"
+        found[f"mixture_ref_t_ialloy_{ialloy}"] = (library, parameters + "mixture_ref_t = 1\n")
+        found[f"bkgd_dyn_ialloy_{ialloy}"] = (library, parameters + "bkgd_dyn = 1\n")
+    found["mixture_ref_t_bkgd_dyn"] = (library, parameters + "mixture_ref_t = 1\nbkgd_dyn = 1\n")
+    for n, lat in enumerate(COORDINATION):
         for nn2 in (0, 1):
-            for ibar in (1, -5, 0):
-                found[f"element_{lat}_nn2_{nn2}_ibar_{ibar}"] = (
-                    entry("A", lat, ibar=ibar) + entry("B", "bcc"),
-                    BASE + SCREENING + pair() + f"nn2(1,1) = {nn2}\ntheta(1,1) = 110\n")
-    for lat in ("fcc", "bcc", "hcp", "dim", "dia", "dia3", "b1", "c11", "l12", "b2", "ch4", "lin", "zig", "tri", "sc"):
+            found[f"element_{lat}_nn2_{nn2}"] = (
+                entry("A", lat, ibar=(1, 0, -5)[(n + nn2) % 3]) + entry("B", "bcc"),
+                BASE + SCREENING + pair() + f"nn2(1,1) = {nn2}\ntheta(1,1) = 75\n")
+    lattices = "fcc bcc hcp dim dia dia3 b1 c11 l12 b2 ch4 lin zig tri sc".split()
+    for n, lat in enumerate(lattices):
         for nn2 in (0, 1):
-            for ialloy in (0, 1, 2):
-                found[f"pair_{lat}_nn2_{nn2}_ialloy_{ialloy}"] = (
-                    ELEMENTS, BASE + SCREENING + pair(lat, nn2=nn2, theta=110) + f"ialloy = {ialloy}\n")
-    for lat in ("lin", "zig", "tri"):
-        found[f"bent_{lat}"] = (entry("A", lat) + entry("B"), BASE + SCREENING + pair(lat, theta=80) + "theta(1,1) = 75\n")
-    for first in (0, 1):
-        for second in (0, 1):
-            for lat in ("l12", "c11"):
-                found[f"flags_{lat}_{first}{second}"] = (
-                    ELEMENTS, BASE + SCREENING + pair(lat, nn2=second) + f"nn2(1,1) = {first}\nnn2(2,2) = {first}\n")
+            found[f"pair_{lat}_nn2_{nn2}"] = (
+                ELEMENTS,
+                BASE + SCREENING + pair(lat, nn2=nn2, theta=80) + f"ialloy = {(n + nn2) % 3}\n")
+    for lat in ("l12", "c11"):
+        for nn2 in (0, 1):
+            found[f"pair_{lat}_nn2_{nn2}_elements_without"] = (
+                ELEMENTS, BASE + SCREENING + pair(lat, nn2=nn2) + "nn2(1,1) = 0\nnn2(2,2) = 0\n")
     found["pair_c11_diamond"] = (entry("A", "dia") + entry("B", "bcc"), BASE + SCREENING + pair("c11"))
     found["zbl"] = (ELEMENTS, BASE + pair("b1", zbl=1) + "zbl(1,1) = 1\nzbl(2,2) = 1\n")
     found["augt1"] = (ELEMENTS, BASE + pair() + "augt1 = 1\n")
     found["defaults"] = (ELEMENTS, None)
     found["mixing"] = (ELEMENTS, "lattce(1,2) = l12\ndelta(1,2) = 0.3\n")
-    found["lattce_changed"] = (ELEMENTS, BASE + pair() + "lattce(1,1) = 'bcc'\n")
-    found["density_changed"] = (ELEMENTS, BASE + pair() + "rho0(2) = 1.7\nEc(1,1) = 3.1\nre(2,2) = 2.45\nalpha(1,1) = 5.5\n")
+    found["element_in_parameters"] = (
+        ELEMENTS,
+        BASE + pair() + "lattce(1,1) = 'bcc'\nrho0(2) = 1.7\nEc(1,1) = 3.1\nre(2,2) = 2.45\nalpha(1,1) = 5.5\n")
     return found
 
 
 def frames():
     """label, species, positions"""
     out = []
-    for species in ("AA", "AB", "BB"):
-        for r in (0.9, 1.3, 1.7, 2.1, 2.3, 2.5, 2.7, 3.1, 3.7, 4.25, 4.5):
+    distances = dict(AA=(1.7, 2.5), AB=(0.9, 1.7, 2.3, 2.7, 3.7, 4.4), BB=(1.7, 2.5))
+    for species, these in distances.items():
+        for r in these:
             out.append((f"dimer {species} {r}", species, [[0, 0, 0], [r, 0.0, 0.0]]))
     rng = np.random.default_rng(1)
-    for count, size, nearest in ((4, 3.2, 1.7), (24, 6.6, 1.9), (24, 8.0, 2.1)):
+    for count, size, nearest in ((4, 3.2, 1.7), (24, 7.2, 2.0)):
         points = []
         while len(points) < count:
             p = rng.uniform(0, size, 3)
