@@ -1,8 +1,129 @@
-//! `sinter-hpc inspect`: what a checkpoint or trajectory holds.
+//! `sinter-hpc inspect`: what a checkpoint or trajectory holds, and whether it is
+//! sound. An unsound or foreign file is an error that says what is wrong with it.
 
+use crate::comm::Comm;
 use crate::error::{Error, Result};
+use crate::write::checkpoint::{Checkpoint, read_checkpoint};
+use crate::write::provenance::Restart;
+use crate::write::seal;
+use crate::write::survey::{Span, Survey, survey};
+use std::fmt::Write;
 use std::path::Path;
 
-pub fn inspect(_: &Path) -> Result<()> {
-    Err(Error::Run("inspect is not built yet".into()))
+/// Prints what the file holds.
+pub fn inspect(path: &Path) -> Result<()> {
+    print!("{}", report(path)?);
+    Ok(())
+}
+
+fn report(path: &Path) -> Result<String> {
+    let size = std::fs::metadata(path).map_err(|source| Error::file(path, source))?.len();
+    let told = if seal::is_sealed(path) {
+        let (checkpoint, atoms) = read_checkpoint(path, &Comm::single())?;
+        of_checkpoint(&checkpoint, &atoms.species)
+    } else {
+        of_trajectory(&survey(path)?)
+    };
+    Ok(format!("{} ({})\n{told}\n", path.display(), bytes(size)))
+}
+
+/// Lines of a name and a value, aligned.
+#[derive(Default)]
+struct Table(String);
+
+impl Table {
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        writeln!(self.0, "  {name:<12}{value}").expect("a string takes text");
+    }
+}
+
+fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
+    let mut table = Table::default();
+    let origin = &checkpoint.provenance;
+    table.line("holds", "a checkpoint");
+    table.line("title", &origin.title);
+    table.line("state", at((checkpoint.step as i64, checkpoint.time_ps)));
+    table.line("stage", format!("{} finished", checkpoint.stage));
+    let counts: Vec<(String, u64)> = (0u8..)
+        .zip(&origin.species)
+        .map(|(index, kind)| {
+            let count = species.iter().filter(|&&s| s == index).count();
+            (kind.symbol.clone(), count as u64)
+        })
+        .collect();
+    table.line("atoms", composition(checkpoint.atoms, &counts));
+    table.line("box", boxed(checkpoint.cell.length, checkpoint.cell.periodic));
+    table.line("seed", origin.seed);
+    for file in &origin.potential {
+        table.line("potential", format!("{} (SHA-256 {})", file.name, file.sha256()));
+    }
+    restarts(&mut table, &origin.lineage);
+    table.line("written by", program(&checkpoint.program_version, &checkpoint.git_revision));
+    table.0 + "  sound: its length, the checksum of the file and those of all arrays agree"
+}
+
+fn of_trajectory(survey: &Survey) -> String {
+    let mut table = Table::default();
+    table.line("holds", "a trajectory (H5MD 1.1, AMBER netCDF-4)");
+    table.line("title", &survey.title);
+    table.line("frames", span(&survey.frames));
+    table.line("", survey.content.join(", "));
+    table.line("atoms", composition(survey.atoms, &survey.composition));
+    table.line("box", boxed(survey.edges, survey.periodic));
+    for (name, extent) in &survey.series {
+        table.line("series", format!("{name}: {}", span(extent)));
+    }
+    table.line("seed", survey.seed);
+    for (name, sum) in &survey.potential {
+        table.line("potential", format!("{name} (SHA-256 {sum})"));
+    }
+    restarts(&mut table, &survey.restarts);
+    table.line("written by", program(&survey.program_version, &survey.git_revision));
+    table.line("with", format!("{}, HDF5 {}", survey.mpi, survey.hdf5));
+    table.line("on", format!("{} ranks, {} threads each", survey.ranks, survey.threads));
+    table.0 + "  sound: steps rise, ids are complete, all numbers are finite in every frame"
+}
+
+fn restarts(table: &mut Table, lineage: &[Restart]) {
+    for Restart { step, checkpoint } in lineage {
+        table.line("went on", format!("at step {step} from {checkpoint}"));
+    }
+}
+
+fn program(version: &str, revision: &str) -> String {
+    format!("sinter-hpc {version}, revision {revision}")
+}
+
+fn composition(atoms: u64, counts: &[(String, u64)]) -> String {
+    let counts: Vec<String> =
+        counts.iter().map(|(symbol, count)| format!("{count} {symbol}")).collect();
+    format!("{atoms}: {}", counts.join(", "))
+}
+
+fn boxed(length: [f64; 3], periodic: [bool; 3]) -> String {
+    let direction = |d: usize| match periodic[d] {
+        true => format!("{} periodic, {:.3} Å", ["x", "y", "z"][d], length[d]),
+        false => format!("{} free", ["x", "y", "z"][d]),
+    };
+    [0, 1, 2].map(direction).join("; ")
+}
+
+fn span(span: &Span) -> String {
+    match (span.rows, span.first, span.last) {
+        (1, Some(only), _) => format!("1, {}", at(only)),
+        (rows, Some(first), Some(last)) => format!("{rows}, {} to {}", at(first), at(last)),
+        _ => "none".into(),
+    }
+}
+
+fn at((step, time_ps): (i64, f64)) -> String {
+    format!("step {step} ({time_ps:.3} ps)")
+}
+
+fn bytes(size: u64) -> String {
+    match size {
+        0..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", size as f64 / 1e6),
+        _ => format!("{:.1} GB", size as f64 / 1e9),
+    }
 }

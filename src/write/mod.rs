@@ -9,8 +9,9 @@ pub mod progress;
 pub mod provenance;
 pub mod report;
 pub mod schema;
-mod seal;
+pub mod seal;
 mod series;
+pub mod survey;
 pub mod trajectory;
 
 pub use checkpoint::{Checkpoint, read_checkpoint, write_checkpoint};

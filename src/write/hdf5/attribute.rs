@@ -13,6 +13,9 @@ unsafe extern "C" {
     fn H5DSattach_scale(dataset: RawId, scale: RawId, direction: c_uint) -> c_int;
 }
 
+/// Longest list of strings in an attribute that we read.
+const LONGEST_LIST: i64 = 1 << 16;
+
 /// The value of an attribute.
 #[derive(Debug, Clone, Copy)]
 pub enum Attribute<'a> {
@@ -132,31 +135,52 @@ impl File<'_> {
     /// A string attribute, of fixed or variable length.
     pub fn text_attribute(&self, path: &str, name: &str) -> Result<String> {
         let (attribute, kind) = self.attribute(path, name)?;
-        // SAFETY: the identifiers are live. A string of variable length comes in
-        // memory that HDF5 gives and takes back; one of fixed length fits the buffer.
+        // SAFETY: the type is live.
+        if sync(|| unsafe { h5t::H5Tis_variable_str(kind.0) }) <= 0 {
+            let mut list = self.text_list_attribute(path, name)?;
+            return match list.len() {
+                1 => Ok(list.remove(0)),
+                _ => Err(self.inner.unsound(format!("{name} of {path} is not one string"))),
+            };
+        }
+        // SAFETY: the identifiers are live and the space is checked to hold one
+        // string, which comes in memory that HDF5 gives and takes back.
         let bytes = sync(|| unsafe {
             let space = self.inner.id(h5a::H5Aget_space(attribute.0))?;
-            if h5t::H5Tget_class(kind.0) != h5t::H5T_class_t::H5T_STRING
-                || h5s::H5Sget_simple_extent_npoints(space.0) != 1
-            {
-                return Err(self.inner.unsound(format!("{name} of {path} is not a string")));
+            if h5s::H5Sget_simple_extent_npoints(space.0) != 1 {
+                return Err(self.inner.unsound(format!("{name} of {path} is not one string")));
             }
-            if h5t::H5Tis_variable_str(kind.0) > 0 {
-                let mut text: *mut c_char = std::ptr::null_mut();
-                self.inner.check(h5a::H5Aread(attribute.0, kind.0, (&raw mut text).cast()))?;
-                if text.is_null() {
-                    return Ok(Vec::new());
-                }
-                let bytes = CStr::from_ptr(text).to_bytes().to_vec();
-                h5::H5free_memory(text.cast());
-                Ok(bytes)
-            } else {
-                let mut bytes = vec![0u8; h5t::H5Tget_size(kind.0)];
-                self.inner.check(h5a::H5Aread(attribute.0, kind.0, bytes.as_mut_ptr().cast()))?;
-                Ok(bytes)
+            let mut text: *mut c_char = std::ptr::null_mut();
+            self.inner.check(h5a::H5Aread(attribute.0, kind.0, (&raw mut text).cast()))?;
+            if text.is_null() {
+                return Ok(Vec::new());
             }
+            let bytes = CStr::from_ptr(text).to_bytes().to_vec();
+            h5::H5free_memory(text.cast());
+            Ok(bytes)
         })?;
         Ok(trimmed(bytes))
+    }
+
+    /// A list of strings of one fixed length.
+    pub fn text_list_attribute(&self, path: &str, name: &str) -> Result<Vec<String>> {
+        let (attribute, kind) = self.attribute(path, name)?;
+        // SAFETY: the identifiers are live; the type is checked to be a string of
+        // fixed length, and the buffer holds as many as the space says.
+        sync(|| unsafe {
+            let space = self.inner.id(h5a::H5Aget_space(attribute.0))?;
+            let points = h5s::H5Sget_simple_extent_npoints(space.0);
+            let (class, length) = (h5t::H5Tget_class(kind.0), h5t::H5Tget_size(kind.0));
+            if class != h5t::H5T_class_t::H5T_STRING
+                || h5t::H5Tis_variable_str(kind.0) != 0
+                || !(0..=LONGEST_LIST).contains(&points)
+            {
+                return Err(self.inner.unsound(format!("{name} of {path} is not text")));
+            }
+            let mut bytes = vec![0u8; points as usize * length];
+            self.inner.check(h5a::H5Aread(attribute.0, kind.0, bytes.as_mut_ptr().cast()))?;
+            Ok(bytes.chunks(length).map(|text| trimmed(text.to_vec())).collect())
+        })
     }
 
     /// A single number.

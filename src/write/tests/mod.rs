@@ -1,6 +1,7 @@
 //! Files written and read by one rank; several ranks need MPI (`tests/`).
 
 mod checkpoint;
+mod survey;
 mod trajectory;
 
 use super::*;

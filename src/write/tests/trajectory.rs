@@ -4,9 +4,9 @@ use crate::write::hdf5::File;
 use crate::write::schema;
 use std::path::Path;
 
-const ALL: Content = Content { velocities: true, forces: true, energies: true };
+pub const ALL: Content = Content { velocities: true, forces: true, energies: true };
 
-fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
+pub fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
     let job = Job::new(comm, 1);
     let origin = (&provenance(), &job);
     Trajectory::create(path, comm, ATOMS, cell().periodic, content, origin).unwrap()
@@ -20,7 +20,7 @@ fn resume<'c>(path: &Path, comm: &'c Comm, step: u64) -> Trajectory<'c> {
 }
 
 /// A frame and two points of a series for every step.
-fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>) {
+pub fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>) {
     for step in steps {
         let (time_ps, atoms) = (0.002 * step as f64, atoms_at(step));
         trajectory.append_series(&record(step)).unwrap();

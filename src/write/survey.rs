@@ -1,0 +1,283 @@
+//! What a trajectory file holds, read from its beginning to its end by one
+//! process, and whether it keeps its promises (`trajectory`, invariants).
+
+use super::hdf5::File;
+use super::provenance::{PROGRAM, Restart};
+use super::schema::{self, Quantity};
+use crate::comm::Comm;
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Numbers read at once, so that memory stays small for any file.
+const AT_ONCE: u64 = 1 << 20;
+
+/// What a sound trajectory file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    pub title: String,
+    pub program_version: String,
+    pub git_revision: String,
+    pub mpi: String,
+    pub hdf5: String,
+    pub ranks: i64,
+    pub threads: i64,
+    pub seed: i64,
+    /// Names and SHA-256 of the files of the potential.
+    pub potential: Vec<(String, String)>,
+    pub restarts: Vec<Restart>,
+    pub atoms: u64,
+    /// Symbols and numbers of atoms, by rising atomic number.
+    pub composition: Vec<(String, u64)>,
+    pub periodic: [bool; 3],
+    /// Box lengths of the last frame, Å; 0 in free directions.
+    pub edges: [f64; 3],
+    /// Names of what frames hold.
+    pub content: Vec<&'static str>,
+    pub frames: Span,
+    /// Name and extent of each time series.
+    pub series: Vec<(String, Span)>,
+}
+
+/// How far a list of steps and times reaches.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Span {
+    pub rows: u64,
+    /// Step and time in ps of the first and last row; none if there are no rows.
+    pub first: Option<(i64, f64)>,
+    pub last: Option<(i64, f64)>,
+}
+
+/// Reads a trajectory file. An error names what is wrong with it.
+pub fn survey(path: &Path) -> Result<Survey> {
+    read(path).map_err(|error| {
+        let told = error.to_string();
+        let what = told.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&told);
+        Error::Run(format!("{}: not a sound trajectory: {what}", path.display()))
+    })
+}
+
+fn read(path: &Path) -> Result<Survey> {
+    let comm = Comm::single();
+    let file = File::open(path, &comm, false)
+        .map_err(|_| Error::Run("this is not an HDF5 file, or its beginning is damaged".into()))?;
+    let surveyor = Surveyor { file };
+    if surveyor.file.exists("/header")? && surveyor.file.exists("/checksums")? {
+        return Err(wrong("this is a checkpoint that was never finished"));
+    }
+    let creator = "/h5md/creator";
+    if !surveyor.file.exists(creator)? || surveyor.file.text_attribute(creator, "name")? != PROGRAM
+    {
+        return Err(wrong(&format!("this is an HDF5 file, but not of {PROGRAM}")));
+    }
+    surveyor.survey()
+}
+
+struct Surveyor<'c> {
+    file: File<'c>,
+}
+
+impl Surveyor<'_> {
+    fn survey(&self) -> Result<Survey> {
+        let frames = self.span(schema::STEP, schema::TIME)?;
+        let shape = self.file.dataset(&schema::POSITION.value())?.shape()?;
+        let atoms = shape.get(1).copied().unwrap_or(0);
+        let here = schema::PARAMETERS;
+        let text = |name: &str| self.file.text_attribute(here, name);
+        let number = |name: &str| self.file.number_attribute(here, name);
+        Ok(Survey {
+            title: self.file.text_attribute("/", "title")?,
+            program_version: text("program_version")?,
+            git_revision: text("git_revision")?,
+            mpi: text("mpi")?,
+            hdf5: text("hdf5")?,
+            ranks: number("ranks")?,
+            threads: number("threads")?,
+            seed: number("seed")?,
+            potential: self.potential()?,
+            restarts: self.restarts()?,
+            atoms,
+            composition: self.composition(frames.rows, atoms)?,
+            periodic: self.periodic(frames.rows)?,
+            edges: self.edges(frames.rows)?,
+            content: self.content(frames.rows, atoms)?,
+            frames,
+            series: self.series()?,
+        })
+    }
+
+    /// Steps that rise and times that do not fall.
+    fn span(&self, step: &str, time: &str) -> Result<Span> {
+        let steps: Vec<i64> = self.file.dataset(step)?.read_all()?;
+        let times: Vec<f64> = self.file.dataset(time)?.read_all()?;
+        if steps.len() != times.len() {
+            return Err(wrong(&format!(
+                "{step} has {} rows and {time} {}",
+                steps.len(),
+                times.len()
+            )));
+        }
+        if let Some(row) = steps.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(wrong(&format!("{step} does not rise after row {row}")));
+        }
+        if let Some(row) = times.windows(2).position(|pair| !matches!(pair, [a, b] if a <= b)) {
+            return Err(wrong(&format!("{time} falls after row {row}")));
+        }
+        let row = |n: usize| Some((*steps.get(n)?, times[n]));
+        let last = steps.len().wrapping_sub(1);
+        Ok(Span { rows: steps.len() as u64, first: row(0), last: row(last) })
+    }
+
+    /// Every quantity has a row for every frame, and only finite numbers.
+    fn content(&self, frames: u64, atoms: u64) -> Result<Vec<&'static str>> {
+        let always = [schema::POSITION];
+        let optional = [schema::VELOCITY, schema::FORCE, schema::ENERGY];
+        let mut content = Vec::new();
+        for quantity in always.into_iter().chain(optional) {
+            if self.file.exists(&quantity.value())? {
+                self.finite(&quantity, frames, atoms)?;
+                content.push(quantity.amber);
+            }
+        }
+        Ok(content)
+    }
+
+    fn finite(&self, quantity: &Quantity, frames: u64, atoms: u64) -> Result<()> {
+        self.each_block::<f64>(quantity, frames, atoms, |frame, start, width, values| match values
+            .iter()
+            .position(|value| !value.is_finite())
+        {
+            None => Ok(()),
+            Some(n) => Err(wrong(&format!(
+                "{} of atom {} in frame {frame} is no number",
+                quantity.amber,
+                start + n as u64 / width
+            ))),
+        })
+    }
+
+    /// Calls `look` with the frame, the first atom, the elements per atom and the
+    /// values of block after block.
+    fn each_block<T: super::hdf5::Element>(
+        &self,
+        quantity: &Quantity,
+        frames: u64,
+        atoms: u64,
+        mut look: impl FnMut(u64, u64, u64, &[T]) -> Result<()>,
+    ) -> Result<()> {
+        let dataset = self.file.dataset(&quantity.value())?;
+        let shape = dataset.shape()?;
+        if shape.first() != Some(&frames) || shape.get(1) != Some(&atoms) {
+            return Err(wrong(&format!(
+                "{} has the shape {shape:?} for {frames} frames of {atoms} atoms",
+                quantity.value()
+            )));
+        }
+        let width: u64 = shape[2..].iter().product();
+        for frame in 0..frames {
+            for start in (0..atoms).step_by((AT_ONCE / width) as usize) {
+                let mut count = shape.clone();
+                (count[0], count[1]) = (1, (AT_ONCE / width).min(atoms - start));
+                let mut begin = vec![0; shape.len()];
+                (begin[0], begin[1]) = (frame, start);
+                look(frame, start, width, &dataset.read(&begin, &count)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids in order and species that are known, in every frame.
+    fn composition(&self, frames: u64, atoms: u64) -> Result<Vec<(String, u64)>> {
+        self.each_block::<i64>(&schema::ID, frames, atoms, |frame, start, _, ids| {
+            let misplaced = ids.iter().zip(start..).find(|&(&id, n)| id != n as i64);
+            match misplaced {
+                None => Ok(()),
+                Some((id, n)) => {
+                    Err(wrong(&format!("id {id} at the place of atom {n} in frame {frame}")))
+                }
+            }
+        })?;
+        let here = format!("{}/species", schema::PARAMETERS);
+        let mut species = Vec::new();
+        for symbol in self.file.members(&here)? {
+            let path = format!("{here}/{symbol}");
+            let number: i32 = self.file.number_attribute(&path, "atomic_number")?;
+            species.push((number, symbol, 0));
+        }
+        self.each_block::<i32>(&schema::SPECIES, frames, atoms, |frame, start, _, numbers| {
+            for (number, atom) in numbers.iter().zip(start..) {
+                match species.iter_mut().find(|(known, ..)| known == number) {
+                    Some((_, _, count)) => *count += (frame == 0) as u64,
+                    None => {
+                        return Err(wrong(&format!(
+                            "species {number} of atom {atom} in frame {frame} is unknown"
+                        )));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        species.sort();
+        Ok(species.into_iter().map(|(_, symbol, count)| (symbol, count)).collect())
+    }
+
+    fn periodic(&self, frames: u64) -> Result<[bool; 3]> {
+        let boundary = self.file.text_list_attribute(schema::BOX, "boundary")?;
+        match <[String; 3]>::try_from(boundary) {
+            Ok(boundary) => Ok(boundary.map(|word| word == "periodic")),
+            Err(_) => Err(wrong(&format!("the box of its {frames} frames has no boundaries"))),
+        }
+    }
+
+    fn edges(&self, frames: u64) -> Result<[f64; 3]> {
+        for quantity in [schema::EDGES, schema::ANGLES, schema::ORIGIN] {
+            let shape = self.file.dataset(&quantity.value())?.shape()?;
+            if shape != [frames, 3] {
+                let found = format!("{} has the shape {shape:?}", quantity.value());
+                return Err(wrong(&format!("{found} for {frames} frames")));
+            }
+        }
+        let edges: Vec<f64> = self.file.dataset(&schema::EDGES.value())?.read_all()?;
+        Ok(edges.last_chunk().copied().unwrap_or_default())
+    }
+
+    fn series(&self) -> Result<Vec<(String, Span)>> {
+        let mut series = Vec::new();
+        for name in self.file.members(schema::SERIES)? {
+            let path = format!("{}/{name}", schema::SERIES);
+            let span = self.span(&format!("{path}/step"), &format!("{path}/time"))?;
+            for column in self.file.members(&path)? {
+                let column = format!("{path}/{column}");
+                let rows = self.file.dataset(&column)?.shape()?.first().copied().unwrap_or(1);
+                if rows != span.rows {
+                    let steps = span.rows;
+                    return Err(wrong(&format!("{column} has {rows} rows, not {steps}")));
+                }
+            }
+            series.push((name, span));
+        }
+        Ok(series)
+    }
+
+    fn potential(&self) -> Result<Vec<(String, String)>> {
+        let here = format!("{}/potential", schema::PARAMETERS);
+        let told = |name: String| {
+            let sum = self.file.text_attribute(&format!("{here}/{name}"), "sha256")?;
+            Ok((name, sum))
+        };
+        self.file.members(&here)?.into_iter().map(told).collect()
+    }
+
+    fn restarts(&self) -> Result<Vec<Restart>> {
+        let here = format!("{}/restarts", schema::PARAMETERS);
+        let told = |name: String| {
+            let path = format!("{here}/{name}");
+            let step = self.file.number_attribute(&path, "step")?;
+            Ok(Restart { step, checkpoint: self.file.text_attribute(&path, "checkpoint")? })
+        };
+        self.file.members(&here)?.into_iter().map(told).collect()
+    }
+}
+
+fn wrong(what: &str) -> Error {
+    Error::Run(what.into())
+}

@@ -1,0 +1,88 @@
+"""`sinter-hpc inspect` on sound, damaged and foreign files."""
+
+import subprocess
+
+import h5py
+import pytest
+
+from running import HEAD, PROGRAM, environment, run, write_input
+
+PROTOCOL = '[[stage]]\nkind = "hold"\ntemperature_k = 900\nduration_ps = 0.04\n'
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inspect")
+    path = write_input(folder, HEAD + PROTOCOL)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def inspect(path):
+    done = run_inspect(path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_inspect(path):
+    return subprocess.run(
+        [str(PROGRAM), "inspect", str(path)], capture_output=True, text=True, env=environment()
+    )
+
+
+def refused(path):
+    """The one line on the error stream, which begins with the name of the file."""
+    done = run_inspect(path)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"{path}: "), done.stderr
+    return done.stderr.removeprefix(f"{path}: ").strip()
+
+
+def test_a_checkpoint_tells_what_it_holds(files):
+    told = inspect(files / "checkpoint-20.h5")
+    for expected in ["a checkpoint", "step 20 (0.040 ps)", "402: 342 Pt, 60 Fe", "x free", "seed        3"]:
+        assert expected in told
+    assert told.strip().splitlines()[-1].strip().startswith("sound: ")
+
+
+def test_a_trajectory_tells_what_it_holds(files):
+    told = inspect(files / "trajectory.h5md")
+    for expected in ["a trajectory", "3, step 0 (0.000 ps) to step 20 (0.040 ps)", "thermo: 3", "PtFe.meam"]:
+        assert expected in told
+    assert told.strip().splitlines()[-1].strip().startswith("sound: ")
+
+
+@pytest.mark.parametrize("name", ["checkpoint-20.h5", "trajectory.h5md"])
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
+def test_a_cut_file_is_refused(files, tmp_path, name, part):
+    data = (files / name).read_bytes()
+    cut = tmp_path / name
+    cut.write_bytes(data[: int(part * len(data))])
+    assert "not a sound" in refused(cut)
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_found(files, tmp_path):
+    data = bytearray((files / "checkpoint-20.h5").read_bytes())
+    data[len(data) // 2] ^= 1
+    flipped = tmp_path / "checkpoint-20.h5"
+    flipped.write_bytes(data)
+    assert refused(flipped).startswith("not a sound checkpoint: its checksum is wrong")
+
+
+def test_foreign_files_are_named(files, tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("Dear diary")
+    assert "not an HDF5 file" in refused(text)
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["data"] = [1, 2, 3]
+    assert refused(tmp_path / "foreign.h5").endswith("an HDF5 file, but not of sinter-hpc")
+    assert "No such file" in refused(tmp_path / "nowhere.h5")
+
+
+def test_a_checkpoint_that_was_never_sealed_is_told_as_such(files, tmp_path):
+    data = bytearray((files / "checkpoint-20.h5").read_bytes())
+    data[:512] = bytes(512)
+    partial = tmp_path / "checkpoint-20.h5.partial"
+    partial.write_bytes(data)
+    assert "never finished" in refused(partial)
