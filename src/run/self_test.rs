@@ -1,0 +1,61 @@
+//! The test of a potential before the first step: its reference structures,
+//! evaluated by the kernels of the run, against what its files want them to be.
+
+use crate::error::Result;
+use crate::potential::meam::{Found, Meam, ReferenceState};
+
+/// Deviations up to here are the potential's own: neighbours beyond those that the
+/// reference counts are seldom screened to the last bit (bcc iron: 5e-5 in energy).
+const ENERGY_TOLERANCE: f64 = 1e-3;
+const DISTANCE_TOLERANCE: f64 = 1e-3;
+/// alpha goes with the second derivative, which feels those neighbours more.
+const ALPHA_TOLERANCE: f64 = 2e-2;
+
+/// The references of a potential, in words.
+pub struct SelfTest {
+    /// One line for each structure.
+    pub table: String,
+    /// Those that are not what the files want.
+    pub deviations: Vec<String>,
+}
+
+/// Evaluates the references. An error where one cannot be evaluated.
+pub fn self_test(potential: &Meam) -> Result<SelfTest> {
+    let states = potential.reference_states()?;
+    let deviations = states.iter().filter_map(deviation).collect();
+    Ok(SelfTest { table: states.iter().map(line).collect(), deviations })
+}
+
+fn line(state: &ReferenceState) -> String {
+    format!(
+        "reference {:<10} {:>10.5} eV ({:.5} wanted), nearest neighbours {:.4} Å ({:.4}), alpha {:.3} ({:.3})\n",
+        state.name,
+        state.energy.found,
+        state.energy.wanted,
+        state.distance.found,
+        state.distance.wanted,
+        state.alpha.found,
+        state.alpha.wanted,
+    )
+}
+
+fn deviation(state: &ReferenceState) -> Option<String> {
+    let off = |what: &str, quantity: Found, tolerance: f64| {
+        // Not a number is a deviation too.
+        let fits = quantity.relative_error() <= tolerance;
+        (!fits).then(|| format!("{what} is {:.5} instead of {:.5}", quantity.found, quantity.wanted))
+    };
+    let all = [
+        off("energy", state.energy, ENERGY_TOLERANCE),
+        off("nearest-neighbour distance", state.distance, DISTANCE_TOLERANCE),
+        off("alpha (bulk modulus)", state.alpha, ALPHA_TOLERANCE),
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "reference structure {}: {}; do the conventions (ialloy, augt1, rc, Cmin, ...) belong to these parameters?",
+            state.name,
+            all.join(", ")
+        )
+    })
+}
