@@ -1,5 +1,6 @@
 //! `sinter-hpc check`: says what a run of an input would be, and starts nothing.
 
+use super::self_test::self_test;
 use crate::build;
 use crate::comm::Comm;
 use crate::error::Result;
@@ -26,7 +27,13 @@ fn report(config: &Config) -> Result<String> {
         config.source.path.display(),
         input::effective(config)
     );
-    report += &comment("Potential", &potential(config)?.conventions());
+    let potential = potential(config)?;
+    report += &comment("Potential", &potential.conventions());
+    let tested = self_test(&potential)?;
+    report += &comment("Reference structures of the potential", &tested.table);
+    for deviation in tested.deviations {
+        eprintln!("{}: warning: {deviation}", config.source.path.display());
+    }
     report += &comment("Starting structure", &structure(config)?);
     report += "\ninput is sound\n";
     Ok(report)

@@ -43,7 +43,8 @@ fn deviation(state: &ReferenceState) -> Option<String> {
     let off = |what: &str, quantity: Found, tolerance: f64| {
         // Not a number is a deviation too.
         let fits = quantity.relative_error() <= tolerance;
-        (!fits).then(|| format!("{what} is {:.5} instead of {:.5}", quantity.found, quantity.wanted))
+        (!fits)
+            .then(|| format!("{what} is {:.5} instead of {:.5}", quantity.found, quantity.wanted))
     };
     let all = [
         off("energy", state.energy, ENERGY_TOLERANCE),
@@ -58,4 +59,24 @@ fn deviation(state: &ReferenceState) -> Option<String> {
             all.join(", ")
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deviation_names_the_structure_and_both_values() {
+        let good = Found { wanted: -5.77, found: -5.77 };
+        let sound =
+            ReferenceState { name: "Pt fcc".into(), energy: good, distance: good, alpha: good };
+        assert_eq!(deviation(&sound), None);
+        let off = ReferenceState { energy: Found { wanted: -5.77, found: -5.7 }, ..sound.clone() };
+        let told = deviation(&off).unwrap();
+        assert!(
+            told.starts_with("reference structure Pt fcc: energy is -5.70000 instead of -5.77000;")
+        );
+        let nan = ReferenceState { distance: Found { wanted: 2.77, found: f64::NAN }, ..sound };
+        assert!(deviation(&nan).unwrap().contains("nearest-neighbour distance"));
+    }
 }

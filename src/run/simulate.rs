@@ -6,6 +6,7 @@ use super::Ending;
 use super::arguments::Run;
 use super::files::Files;
 use super::folder::{Existing, LOG, TRAJECTORY, default_folder, output_folder};
+use super::self_test::self_test;
 use super::simulation::Simulation;
 use super::start::Start;
 use crate::comm::Comm;
@@ -37,6 +38,9 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         log::warn!("{warning}");
     }
     let potential = comm.agree(read_potential(&config))?;
+    // The same on every rank, so one evaluates it.
+    let tested = comm.is_root().then(|| self_test(&potential)).transpose();
+    let tested = comm.agree(tested)?;
     let from = resolve(run, comm)?;
     let start = match &from {
         Origin::Checkpoint(path) => Start::restart(&config, &potential, comm, path)?,
@@ -60,6 +64,10 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         resumed: start.resumed.as_ref().map(|(path, step)| (path.as_path(), *step)),
         files: &[folder.join(TRAJECTORY), folder.join("checkpoint-<step>.h5"), folder.join(LOG)],
     });
+    if let Some(tested) = tested {
+        log.say(&tested.table);
+        tested.deviations.iter().for_each(|deviation| log::warn!("{deviation}"));
+    }
     let files = Files::open(&folder, &config, comm, &start, log)?;
     Simulation::new(&config, comm, &potential, start, files)?.run()?;
     Ok(Ending::Done)

@@ -48,7 +48,7 @@ mod shared;
 mod table;
 mod text;
 
-pub use check::ReferenceState;
+pub use check::{Found, ReferenceState};
 
 /// The potential, ready to be evaluated.
 #[derive(Debug)]
