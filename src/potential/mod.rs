@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::neighbour::Neighbours;
 
+pub mod lanes;
 pub mod meam;
 
 /// What a potential sees of one rank.

@@ -7,3 +7,4 @@ mod golden;
 mod bad_files;
 mod laws;
 mod reference_states;
+mod instruction_sets;

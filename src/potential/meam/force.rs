@@ -8,141 +8,276 @@
 //! and for each third atom k a force along ik and one along jk,
 //! 2 d_ik S (d ln S/dr_ik²) [P_ij + P_ji + φ_ij] and the same with j.
 //!
-//! Invariant: each of these is rounded once to quanta and added to one atom, and its
+//! Eight pairs at a time, then the triples of the same block eight at a time. Both ends
+//! of a pair share its harmonics but for the sign (-1)^l, so their adjoints are combined
+//! before the gradient is taken, once. These combinations are made of plain products and
+//! sums: a fused operation would round one end's product and not the other's.
+//!
+//! Invariant: each force is rounded once to quanta and added to one atom, and its
 //! exact negative to the other. Forces thus sum to exactly zero.
 
+// Lanes and degrees are counted, over several arrays at once.
+#![allow(clippy::needless_range_loop)]
+
 use super::Meam;
-use super::harmonics;
-use super::screening::{PairRecord, Records};
+use super::density::Bonds;
+use super::harmonics::{self, COMPONENTS, FIRST};
+use super::records::{Records, ensure};
 use super::shared::Shared;
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
 use crate::potential::Environment;
+use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use std::ops::Range;
 
-/// Adds the forces and pair energies of one range of atoms.
+/// What a phase 3 needs besides the records.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    pub meam: &'a Meam,
+    pub env: Environment<'a>,
+    /// `word_count` values per atom.
+    pub adjoints: &'a [f64],
+    pub force: &'a Shared<'a, FixedForce>,
+    pub quantum: Quantum,
+}
+
+/// Adds the forces and pair energies of one range of atoms. `scales` is workspace.
 ///
 /// The caller keeps two threads from working on atoms with common neighbours.
-/// `adjoints` holds `word_count` values per atom.
-pub fn accumulate(
-    meam: &Meam,
-    env: Environment,
-    records: &Records,
-    adjoints: &[f64],
-    force: &Shared<FixedForce>,
-    quantum: Quantum,
-) -> Result<()> {
-    let mut first = 0;
-    for pair in &records.pairs {
-        let triples = &records.triples[first..pair.triples as usize];
-        first = pair.triples as usize;
-        let (i, j) = (pair.i as usize, pair.j as usize);
-        let (by_screening, gradient, energy) = bond(meam, env, pair, adjoints);
-
-        let factor = 2.0 * pair.slope * by_screening;
-        let pull: Vec3 = std::array::from_fn(|d| pair.screening * gradient[d] + factor * pair.d[d]);
-        let half = 0.5 * pair.screening * energy;
-        let mut sound = half.abs() < quantum.bound();
-        sound &= apply(force, quantum, (i, j), pull);
-        // SAFETY: as in `apply`.
-        unsafe {
-            force.at(i, 1)[0][3] += quantum.round(half);
-            force.at(j, 1)[0][3] += quantum.round(half);
-        }
-
-        let scale = 2.0 * pair.screening * by_screening;
-        let (p, q) = (env.position[i], env.position[j]);
-        for triple in triples {
-            let k = triple.k as usize;
-            let t = env.position[k];
-            let [along_i, along_j] = triple.slopes.map(|s| scale * s);
-            let from_i = std::array::from_fn(|d| along_i * (t[d] - p[d]));
-            let from_j = std::array::from_fn(|d| along_j * (t[d] - q[d]));
-            sound &= apply(force, quantum, (i, k), from_i);
-            sound &= apply(force, quantum, (j, k), from_j);
-        }
+#[inline(always)]
+pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>) -> Result<()> {
+    let [mut first_pair, mut first_triple] = [0, 0];
+    for &[last_pair, last_triple] in &records.blocks {
+        ensure(scales, last_pair - first_pair + WIDTH);
+        let pairs = first_pair..last_pair;
+        let sound = push_pairs::<L>(task, records, pairs.clone(), scales)
+            & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
         if !sound {
-            return Err(out_of_bounds(env, i, j, quantum));
+            return Err(out_of_bounds(task, records, pairs));
         }
+        (first_pair, first_triple) = (last_pair, last_triple);
     }
     Ok(())
 }
 
+/// Forces between the atoms of pairs; leaves 2 S [P_ij + P_ji + φ_ij] in `scales`.
+/// False where a force or energy is beyond the bound of the quantum or not a number.
+#[inline(always)]
+fn push_pairs<L: Lanes>(
+    task: Task,
+    records: &Records,
+    range: Range<usize>,
+    scales: &mut [f64],
+) -> bool {
+    let per_unit = L::splat(task.quantum.per_unit());
+    let mut sound = u32::MAX;
+    for at in range.clone().step_by(WIDTH) {
+        let count = WIDTH.min(range.end - at);
+        let bonds = Bonds::<L>::load(task.env, &records.pairs, at);
+        let screening = L::load(eight(&records.pairs.screening, at));
+        let slope = L::load(eight(&records.pairs.slope, at));
+        let (by_screening, gradient, energy) = bond(task, &bonds);
+
+        let factor = (slope + slope) * by_screening;
+        let pull = [
+            screening * gradient[0] + factor * bonds.d[0],
+            screening * gradient[1] + factor * bonds.d[1],
+            screening * gradient[2] + factor * bonds.d[2],
+        ];
+        let half = L::splat(0.5) * screening * energy;
+        ((screening + screening) * by_screening).store(eight_mut(scales, at - range.start));
+
+        sound &= bounded(task.quantum, [pull[0], pull[1], pull[2], half]) | (0xff << count);
+        let rows = L::rows([
+            pull[0].quanta(per_unit),
+            pull[1].quanta(per_unit),
+            pull[2].quanta(per_unit),
+            half.quanta(per_unit),
+        ]);
+        for lane in 0..count {
+            let [x, y, z, half] = rows[lane];
+            add(task.force, bonds.i[lane], [x, y, z, half]);
+            let [x, y, z] = [x, y, z].map(i64::wrapping_neg);
+            add(task.force, bonds.j[lane], [x, y, z, half]);
+        }
+    }
+    sound & 0xff == 0xff
+}
+
+/// Forces of third atoms on the two of their pair.
+#[inline(always)]
+fn push_thirds<L: Lanes>(
+    task: Task,
+    records: &Records,
+    range: Range<usize>,
+    first_pair: usize,
+    scales: &[f64],
+) -> bool {
+    let (pairs, triples) = (&records.pairs, &records.triples);
+    let per_unit = L::splat(task.quantum.per_unit());
+    let zero = L::splat(0.0);
+    let mut sound = u32::MAX;
+    for at in range.clone().step_by(WIDTH) {
+        let count = WIDTH.min(range.end - at);
+        let (mut i, mut j, mut scale) = ([0; WIDTH], [0; WIDTH], [0.0; WIDTH]);
+        let (pair, k) = (eight(&triples.pair, at), eight(&triples.k, at));
+        for lane in 0..WIDTH {
+            let pair = pair[lane] as usize;
+            i[lane] = pairs.i[first_pair + pair];
+            j[lane] = pairs.j[first_pair + pair];
+            scale[lane] = scales[pair];
+        }
+        let scale = L::load(&scale);
+        let along_i = scale * L::load(eight(&triples.slope_i, at));
+        let along_j = scale * L::load(eight(&triples.slope_j, at));
+        let position = task.env.position;
+        // SAFETY: records hold atoms of the list.
+        let (p, q, t) = unsafe {
+            (
+                L::gather_rows(position, &i),
+                L::gather_rows(position, &j),
+                L::gather_rows(position, k),
+            )
+        };
+        let from_i =
+            [along_i * (t[0] - p[0]), along_i * (t[1] - p[1]), along_i * (t[2] - p[2]), zero];
+        let from_j =
+            [along_j * (t[0] - q[0]), along_j * (t[1] - q[1]), along_j * (t[2] - q[2]), zero];
+        sound &= bounded(task.quantum, from_i) & bounded(task.quantum, from_j) | (0xff << count);
+        let [x, y, z, _] = from_i;
+        let rows_i = L::rows([x.quanta(per_unit), y.quanta(per_unit), z.quanta(per_unit), zero]);
+        let [x, y, z, _] = from_j;
+        let rows_j = L::rows([x.quanta(per_unit), y.quanta(per_unit), z.quanta(per_unit), zero]);
+        for lane in 0..count {
+            let (on_i, on_j) = (rows_i[lane], rows_j[lane]);
+            let mut on_k = [0; 4];
+            for d in 0..4 {
+                on_k[d] = on_i[d].wrapping_add(on_j[d]).wrapping_neg();
+            }
+            add(task.force, i[lane], on_i);
+            add(task.force, j[lane], on_j);
+            add(task.force, k[lane], on_k);
+        }
+    }
+    sound & 0xff == 0xff
+}
+
 /// P_ij + P_ji + φ_ij, its gradient by d_ij at fixed S, and φ_ij.
-#[inline]
-fn bond(meam: &Meam, env: Environment, pair: &PairRecord, adjoints: &[f64]) -> (f64, Vec3, f64) {
-    let (i, j) = (pair.i as usize, pair.j as usize);
-    let words = |atom: usize| &adjoints[atom * meam.word_count..(atom + 1) * meam.word_count];
-    let u = pair.d.map(|x| x / pair.r);
-    let opposite = u.map(|x| -x);
-    let (value_i, gradient_i) = seen(meam, words(i), env.species[j], pair.r, u);
-    let (value_j, gradient_j) = seen(meam, words(j), env.species[i], pair.r, opposite);
-    let (phi, slope) = meam.tables[meam.pair_index(env.species[i], env.species[j])].at(pair.r);
-    let gradient = std::array::from_fn(|d| (gradient_i[d] - gradient_j[d]) + slope * u[d]);
+#[inline(always)]
+fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
+    let (meam, zero) = (task.meam, L::splat(0.0));
+    let (species_i, species_j) = (&bonds.species_i, &bonds.species_j);
+    let a = adjoints::<L>(task, bonds.i);
+    let b = adjoints::<L>(task, bonds.j);
+    let y = harmonics::evaluate(bonds.u);
+    let (rho_j, rho_i) = meam.coefficients.both_densities([species_j, species_i], bonds.r);
+    let (phi, slope) = meam.coefficients.pair_energy(meam, [species_i, species_j], bonds.r);
+
+    let mut value_i = rho_j[0] * spherical(task, bonds.i, species_j, a[0]);
+    let mut value_j = rho_i[0] * spherical(task, bonds.j, species_i, b[0]);
+    let decay = &meam.coefficients.decay;
+    let mut radial_i = L::lookup(&decay[0], species_j) * value_i;
+    let mut radial_j = L::lookup(&decay[0], species_i) * value_j;
+    let mut combined = [zero; COMPONENTS];
+    for l in 1..4 {
+        let weight_j = if l % 2 == 1 { zero - rho_i[l] } else { rho_i[l] };
+        let (mut sum_i, mut sum_j) = (zero, zero);
+        for m in FIRST[l]..FIRST[l + 1] {
+            sum_i = a[m].mul_add(y[m], sum_i);
+            sum_j = b[m].mul_add(y[m], sum_j);
+            combined[m] = rho_j[l] * a[m] + weight_j * b[m];
+        }
+        let (term_i, term_j) = (rho_j[l] * sum_i, weight_j * sum_j);
+        value_i = value_i + term_i;
+        value_j = value_j + term_j;
+        radial_i = L::lookup(&decay[l], species_j).mul_add(term_i, radial_i);
+        radial_j = L::lookup(&decay[l], species_i).mul_add(term_j, radial_j);
+    }
+    let radial = (radial_i + radial_j) + slope;
+    let [x, y, z] = harmonics::gradient(&combined, bonds.u);
+    let (inverse, u) = (bonds.inverse, bonds.u);
+    let gradient = [
+        radial.mul_add(u[0], x * inverse),
+        radial.mul_add(u[1], y * inverse),
+        radial.mul_add(u[2], z * inverse),
+    ];
     ((value_i + value_j) + phi, gradient, phi)
 }
 
-/// What an atom with these adjoints gains from a neighbour of `species` at r u, and
-/// the gradient by the neighbour's position.
-#[inline]
-fn seen(meam: &Meam, adjoint: &[f64], species: u8, r: f64, u: Vec3) -> (f64, Vec3) {
-    let source = &meam.sources[species as usize];
-    let density = source.density.at(r);
-    let decay = source.decay;
-    let mut spherical = adjoint[0];
-    for (word, factor) in adjoint[harmonics::COMPONENTS..].iter().zip(source.weight_factors) {
-        spherical += factor * word;
-    }
-    let mut value = spherical * density[0];
-    let mut radial = decay[0] * value;
-    let mut tangential = [0.0; 3];
-    for (h, (b, t)) in harmonics::contract(adjoint, u).into_iter().enumerate() {
-        let weighted = source.factors[h + 1] * density[h + 1];
-        let term = weighted * b;
-        value += term;
-        radial += decay[h + 1] * term;
-        for d in 0..3 {
-            tangential[d] += weighted * t[d];
-        }
-    }
-    (value, std::array::from_fn(|d| radial * u[d] + tangential[d] / r))
-}
-
-/// Adds `pull` (the derivative of the energy by the vector from one atom to the other)
-/// to the force on the first and takes it from that on the second. False where it is
-/// beyond the bound of the quantum or not a number.
+/// The adjoints of eight atoms to their harmonics.
 #[inline(always)]
-fn apply(
-    force: &Shared<FixedForce>,
-    quantum: Quantum,
-    (one, other): (usize, usize),
-    pull: Vec3,
-) -> bool {
-    let mut sound = true;
-    for (d, part) in pull.into_iter().enumerate() {
-        sound &= part.abs() < quantum.bound();
-        let quanta = quantum.round(part);
-        // SAFETY: atoms of this range and their neighbours are out of reach of the other
-        // ranges of the same colour; each reference ends with its statement.
-        unsafe {
-            let f = &mut force.at(one, 1)[0][d];
-            *f = f.wrapping_add(quanta);
-            let f = &mut force.at(other, 1)[0][d];
-            *f = f.wrapping_sub(quanta);
-        }
+fn adjoints<L: Lanes>(task: Task, atoms: &[u32; WIDTH]) -> [L; COMPONENTS] {
+    let mut low = [L::splat(0.0); WIDTH];
+    let mut high = low;
+    for lane in 0..WIDTH {
+        let first = atoms[lane] as usize * task.meam.word_count;
+        let words = &task.adjoints[first..first + COMPONENTS];
+        low[lane] = L::load(eight(words, 0));
+        high[lane] = L::load(eight(words, WIDTH));
     }
-    sound
+    let [a, b, c, d, e, f, g, h] = L::transpose(low);
+    let [i, j, k, l, m, n, o, p] = L::transpose(high);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
+/// What multiplies ρ₀ of a neighbour of this species: the adjoint of the spherical
+/// density, and of the sums of weights, if they are kept.
+#[inline(always)]
+fn spherical<L: Lanes>(
+    task: Task,
+    atoms: &[u32; WIDTH],
+    species: &[u32; WIDTH],
+    mut total: L,
+) -> L {
+    for (h, weights) in task.meam.coefficients.weights.iter().enumerate() {
+        let mut words = [0.0; WIDTH];
+        for lane in 0..WIDTH {
+            words[lane] =
+                task.adjoints[atoms[lane] as usize * task.meam.word_count + COMPONENTS + h];
+        }
+        total = L::lookup(weights, species).mul_add(L::load(&words), total);
+    }
+    total
+}
+
+/// In which lanes all values are below the bound of the quantum.
+#[inline(always)]
+fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
+    let (bound, zero) = (L::splat(quantum.bound()), L::splat(0.0));
+    let [a, b, c, d] = values;
+    let magnitude = |x: L| x.max(zero - x);
+    let (a, b, c, d) = (magnitude(a), magnitude(b), magnitude(c), magnitude(d));
+    L::bits(a.below(bound) & b.below(bound) & c.below(bound) & d.below(bound))
+}
+
+#[inline(always)]
+fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
+    // SAFETY: atoms of this range and their neighbours are out of reach of the other
+    // ranges of the same colour; the reference ends with this function.
+    let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
+    for d in 0..4 {
+        sum[d] = sum[d].wrapping_add(quanta[d]);
+    }
+}
+
+/// Names the closest pair of the block in which it happened.
 #[cold]
-fn out_of_bounds(env: Environment, i: usize, j: usize, quantum: Quantum) -> Error {
-    let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
+fn out_of_bounds(task: Task, records: &Records, pairs: Range<usize>) -> Error {
+    let env = task.env;
+    let distance = |pair: usize| {
+        let (i, j) = (records.pairs.i[pair] as usize, records.pairs.j[pair] as usize);
+        let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
+        (crate::geometry::norm(d), i, j)
+    };
+    let closest = pairs.map(distance).min_by(|p, q| p.0.total_cmp(&q.0));
+    let (r, i, j) = closest.expect("a block with a force has a pair");
     let message = format!(
-        "a force or energy between it and atom {}, {:.4} Å away, is not below {:.0} eV/Å or eV",
+        "a force or energy between it and atom {}, {r:.4} Å away, or near them, is not below \
+         {:.0} eV/Å or eV",
         env.id[j],
-        crate::geometry::norm(d),
-        quantum.bound()
+        task.quantum.bound()
     );
     Error::OutOfBounds { atom: env.id[i], message }
 }

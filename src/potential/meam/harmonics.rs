@@ -11,7 +11,7 @@
 //!
 //! Invariant: under u → -u every component keeps its bits but for the sign (-1)^l.
 
-use crate::geometry::Vec3;
+use crate::potential::lanes::Real;
 
 /// Where each l begins among the sixteen components, and where the last ends.
 pub const FIRST: [usize; 5] = [0, 1, 4, 9, 16];
@@ -26,77 +26,69 @@ const SQRT_1_10: f64 = 0.316_227_766_016_837_94;
 
 /// The sixteen components; l = 0 is 1.
 #[inline(always)]
-pub fn evaluate([x, y, z]: Vec3) -> [f64; COMPONENTS] {
+pub fn evaluate<T: Real>([x, y, z]: [T; 3]) -> [T; COMPONENTS] {
+    let c = T::splat;
     let (xx, yy, zz) = (x * x, y * y, z * z);
     let difference = xx - yy;
-    let five = 5.0 * zz - 1.0;
+    let three = zz.mul_add(c(3.0), c(-1.0));
+    let five = zz.mul_add(c(5.0), c(-1.0));
     [
-        1.0,
+        c(1.0),
         x,
         y,
         z,
-        SQRT_2 * (x * y),
-        SQRT_2 * (y * z),
-        SQRT_2 * (x * z),
-        SQRT_1_2 * difference,
-        SQRT_1_6 * (3.0 * zz - 1.0),
-        SQRT_1_10 * (z * (5.0 * zz - 3.0)),
-        SQRT_3_20 * (x * five),
-        SQRT_3_20 * (y * five),
-        SQRT_6 * (x * y * z),
-        0.5 * SQRT_6 * (z * difference),
-        0.5 * (x * (xx - 3.0 * yy)),
-        0.5 * (y * (3.0 * xx - yy)),
+        c(SQRT_2) * (x * y),
+        c(SQRT_2) * (y * z),
+        c(SQRT_2) * (x * z),
+        c(SQRT_1_2) * difference,
+        c(SQRT_1_6) * three,
+        c(SQRT_1_10) * (z * (five - c(2.0))),
+        c(SQRT_3_20) * (x * five),
+        c(SQRT_3_20) * (y * five),
+        c(SQRT_6) * ((x * y) * z),
+        c(0.5 * SQRT_6) * (z * difference),
+        c(0.5) * (x * yy.mul_add(c(-3.0), xx)),
+        c(0.5) * (y * xx.mul_add(c(3.0), c(0.0) - yy)),
     ]
 }
 
-/// For each l = 1, 2, 3 the contraction B_l(u) = Σ_m a_m Y_lm(u) and the part of
-/// its gradient that is tangential to the unit sphere; `a` is in the order of `evaluate`.
+/// Of the function Σ_m a_m Y_lm(u), l = 1, 2, 3, the part of its gradient that is
+/// tangential to the unit sphere; `a` is in the order of `evaluate`.
 #[inline(always)]
-pub fn contract(a: &[f64], [x, y, z]: Vec3) -> [(f64, Vec3); 3] {
+pub fn gradient<T: Real>(a: &[T; COMPONENTS], [x, y, z]: [T; 3]) -> [T; 3] {
+    let c = T::splat;
     let (xx, yy, zz) = (x * x, y * y, z * z);
-    let five = 5.0 * zz - 1.0;
+    let (xy, yz, xz) = (x * y, y * z, x * z);
+    let difference = xx - yy;
+    let five = zz.mul_add(c(5.0), c(-1.0));
 
-    let first = [a[1], a[2], a[3]];
-
-    let (b, c, d) = (SQRT_2 * a[4], SQRT_2 * a[5], SQRT_2 * a[6]);
-    let (e, f) = (SQRT_1_2 * a[7], SQRT_1_6 * a[8]);
-    let second_value =
-        b * (x * y) + c * (y * z) + d * (x * z) + e * (xx - yy) + f * (3.0 * zz - 1.0);
-    let second =
-        [b * y + d * z + 2.0 * e * x, b * x + c * z - 2.0 * e * y, c * y + d * x + 6.0 * f * z];
-
-    let (g, h, k) = (SQRT_1_10 * a[9], SQRT_3_20 * a[10], SQRT_3_20 * a[11]);
-    let (l, m) = (SQRT_6 * a[12], 0.5 * SQRT_6 * a[13]);
-    let (n, o) = (0.5 * a[14], 0.5 * a[15]);
-    let third_value = g * (z * (5.0 * zz - 3.0))
-        + h * (x * five)
-        + k * (y * five)
-        + l * (x * y * z)
-        + m * (z * (xx - yy))
-        + n * (x * (xx - 3.0 * yy))
-        + o * (y * (3.0 * xx - yy));
+    // Odd degrees first, whose gradients are even under u -> -u.
+    let (g, h, k) = (c(SQRT_1_10) * a[9], c(SQRT_3_20) * a[10], c(SQRT_3_20) * a[11]);
+    let (l, m) = (c(SQRT_6) * a[12], c(0.5 * SQRT_6) * a[13]);
+    let (n, o) = (c(1.5) * a[14], c(1.5) * a[15]);
+    let (m2, n2, o2) = (m + m, n + n, o + o);
     let third = [
-        h * five + l * (y * z) + 2.0 * m * (x * z) + 3.0 * n * (xx - yy) + 6.0 * o * (x * y),
-        k * five + l * (x * z) - 2.0 * m * (y * z) - 6.0 * n * (x * y) + 3.0 * o * (xx - yy),
-        g * (15.0 * zz - 3.0)
-            + 10.0 * h * (x * z)
-            + 10.0 * k * (y * z)
-            + l * (x * y)
-            + m * (xx - yy),
+        h.mul_add(five, a[1]) + l.mul_add(yz, m2 * xz) + n.mul_add(difference, o2 * xy),
+        k.mul_add(five, a[2]) + (l * xz - m2 * yz) + (o * difference - n2 * xy),
+        g.mul_add(zz.mul_add(c(15.0), c(-3.0)), a[3])
+            + c(10.0) * h.mul_add(xz, k * yz)
+            + l.mul_add(xy, m * difference),
     ];
 
-    let first_value = first[0] * x + first[1] * y + first[2] * z;
-    [(first_value, first), (second_value, second), (third_value, third)].map(|(value, v)| {
-        let radial = v[0] * x + v[1] * y + v[2] * z;
-        (value, [v[0] - radial * x, v[1] - radial * y, v[2] - radial * z])
-    })
+    let (p, q, r) = (c(SQRT_2) * a[4], c(SQRT_2) * a[5], c(SQRT_2) * a[6]);
+    let (e, f) = (c(2.0 * SQRT_1_2) * a[7], c(6.0 * SQRT_1_6) * a[8]);
+    let second =
+        [p.mul_add(y, r * z) + e * x, p.mul_add(x, q * z) - e * y, q.mul_add(y, r * x) + f * z];
+
+    let v = [third[0] + second[0], third[1] + second[1], third[2] + second[2]];
+    let radial = v[0].mul_add(x, v[1].mul_add(y, v[2] * z));
+    [v[0] - radial * x, v[1] - radial * y, v[2] - radial * z]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::{dot, norm, scale};
+    use crate::geometry::{Vec3, dot, norm, scale};
 
     /// Rounding of polynomials of degree three with unit arguments.
     const ROUNDING: f64 = 1e-14;
@@ -117,26 +109,18 @@ mod tests {
     }
 
     #[test]
-    fn contraction_and_its_gradient_belong_together() {
+    fn gradient_is_that_of_the_sum() {
         let u = unit([0.3, -0.8, 0.4]);
-        let a: Vec<f64> = (0..COMPONENTS).map(|m| (m as f64 * 1.7).sin()).collect();
-        let contractions = contract(&a, u);
-        let values = evaluate(u);
+        let a: [f64; COMPONENTS] = std::array::from_fn(|m| (m as f64 * 1.7).sin());
         // Central differences of step 1e-5 err by about 1e-10.
         const STEP: f64 = 1e-5;
-        for l in 1..4 {
-            let sum = |y: [f64; COMPONENTS]| -> f64 {
-                (FIRST[l]..FIRST[l + 1]).map(|m| a[m] * y[m]).sum()
-            };
-            assert!((contractions[l - 1].0 - sum(values)).abs() < ROUNDING);
-            for d in 0..3 {
-                let mut p = u;
-                let mut m = u;
-                p[d] += STEP;
-                m[d] -= STEP;
-                let slope = (sum(evaluate(unit(p))) - sum(evaluate(unit(m)))) / (2.0 * STEP);
-                assert!((slope - contractions[l - 1].1[d]).abs() < 1e-9, "l = {l}, d = {d}");
-            }
+        let value = |u: Vec3| -> f64 { evaluate(unit(u)).iter().zip(a).map(|(y, a)| a * y).sum() };
+        for d in 0..3 {
+            let (mut p, mut m) = (u, u);
+            p[d] += STEP;
+            m[d] -= STEP;
+            let slope = (value(p) - value(m)) / (2.0 * STEP);
+            assert!((slope - gradient(&a, u)[d]).abs() < 1e-9, "d = {d}");
         }
     }
 
@@ -150,5 +134,10 @@ mod tests {
                 assert_eq!(plus[m].to_bits(), (sign * minus[m]).to_bits());
             }
         }
+        // As for a pair seen from its other end: coefficients change sign with the harmonics.
+        let a: [f64; COMPONENTS] = std::array::from_fn(|m| (m as f64 * 1.7).sin());
+        let mut b = a;
+        (FIRST[1]..FIRST[2]).chain(FIRST[3]..FIRST[4]).for_each(|m| b[m] = -a[m]);
+        assert_eq!(gradient(&a, u), gradient(&b, u.map(|x| -x)).map(|x| -x));
     }
 }

@@ -6,7 +6,9 @@
 //! - `text`, `library`, `parameters`: the two files and what they leave to defaults;
 //! - `lattice`, `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
-//! - `screening` → `density` → `embedding` → `force`: the phases of one evaluation;
+//! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
+//! - `screening` → `density` → `embedding` → `force`: the phases of one evaluation, the
+//!   loops over pairs and triples written once for all instruction sets (`lanes`);
 //! - `check`: the reference structures, evaluated atom by atom;
 //! - `shared`: writes of several threads to disjoint places.
 //!
@@ -22,18 +24,23 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
+use crate::potential::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::{Environment, Potential};
+use coefficients::Coefficients;
 use embedding::{Embedding, MOST_WORDS};
+use force::Task;
 use parameters::{Averaging, Parameters};
 use rayon::prelude::*;
-use reference::{AtomicDensity, References};
-use screening::Records;
+use records::Records;
+use reference::References;
+use screening::Workspace;
 use shared::Shared;
 use std::ops::Range;
 use std::path::Path;
 use table::PairTable;
 
 mod check;
+mod coefficients;
 mod density;
 mod embedding;
 mod force;
@@ -42,6 +49,7 @@ mod harmonics;
 mod lattice;
 mod library;
 mod parameters;
+mod records;
 mod reference;
 mod screening;
 mod shared;
@@ -55,13 +63,8 @@ pub use check::{Found, ReferenceState};
 pub struct Meam {
     parameters: Parameters,
     species: Vec<Species>,
-    /// What an atom of each element gives to its neighbours.
-    sources: Vec<Source>,
     embeddings: Vec<Embedding>,
-    /// φ by `pair_index`.
-    tables: Vec<PairTable>,
-    /// By `pair_index` × number of elements + element of the third atom.
-    screens: Vec<ScreenRange>,
+    coefficients: Coefficients,
     /// Cmax²/[4 (Cmax - 1)] by `pair_index`: largest of the third elements.
     ellipse_bounds: Vec<f64>,
     /// Å
@@ -73,29 +76,12 @@ pub struct Meam {
     reach_square: f64,
     word_count: usize,
     density_quantum: Quantum,
+    instruction_set: InstructionSet,
 }
 
-/// An element as a source of density.
-#[derive(Debug, Clone)]
-struct Source {
-    density: AtomicDensity,
-    /// -β_l/r_e: logarithmic slopes of the partial densities, Å⁻¹.
-    decay: [f64; 4],
-    /// 1, or t_l where the weights stand inside the angular densities.
-    factors: [f64; 4],
-    /// t1, t2, t3
-    weights: [f64; 3],
-    /// t1, t2, t3 and their squares, as the words after the harmonics need them.
-    weight_factors: [f64; 6],
-}
-
-/// Bounds of C with what the division by their distance needs.
-#[derive(Debug, Clone, Copy)]
-struct ScreenRange {
-    minimum: f64,
-    maximum: f64,
-    inverse_width: f64,
-}
+/// Atoms whose pairs and triples are worked on at a time: a few hundred pairs, whose
+/// records stay in the first level of the cache.
+const BLOCK: usize = 64;
 
 /// What `densities` leaves for `forces`: one set of records per range of the schedule.
 #[derive(Debug, Default)]
@@ -114,7 +100,16 @@ impl Meam {
         parameters: Option<&Path>,
         elements: &[String],
     ) -> Result<Meam> {
-        Ok(Meam::new(Parameters::read(library, parameters, elements)?))
+        let instruction_set = InstructionSet::choose()?;
+        Ok(Meam::new(Parameters::read(library, parameters, elements)?, instruction_set))
+    }
+
+    /// The same potential, computed with another instruction set, which this processor
+    /// must have (`InstructionSet::is_available`).
+    pub fn with_instruction_set(mut self, instruction_set: InstructionSet) -> Meam {
+        assert!(instruction_set.is_available(), "{} is not available", instruction_set.name());
+        self.instruction_set = instruction_set;
+        self
     }
 
     /// Å: atoms farther apart than this do not interact.
@@ -122,13 +117,13 @@ impl Meam {
         self.cutoff
     }
 
-    fn new(parameters: Parameters) -> Meam {
+    fn new(parameters: Parameters, instruction_set: InstructionSet) -> Meam {
         /// Quanta below which a density is noise.
         const FLOOR_QUANTA: f64 = 16.0;
         let n = parameters.elements.len();
         let density_quantum = density_quantum(&parameters);
         let references = References::new(&parameters, FLOOR_QUANTA / density_quantum.per_unit());
-        let tables = (0..n * n)
+        let tables: Vec<PairTable> = (0..n * n)
             .map(|p| match (p / n, p % n) {
                 (a, b) if a <= b => {
                     PairTable::new(parameters.cutoff, |r| references.pair_energy(a, b, r))
@@ -152,22 +147,11 @@ impl Meam {
                 atomic_number: e.atomic_number,
             })
             .collect();
-        let screens = parameters
-            .screens
-            .iter()
-            .map(|s| ScreenRange {
-                minimum: s.minimum,
-                maximum: s.maximum,
-                inverse_width: 1.0 / (s.maximum - s.minimum),
-            })
-            .collect();
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
         Meam {
             species,
-            sources: (0..n).map(|e| Source::new(&parameters, e, densities[e])).collect(),
+            coefficients: Coefficients::new(&parameters, &densities, &tables),
             embeddings,
-            tables,
-            screens,
             ellipse_bounds,
             cutoff,
             cutoff_square: cutoff * cutoff,
@@ -175,30 +159,27 @@ impl Meam {
             reach_square: cutoff * cutoff * reach,
             word_count: embedding::words(parameters.averaging),
             density_quantum,
+            instruction_set,
             parameters,
         }
-    }
-
-    fn averaging(&self) -> Averaging {
-        self.parameters.averaging
     }
 
     fn species_count(&self) -> usize {
         self.species.len()
     }
 
-    /// The block of an unordered pair of elements in `tables` and `screens`.
+    /// The block of an unordered pair of elements in tables of pairs.
     #[inline(always)]
     fn pair_index(&self, a: u8, b: u8) -> usize {
         a.min(b) as usize * self.species.len() + a.max(b) as usize
     }
 
     /// Runs `work` over all ranges of the schedule, those of one colour in parallel.
-    fn over_schedule(
+    fn over_schedule<W: Default>(
         &self,
         env: Environment,
         scratch: &mut Scratch,
-        work: impl Fn(Range<usize>, &mut Records) -> Result<()> + Sync,
+        work: impl Fn(Range<usize>, &mut Records, &mut W) -> Result<()> + Sync,
     ) -> Result<()> {
         let schedule = &env.neighbours.schedule;
         let ranges = schedule.iter().map(Vec::len).sum();
@@ -212,7 +193,9 @@ impl Meam {
             colour
                 .par_iter()
                 .zip(now)
-                .try_for_each(|(range, records)| work(range.clone(), records))?;
+                .try_for_each_init(W::default, |workspace, (range, records)| {
+                    work(range.clone(), records, workspace)
+                })?;
         }
         Ok(())
     }
@@ -247,21 +230,24 @@ fn density_quantum(parameters: &Parameters) -> Quantum {
     Quantum::new(bits)
 }
 
-impl Source {
-    fn new(parameters: &Parameters, element: usize, density: AtomicDensity) -> Source {
-        let weights @ [t1, t2, t3] = parameters.weights(element);
-        let factors = match parameters.averaging {
-            Averaging::Alternative => [1.0, t1, t2, t3],
-            _ => [1.0; 4],
-        };
-        Source {
-            density,
-            decay: density.beta.map(|beta| -beta / density.distance),
-            factors,
-            weights,
-            weight_factors: [t1, t2, t3, t1 * t1, t2 * t2, t3 * t3],
-        }
+/// Phase 1 for one range of atoms.
+#[inline(always)]
+fn screen_and_sum<L: Lanes>(
+    meam: &Meam,
+    env: Environment,
+    range: Range<usize>,
+    records: &mut Records,
+    workspace: &mut Workspace,
+    sums: &Shared<i64>,
+) -> Result<()> {
+    records.clear();
+    for first in range.clone().step_by(BLOCK) {
+        let first_pair = records.pairs.len;
+        let atoms = first..range.end.min(first + BLOCK);
+        screening::find::<L>(meam, env, atoms, records, workspace)?;
+        density::accumulate::<L>(meam, env, &records.pairs, first_pair..records.pairs.len, sums);
     }
+    Ok(())
 }
 
 impl Potential for Meam {
@@ -281,10 +267,16 @@ impl Potential for Meam {
 
     fn densities(&self, env: Environment, scratch: &mut Scratch, sums: &mut [i64]) -> Result<()> {
         let sums = Shared::new(sums);
-        self.over_schedule(env, scratch, |range, records| {
-            screening::find(self, env, range, records)?;
-            density::accumulate(self, env, &records.pairs, &sums);
-            Ok(())
+        self.over_schedule(env, scratch, |range, records, workspace| {
+            let (meam, sums) = (self, &sums);
+            dispatch!(self.instruction_set, screen_and_sum, (
+                meam: &Meam,
+                env: Environment,
+                range: Range<usize>,
+                records: &mut Records,
+                workspace: &mut Workspace,
+                sums: &Shared<i64>,
+            ) -> Result<()>)
         })
     }
 
@@ -333,8 +325,13 @@ impl Potential for Meam {
     ) -> Result<()> {
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
-        self.over_schedule(env, scratch, |_, records| {
-            force::accumulate(self, env, records, adjoints, &force, quantum)
+        let task = Task { meam: self, env, adjoints, force: &force, quantum };
+        self.over_schedule(env, scratch, |_, records, scales| {
+            dispatch!(self.instruction_set, force::accumulate, (
+                task: Task,
+                records: &Records,
+                scales: &mut Vec<f64>,
+            ) -> Result<()>)
         })
     }
 }

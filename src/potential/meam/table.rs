@@ -18,12 +18,12 @@ pub const CLOSEST: f64 = 0.0625;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PairTable {
-    per_angstrom: f64,
+    pub per_angstrom: f64,
     /// Grid index of the first interval.
-    first: usize,
+    pub first: usize,
     /// Coefficients in rising powers of the distance from the interval's left end, in
     /// units of its length.
-    intervals: Vec<[f64; 4]>,
+    pub intervals: Vec<[f64; 4]>,
 }
 
 impl PairTable {
@@ -50,7 +50,7 @@ impl PairTable {
     }
 
     /// φ and dφ/dr for `CLOSEST` <= r <= cutoff.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn at(&self, r: f64) -> (f64, f64) {
         let x = r * self.per_angstrom;
         let n = x as usize;

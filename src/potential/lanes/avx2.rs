@@ -1,0 +1,370 @@
+//! Eight lanes in two registers of AVX2, with fused multiply-add.
+//!
+//! SAFETY, for every block here: the intrinsics need a processor with these extensions.
+//! Values of this type live only in kernels that `dispatch!` has compiled for them and
+//! calls where `InstructionSet::is_available`. Memory is reached through references to
+//! as many values as are read or written.
+
+use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH, eight};
+use std::arch::x86_64::*;
+use std::ops::{Add, BitAnd, Mul, Sub};
+
+/// Lanes 0 to 3 and 4 to 7.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(__m256d, __m256d);
+
+#[derive(Debug, Clone, Copy)]
+pub struct Mask(__m256d, __m256d);
+
+impl BitAnd for Mask {
+    type Output = Mask;
+    #[inline(always)]
+    fn bitand(self, other: Mask) -> Mask {
+        // SAFETY: head of this file.
+        unsafe { Mask(_mm256_and_pd(self.0, other.0), _mm256_and_pd(self.1, other.1)) }
+    }
+}
+
+macro_rules! operation {
+    ($trait:ident, $name:ident, $intrinsic:ident) => {
+        impl $trait for Avx2 {
+            type Output = Avx2;
+            #[inline(always)]
+            fn $name(self, other: Avx2) -> Avx2 {
+                // SAFETY: head of this file.
+                unsafe { Avx2($intrinsic(self.0, other.0), $intrinsic(self.1, other.1)) }
+            }
+        }
+    };
+}
+operation!(Add, add, _mm256_add_pd);
+operation!(Sub, sub, _mm256_sub_pd);
+operation!(Mul, mul, _mm256_mul_pd);
+
+/// For each mask of eight the chosen lanes first.
+const COMPRESSED: [[u32; WIDTH]; 256] = {
+    let mut table = [[0; WIDTH]; 256];
+    let mut bits = 0;
+    while bits < 256 {
+        let (mut lane, mut kept) = (0, 0);
+        while lane < WIDTH {
+            if bits >> lane & 1 == 1 {
+                table[bits][kept] = lane as u32;
+                kept += 1;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    table
+};
+
+/// The same for four f64, as pairs of 32-bit words.
+const COMPRESSED_HALF: [[u32; WIDTH]; 16] = {
+    let mut table = [[0; WIDTH]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let mut n = 0;
+        while n < 4 {
+            table[bits][2 * n] = 2 * COMPRESSED[bits][n];
+            table[bits][2 * n + 1] = 2 * COMPRESSED[bits][n] + 1;
+            n += 1;
+        }
+        bits += 1;
+    }
+    table
+};
+
+impl Real for Avx2 {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        // SAFETY: head of this file.
+        unsafe { Avx2(_mm256_set1_pd(x), _mm256_set1_pd(x)) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            Avx2(_mm256_fmadd_pd(self.0, by.0, plus.0), _mm256_fmadd_pd(self.1, by.1, plus.1))
+        }
+    }
+}
+
+impl Lanes for Avx2 {
+    type Mask = Mask;
+
+    #[inline(always)]
+    fn load(from: &[f64; WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        unsafe { Avx2(_mm256_loadu_pd(from.as_ptr()), _mm256_loadu_pd(from.as_ptr().add(4))) }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            _mm256_storeu_pd(to.as_mut_ptr(), self.0);
+            _mm256_storeu_pd(to.as_mut_ptr().add(4), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn inverse(self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            let one = _mm256_set1_pd(1.0);
+            Avx2(_mm256_div_pd(one, self.0), _mm256_div_pd(one, self.1))
+        }
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: head of this file.
+        unsafe { Avx2(_mm256_sqrt_pd(self.0), _mm256_sqrt_pd(self.1)) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe { Avx2(_mm256_min_pd(self.0, other.0), _mm256_min_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe { Avx2(_mm256_max_pd(self.0, other.0), _mm256_max_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Mask {
+        // SAFETY: head of this file.
+        unsafe {
+            Mask(
+                _mm256_cmp_pd::<_CMP_LE_OQ>(self.0, other.0),
+                _mm256_cmp_pd::<_CMP_LE_OQ>(self.1, other.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Mask {
+        // SAFETY: head of this file.
+        unsafe {
+            Mask(
+                _mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0),
+                _mm256_cmp_pd::<_CMP_LT_OQ>(self.1, other.1),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn bits(mask: Mask) -> u32 {
+        // SAFETY: head of this file.
+        unsafe { (_mm256_movemask_pd(mask.0) | _mm256_movemask_pd(mask.1) << 4) as u32 }
+    }
+
+    #[inline(always)]
+    fn compress(self, bits: u32) -> Self {
+        let (low, high) = ((bits & 15) as usize, (bits >> 4 & 15) as usize);
+        let mut joined = [0.0; 12];
+        // SAFETY: head of this file; the second half begins at most four values in.
+        unsafe {
+            macro_rules! half {
+                ($values:expr, $bits:expr, $at:expr) => {
+                    let order = _mm256_loadu_si256(COMPRESSED_HALF[$bits].as_ptr().cast());
+                    let chosen = _mm256_permutevar8x32_ps(_mm256_castpd_ps($values), order);
+                    _mm256_storeu_pd(joined.as_mut_ptr().add($at), _mm256_castps_pd(chosen));
+                };
+            }
+            half!(self.0, low, 0);
+            half!(self.1, high, low.count_ones() as usize);
+        }
+        Self::load(eight(&joined, 0))
+    }
+
+    #[inline(always)]
+    fn compress_index(index: &[u32; WIDTH], bits: u32, to: &mut [u32; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let order = _mm256_loadu_si256(COMPRESSED[bits as usize & 255].as_ptr().cast());
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            let chosen = _mm256_permutevar8x32_epi32(index, order);
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), chosen);
+        }
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            // Index s of an f64 as indices 2s and 2s + 1 of 32-bit words.
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            macro_rules! words {
+                ($half:expr) => {{
+                    let wide = _mm256_cvtepu32_epi64($half);
+                    let twice = _mm256_slli_epi64::<1>(wide);
+                    let odd = _mm256_add_epi64(twice, _mm256_set1_epi64x(1));
+                    _mm256_or_si256(twice, _mm256_slli_epi64::<32>(odd))
+                }};
+            }
+            let low = words!(_mm256_castsi256_si128(index));
+            let high = words!(_mm256_extracti128_si256::<1>(index));
+            let part = _mm256_castpd_ps(_mm256_loadu_pd(table[..4].as_ptr()));
+            let mut found =
+                (_mm256_permutevar8x32_ps(part, low), _mm256_permutevar8x32_ps(part, high));
+            // Tables are filled up with NaN behind their last value.
+            let mut first = 4;
+            while first < table.len() && !table[first].is_nan() {
+                let part = _mm256_castpd_ps(_mm256_loadu_pd(table[first..first + 4].as_ptr()));
+                let last = _mm256_set1_epi32(2 * first as i32 - 1);
+                macro_rules! replace {
+                    ($old:expr, $words:expr) => {
+                        $old = _mm256_blendv_ps(
+                            $old,
+                            _mm256_permutevar8x32_ps(part, $words),
+                            _mm256_castsi256_ps(_mm256_cmpgt_epi32($words, last)),
+                        )
+                    };
+                }
+                replace!(found.0, low);
+                replace!(found.1, high);
+                first += 4;
+            }
+            Avx2(_mm256_castps_pd(found.0), _mm256_castps_pd(found.1))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let low = _mm_loadu_si128(index.as_ptr().cast());
+            let high = _mm_loadu_si128(index.as_ptr().add(4).cast());
+            let table = table.as_ptr();
+            Avx2(_mm256_i32gather_pd::<8>(table, low), _mm256_i32gather_pd::<8>(table, high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let table = table.as_ptr();
+            macro_rules! row {
+                ($lane:expr) => {
+                    _mm256_loadu_pd(table.add(index[$lane] as usize).cast())
+                };
+            }
+            let low = transpose_four([row!(0), row!(1), row!(2), row!(3)]);
+            let high = transpose_four([row!(4), row!(5), row!(6), row!(7)]);
+            [
+                Avx2(low[0], high[0]),
+                Avx2(low[1], high[1]),
+                Avx2(low[2], high[2]),
+                Avx2(low[3], high[3]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(r: [Self; WIDTH]) -> [Self; WIDTH] {
+        let a = transpose_four([r[0].0, r[1].0, r[2].0, r[3].0]);
+        let b = transpose_four([r[4].0, r[5].0, r[6].0, r[7].0]);
+        let c = transpose_four([r[0].1, r[1].1, r[2].1, r[3].1]);
+        let d = transpose_four([r[4].1, r[5].1, r[6].1, r[7].1]);
+        [
+            Avx2(a[0], b[0]),
+            Avx2(a[1], b[1]),
+            Avx2(a[2], b[2]),
+            Avx2(a[3], b[3]),
+            Avx2(c[0], d[0]),
+            Avx2(c[1], d[1]),
+            Avx2(c[2], d[2]),
+            Avx2(c[3], d[3]),
+        ]
+    }
+
+    #[inline(always)]
+    fn rows([x, y, z, w]: [Self; 4]) -> [[i64; 4]; WIDTH] {
+        let low = transpose_four([x.0, y.0, z.0, w.0]);
+        let high = transpose_four([x.1, y.1, z.1, w.1]);
+        let mut rows = [[0; 4]; WIDTH];
+        for m in 0..4 {
+            // SAFETY: head of this file.
+            unsafe {
+                _mm256_storeu_pd(rows[m].as_mut_ptr().cast(), low[m]);
+                _mm256_storeu_pd(rows[m + 4].as_mut_ptr().cast(), high[m]);
+            }
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn truncate(self) -> [u32; WIDTH] {
+        let mut integers = [0; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            let to: *mut __m128i = integers.as_mut_ptr().cast();
+            _mm_storeu_si128(to, _mm256_cvttpd_epi32(self.0));
+            _mm_storeu_si128(to.add(1), _mm256_cvttpd_epi32(self.1));
+        }
+        integers
+    }
+
+    #[inline(always)]
+    fn quanta(self, per_unit: Self) -> Self {
+        let shifted = self.mul_add(per_unit, Self::splat(MAGIC));
+        // SAFETY: head of this file.
+        unsafe {
+            let magic = _mm256_set1_epi64x(MAGIC_BITS);
+            Avx2(
+                _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(shifted.0), magic)),
+                _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(shifted.1), magic)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut [i64; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let to: *mut __m256i = sums.as_mut_ptr().cast();
+            let low = _mm256_add_epi64(_mm256_loadu_si256(to), _mm256_castpd_si256(self.0));
+            let high = _mm256_add_epi64(_mm256_loadu_si256(to.add(1)), _mm256_castpd_si256(self.1));
+            _mm256_storeu_si256(to, low);
+            _mm256_storeu_si256(to.add(1), high);
+        }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, magic: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            macro_rules! half {
+                ($x:expr, $magic:expr) => {
+                    _mm256_castsi256_pd(_mm256_add_epi64(
+                        _mm256_castpd_si256($x),
+                        _mm256_slli_epi64::<52>(_mm256_castpd_si256($magic)),
+                    ))
+                };
+            }
+            Avx2(half!(self.0, magic.0), half!(self.1, magic.1))
+        }
+    }
+}
+
+#[inline(always)]
+fn transpose_four(r: [__m256d; 4]) -> [__m256d; 4] {
+    // SAFETY: head of this file.
+    unsafe {
+        let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
+        let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
+        [
+            _mm256_permute2f128_pd::<0x20>(a, c),
+            _mm256_permute2f128_pd::<0x20>(b, d),
+            _mm256_permute2f128_pd::<0x31>(a, c),
+            _mm256_permute2f128_pd::<0x31>(b, d),
+        ]
+    }
+}

@@ -1,0 +1,289 @@
+//! Eight lanes in one register of AVX-512 (F, DQ and VL).
+//!
+//! SAFETY, for every block here: the intrinsics need a processor with these extensions.
+//! Values of this type live only in kernels that `dispatch!` has compiled for them and
+//! calls where `InstructionSet::is_available`. Memory is reached through references to
+//! as many values as are read or written.
+
+use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH};
+use std::arch::x86_64::*;
+use std::ops::{Add, BitAnd, Mul, Sub};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512(__m512d);
+
+#[derive(Debug, Clone, Copy)]
+pub struct Mask(u8);
+
+impl BitAnd for Mask {
+    type Output = Mask;
+    #[inline(always)]
+    fn bitand(self, other: Mask) -> Mask {
+        Mask(self.0 & other.0)
+    }
+}
+
+macro_rules! operation {
+    ($trait:ident, $name:ident, $intrinsic:ident) => {
+        impl $trait for Avx512 {
+            type Output = Avx512;
+            #[inline(always)]
+            fn $name(self, other: Avx512) -> Avx512 {
+                // SAFETY: head of this file.
+                Avx512(unsafe { $intrinsic(self.0, other.0) })
+            }
+        }
+    };
+}
+operation!(Add, add, _mm512_add_pd);
+operation!(Sub, sub, _mm512_sub_pd);
+operation!(Mul, mul, _mm512_mul_pd);
+
+impl Real for Avx512 {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_set1_pd(x) })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_fmadd_pd(self.0, by.0, plus.0) })
+    }
+}
+
+impl Lanes for Avx512 {
+    type Mask = Mask;
+
+    #[inline(always)]
+    fn load(from: &[f64; WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_loadu_pd(from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe { _mm512_storeu_pd(to.as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn inverse(self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_div_pd(_mm512_set1_pd(1.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_sqrt_pd(self.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_min_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_max_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Mask {
+        // SAFETY: head of this file.
+        Mask(unsafe { _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Mask {
+        // SAFETY: head of this file.
+        Mask(unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn bits(mask: Mask) -> u32 {
+        mask.0 as u32
+    }
+
+    #[inline(always)]
+    fn compress(self, bits: u32) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_maskz_compress_pd(bits as u8, self.0) })
+    }
+
+    #[inline(always)]
+    fn compress_index(index: &[u32; WIDTH], bits: u32, to: &mut [u32; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            let chosen = _mm256_maskz_compress_epi32(bits as u8, index);
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), chosen);
+        }
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm512_cvtepu32_epi64(_mm256_loadu_si256(index.as_ptr().cast()));
+            let part = _mm512_loadu_pd(super::eight(table, 0).as_ptr());
+            let mut found = _mm512_permutexvar_pd(index, part);
+            let mut first = WIDTH;
+            while first < table.len() {
+                let part = _mm512_loadu_pd(super::eight(table, first).as_ptr());
+                let here = _mm512_cmpge_epi64_mask(index, _mm512_set1_epi64(first as i64));
+                found = _mm512_mask_permutexvar_pd(found, here, index, part);
+                first += WIDTH;
+            }
+            Avx512(found)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            Avx512(_mm512_i32gather_pd::<8>(index, table.as_ptr()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let table = table.as_ptr();
+            let first = |lane: usize| table.add(index[lane] as usize) as *const f64;
+            macro_rules! two {
+                ($lane:expr) => {
+                    _mm512_insertf64x4::<1>(
+                        _mm512_castpd256_pd512(_mm256_loadu_pd(first($lane))),
+                        _mm256_loadu_pd(first($lane + 4)),
+                    )
+                };
+            }
+            let (a, b, c, d) = (two!(0), two!(1), two!(2), two!(3));
+            let (xz, yw) = (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+            let (xz2, yw2) = (_mm512_unpacklo_pd(c, d), _mm512_unpackhi_pd(c, d));
+            let low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+            let high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+            [
+                Avx512(_mm512_permutex2var_pd(xz, low, xz2)),
+                Avx512(_mm512_permutex2var_pd(yw, low, yw2)),
+                Avx512(_mm512_permutex2var_pd(xz, high, xz2)),
+                Avx512(_mm512_permutex2var_pd(yw, high, yw2)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(r: [Self; WIDTH]) -> [Self; WIDTH] {
+        // SAFETY: head of this file.
+        unsafe {
+            macro_rules! pairs {
+                ($m:expr, $n:expr) => {
+                    (_mm512_unpacklo_pd(r[$m].0, r[$n].0), _mm512_unpackhi_pd(r[$m].0, r[$n].0))
+                };
+            }
+            // Pairs of rows, then fours, then all eight; numbers name columns.
+            let (e0, o0) = pairs!(0, 1);
+            let (e1, o1) = pairs!(2, 3);
+            let (e2, o2) = pairs!(4, 5);
+            let (e3, o3) = pairs!(6, 7);
+            macro_rules! fours {
+                ($a:expr, $b:expr) => {
+                    (_mm512_shuffle_f64x2::<0x88>($a, $b), _mm512_shuffle_f64x2::<0xdd>($a, $b))
+                };
+            }
+            let (c04, c26) = fours!(e0, e1);
+            let (d04, d26) = fours!(e2, e3);
+            let (c15, c37) = fours!(o0, o1);
+            let (d15, d37) = fours!(o2, o3);
+            let (c0, c4) = fours!(c04, d04);
+            let (c2, c6) = fours!(c26, d26);
+            let (c1, c5) = fours!(c15, d15);
+            let (c3, c7) = fours!(c37, d37);
+            [
+                Avx512(c0),
+                Avx512(c1),
+                Avx512(c2),
+                Avx512(c3),
+                Avx512(c4),
+                Avx512(c5),
+                Avx512(c6),
+                Avx512(c7),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn rows([x, y, z, w]: [Self; 4]) -> [[i64; 4]; WIDTH] {
+        let mut rows = [[0; 4]; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            let (xy, xy_odd) = (_mm512_unpacklo_pd(x.0, y.0), _mm512_unpackhi_pd(x.0, y.0));
+            let (zw, zw_odd) = (_mm512_unpacklo_pd(z.0, w.0), _mm512_unpackhi_pd(z.0, w.0));
+            let low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+            let high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+            macro_rules! put {
+                ($row:expr, $both:expr) => {
+                    let both = $both;
+                    _mm256_storeu_pd(rows[$row].as_mut_ptr().cast(), _mm512_castpd512_pd256(both));
+                    _mm256_storeu_pd(
+                        rows[$row + 2].as_mut_ptr().cast(),
+                        _mm512_extractf64x4_pd::<1>(both),
+                    );
+                };
+            }
+            put!(0, _mm512_permutex2var_pd(xy, low, zw));
+            put!(4, _mm512_permutex2var_pd(xy, high, zw));
+            put!(1, _mm512_permutex2var_pd(xy_odd, low, zw_odd));
+            put!(5, _mm512_permutex2var_pd(xy_odd, high, zw_odd));
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn truncate(self) -> [u32; WIDTH] {
+        let mut integers = [0; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            _mm256_storeu_si256(integers.as_mut_ptr().cast(), _mm512_cvttpd_epi32(self.0));
+        }
+        integers
+    }
+
+    #[inline(always)]
+    fn quanta(self, per_unit: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            let shifted = _mm512_fmadd_pd(self.0, per_unit.0, _mm512_set1_pd(MAGIC));
+            let bits =
+                _mm512_sub_epi64(_mm512_castpd_si512(shifted), _mm512_set1_epi64(MAGIC_BITS));
+            Avx512(_mm512_castsi512_pd(bits))
+        }
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut [i64; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let old = _mm512_loadu_si512(sums.as_ptr().cast());
+            let new = _mm512_add_epi64(old, _mm512_castpd_si512(self.0));
+            _mm512_storeu_si512(sums.as_mut_ptr().cast(), new);
+        }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, magic: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            let power = _mm512_slli_epi64::<52>(_mm512_castpd_si512(magic.0));
+            Avx512(_mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(self.0), power)))
+        }
+    }
+}

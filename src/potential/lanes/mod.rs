@@ -1,0 +1,239 @@
+//! Vectors of eight f64 for the hot loops, in three forms chosen at run time.
+//!
+//! A kernel is written once, generic over `Lanes` and `#[inline(always)]`; `dispatch!`
+//! compiles it three times, for AVX-512, for AVX2 with FMA and for any processor, and
+//! calls the form that the processor has. The environment variable `SINTER_SIMD`
+//! (`portable`, `avx2`, `avx512`) forces one.
+//!
+//! Invariants: every lane computes the same function of its own operands, so results do
+//! not depend on which lane a value stands in; AVX2 and AVX-512 do the same operations
+//! and agree to the bit; the portable form has no fused multiply-add (`mul_add` rounds
+//! twice there) and agrees within rounding. Conversion to quanta is exact arithmetic but
+//! for one rounding and gives the same bits everywhere.
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+pub mod portable;
+#[cfg(test)]
+mod tests;
+
+use crate::error::Error;
+use std::ops::{Add, BitAnd, Mul, Sub};
+
+/// Number of lanes.
+pub const WIDTH: usize = 8;
+
+/// 1.5 × 2⁵²: adding it leaves the nearest integer in the low bits of the mantissa.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+const MAGIC_BITS: i64 = MAGIC.to_bits() as i64;
+
+/// What formulas need: an f64, or eight of them.
+pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    fn splat(x: f64) -> Self;
+    /// self × by + plus
+    fn mul_add(self, by: Self, plus: Self) -> Self;
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn splat(x: f64) -> f64 {
+        x
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: f64, plus: f64) -> f64 {
+        self * by + plus
+    }
+}
+
+/// Eight f64. Masks as integers have the bit of lane 0 lowest.
+pub trait Lanes: Real {
+    /// Eight truth values.
+    type Mask: Copy + BitAnd<Output = Self::Mask>;
+
+    fn load(from: &[f64; WIDTH]) -> Self;
+    fn store(self, to: &mut [f64; WIDTH]);
+
+    /// 1/self
+    fn inverse(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn min(self, other: Self) -> Self;
+    fn max(self, other: Self) -> Self;
+
+    /// self <= other
+    fn at_most(self, other: Self) -> Self::Mask;
+    /// self < other
+    fn below(self, other: Self) -> Self::Mask;
+    fn bits(mask: Self::Mask) -> u32;
+
+    /// The chosen lanes first, in order; what follows them has no meaning.
+    fn compress(self, bits: u32) -> Self;
+    /// The same for eight integers.
+    fn compress_index(index: &[u32; WIDTH], bits: u32, to: &mut [u32; WIDTH]);
+
+    /// `table[index]` for a short table, a whole number of `WIDTH` long.
+    fn lookup(table: &[f64], index: &[u32; WIDTH]) -> Self;
+    /// `table[index]` for a long one.
+    ///
+    /// # Safety
+    /// Every index is below the length of the table.
+    unsafe fn gather(table: &[f64], index: &[u32; WIDTH]) -> Self;
+    /// `table[index][c]` for the four c.
+    ///
+    /// # Safety
+    /// Every index is below the length of the table.
+    unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4];
+    /// Lane m of vector n is what lane n of vector m was.
+    fn transpose(rows: [Self; WIDTH]) -> [Self; WIDTH];
+    /// Row m is lane m of the four vectors.
+    fn rows(columns: [Self; 4]) -> [[i64; 4]; WIDTH];
+
+    /// Toward zero, as integers; for 0 <= self < 2³¹.
+    fn truncate(self) -> [u32; WIDTH];
+    /// self in units of 1/per_unit, rounded to integers (|self × per_unit| < 2⁵¹),
+    /// of which the lanes hold the bits.
+    fn quanta(self, per_unit: Self) -> Self;
+    /// Adds lanes that hold integers to integers.
+    fn add_to(self, sums: &mut [i64; WIDTH]);
+    /// self × 2ⁿ where `magic` is n + 1.5 × 2⁵².
+    fn scale_by_power(self, magic: Self) -> Self;
+
+    /// eˣ within three units of the last place, for |x| < 700.
+    #[inline(always)]
+    fn exp(self) -> Self {
+        // x = n ln 2 + t with |t| <= ln 2 / 2; the Taylor series of e^t to t¹² leaves 2e-16.
+        const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+        const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+        const INVERSE_FACTORIALS: [f64; 12] = [
+            1.0 / 39_916_800.0,
+            1.0 / 3_628_800.0,
+            1.0 / 362_880.0,
+            1.0 / 40_320.0,
+            1.0 / 5_040.0,
+            1.0 / 720.0,
+            1.0 / 120.0,
+            1.0 / 24.0,
+            1.0 / 6.0,
+            0.5,
+            1.0,
+            1.0,
+        ];
+        let x = self.max(Self::splat(-700.0)).min(Self::splat(700.0));
+        let magic = Self::splat(MAGIC);
+        let shifted = x.mul_add(Self::splat(std::f64::consts::LOG2_E), magic);
+        let n = shifted - magic;
+        let t = n.mul_add(Self::splat(-LN_2_HIGH), x);
+        let t = n.mul_add(Self::splat(-LN_2_LOW), t);
+        let mut sum = Self::splat(1.0 / 479_001_600.0);
+        let mut term = 0;
+        while term < INVERSE_FACTORIALS.len() {
+            sum = sum.mul_add(t, Self::splat(INVERSE_FACTORIALS[term]));
+            term += 1;
+        }
+        sum.scale_by_power(shifted)
+    }
+}
+
+/// Eight consecutive values from `at` on.
+#[inline(always)]
+pub fn eight<T>(values: &[T], at: usize) -> &[T; WIDTH] {
+    values[at..at + WIDTH].first_chunk().expect("eight values")
+}
+
+#[inline(always)]
+pub fn eight_mut<T>(values: &mut [T], at: usize) -> &mut [T; WIDTH] {
+    values[at..at + WIDTH].first_chunk_mut().expect("eight values")
+}
+
+/// The forms of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+impl InstructionSet {
+    pub const ALL: [InstructionSet; 3] =
+        [InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            InstructionSet::Portable => "portable",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this processor can run it.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            InstructionSet::Portable => true,
+            InstructionSet::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("popcnt")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("bmi2")
+                    && is_x86_feature_detected!("lzcnt")
+            }
+            InstructionSet::Avx512 => {
+                InstructionSet::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == InstructionSet::Portable
+        }
+    }
+
+    /// The one that `SINTER_SIMD` names, else the best that this processor has.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is unknown or not available here.
+    pub fn choose() -> Result<InstructionSet, Error> {
+        let available = || Self::ALL.into_iter().rev().filter(|set| set.is_available());
+        match std::env::var("SINTER_SIMD") {
+            Err(_) => Ok(available().next().unwrap_or(InstructionSet::Portable)),
+            Ok(name) => available().find(|set| set.name() == name).ok_or_else(|| {
+                let names: Vec<&str> = available().map(InstructionSet::name).collect();
+                let names = names.join(", ");
+                Error::Usage(format!("SINTER_SIMD={name}: this processor offers {names}"))
+            }),
+        }
+    }
+}
+
+/// Calls `$($kernel)::+::<L>(arguments)` with the lanes of an instruction set, inside a function
+/// that is compiled for it.
+macro_rules! dispatch {
+    ($set:expr, $($kernel:ident)::+, ($($name:ident: $type:ty),* $(,)?) -> $result:ty) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt,avx512f,avx512dq,avx512vl")]
+        fn avx512($($name: $type),*) -> $result {
+            $($kernel)::+::<$crate::potential::lanes::avx512::Avx512>($($name),*)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt")]
+        fn avx2($($name: $type),*) -> $result {
+            $($kernel)::+::<$crate::potential::lanes::avx2::Avx2>($($name),*)
+        }
+        use $crate::potential::lanes::{InstructionSet, portable::Portable};
+        match $set {
+            // SAFETY: an instruction set is only chosen where `is_available` says so.
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => unsafe { avx512($($name),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => unsafe { avx2($($name),*) },
+            _ => $($kernel)::+::<Portable>($($name),*),
+        }
+    }};
+}
+pub(crate) use dispatch;

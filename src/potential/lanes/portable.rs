@@ -1,0 +1,227 @@
+//! Eight lanes as an array, in what every processor has.
+
+// Lanes are counted, over several arrays at once.
+#![allow(clippy::needless_range_loop, clippy::assign_op_pattern)]
+
+use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH};
+use std::ops::{Add, BitAnd, Mul, Sub};
+
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub struct Portable([f64; WIDTH]);
+
+/// All bits set or none.
+#[derive(Debug, Clone, Copy)]
+pub struct Mask([u64; WIDTH]);
+
+impl BitAnd for Mask {
+    type Output = Mask;
+    #[inline(always)]
+    fn bitand(mut self, other: Mask) -> Mask {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            *a &= b;
+        }
+        self
+    }
+}
+
+macro_rules! operation {
+    ($trait:ident, $name:ident, $operator:tt) => {
+        impl $trait for Portable {
+            type Output = Portable;
+            #[inline(always)]
+            fn $name(mut self, other: Portable) -> Portable {
+                for (a, b) in self.0.iter_mut().zip(other.0) {
+                    *a = *a $operator b;
+                }
+                self
+            }
+        }
+    };
+}
+operation!(Add, add, +);
+operation!(Sub, sub, -);
+operation!(Mul, mul, *);
+
+impl Real for Portable {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        Portable([x; WIDTH])
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: Self, plus: Self) -> Self {
+        self * by + plus
+    }
+}
+
+impl Lanes for Portable {
+    type Mask = Mask;
+
+    #[inline(always)]
+    fn load(from: &[f64; WIDTH]) -> Self {
+        Portable(*from)
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; WIDTH]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn inverse(mut self) -> Self {
+        for x in &mut self.0 {
+            *x = 1.0 / *x;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn sqrt(mut self) -> Self {
+        for x in &mut self.0 {
+            *x = x.sqrt();
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn min(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            *a = if *a < b { *a } else { b };
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn max(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            *a = if *a > b { *a } else { b };
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Mask {
+        let mut mask = [0; WIDTH];
+        for (lane, bits) in mask.iter_mut().enumerate() {
+            *bits = if self.0[lane] <= other.0[lane] { u64::MAX } else { 0 };
+        }
+        Mask(mask)
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Mask {
+        let mut mask = [0; WIDTH];
+        for (lane, bits) in mask.iter_mut().enumerate() {
+            *bits = if self.0[lane] < other.0[lane] { u64::MAX } else { 0 };
+        }
+        Mask(mask)
+    }
+
+    #[inline(always)]
+    fn bits(mask: Mask) -> u32 {
+        let mut bits = 0;
+        for (lane, set) in mask.0.iter().enumerate() {
+            bits |= (*set as u32 & 1) << lane;
+        }
+        bits
+    }
+
+    #[inline(always)]
+    fn compress(mut self, bits: u32) -> Self {
+        let mut kept = 0;
+        for lane in 0..WIDTH {
+            self.0[kept] = self.0[lane];
+            kept += (bits >> lane & 1) as usize;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn compress_index(index: &[u32; WIDTH], bits: u32, to: &mut [u32; WIDTH]) {
+        let mut kept = 0;
+        for lane in 0..WIDTH {
+            to[kept] = index[lane];
+            kept += (bits >> lane & 1) as usize;
+        }
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        Portable(index.map(
+            #[inline(always)]
+            |i| table[i as usize],
+        ))
+    }
+
+    #[inline(always)]
+    unsafe fn gather(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        Self::lookup(table, index)
+    }
+
+    #[inline(always)]
+    unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
+        let mut columns = [[0.0; WIDTH]; 4];
+        for lane in 0..WIDTH {
+            let row = table[index[lane] as usize];
+            for c in 0..4 {
+                columns[c][lane] = row[c];
+            }
+        }
+        [Portable(columns[0]), Portable(columns[1]), Portable(columns[2]), Portable(columns[3])]
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; WIDTH]) -> [Self; WIDTH] {
+        let mut columns = rows;
+        for m in 0..WIDTH {
+            for n in 0..WIDTH {
+                columns[n].0[m] = rows[m].0[n];
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
+    fn rows(columns: [Self; 4]) -> [[i64; 4]; WIDTH] {
+        let mut rows = [[0; 4]; WIDTH];
+        for lane in 0..WIDTH {
+            for c in 0..4 {
+                rows[lane][c] = columns[c].0[lane].to_bits() as i64;
+            }
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn truncate(self) -> [u32; WIDTH] {
+        self.0.map(
+            #[inline(always)]
+            |x| x as i32 as u32,
+        )
+    }
+
+    #[inline(always)]
+    fn quanta(mut self, per_unit: Self) -> Self {
+        for (x, scale) in self.0.iter_mut().zip(per_unit.0) {
+            let quanta = (*x * scale + MAGIC).to_bits() as i64 - MAGIC_BITS;
+            *x = f64::from_bits(quanta as u64);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut [i64; WIDTH]) {
+        for (sum, x) in sums.iter_mut().zip(self.0) {
+            *sum = sum.wrapping_add(x.to_bits() as i64);
+        }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(mut self, magic: Self) -> Self {
+        for (x, m) in self.0.iter_mut().zip(magic.0) {
+            *x = f64::from_bits(x.to_bits().wrapping_add(m.to_bits() << 52));
+        }
+        self
+    }
+}

@@ -1,0 +1,99 @@
+use super::*;
+
+/// Every operation against plain arithmetic on the lanes.
+#[inline(always)]
+fn operations<L: Lanes>(fused: bool) {
+    let a: [f64; WIDTH] = [0.3, -1.7, 2.5, 1e-3, -8.25, 4.0, 7.9, -0.6];
+    let b: [f64; WIDTH] = [1.1, -1.7, -2.0, 5e-4, 3.0, 4.5, 0.1, 0.6];
+    let (x, y) = (L::load(&a), L::load(&b));
+    let values = |v: L| {
+        let mut to = [0.0; WIDTH];
+        v.store(&mut to);
+        to
+    };
+    let each =
+        |f: &dyn Fn(f64, f64) -> f64| -> [f64; WIDTH] { std::array::from_fn(|n| f(a[n], b[n])) };
+    assert_eq!(values(x + y), each(&|a, b| a + b));
+    assert_eq!(values(x - y), each(&|a, b| a - b));
+    assert_eq!(values(x * y), each(&|a, b| a * b));
+    assert_eq!(values(x.min(y)), each(&f64::min));
+    assert_eq!(values(x.max(y)), each(&f64::max));
+    assert_eq!(values(x.inverse()), each(&|a, _| 1.0 / a));
+    assert_eq!(values((x * x).sqrt()), each(&|a, _| (a * a).sqrt()));
+    let sum = |a: f64, b: f64| if fused { a.mul_add(b, a) } else { a * b + a };
+    assert_eq!(values(x.mul_add(y, x)), each(&sum));
+
+    assert_eq!(L::bits(x.below(y)), 0b1001_0001 | 0b0010_0000);
+    assert_eq!(L::bits(x.at_most(y)), 0b1011_0011);
+    assert_eq!(L::bits(x.below(y) & y.below(x)), 0);
+
+    for bits in [0u32, 1, 0b1010_0110, 0xff] {
+        let chosen: Vec<usize> = (0..WIDTH).filter(|n| bits >> n & 1 == 1).collect();
+        let expected: Vec<f64> = chosen.iter().map(|&n| a[n]).collect();
+        assert_eq!(values(x.compress(bits))[..chosen.len()], expected[..]);
+        let mut to = [0; WIDTH];
+        L::compress_index(&[0, 1, 2, 3, 4, 5, 6, 7], bits, &mut to);
+        assert!(to.iter().zip(&chosen).all(|(t, &n)| *t as usize == n));
+    }
+
+    for used in [2, 5, 8, 11] {
+        let mut table = [f64::NAN; 16];
+        (0..used).for_each(|n| table[n] = 10.0 + n as f64);
+        let index: [u32; WIDTH] = std::array::from_fn(|n| ((n * 7 + 1) % used) as u32);
+        let expected = index.map(|i| table[i as usize]);
+        let table = &table[..used.next_multiple_of(WIDTH)];
+        assert_eq!(values(L::lookup(table, &index)), expected);
+        // SAFETY: the indices are below the number of values.
+        assert_eq!(values(unsafe { L::gather(table, &index) }), expected);
+    }
+    let table: Vec<[f64; 4]> = (0..9).map(|n| [0.0, 0.1, 0.2, 0.3].map(|c| n as f64 + c)).collect();
+    let index = [8, 3, 5, 0, 7, 1, 1, 6];
+    // SAFETY: the indices are below nine.
+    let columns = unsafe { L::gather_rows(&table, &index) };
+    for (lane, row) in L::rows(columns).into_iter().enumerate() {
+        assert_eq!(row.map(|x| f64::from_bits(x as u64)), table[index[lane] as usize]);
+        for c in 0..4 {
+            assert_eq!(values(columns[c])[lane], table[index[lane] as usize][c]);
+        }
+    }
+    let square = L::transpose(std::array::from_fn(|m| L::splat(m as f64) + x));
+    for (n, column) in square.into_iter().enumerate() {
+        assert_eq!(values(column), std::array::from_fn(|m| m as f64 + a[n]));
+    }
+
+    assert_eq!((x * x).truncate(), [0, 2, 6, 0, 68, 16, 62, 0]);
+    let quantum = crate::fixed::Quantum::STANDARD;
+    let mut sums = [5i64; WIDTH];
+    x.quanta(L::splat(quantum.per_unit())).add_to(&mut sums);
+    assert_eq!(sums, a.map(|a| quantum.round(a) + 5));
+}
+
+/// Three units of the last place.
+const EXPONENTIAL: f64 = 6.7e-16;
+
+#[inline(always)]
+fn exponential<L: Lanes>() {
+    for n in -4000..4000 {
+        let x: [f64; WIDTH] = std::array::from_fn(|lane| (n as f64 + lane as f64 / 8.0) * 0.17);
+        let mut found = [0.0; WIDTH];
+        L::load(&x).exp().store(&mut found);
+        for (x, found) in x.iter().zip(found) {
+            let expected = libm::exp(*x);
+            assert!((found - expected).abs() <= EXPONENTIAL * expected, "{x}: {found} {expected}");
+        }
+    }
+}
+
+#[inline(always)]
+fn all<L: Lanes>(fused: bool) {
+    operations::<L>(fused);
+    exponential::<L>();
+}
+
+#[test]
+fn lanes_compute_what_plain_arithmetic_does() {
+    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+        let fused = set != InstructionSet::Portable;
+        dispatch!(set, all, (fused: bool) -> ());
+    }
+}

@@ -1,0 +1,97 @@
+//! What phase 1 leaves for phase 3: surviving pairs and the third atoms that screen
+//! them in part, as flat arrays that are read eight at a time.
+//!
+//! Invariant: behind the last record of every array stand eight more that name existing
+//! atoms, so the last vector is computed as any other; its results are left out.
+
+use crate::potential::lanes::WIDTH;
+
+#[derive(Debug, Default)]
+pub struct Records {
+    pub pairs: Pairs,
+    pub triples: Triples,
+    /// Where the pairs and triples of each block of atoms end.
+    pub blocks: Vec<[usize; 2]>,
+}
+
+/// Pairs that this rank computes.
+#[derive(Debug, Default)]
+pub struct Pairs {
+    pub len: usize,
+    pub i: Vec<u32>,
+    pub j: Vec<u32>,
+    /// S
+    pub screening: Vec<f64>,
+    /// dS/d(r_ij²) at fixed distances to third atoms, Å⁻².
+    pub slope: Vec<f64>,
+}
+
+/// Third atoms k of pairs.
+#[derive(Debug, Default)]
+pub struct Triples {
+    pub len: usize,
+    /// The pair, counted from the first of its block.
+    pub pair: Vec<u32>,
+    pub k: Vec<u32>,
+    /// d ln S/d(r_ik²) and d ln S/d(r_jk²), Å⁻²
+    pub slope_i: Vec<f64>,
+    pub slope_j: Vec<f64>,
+}
+
+/// Lengthens `values` to hold `needed`, by a quarter more where it must.
+#[inline(always)]
+pub fn ensure<T: Copy + Default>(values: &mut Vec<T>, needed: usize) {
+    if values.len() < needed {
+        values.resize(needed + needed / 4, T::default());
+    }
+}
+
+impl Records {
+    pub fn clear(&mut self) {
+        self.pairs.len = 0;
+        self.triples.len = 0;
+        self.blocks.clear();
+    }
+
+    /// All pairs and triples of a block are known: makes what stands behind them valid.
+    pub fn end_block(&mut self) {
+        let (pairs, triples) = (&mut self.pairs, &mut self.triples);
+        let (i, j) = match pairs.len {
+            0 => (0, 0),
+            n => (pairs.i[n - 1], pairs.j[n - 1]),
+        };
+        pairs.reserve(0);
+        triples.reserve(0);
+        let behind = pairs.len..pairs.len + WIDTH;
+        pairs.i[behind.clone()].fill(i);
+        pairs.j[behind].fill(j);
+        let behind = triples.len..triples.len + WIDTH;
+        triples.pair[behind.clone()].fill(0);
+        triples.k[behind].fill(j);
+        self.blocks.push([pairs.len, triples.len]);
+    }
+}
+
+impl Pairs {
+    /// Room for `more` behind the last, and eight.
+    #[inline(always)]
+    pub fn reserve(&mut self, more: usize) {
+        let needed = self.len + more + WIDTH;
+        ensure(&mut self.i, needed);
+        ensure(&mut self.j, needed);
+        ensure(&mut self.screening, needed);
+        ensure(&mut self.slope, needed);
+    }
+}
+
+impl Triples {
+    /// Room for `more` behind the last, and eight.
+    #[inline(always)]
+    pub fn reserve(&mut self, more: usize) {
+        let needed = self.len + more + WIDTH;
+        ensure(&mut self.pair, needed);
+        ensure(&mut self.k, needed);
+        ensure(&mut self.slope_i, needed);
+        ensure(&mut self.slope_j, needed);
+    }
+}

@@ -1,0 +1,105 @@
+//! The kernels compiled for each instruction set: the same physics, and each for itself
+//! the same bits whatever the order of atoms, of lists and of blocks.
+
+use crate::brute_force::{Listing, Outcome, evaluate_with};
+use crate::frames::{self, Frame};
+use crate::golden::{iron_platinum, other};
+use sinter_hpc::potential::lanes::InstructionSet;
+use sinter_hpc::potential::meam::Meam;
+
+/// Sums of some hundred terms of up to 100 eV (eV/Å), each rounded a few times more in
+/// one path than in another: 1e-16 × 100 × 100, and the quanta 2⁻⁴⁰ of as many terms.
+const ROUNDING: f64 = 1e-9;
+
+/// Potentials with 16, 19 and 22 words per atom; one, two and five species.
+fn cases() -> Vec<(Meam, Frame)> {
+    let five = ["Al=AlS", "Si=SiS", "Mg=MgS", "Cu=CuS", "Fe=FeS"];
+    let last = |file: &str| frames::read(file).pop().expect("a frame");
+    vec![
+        (iron_platinum(), last("pair_hot.xyz")),
+        (iron_platinum(), last("alloy_rattled.xyz")),
+        (other("Ni4", &["Ni=Ni4"]), last("ni.xyz")),
+        (other("Jelinek2012", &five), last("alsimgcufe.xyz")),
+    ]
+}
+
+fn outcome(meam: &Meam, frame: &Frame, listing: Listing) -> Outcome {
+    let ids: Vec<u64> = (0..frame.positions.len() as u64).collect();
+    evaluate_with(meam, frame, &ids, listing).unwrap_or_else(|e| panic!("{}: {e}", frame.label))
+}
+
+fn available() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+}
+
+#[test]
+fn instruction_sets_agree_within_rounding() {
+    for (meam, frame) in cases() {
+        let meam = meam.with_instruction_set(InstructionSet::Portable);
+        let expected = outcome(&meam, &frame, Listing::default());
+        let mut meam = meam;
+        for set in available() {
+            meam = meam.with_instruction_set(set);
+            let found = outcome(&meam, &frame, Listing::default());
+            for i in 0..frame.positions.len() {
+                let energy = (found.energies[i] - expected.energies[i]).abs();
+                assert!(energy < ROUNDING, "{}, {}: {energy} eV", frame.label, set.name());
+                for (f, g) in found.forces[i].iter().zip(expected.forces[i]) {
+                    let force = (f - g).abs();
+                    assert!(force < ROUNDING, "{}, {}: {force} eV/Å", frame.label, set.name());
+                }
+            }
+        }
+    }
+}
+
+/// The processors of one family have AVX2 and AVX-512 do the same operations.
+#[test]
+fn both_fused_instruction_sets_give_the_same_bits() {
+    let fused: Vec<_> = available().filter(|set| *set != InstructionSet::Portable).collect();
+    for (mut meam, frame) in cases() {
+        let mut outcomes = Vec::new();
+        for set in &fused {
+            meam = meam.with_instruction_set(*set);
+            outcomes.push(outcome(&meam, &frame, Listing::default()));
+        }
+        assert!(outcomes.windows(2).all(|two| two[0] == two[1]), "{}", frame.label);
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_the_order_of_anything() {
+    let default = Listing::default();
+    let listings = [
+        Listing { reversed: true, ..default },
+        Listing { skin: 1.3, ..default },
+        Listing { chunk: 5, ..default },
+        Listing { chunk: 37, reversed: true, skin: 0.1, ..default },
+    ];
+    for (mut meam, frame) in cases() {
+        let count = frame.positions.len();
+        // A walk through all atoms with a step that has no divisor in common with their number.
+        let step = (count / 3..).find(|s| greatest_common_divisor(*s, count) == 1).expect("one");
+        let order: Vec<usize> = (0..count).map(|n| n * step % count).collect();
+        let permuted = Frame {
+            symbols: order.iter().map(|&i| frame.symbols[i].clone()).collect(),
+            positions: order.iter().map(|&i| frame.positions[i]).collect(),
+            ..frame.clone()
+        };
+        for set in available() {
+            meam = meam.with_instruction_set(set);
+            let expected = outcome(&meam, &frame, default).fixed;
+            for listing in listings {
+                let found = outcome(&meam, &frame, listing).fixed;
+                assert!(found == expected, "{}, {}, {listing:?}", frame.label, set.name());
+            }
+            let found = outcome(&meam, &permuted, default).fixed;
+            let same = order.iter().zip(&found).all(|(&i, f)| *f == expected[i]);
+            assert!(same, "{}, {}, permuted", frame.label, set.name());
+        }
+    }
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
