@@ -274,8 +274,7 @@ fn out_of_bounds(task: Task, records: &Records, pairs: Range<usize>) -> Error {
     let closest = pairs.map(distance).min_by(|p, q| p.0.total_cmp(&q.0));
     let (r, i, j) = closest.expect("a block with a force has a pair");
     let message = format!(
-        "a force or energy between it and atom {}, {r:.4} Å away, or near them, is not below \
-         {:.0} eV/Å or eV",
+        "a force or energy between it and atom {}, {r:.4} Å away, is not below {:.0} eV/Å or eV",
         env.id[j],
         task.quantum.bound()
     );
