@@ -31,6 +31,9 @@ use crate::potential::Environment;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
 use std::ops::Range;
 
+/// Pairs with so many triples or fewer, nine out of ten, are sorted eight at a time.
+const NETWORK: usize = 4;
+
 /// Farther than any atom: fills up vectors of neighbours.
 const FAR: f64 = 1e30;
 
@@ -273,8 +276,8 @@ fn derive<L: Lanes>(
     let (pairs, triples) = (&records.pairs, &mut records.triples);
     let count = triples.len - first_triple;
     let Workspace { pair_table, factor, term, .. } = work;
-    ensure(factor, count + WIDTH);
-    ensure(term, count + WIDTH);
+    ensure(factor, count + WIDTH + 1);
+    ensure(term, count + WIDTH + 1);
     let tables = &meam.coefficients;
     let (zero, one, two) = (L::splat(0.0), L::splat(1.0), L::splat(2.0));
     for at in (0..count).step_by(WIDTH) {
@@ -351,20 +354,38 @@ fn combine<L: Lanes>(
     }
     ensure(pair_first, count + 1);
     pair_first[count] = triples;
-    for pair in 0..count {
-        let range = pair_first[pair]..pair_first[pair + 1];
-        let (factors, terms) = (&mut factor[range.clone()], &mut term[range]);
-        // Of two the order does not matter.
-        (product[pair], log_slope[pair]) = match factors.len() {
-            0 => (1.0, 0.0),
-            1 => (factors[0], terms[0]),
-            2 => (factors[0] * factors[1], terms[0] + terms[1]),
-            _ => {
+    // What stands for missing factors and terms.
+    let none = triples + WIDTH;
+    (factor[none], term[none]) = (1.0, 0.0);
+    for at in (0..count).step_by(WIDTH) {
+        let lanes = WIDTH.min(count - at);
+        let mut most = 0;
+        let mut places = [[none as u32; WIDTH]; NETWORK];
+        for lane in 0..lanes {
+            let (first, end) = (pair_first[at + lane], pair_first[at + lane + 1]);
+            most = most.max(end - first);
+            for n in 0..NETWORK {
+                places[n][lane] = if first + n < end { first + n } else { none } as u32;
+            }
+        }
+        // SAFETY: places of triples of this block, or of the last value.
+        let (f, t) = unsafe { (gather_all::<L>(factor, &places), gather_all::<L>(term, &places)) };
+        let (f, t) = (sorted(f), sorted(t));
+        (f[0] * f[1] * f[2] * f[3]).store(eight_mut(product, at));
+        (t[0] + t[1] + t[2] + t[3]).store(eight_mut(log_slope, at));
+        if most <= NETWORK {
+            continue;
+        }
+        for pair in at..at + lanes {
+            let range = pair_first[pair]..pair_first[pair + 1];
+            if range.len() > NETWORK {
+                let (factors, terms) = (&mut factor[range.clone()], &mut term[range]);
                 sort(factors);
                 sort(terms);
-                (factors.iter().fold(1.0, |p, f| p * f), terms.iter().sum())
+                product[pair] = factors.iter().fold(1.0, |p, f| p * f);
+                log_slope[pair] = terms.iter().sum();
             }
-        };
+        }
     }
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
     let inverse_smoothing = L::splat(1.0 / meam.smoothing);
@@ -381,6 +402,28 @@ fn combine<L: Lanes>(
         screening.store(eight_mut(&mut records.pairs.screening, first_pair + at));
         slope.store(eight_mut(&mut records.pairs.slope, first_pair + at));
     }
+}
+
+/// # Safety
+/// All places are within `values`.
+#[inline(always)]
+unsafe fn gather_all<L: Lanes>(values: &[f64], places: &[[u32; WIDTH]; NETWORK]) -> [L; NETWORK] {
+    let [a, b, c, d] = places;
+    // SAFETY: the caller's promise.
+    unsafe {
+        [L::gather(values, a), L::gather(values, b), L::gather(values, c), L::gather(values, d)]
+    }
+}
+
+/// Sorts four values in each lane.
+#[inline(always)]
+fn sorted<L: Lanes>([a, b, c, d]: [L; NETWORK]) -> [L; NETWORK] {
+    let (a, b) = (a.min(b), a.max(b));
+    let (c, d) = (c.min(d), c.max(d));
+    let (a, c) = (a.min(c), a.max(c));
+    let (b, d) = (b.min(d), b.max(d));
+    let (b, c) = (b.min(c), b.max(c));
+    [a, b, c, d]
 }
 
 /// Insertion sort: the handful of values seldom exceeds ten.
