@@ -178,7 +178,7 @@ mod tests {
     fn slabs_joined_are_all_atoms_in_order_for_any_number_of_ranks() {
         for ranks in [1, 2, 3, 5] {
             let slabs = threads::run(ranks, |comm| {
-                let slab = by_id(&comm, &dealt(&comm, 0..TOTAL), TOTAL).unwrap();
+                let slab = by_id(comm, &dealt(comm, 0..TOTAL), TOTAL).unwrap();
                 (0..slab.owned).map(|i| (slab.record(i), slab.force[i])).collect::<Vec<_>>()
             });
             let joined: Vec<_> = slabs.into_iter().flatten().collect();
@@ -191,8 +191,8 @@ mod tests {
     fn a_lost_and_a_doubled_atom_are_named_on_every_rank() {
         let messages = |ids: fn() -> Vec<u64>| {
             threads::run(2, move |comm| {
-                let atoms = dealt(&comm, ids().into_iter());
-                by_id(&comm, &atoms, 10).unwrap_err().to_string()
+                let atoms = dealt(comm, ids().into_iter());
+                by_id(comm, &atoms, 10).unwrap_err().to_string()
             })
         };
         let lost = messages(|| (0..10).filter(|&id| id != 4).collect());

@@ -214,7 +214,7 @@ impl<'c> Dataset<'c> {
         let axis = count.iter().position(|&n| n != 1).unwrap_or(0);
         let mut rows = count.get(axis).copied().unwrap_or(1);
         let elements: u64 = count.iter().product();
-        let row = if rows == 0 { 0 } else { elements / rows };
+        let row = elements.checked_div(rows).unwrap_or(0);
         let at_once = (PIECE / (row * size_of::<T>() as u64).max(1)).max(1);
         let comm = self.file.comm;
         let pieces = comm.max_u64(rows.div_ceil(at_once).max(1));
