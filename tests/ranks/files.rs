@@ -1,6 +1,7 @@
 //! Files written by several ranks together hold what one process alone would
 //! have written.
 
+use super::Body;
 use sinter_hpc::atoms::{Atom, Atoms, Species};
 use sinter_hpc::comm::Comm;
 use sinter_hpc::geometry::{Cell, on_grid};
@@ -12,7 +13,7 @@ use sinter_hpc::write::{
 };
 use std::path::{Path, PathBuf};
 
-pub const BODIES: &[(&str, fn(&Comm))] = &[
+pub const BODIES: &[(&str, Body)] = &[
     ("a trajectory is the same as from one process", trajectory_is_the_same),
     ("a checkpoint has the same bytes and is read by any ranks", checkpoint_is_the_same),
     ("few atoms leave ranks without any", few_atoms),
