@@ -136,8 +136,8 @@ fn rotation_turns_the_forces_and_leaves_the_energy() {
             assert!((before.energies[i] - after.energies[i]).abs() < TOLERANCE, "{case}");
             let expected = turn(before.forces[i]);
             let scale = expected.iter().fold(1.0f64, |m, f| m.max(f.abs()));
-            for d in 0..3 {
-                let error = (expected[d] - after.forces[i][d]).abs();
+            for (expected, found) in expected.iter().zip(after.forces[i]) {
+                let error = (expected - found).abs();
                 assert!(error < TOLERANCE * scale, "{case}: {error}");
             }
         }

@@ -42,7 +42,7 @@ fn particles() -> Vec<Atom> {
                     velocity: [0.0; 3],
                     image: [0; 3],
                     particle,
-                    species: (id % 7 == 0) as u32,
+                    species: id.is_multiple_of(7) as u32,
                     padding: 0,
                 });
             }

@@ -91,9 +91,10 @@ fn add<L: Lanes>(
     densities: [L; 4],
     y: &[L; COMPONENTS],
 ) {
-    let per_unit = L::splat(meam.density_quantum.per_unit());
-    let mut terms = [densities[0].quanta(per_unit); COMPONENTS];
+    let per_unit = |word: usize| L::splat(meam.quanta[word].per_unit());
+    let mut terms = [densities[0].quanta(per_unit(0)); COMPONENTS];
     for l in 1..4 {
+        let per_unit = per_unit(FIRST[l]);
         for m in FIRST[l]..FIRST[l + 1] {
             terms[m] = (densities[l] * y[m]).quanta(per_unit);
         }
@@ -114,6 +115,7 @@ fn add<L: Lanes>(
     }
     for (h, weights) in meam.coefficients.weights.iter().enumerate() {
         let mut quanta = [0; WIDTH];
+        let per_unit = per_unit(WEIGHTS + h);
         (L::lookup(weights, species) * densities[0]).quanta(per_unit).add_to(&mut quanta);
         for (atom, quanta) in atoms.iter().zip(quanta) {
             // SAFETY: as above.

@@ -148,8 +148,8 @@ mod tests {
         for (m, s) in sums.iter_mut().enumerate() {
             *s = if m == 0 { 9.0 } else { 0.8 * (m as f64 * 2.3).sin() };
         }
-        for m in SQUARED_WEIGHTS..MOST_WORDS {
-            sums[m] = 4.0 + m as f64 * 0.1;
+        for (m, s) in sums.iter_mut().enumerate().skip(SQUARED_WEIGHTS) {
+            *s = 4.0 + m as f64 * 0.1;
         }
         let backgrounds = [
             Background::Fixed(12.0),

@@ -27,8 +27,9 @@ use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::potential::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::{Environment, Potential};
 use coefficients::Coefficients;
-use embedding::{Embedding, MOST_WORDS};
+use embedding::{Embedding, MOST_WORDS, SQUARED_WEIGHTS, WEIGHTS};
 use force::Task;
+use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
 use rayon::prelude::*;
 use records::Records;
@@ -75,7 +76,8 @@ pub struct Meam {
     /// Square of `range()`.
     reach_square: f64,
     word_count: usize,
-    density_quantum: Quantum,
+    /// Of the words of the sums; the harmonics of one l share theirs.
+    quanta: [Quantum; MOST_WORDS],
     instruction_set: InstructionSet,
 }
 
@@ -121,8 +123,10 @@ impl Meam {
         /// Quanta below which a density is noise.
         const FLOOR_QUANTA: f64 = 16.0;
         let n = parameters.elements.len();
-        let density_quantum = density_quantum(&parameters);
-        let references = References::new(&parameters, FLOOR_QUANTA / density_quantum.per_unit());
+        let quanta = quanta(&parameters);
+        let coarsest =
+            [0].into_iter().chain(WEIGHTS..MOST_WORDS).map(|w| 1.0 / quanta[w].per_unit());
+        let references = References::new(&parameters, FLOOR_QUANTA * coarsest.fold(0.0, f64::max));
         let tables: Vec<PairTable> = (0..n * n)
             .map(|p| match (p / n, p % n) {
                 (a, b) if a <= b => {
@@ -158,7 +162,7 @@ impl Meam {
             smoothing,
             reach_square: cutoff * cutoff * reach,
             word_count: embedding::words(parameters.averaging),
-            density_quantum,
+            quanta,
             instruction_set,
             parameters,
         }
@@ -207,27 +211,38 @@ fn ellipse_bound(maximum: f64) -> f64 {
     if maximum > 2.0 { maximum * maximum / (4.0 * (maximum - 1.0)) } else { 1.0 }
 }
 
-/// 2⁻⁴⁰, or coarser where single terms of the sums can reach 2048: their bound follows
-/// from the largest partial density between contact and cutoff and from the weights t.
-fn density_quantum(parameters: &Parameters) -> Quantum {
-    let mut bound: f64 = 1.0;
+/// The quantum of each word of the sums: 2⁻⁴⁰, or coarser where single terms can reach
+/// 2048. Their bound follows from the largest partial density of each l between contact
+/// and cutoff, and from the weights t; sums of 4096 such terms still fit into an i64.
+fn quanta(parameters: &Parameters) -> [Quantum; MOST_WORDS] {
+    let mut bounds = [1.0f64; MOST_WORDS];
     for (e, element) in parameters.elements.iter().enumerate() {
-        let weights = parameters.weights(e);
         let far = 1.0 - parameters.cutoff / element.distance;
-        let largest_weight = match parameters.averaging {
-            Averaging::None => 1.0,
-            _ => weights.iter().fold(1.0, |w: f64, t| w.max(t.abs()).max(t * t)),
-        };
-        for beta in element.beta {
-            let density = element.density * libm::exp(beta.max(beta * far).max(0.0));
-            bound = bound.max(density * largest_weight);
+        let largest =
+            element.beta.map(|beta| element.density * libm::exp(beta.max(beta * far).max(0.0)));
+        let weights = parameters.weights(e);
+        for l in 0..4 {
+            let factor = match parameters.averaging {
+                Averaging::Alternative if l > 0 => weights[l - 1].abs(),
+                _ => 1.0,
+            };
+            for bound in &mut bounds[FIRST[l]..FIRST[l + 1]] {
+                *bound = bound.max(factor * largest[l]);
+            }
+        }
+        for (h, t) in weights.into_iter().enumerate() {
+            for (word, factor) in [(WEIGHTS + h, t.abs()), (SQUARED_WEIGHTS + h, t * t)] {
+                bounds[word] = bounds[word].max(factor * largest[0]);
+            }
         }
     }
-    let mut bits = 40;
-    while bound >= LARGEST_QUANTA / Quantum::new(bits).per_unit() {
-        bits -= 1;
-    }
-    Quantum::new(bits)
+    bounds.map(|bound| {
+        let mut bits = 40;
+        while bound >= LARGEST_QUANTA / Quantum::new(bits).per_unit() {
+            bits -= 1;
+        }
+        Quantum::new(bits)
+    })
 }
 
 /// Phase 1 for one range of atoms.
@@ -294,8 +309,8 @@ impl Potential for Meam {
             .enumerate()
             .try_for_each(|(i, (words, force))| {
                 let mut sums = [0.0; MOST_WORDS];
-                for (sum, word) in sums.iter_mut().zip(words.iter()) {
-                    *sum = self.density_quantum.value(*word);
+                for ((sum, word), quantum) in sums.iter_mut().zip(words.iter()).zip(&self.quanta) {
+                    *sum = quantum.value(*word);
                 }
                 let (energy, adjoint) = self.embeddings[env.species[i] as usize].evaluate(&sums);
                 // The comparison is false for NaN as well.
