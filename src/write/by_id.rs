@@ -1,9 +1,10 @@
 //! Atoms in the order of their ids, whichever rank owns them: what goes into a
 //! file is the same for any number of ranks and any decomposition.
 //!
-//! The ranks that touch files (`Comm::writers`) hold them. Writer w holds a slab of ids, a whole number of blocks of `BLOCK` atoms, so that
-//! checksums of blocks do not depend on the number of ranks either. Few atoms
-//! leave most ranks without any; then the amount is small too.
+//! The ranks that touch files (`Comm::writers`) hold them, each a slab of ids: a
+//! whole number of blocks of `BLOCK` atoms, so that checksums of blocks do not
+//! depend on the number of ranks either. Few atoms leave most ranks without any;
+//! then the amount is small too.
 
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::comm::Comm;
@@ -45,8 +46,7 @@ struct Record {
 }
 
 /// The atoms of this rank's slab, in order of id, from those that it owns; none on a
-/// rank that is no writer.
-/// `total` is the number of atoms over all ranks, whose ids are 0 .. total - 1.
+/// rank that is no writer. `total` is the number of atoms over all ranks, whose ids are 0 .. total - 1.
 /// Collective; an error on every rank if an id is missing, twice there or too large.
 pub fn by_id(comm: &Comm, atoms: &Atoms, total: u64) -> Result<Atoms> {
     comm.agree(check_range(atoms, total))?;
