@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from running import HEAD, ONE_PROCESS, PROTOCOL, differences, run, write_input
+from running import HEAD, ONE_PROCESS, PROTOCOL, ROOT, differences, run, write_input
 
 
 @pytest.fixture(scope="module")
@@ -167,11 +169,31 @@ def test_the_log_says_what_ran_and_what_happened(alone):
             assert re.search(expected, text), expected
 
 
+# Atoms that run into one another at the longest time step.
+HOT = """
+[[stage]]
+kind = "hold"
+temperature_k = 20000
+duration_ps = 100
+"""
+
+
 def test_atoms_that_leave_the_bounds_end_the_run_with_step_and_atom(tmp_path):
-    text = HEAD + '[dynamics]\ntimestep_fs = 60\n[[stage]]\nkind = "hold"\ntemperature_k = 20000\nduration_ps = 60\n'
+    text = HEAD + "energy_bound_ev_per_atom = 10\n[dynamics]\ntimestep_fs = 20\n" + HOT
     path = write_input(tmp_path, text)
     done = run("--output", tmp_path / "out", path, ranks=2)
     assert done.returncode == 1, done.stdout
     assert re.search(r"step \d+, atom \d+: ", done.stderr), done.stderr
     with h5py.File(tmp_path / "out/trajectory.h5md") as file:
         assert len(file["particles/trajectory/position/step"]) >= 1, "what was written is there"
+
+
+def test_the_neck_is_drawn_from_the_trajectory(alone, tmp_path):
+    _, folder, _ = alone
+    picture = tmp_path / "neck.png"
+    tool = ROOT / "tools/neck.py"
+    command = [sys.executable, tool, folder / "trajectory.h5md", "--output", picture]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    # A PNG with lines in it: an empty figure of this size has less than 10 kB.
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000
