@@ -8,6 +8,7 @@
 mod communication;
 mod decomposition;
 mod files;
+#[cfg(feature = "mpi")]
 #[path = "../support/mod.rs"]
 mod support;
 mod trajectories;
