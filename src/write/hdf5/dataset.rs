@@ -162,6 +162,7 @@ impl<'c> Dataset<'c> {
     pub fn write<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
         assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
         let mut rest = values;
+        self.file.settle()?;
         self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
             let (now, later) = rest.split_at(length);
             rest = later;

@@ -72,6 +72,19 @@ impl Inner<'_> {
         if status < 0 { Err(last_error(&self.path)) } else { Ok(status) }
     }
 
+    /// Lets the library exchange what changed in the file's structure now, while all
+    /// ranks are together. It does so whenever enough has changed and any part of
+    /// the structure is looked at next, with no thought for who looks: in a transfer
+    /// that would be only the ranks with a block of their own, and they would wait
+    /// for the others forever.
+    fn settle(&self) -> Result<()> {
+        // SAFETY: the file is live; the name ends in NUL. Whether the name exists does
+        // not matter: the root group is looked at.
+        let status =
+            sync(|| unsafe { h5l::H5Lexists(self.id.0, c"h5md".as_ptr(), h5p::H5P_DEFAULT) });
+        self.check(status).map(drop)
+    }
+
     fn unsound(&self, message: impl std::fmt::Display) -> Error {
         Error::Run(format!("{}: {message}", self.path.display()))
     }
