@@ -17,7 +17,7 @@
 //! gives the same bytes on any number of ranks.
 
 use super::by_id::{BLOCK, by_id, slab};
-use super::hdf5::{Element, File};
+use super::hdf5::{Element, File, Purpose};
 use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
 use super::seal;
 use crate::atoms::{Atom, Atoms};
@@ -171,7 +171,7 @@ pub fn newest_sound(folder: &Path, comm: &Comm) -> Result<(Option<PathBuf>, Vec<
 
 fn write_file(path: &Path, comm: &Comm, checkpoint: &Checkpoint, slab: &Atoms) -> Result<()> {
     let header = serde_json::to_string_pretty(checkpoint).expect("plain data serialises");
-    let file = File::create(path, comm, seal::LENGTH)?;
+    let file = File::create(path, comm, Purpose::Fixed { user_block: seal::LENGTH })?;
     file.write_text("/header", &header)?;
     file.create_group("/atoms")?;
     file.create_group("/checksums")?;

@@ -8,7 +8,7 @@
 //! opens as it was at its last flush.
 
 use super::by_id::{by_id, slab};
-use super::hdf5::{Attribute, Char, Dataset, Element, File};
+use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose};
 use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
 use super::series::SeriesWriter;
@@ -142,7 +142,7 @@ impl<'c> Trajectory<'c> {
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
         Trajectory::begin(comm, |group| {
-            let file = File::create(path, group, 0)?;
+            let file = File::create(path, group, Purpose::Growing)?;
             write_root(&file, &origin.0.title)?;
             write_h5md(&file, &origin.0.author)?;
             write_scales(&file, atoms)?;

@@ -127,6 +127,27 @@ def test_a_folder_that_holds_a_run_is_refused_and_force_replaces_it(alone, tmp_p
     assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
 
 
+def test_quickstart_on_two_ranks_grows_a_neck(tmp_path):
+    """The whole of it, as in README.md. Longer than any other test: it is the one that
+    found HDF5 waiting forever in the second stage, in a file with many series."""
+    done = run("--output", tmp_path, ROOT / "inputs/quickstart.toml", ranks=2)
+    assert done.returncode == 0, done.stderr
+    told = re.search(
+        r"the gap closed, for good since ([0-9.]+) ps; (\d+) atoms in the neck, radius ([0-9.]+) Å",
+        done.stdout,
+    )
+    assert told, done.stdout[-2000:]
+    with h5py.File(tmp_path / "trajectory.h5md") as file:
+        pairs = file["sinter/pairs"]
+        apart = pairs["time"][:] < float(told[1])
+        assert apart.any() and (pairs["gap"][:][~apart] == 0).all()
+        assert pairs["neck_atoms"][-1, 0] == int(told[2]) > 20
+        assert abs(pairs["neck_radius"][-1, 0] - float(told[3])) < 0.06
+        centres = pairs["centre_distance"][:, 0]
+        assert centres[-1] < centres[0] - 2, "the particles have come together"
+        assert len(file["particles/trajectory/position/step"]) == 166
+
+
 def test_momentum_and_energy_are_conserved_at_constant_energy(alone):
     """Total energy over the last stage (NVE, 20 steps): velocity Verlet at 2 fs."""
     _, reference, _ = alone

@@ -13,7 +13,8 @@
 //!   closing) fails on every rank, so nobody waits for a rank that gave up;
 //! - a file borrows its `Comm` and a dataset keeps its file open, so everything is
 //!   closed before MPI finalises, datasets before files;
-//! - no object carries a time of day: the same content gives the same bytes.
+//! - no object that we make carries a time of day: in files of fixed size the same
+//!   content gives the same bytes.
 
 mod attribute;
 mod dataset;
@@ -41,6 +42,17 @@ const COMPACT: u32 = 256;
 /// atoms come before the first node is split, the one change of a growing file that
 /// takes several writes at once (a killed program may leave it half done).
 const CHUNK_NODE: u32 = 512;
+
+/// What a new file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Datasets of known size, after so many bytes (0, 512, 1024, ...) that are left
+    /// to the caller. The same content gives the same bytes.
+    Fixed { user_block: u64 },
+    /// Datasets that grow in chunks. The size of the nodes of their index is noted in
+    /// an object that HDF5 stamps with the time of day.
+    Growing,
+}
 
 /// An HDF5 identifier of any kind, released when dropped.
 struct Id(RawId);
@@ -96,16 +108,17 @@ pub struct File<'c> {
 }
 
 impl<'c> File<'c> {
-    /// Creates a file, in place of an existing one. `user_block` bytes (0, 512,
-    /// 1024, ...) at its beginning are left to the caller.
-    pub fn create(path: &Path, comm: &'c Comm, user_block: u64) -> Result<File<'c>> {
+    /// Creates a file, in place of an existing one.
+    pub fn create(path: &Path, comm: &'c Comm, purpose: Purpose) -> Result<File<'c>> {
         File::start(path, comm, |name, access| {
             let creation = plist(path, &h5p::H5P_CLS_FILE_CREATE)?;
             let root = keep_order(path, creation)?;
             // SAFETY: lists are live; the name ends in NUL.
             let raw = sync(|| unsafe {
-                h5p::H5Pset_userblock(root.0, user_block);
-                h5p::H5Pset_istore_k(root.0, CHUNK_NODE / 2);
+                match purpose {
+                    Purpose::Fixed { user_block } => h5p::H5Pset_userblock(root.0, user_block),
+                    Purpose::Growing => h5p::H5Pset_istore_k(root.0, CHUNK_NODE / 2),
+                };
                 h5f::H5Fcreate(name.as_ptr(), h5f::H5F_ACC_TRUNC, root.0, access)
             });
             new_id(path, raw)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
-use crate::write::hdf5::File;
+use crate::write::hdf5::{File, Purpose};
 use std::path::{Path, PathBuf};
 
 /// Random places of a file that are damaged one at a time, each way.
@@ -76,7 +76,7 @@ fn foreign_files_are_named() {
     assert!(refusal(&folder.path().join("nowhere.h5")).contains("nowhere.h5: No such file"));
     let comm = Comm::single();
     let foreign = folder.path().join("foreign.h5");
-    File::create(&foreign, &comm, 0).unwrap().close().unwrap();
+    File::create(&foreign, &comm, Purpose::Growing).unwrap().close().unwrap();
     assert!(refusal(&foreign).contains("foreign.h5: not a sound checkpoint"));
 }
 
