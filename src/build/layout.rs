@@ -99,7 +99,7 @@ pub struct Facing {
 
 /// The layout of the built particles, and their geometry.
 pub fn built(config: &Config) -> Result<(Layout, Vec<Solid>)> {
-    let solids = solids(config);
+    let solids = solids(config)?;
     let faces: Vec<Option<Face>> = solids.iter().map(Face::of_solid).collect();
     let (centres, gap) = centres(config, &faces);
     let mut first = 0;

@@ -73,6 +73,12 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
     for atom in &mut atoms {
         place(atom, &particles, &apart, &cell);
     }
+    if frame.velocities.is_none() && frame.columns.iter().any(|c| c.name == "momenta") {
+        log::warn!(
+            "the file has momenta but no velocities, and only velocities (`velo`, Å/ps) are taken: \
+             the atoms start as if it had neither"
+        );
+    }
     let layout = Layout { particles, atoms: atoms.len() as u64, cell, apart, gap: None };
     Ok(Read { layout, atoms, velocities: frame.velocities.is_some() })
 }

@@ -5,6 +5,7 @@ use super::alloy;
 use super::lattice::{Site, atomic_volume, dot, nearest_distance, position, step};
 use super::orientation::{IDENTITY, Rotation, about, apply, euler, facing, product};
 use super::shape::{Outline, Shape};
+use crate::error::Result;
 use crate::geometry::{Vec3, norm, on_grid};
 use crate::input::{AdatomConfig, Config, Facet, ParticleConfig, PlacementConfig};
 use crate::random::Purpose;
@@ -32,15 +33,18 @@ pub struct Solid {
 }
 
 /// Every particle of the input.
-pub fn solids(config: &Config) -> Vec<Solid> {
+///
+/// # Errors
+/// Adatoms are wanted on a facet without a place for any.
+pub fn solids(config: &Config) -> Result<Vec<Solid>> {
     let mut solids = Vec::new();
     for (table, particle) in config.particles.iter().enumerate() {
         let shape = Rc::new(shape(particle));
         for _ in 0..particle.count {
-            solids.push(solid(config, table, solids.len(), &shape));
+            solids.push(solid(config, table, solids.len(), &shape)?);
         }
     }
-    solids
+    Ok(solids)
 }
 
 fn shape(particle: &ParticleConfig) -> Shape {
@@ -55,7 +59,7 @@ fn shape(particle: &ParticleConfig) -> Shape {
     Shape::new(outline, particle.lattice, wanted, particle.size)
 }
 
-fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Solid {
+fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Result<Solid> {
     let particle = &config.particles[table];
     let placement = config.placement.as_ref();
     let facing = placement.map(|placement| towards_the_other(placement, number));
@@ -77,13 +81,21 @@ fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Sol
             (Facet::Facing, None) => [1, 0, 0],
         };
         let sites = monolayer(shape, facet);
+        if sites.is_empty() {
+            let [h, k, l] = facet;
+            let message = format!(
+                "no adatom finds a place on the ({h} {k} {l}) facet of this particle: it is too \
+                 small or too rough; take another facet, more atoms or a complete shape"
+            );
+            return Err(config.source.error(&format!("particle[{table}].adatoms"), message));
+        }
         let removed = (removed_fraction * sites.len() as f64).round() as usize;
         let order = alloy::shuffled(config.seed, Purpose::Adatoms, number, 0, sites.len());
         solid.adatoms = order[removed..].iter().map(|&i| sites[i]).collect();
         solid.adatoms.sort_unstable();
         solid.monolayer = sites.len();
     }
-    solid
+    Ok(solid)
 }
 
 /// The first particle looks along x with the facet of these indices, the second

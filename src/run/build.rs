@@ -1,6 +1,7 @@
 //! `sinter-hpc build`: the starting structure alone, with the particles together
 //! as `[placement]` has them even where the protocol begins with them apart.
 
+use super::potential::potential;
 use crate::atoms::{Atom, Atoms, Species};
 use crate::build::{self, Built, Frame, extxyz};
 use crate::comm::Comm;
@@ -8,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::Potential;
-use crate::potential::meam::Meam;
 use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -116,8 +116,5 @@ fn write_h5md(config: &Config, built: &Built, output: &Path) -> Result<()> {
 
 /// Masses and atomic numbers are known to the potential's library only.
 fn species(config: &Config) -> Result<Vec<Species>> {
-    let potential = &config.potential;
-    let meam =
-        Meam::from_files(&potential.library, potential.parameters.as_deref(), &potential.elements)?;
-    Ok(meam.species().to_vec())
+    Ok(potential(config)?.species().to_vec())
 }

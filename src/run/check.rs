@@ -1,11 +1,11 @@
 //! `sinter-hpc check`: says what a run of an input would be, and starts nothing.
 
+use super::potential::potential;
 use super::self_test::self_test;
 use crate::build;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::input::{self, Config, PotentialConfig, PotentialKind};
-use crate::potential::meam::Meam;
+use crate::input::{self, Config};
 use std::io::Write;
 use std::path::Path;
 
@@ -37,14 +37,6 @@ fn report(config: &Config) -> Result<String> {
     report += &comment("Starting structure", &structure(config)?);
     report += "\ninput is sound\n";
     Ok(report)
-}
-
-/// Reads the potential, which finds what is wrong with its files.
-fn potential(config: &Config) -> Result<Meam> {
-    let PotentialConfig { kind, library, parameters, elements } = &config.potential;
-    match kind {
-        PotentialKind::Meam => Meam::from_files(library, parameters.as_deref(), elements),
-    }
 }
 
 /// Builds or reads the atoms, which finds overlaps and broken files.

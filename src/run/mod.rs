@@ -8,6 +8,7 @@ mod files;
 pub mod folder;
 mod inspect;
 mod plan;
+mod potential;
 mod self_test;
 mod simulate;
 mod simulation;

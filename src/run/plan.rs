@@ -7,6 +7,7 @@
 //! protocol. The time comes from the speed of a core of this machine, measured on a
 //! part of the structure.
 
+use super::potential::potential;
 use crate::atoms::Atom;
 use crate::build;
 use crate::comm::Comm;
@@ -60,9 +61,7 @@ fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
         let message = format!("--ranks must be from 1 to {MOST_RANKS} for a plan, not {ranks}");
         return Err(Error::input(&config.source.path, 0, 0, message));
     }
-    let potential = &config.potential;
-    let meam =
-        Meam::from_files(&potential.library, potential.parameters.as_deref(), &potential.elements)?;
+    let meam = potential(config)?;
     // Together, space is harder to divide than apart.
     let mut together = config.clone();
     for stage in &mut together.stages {
@@ -334,9 +333,7 @@ mod tests {
     fn the_ranks_of_a_plan_are_those_of_a_run() {
         let mut config = quickstart();
         config.stages.truncate(0);
-        let potential = &config.potential;
-        let (library, parameters) = (&potential.library, potential.parameters.as_deref());
-        let meam = Meam::from_files(library, parameters, &potential.elements).unwrap();
+        let meam = potential(&config).unwrap();
         let settings = Settings { skin: 1.0, energy_bound: 100.0 };
         for ranks in [1, 5, 8] {
             let shares = shares(&config, &meam, settings, ranks).unwrap();

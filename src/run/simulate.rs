@@ -6,12 +6,13 @@ use super::Ending;
 use super::arguments::Run;
 use super::files::Files;
 use super::folder::{Existing, LOG, TRAJECTORY, default_folder, output_folder};
+use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
 use super::start::Start;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::input::{self, Config};
+use crate::input;
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::write::checkpoint::newest_sound;
@@ -37,7 +38,7 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
     for warning in input::warnings(&config).iter().filter(|_| comm.is_root()) {
         log::warn!("{warning}");
     }
-    let potential = comm.agree(read_potential(&config))?;
+    let potential = comm.agree(potential(&config))?;
     // The same on every rank, so one evaluates it.
     let tested = comm.is_root().then(|| self_test(&potential)).transpose();
     let tested = comm.agree(tested)?;
@@ -71,11 +72,6 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
     let files = Files::open(&folder, &config, comm, &start, log)?;
     Simulation::new(&config, comm, &potential, start, files)?.run()?;
     Ok(Ending::Done)
-}
-
-fn read_potential(config: &Config) -> Result<Meam> {
-    let potential = &config.potential;
-    Meam::from_files(&potential.library, potential.parameters.as_deref(), &potential.elements)
 }
 
 /// What the command line asks; with `--resume` the newest sound checkpoint in the
