@@ -72,6 +72,7 @@ def draw(trajectory, picture):
     if pairs is not None and len(pairs) > 1:
         axes[0, 0].legend(title="particles", fontsize="small")
     axes[-1, 0].set_xlabel("time / ps")
+    figure.align_ylabels()
     figure.savefig(picture, dpi=150)
     print(f"drawn: {picture}")
 
