@@ -73,29 +73,32 @@ impl Lines {
 /// The bar on a terminal; nothing elsewhere.
 pub struct Bar {
     bar: ProgressBar,
+    watched: bool,
 }
 
 impl Bar {
-    /// `watched`: whether this rank draws at all. `steps` of the protocol still to do.
+    /// `watched`: whether this rank draws at all.
     pub fn new(watched: bool) -> Bar {
-        let bar = ProgressBar::new(0);
-        if !(watched && std::io::stderr().is_terminal()) {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = "{bar:30} {pos}/{len} steps  {msg}  {elapsed} gone, {eta} left";
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        // As wide as the terminal: a longer line would wrap, and take others with it
+        // when it is wiped away.
+        let style = "{wide_bar} {pos}/{len} steps  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
-        Bar { bar }
+        Bar { bar, watched }
     }
 
     pub fn is_visible(&self) -> bool {
         !self.bar.is_hidden()
     }
 
-    /// So many steps from `first` on.
+    /// So many steps from `first` on: from now on there is something to see.
     pub fn begin(&self, first: u64, steps: u64) {
         self.bar.set_length(first + steps);
         self.bar.set_position(first);
         self.bar.reset_eta();
+        if self.watched && !self.is_visible() {
+            self.bar.set_draw_target(terminal());
+        }
     }
 
     pub fn at(&self, step: u64) {
@@ -118,6 +121,16 @@ impl Bar {
     /// Whether a line now would only flicker past.
     pub fn is_too_soon(&self, pace: &Pace) -> bool {
         self.is_visible() && pace.line_age() < LEAST_TIME_BETWEEN_LINES
+    }
+}
+
+/// Standard error, or else standard output: launchers of MPI programs pass on only
+/// the latter as a terminal.
+fn terminal() -> ProgressDrawTarget {
+    match (std::io::stderr().is_terminal(), std::io::stdout().is_terminal()) {
+        (true, _) => ProgressDrawTarget::stderr(),
+        (false, true) => ProgressDrawTarget::stdout(),
+        (false, false) => ProgressDrawTarget::hidden(),
     }
 }
 
