@@ -14,11 +14,12 @@ pub enum Phase {
     Force,
     Observe,
     Write,
+    Checkpoint,
     Other,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 10] = [
+    pub const ALL: [Phase; 11] = [
         Phase::Integrate,
         Phase::Migrate,
         Phase::Neighbour,
@@ -28,6 +29,7 @@ impl Phase {
         Phase::Force,
         Phase::Observe,
         Phase::Write,
+        Phase::Checkpoint,
         Phase::Other,
     ];
 
@@ -42,6 +44,7 @@ impl Phase {
             Phase::Force => "force",
             Phase::Observe => "observe",
             Phase::Write => "write",
+            Phase::Checkpoint => "checkpoint",
             Phase::Other => "other",
         }
     }

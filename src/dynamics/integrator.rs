@@ -32,6 +32,30 @@ pub enum IntegratorState {
     Minimisation(Fire),
 }
 
+impl IntegratorState {
+    /// Whether a stage can be gone on with from this state, saved in its middle;
+    /// `groups`: of its thermostat.
+    pub fn fits(&self, stage: &Stage, groups: usize) -> bool {
+        match self {
+            IntegratorState::Minimisation(_) => !stage.kind.is_dynamic(),
+            IntegratorState::Dynamics(motion) => {
+                let settings = stage.thermostat.as_ref();
+                let thermostat = match (&motion.thermostat, settings.map(|t| t.kind)) {
+                    (ThermostatState::None, None) => true,
+                    (ThermostatState::NoseHoover(chains), Some(Thermostat::NoseHoover)) => {
+                        let wanted = settings.map_or(0, |t| t.chain_length);
+                        chains.iter().all(|chain| chain.length() == wanted)
+                    }
+                    (ThermostatState::Langevin { .. }, Some(Thermostat::Langevin)) => true,
+                    (ThermostatState::Bussi { .. }, Some(Thermostat::Bussi)) => true,
+                    _ => false,
+                };
+                stage.kind.is_dynamic() && thermostat && motion.kinetics.len() == groups
+            }
+        }
+    }
+}
+
 /// The state of a stage that moves in time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Motion {
@@ -105,13 +129,8 @@ impl Integrator {
     ) -> Integrator {
         let stage = plan.stages[progress.stage].clone();
         let view = View::new(system, comm);
-        let group = match (stage.apart, &stage.thermostat) {
-            (true, _) => Group::Particle,
-            (false, Some(settings)) => settings.group,
-            (false, None) => Group::System,
-        };
         Integrator {
-            groups: Groups::new(group, &view),
+            groups: Groups::new(stage.group(), &view),
             particles: Groups::new(Group::Particle, &view),
             state: IntegratorState::Dynamics(Motion {
                 thermostat: ThermostatState::None,

@@ -129,6 +129,15 @@ impl Stage {
         }
     }
 
+    /// What its thermostat keeps warm, each for itself: all atoms or each particle.
+    pub fn group(&self) -> Group {
+        match &self.thermostat {
+            _ if self.apart => Group::Particle,
+            Some(settings) => settings.group,
+            None => Group::System,
+        }
+    }
+
     /// Target temperature at the end of step `step` of the stage, K: linear in time.
     pub fn temperature_at(&self, step: u64) -> Option<f64> {
         let [start, end] = self.temperature?;

@@ -5,6 +5,7 @@
 //! `schemars` attributes) and meaning (the doc comment). `schema` reads them from
 //! here, for the check of an input and for the reference in `inputs/README.md`.
 
+pub use super::jobs::{Change, CheckpointConfig, StopConfig};
 use super::source::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,12 @@ pub struct Config {
     /// What is written, and how often.
     #[serde(default)]
     pub output: OutputConfig,
+    /// When checkpoints are written, besides the ends of stages, and how they are used.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    /// What ends a job or the run before its last stage is through.
+    #[serde(default)]
+    pub stop: StopConfig,
     /// The text that this came from, for messages that name the place of a key.
     #[serde(skip)]
     pub source: Source,
@@ -541,10 +548,6 @@ pub struct OutputConfig {
     /// Energy of each atom in the trajectory.
     #[serde(default)]
     pub energies: bool,
-    /// Checkpoints to keep.
-    #[serde(default = "default_keep")]
-    #[schemars(range(min = 2))]
-    pub keep_checkpoints: usize,
     /// The run fails when the energy per atom leaves these bounds.
     #[serde(default = "default_energy_bound")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -560,9 +563,6 @@ fn default_series_interval() -> f64 {
 fn yes() -> bool {
     true
 }
-fn default_keep() -> usize {
-    2
-}
 fn default_energy_bound() -> f64 {
     100.0
 }
@@ -575,7 +575,6 @@ impl Default for OutputConfig {
             velocities: true,
             forces: false,
             energies: false,
-            keep_checkpoints: default_keep(),
             energy_bound_ev_per_atom: default_energy_bound(),
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod config;
 mod conform;
+pub mod jobs;
 pub mod reference;
 mod rules;
 mod schema;

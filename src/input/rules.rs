@@ -28,6 +28,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     cell(config, problems);
     stages(config, problems);
     intervals(config, problems);
+    stops(config, problems);
     first_temperature(config, problems);
 }
 
@@ -346,6 +347,26 @@ fn intervals(config: &Config, problems: &mut Problems) {
                 &key,
                 format!("`{name}` = {time_ps} ps is shorter than one time step of {timestep} fs"),
             );
+        }
+    }
+}
+
+fn stops(config: &Config, problems: &mut Problems) {
+    let stop = &config.stop;
+    if let (Some(walltime), None) = (&stop.walltime, stop.job_time()) {
+        problems.at(
+            "stop.walltime",
+            format!(
+                "`{walltime}` is no time of the form \"hours:minutes:seconds\", as \"23:50:00\""
+            ),
+        );
+    }
+    let pairs = config.structure.is_some() || particle_count(config) > 1;
+    for (name, given) in
+        [("neck_ratio", stop.neck_ratio), ("coalesced_within", stop.coalesced_within)]
+    {
+        if given.is_some() && !pairs {
+            problems.at(&format!("stop.{name}"), format!("`{name}` needs two particles or more"));
         }
     }
 }

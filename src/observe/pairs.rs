@@ -20,10 +20,18 @@ const NEIGHBOUR_REACH: f64 = 20.0;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
     pub particles: [u32; 2],
+    /// Of spheres with their gyration radii when the pair was chosen, Å.
+    pub radii: [f64; 2],
     /// When the gap was first found closed, ps.
     pub first_closed_ps: Option<f64>,
     /// Since when it has been closed at every measurement, ps.
     pub closed_since_ps: Option<f64>,
+}
+
+impl Contact {
+    fn smaller_radius(&self) -> f64 {
+        self.radii[0].min(self.radii[1])
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,6 +60,7 @@ impl Observer for Pairs {
         if contacts.is_empty() {
             return Ok(None);
         }
+        let compactness: Vec<f64> = contacts.iter().map(|c| compactness(scene, c)).collect();
         let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
         let lines: Vec<Line> = pairs.iter().map(|p| line(scene, *p)).collect();
         let sections = sections(scene, &pairs, &lines);
@@ -66,13 +75,29 @@ impl Observer for Pairs {
                 contact.closed_since_ps = None;
             }
         }
-        Ok(Some(columns(&pairs, &lines, &necks)))
+        let ratios = contacts.iter().zip(&necks).map(|(c, neck)| neck.radius / c.smaller_radius());
+        let ratios = ratios.collect();
+        Ok(Some(columns(&pairs, &lines, &necks, [ratios, compactness])))
     }
 }
 
 fn line(scene: &Scene, pair: [u32; 2]) -> Line {
     let centres = pair.map(|k| scene.bodies[k as usize].centre);
     Line::new(centres, scene.snapshot.system.cell)
+}
+
+/// Gyration radius of the two bodies together over that of one ball with their first
+/// volumes: (m_A R_A² + m_B R_B²)/M + m_A m_B d²/M² against 3/5 (r_A³ + r_B³)^⅔.
+fn compactness(scene: &Scene, contact: &Contact) -> f64 {
+    let [a, b] = contact.particles.map(|k| &scene.bodies[k as usize]);
+    let mass = a.mass + b.mass;
+    let distance = line(scene, contact.particles).distance;
+    let square = |x: f64| x * x;
+    let own = a.mass * square(a.gyration_radius()) + b.mass * square(b.gyration_radius());
+    let apart = a.mass * b.mass / mass * square(distance);
+    let volume: f64 = contact.radii.iter().map(|&r| square(r) * r).sum();
+    let ball = 0.6 * square(libm::cbrt(volume));
+    ((own + apart) / mass / ball).sqrt()
 }
 
 fn neighbouring(scene: &Scene) -> Vec<Contact> {
@@ -84,8 +109,12 @@ fn neighbouring(scene: &Scene) -> Vec<Contact> {
         for &b in &particles[n + 1..] {
             let apart = line(scene, [a, b]).distance - radius(a) - radius(b);
             if particles.len() == 2 || apart <= NEIGHBOUR_REACH {
-                let particles = [a, b];
-                contacts.push(Contact { particles, first_closed_ps: None, closed_since_ps: None });
+                contacts.push(Contact {
+                    particles: [a, b],
+                    radii: [radius(a), radius(b)],
+                    first_closed_ps: None,
+                    closed_since_ps: None,
+                });
             }
         }
     }
@@ -169,8 +198,20 @@ fn necks(
         .collect()
 }
 
-fn columns(pairs: &[[u32; 2]], lines: &[Line], necks: &[Neck]) -> Series {
+fn columns(
+    pairs: &[[u32; 2]],
+    lines: &[Line],
+    necks: &[Neck],
+    [ratios, compactness]: [Vec<f64>; 2],
+) -> Series {
     let shape = vec![pairs.len()];
+    let number = |name, definition, values| Column {
+        name,
+        unit: "",
+        definition,
+        shape: shape.clone(),
+        values: Values::Real(values),
+    };
     let real = |name, definition, values| Column {
         name,
         unit: "Angstrom",
@@ -221,6 +262,18 @@ fn columns(pairs: &[[u32; 2]], lines: &[Line], necks: &[Neck]) -> Series {
             "atoms with an atom of the other particle closer than half-way between first \
              and second neighbours (1.21 nearest-neighbour distances)",
             necks.iter().map(|neck| neck.bonded).collect(),
+        ),
+        number(
+            "neck_ratio",
+            "neck radius over the radius of the smaller particle when the pair was chosen, \
+             as a sphere of its gyration radius",
+            ratios,
+        ),
+        number(
+            "compactness",
+            "gyration radius of both particles together over that of one ball of the \
+             volumes that they had as spheres when the pair was chosen",
+            compactness,
         ),
     ];
     Series { path: "/sinter/pairs", columns }

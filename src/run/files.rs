@@ -4,8 +4,9 @@
 //! Invariant: when a checkpoint appears, the trajectory reaches as far as it does.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::folder::{INPUT, TRAJECTORY};
+use super::folder::{INPUT, TRAJECTORY, default_folder, set_aside};
 use super::simulation::State;
 use super::start::Start;
 use crate::atoms::Atoms;
@@ -16,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::geometry::Cell;
 use crate::input::{self, Config};
 use crate::observe::{Observers, Record};
-use crate::write::checkpoint::{Checkpoint, write_checkpoint};
+use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
-use crate::write::report::{End, PhaseTimes};
+use crate::write::report::{Checkpoints, Close, End, PhaseTimes};
 use crate::write::trajectory::{Content, Frame, Trajectory};
 
 /// The open files of a run.
@@ -34,6 +35,7 @@ pub struct Files<'c> {
     atoms: u64,
     threads: usize,
     last_checkpoint: Option<PathBuf>,
+    checkpoints: Checkpoints,
 }
 
 impl<'c> Files<'c> {
@@ -58,8 +60,22 @@ impl<'c> Files<'c> {
         let origin = (&start.provenance, &job);
         let periodic = start.layout.cell.periodic;
         let there = comm.any(comm.is_root() && path.exists());
+        if there && start.changed {
+            return comm.agree(Err(Error::input(
+                &path,
+                0,
+                0,
+                "this trajectory is of another system than the input: go on in a new folder \
+                 (--restart with --output)",
+            )));
+        }
+        let tidied = if comm.is_root() { tidy(folder, start) } else { Ok(()) };
+        comm.agree(tidied)?;
         let trajectory = match &start.resumed {
-            Some((_, step)) if there => Trajectory::resume(&path, comm, *step, origin)?,
+            Some((_, step)) if there => {
+                let reached = start.state.last_frame;
+                Trajectory::resume(&path, comm, (*step, reached), origin)?
+            }
             _ => Trajectory::create(&path, comm, start.layout.atoms, periodic, content, origin)?,
         };
         let written = match comm.is_root() {
@@ -74,10 +90,11 @@ impl<'c> Files<'c> {
             input: config.source.path.clone(),
             trajectory,
             provenance: start.provenance.clone(),
-            keep: output.keep_checkpoints,
+            keep: config.checkpoint.keep,
             atoms: start.layout.atoms,
             threads,
             last_checkpoint: start.resumed.as_ref().map(|(path, _)| path.clone()),
+            checkpoints: Checkpoints::default(),
         })
     }
 
@@ -97,15 +114,22 @@ impl<'c> Files<'c> {
         Ok(())
     }
 
-    /// A checkpoint, after everything before it is in the trajectory.
+    /// Step of the last frame.
+    pub fn last_frame(&self) -> Option<u64> {
+        self.trajectory.last_step()
+    }
+
+    /// A checkpoint, after everything before it is in the trajectory and on the disk.
+    /// Returns how long it took.
     pub fn checkpoint(
         &mut self,
         state: &State,
         time_ps: f64,
         cell: &Cell,
         atoms: &Atoms,
-    ) -> Result<()> {
-        self.trajectory.flush()?;
+    ) -> Result<Duration> {
+        let began = Instant::now();
+        self.trajectory.synchronise()?;
         let progress = &state.progress;
         let state = serde_json::to_value(state)
             .map_err(|error| Error::Run(format!("the state of the run: {error}")))?;
@@ -118,13 +142,25 @@ impl<'c> Files<'c> {
             state,
         );
         let path = write_checkpoint(&self.folder, self.comm, &checkpoint, atoms, self.keep)?;
+        let took = began.elapsed();
+        if self.comm.is_root() {
+            log::info!("{} written in {:.2} s", path.display(), took.as_secs_f64());
+        }
+        self.checkpoints.add(took);
         self.last_checkpoint = Some(path);
-        Ok(())
+        Ok(took)
     }
 
     /// Closes the files and says what happened.
-    pub fn end(self, record: Record, observers: &Observers, clock: &Clock) -> Result<()> {
-        let Files { log, comm, folder, input, trajectory, threads, last_checkpoint, .. } = self;
+    pub fn end(
+        self,
+        close: Close,
+        record: Record,
+        observers: &Observers,
+        clock: &Clock,
+    ) -> Result<()> {
+        let Files { log, comm, folder, input, trajectory, threads, .. } = self;
+        let last_checkpoint = self.last_checkpoint;
         trajectory.close()?;
         let times = PhaseTimes::gather(clock, comm);
         let path = folder.join(TRAJECTORY);
@@ -134,7 +170,8 @@ impl<'c> Files<'c> {
         let mut log = log;
         log.end_stage();
         let end = End {
-            stopped: None,
+            close: &close,
+            checkpoints: self.checkpoints,
             contacts: observers.pairs.contacts(),
             speed: log.speed(record.step, record.time_ps, comm.size() * threads),
             record: &record,
@@ -142,11 +179,30 @@ impl<'c> Files<'c> {
             trajectory: &path,
             checkpoint: last_checkpoint.as_deref(),
             input: &input,
+            output: (folder != default_folder(&input)).then_some(&folder),
             ranks: comm.size(),
         };
         let finished = log.finish(&times, &end);
         comm.agree(finished)
     }
+}
+
+/// Makes the folder one of a run that has come as far as `start` and no further.
+/// Checkpoints beyond it are of a future that is left (another one may come), or were
+/// found unsound: they are set aside before the trajectory is cut back, so that a later
+/// `--resume` does not take them for this run's.
+fn tidy(folder: &Path, start: &Start) -> Result<()> {
+    remove_partial(folder)?;
+    let Some((_, step)) = &start.resumed else { return Ok(()) };
+    let newer = newer_than(folder, *step)?;
+    if let Some(aside) = set_aside(folder, &newer)? {
+        log::warn!(
+            "{} checkpoints beyond step {step} were set aside: {}",
+            newer.len(),
+            aside.display()
+        );
+    }
+    Ok(())
 }
 
 /// The effective input, for the record.

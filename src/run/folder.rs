@@ -16,6 +16,8 @@ pub enum Existing {
     Refuse,
     /// To be replaced: the files of the earlier run are removed (`--force`).
     Replace,
+    /// To be kept in a folder of its own below (`--resume` where no checkpoint is sound).
+    SetAside,
     /// To be gone on with (`--resume`, `--restart`).
     Continue,
 }
@@ -47,12 +49,36 @@ pub fn output_folder(input: &Path, output: Option<&Path>, existing: Existing) ->
                  or choose another folder (--output)",
             ));
         }
-        for file in files {
-            std::fs::remove_file(&file).map_err(|source| Error::file(&file, source))?;
+        if existing == Existing::SetAside {
+            set_aside(&folder, &files)?;
+        } else {
+            for file in files {
+                std::fs::remove_file(&file).map_err(|source| Error::file(&file, source))?;
+            }
         }
     }
     std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
     Ok(folder)
+}
+
+/// Moves files of `folder` into a new folder below it, in their order; returns that
+/// folder, or none where there is nothing to move. For one rank to call.
+pub fn set_aside(folder: &Path, files: &[PathBuf]) -> Result<Option<PathBuf>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut numbers = 1..;
+    let aside = numbers.find_map(|n| {
+        let aside = folder.join(format!("set-aside-{n}"));
+        (!aside.exists()).then_some(aside)
+    });
+    let aside = aside.expect("numbers do not end");
+    std::fs::create_dir(&aside).map_err(|source| Error::file(&aside, source))?;
+    for file in files {
+        let place = aside.join(file.file_name().unwrap_or_default());
+        std::fs::rename(file, &place).map_err(|source| Error::file(file, source))?;
+    }
+    Ok(Some(aside))
 }
 
 /// `results/<name of the input file>`.
@@ -80,7 +106,8 @@ fn files_of_a_run(folder: &Path) -> Result<Vec<PathBuf>> {
         let entry = entry.map_err(|source| Error::file(folder, source))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let checkpoint = name.starts_with("checkpoint-") && name.ends_with(".h5");
+        let checkpoint = name.starts_with("checkpoint-")
+            && (name.ends_with(".h5") || name.ends_with(".h5.partial"));
         if checkpoint || [TRAJECTORY, LOG, INPUT].contains(&&*name) {
             files.push(entry.path());
         }
@@ -134,6 +161,20 @@ mod tests {
         let left: Vec<_> =
             fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
+    }
+
+    #[test]
+    fn what_is_set_aside_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        for n in 1..=2 {
+            finished_run(home.path());
+            output_folder(Path::new("pair.toml"), Some(home.path()), Existing::SetAside).unwrap();
+            let aside = home.path().join(format!("set-aside-{n}"));
+            assert_eq!(fs::read_to_string(aside.join(TRAJECTORY)).unwrap(), TRAJECTORY);
+            assert!(aside.join("checkpoint-500.h5").exists());
+            assert!(!home.path().join(TRAJECTORY).exists());
+        }
+        assert_eq!(set_aside(home.path(), &[]).unwrap(), None);
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
     table.line("holds", "a checkpoint");
     table.line("title", &origin.title);
     table.line("state", at((checkpoint.step as i64, checkpoint.time_ps)));
-    table.line("stage", format!("{} finished", checkpoint.stage));
+    table.line("stages", format!("{} finished", checkpoint.stage));
     let counts: Vec<(String, u64)> = (0u8..)
         .zip(&origin.species)
         .map(|(index, kind)| {

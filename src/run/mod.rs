@@ -3,17 +3,21 @@
 pub mod arguments;
 pub mod build;
 pub mod check;
+mod deadline;
 pub mod evaluate;
 mod files;
 pub mod folder;
 mod inspect;
+mod limits;
 mod plan;
 mod potential;
 mod self_test;
+mod signals;
 mod simulate;
 mod simulation;
 mod start;
 mod threads;
+mod watch;
 
 use crate::comm::Comm;
 use crate::error::Result;

@@ -252,7 +252,7 @@ fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
         text,
         "checkpoints  {} each, the last {} are kept",
         bytes(atoms * checkpoint),
-        output.keep_checkpoints
+        config.checkpoint.keep
     );
 }
 

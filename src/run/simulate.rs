@@ -10,6 +10,7 @@ use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
 use super::start::Start;
+use super::watch::Watch;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::input;
@@ -22,10 +23,8 @@ use crate::write::report;
 /// Where to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
-    /// At the beginning; a folder that holds a run is refused.
-    Beginning,
-    /// At the beginning, in place of the run that the folder holds.
-    BeginningAgain,
+    /// At the beginning; what becomes of a run that the folder holds.
+    Beginning(Existing),
     /// At this checkpoint.
     Checkpoint(PathBuf),
 }
@@ -35,6 +34,7 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
     let mut log = Log::new(comm);
     log.install();
     let config = comm.agree(input::read(&run.input))?;
+    let mut watch = comm.agree(Watch::begin(&config, comm))?;
     for warning in input::warnings(&config).iter().filter(|_| comm.is_root()) {
         log::warn!("{warning}");
     }
@@ -62,6 +62,7 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         mpi: &comm.transport().library(),
         timestep_fs: config.dynamics.timestep_fs,
         stages: &config.stages,
+        end_of_job: watch.end_of_job(),
         resumed: start.resumed.as_ref().map(|(path, step)| (path.as_path(), *step)),
         files: &[folder.join(TRAJECTORY), folder.join("checkpoint-<step>.h5"), folder.join(LOG)],
     });
@@ -70,8 +71,8 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         tested.deviations.iter().for_each(|deviation| log::warn!("{deviation}"));
     }
     let files = Files::open(&folder, &config, comm, &start, log)?;
-    Simulation::new(&config, comm, &potential, start, files)?.run()?;
-    Ok(Ending::Done)
+    watch.start(&folder, start.layout.atoms, start.state.progress.step)?;
+    Simulation::new(&config, comm, &potential, start, (files, watch))?.run()
 }
 
 /// What the command line asks; with `--resume` the newest sound checkpoint in the
@@ -81,25 +82,30 @@ fn resolve(run: &Run, comm: &Comm) -> Result<Origin> {
         return Ok(Origin::Checkpoint(path.clone()));
     }
     if !run.resume {
-        return Ok(if run.force { Origin::BeginningAgain } else { Origin::Beginning });
+        let existing = if run.force { Existing::Replace } else { Existing::Refuse };
+        return Ok(Origin::Beginning(existing));
     }
     let folder = run.output.clone().unwrap_or_else(|| default_folder(&run.input));
     if !comm.any(comm.is_root() && folder.is_dir()) {
-        return Ok(Origin::Beginning);
+        return Ok(Origin::Beginning(Existing::Refuse));
     }
     let (newest, refused) = newest_sound(&folder, comm)?;
+    let instead = match &newest {
+        Some(_) => "an older checkpoint is taken",
+        None => "what the folder holds is set aside",
+    };
     for error in refused.iter().filter(|_| comm.is_root()) {
-        log::warn!("{error}; an older checkpoint is taken");
+        log::warn!("{error}; {instead}");
     }
     // Without a checkpoint there is nothing in the folder to lose but a false start.
-    Ok(newest.map_or(Origin::BeginningAgain, Origin::Checkpoint))
+    let existing = if refused.is_empty() { Existing::Replace } else { Existing::SetAside };
+    Ok(newest.map_or(Origin::Beginning(existing), Origin::Checkpoint))
 }
 
 /// The output folder, which the first rank makes.
 fn folder(run: &Run, from: &Origin, comm: &Comm) -> Result<PathBuf> {
     let existing = match from {
-        Origin::Beginning => Existing::Refuse,
-        Origin::BeginningAgain => Existing::Replace,
+        Origin::Beginning(existing) => *existing,
         Origin::Checkpoint(_) => Existing::Continue,
     };
     let mine = match comm.is_root() {

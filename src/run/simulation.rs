@@ -4,25 +4,30 @@
 //! one at the end; so whatever a stage does when it begins (putting particles
 //! together, taking momenta away) is done before anyone looks. A checkpoint stands
 //! at the end of each stage, before that: a restart from it observes and writes
-//! the same state again, to the same bits, where the files do not have it yet.
+//! the same state again, to the same bits, where the files do not have it yet. One
+//! within a stage stands after a step, never before the first: what a stage does when
+//! it begins is done once.
 
 use serde::{Deserialize, Serialize};
 
+use super::Ending;
 use super::files::Files;
+use super::limits::{Verdict, judge};
 use super::start::Start;
+use super::watch::{Order, Reason, Watch};
 use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::Comm;
 use crate::dynamics::{Integrator, IntegratorState, Plan, Progress, View};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
 use crate::observe::{Observers, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::write::report;
+use crate::write::report::{self, Close};
 
 /// What a restart needs to know besides the atoms; goes into checkpoints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +36,21 @@ pub struct State {
     /// Of the stage that was under way or has just ended.
     pub integrator: Option<IntegratorState>,
     pub observers: Observers,
+    /// Conserved energy when the stage began, eV.
+    #[serde(default)]
+    pub stage_energy: Option<f64>,
+    /// Step of the last frame of the trajectory that lies behind.
+    #[serde(default)]
+    pub last_frame: Option<u64>,
+}
+
+/// How a stage came to its end.
+enum Outcome {
+    Finished,
+    /// In its middle: the job ends.
+    Stopped(Reason),
+    /// In its middle: the run is done.
+    Reached(String),
 }
 
 /// A run under way.
@@ -43,7 +63,9 @@ pub struct Simulation<'c> {
     progress: Progress,
     integrator: Option<IntegratorState>,
     observers: Observers,
+    stage_energy: Option<f64>,
     files: Files<'c>,
+    watch: Watch<'c>,
 }
 
 impl<'c> Simulation<'c> {
@@ -53,7 +75,7 @@ impl<'c> Simulation<'c> {
         comm: &'c Comm,
         potential: &'c Meam,
         start: Start,
-        files: Files<'c>,
+        (files, watch): (Files<'c>, Watch<'c>),
     ) -> Result<Simulation<'c>> {
         let Start { layout, cell, atoms, state, .. } = start;
         Ok(Simulation {
@@ -65,44 +87,102 @@ impl<'c> Simulation<'c> {
             progress: state.progress,
             integrator: state.integrator,
             observers: state.observers,
+            stage_energy: state.stage_energy,
             files,
+            watch,
         })
     }
 
-    /// Carries out what is left of the protocol.
-    pub fn run(mut self) -> Result<()> {
+    /// Carries out what is left of the protocol, or of it what the job has time for.
+    pub fn run(mut self) -> Result<Ending> {
         self.files.begin(&self.progress, self.plan.time(&self.progress));
         let mut last = None;
         while self.plan.stage(&self.progress).is_some() {
-            let integrator = self.stage()?;
-            self.progress.next_stage();
-            self.checkpoint(&integrator)?;
+            let mut integrator = self.begin_stage()?;
+            let outcome = self.stage(&mut integrator)?;
+            self.files.log.end_stage();
+            match outcome {
+                Outcome::Finished => {
+                    self.progress.next_stage();
+                    self.stage_energy = None;
+                    self.checkpoint(&integrator)?;
+                    let order = self.watch.order(self.progress.step)?;
+                    let more = self.plan.stage(&self.progress).is_some();
+                    if let (Order::Stop(reason), true) = (order, more) {
+                        return self.stopped(reason, &integrator);
+                    }
+                }
+                Outcome::Stopped(reason) => {
+                    self.checkpoint(&integrator)?;
+                    return self.stopped(reason, &integrator);
+                }
+                Outcome::Reached(why) => {
+                    self.checkpoint_within(&integrator)?;
+                    return self.done(Close::Reached(why), &integrator);
+                }
+            }
             last = Some(integrator);
         }
         let last = match last {
             Some(integrator) => integrator,
             None => self.finished_before()?,
         };
-        let record = self.measure(&last)?;
-        self.write_frame()?;
-        self.files.end(record, &self.observers, self.engine.clock())
+        self.done(Close::Through, &last)
     }
 
-    /// One stage of the protocol, from where `progress` stands to its end.
-    fn stage(&mut self) -> Result<Integrator> {
-        let mut integrator = self.begin_stage()?;
+    /// One stage of the protocol, from where `progress` stands.
+    fn stage(&mut self, integrator: &mut Integrator) -> Result<Outcome> {
         while !integrator.is_finished(&self.progress) {
-            self.report(&integrator)?;
-            self.progress.advance(&self.plan);
-            self.engine.set_step(self.progress.step);
-            self.engine.clock().enter(Phase::Integrate);
-            let virial = self.virial_is_due(&integrator);
-            integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;
-            self.engine.clock().enter(Phase::Other);
-            self.files.log.step(self.progress.step);
+            match self.report(integrator)? {
+                Verdict::GoOn => {}
+                Verdict::Reached(why) => return Ok(Outcome::Reached(why)),
+                Verdict::Broken(why) => {
+                    self.checkpoint_within(integrator)?;
+                    return self
+                        .comm
+                        .agree(Err(Error::Run(format!("step {}: {why}", self.progress.step))));
+                }
+            }
+            self.step(integrator)?;
+            if integrator.is_finished(&self.progress) {
+                break;
+            }
+            match self.watch.order(self.progress.step)? {
+                Order::GoOn => {}
+                Order::Checkpoint => self.checkpoint(integrator)?,
+                Order::Stop(reason) => return Ok(Outcome::Stopped(reason)),
+            }
         }
-        self.files.log.end_stage();
-        Ok(integrator)
+        Ok(Outcome::Finished)
+    }
+
+    fn step(&mut self, integrator: &mut Integrator) -> Result<()> {
+        self.progress.advance(&self.plan);
+        self.engine.set_step(self.progress.step);
+        self.engine.clock().enter(Phase::Integrate);
+        let virial = self.virial_is_due(integrator);
+        integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;
+        self.engine.clock().enter(Phase::Other);
+        self.files.log.step(self.progress.step);
+        Ok(())
+    }
+
+    /// The last state, which is observed and written whatever the intervals are.
+    fn done(mut self, close: Close, integrator: &Integrator) -> Result<Ending> {
+        let record = self.observe(integrator)?;
+        self.write_series(&record)?;
+        self.write_frame()?;
+        self.files.end(close, record, &self.observers, self.engine.clock())?;
+        Ok(Ending::Done)
+    }
+
+    /// The state of the checkpoint just written. It is looked at for the log alone: the
+    /// files must not show where jobs begin and end.
+    fn stopped(mut self, reason: Reason, integrator: &Integrator) -> Result<Ending> {
+        let record = self.observe(integrator)?;
+        let close = Close::Interrupted(reason.words().into());
+        self.files.end(close, record, &self.observers, self.engine.clock())?;
+        Ok(Ending::Stopped)
     }
 
     fn begin_stage(&mut self) -> Result<Integrator> {
@@ -121,12 +201,14 @@ impl<'c> Simulation<'c> {
         }
         self.files.log.begin_stage(&title, self.progress.step - self.progress.step_in_stage, steps);
         self.engine.set_step(self.progress.step);
-        match self.integrator.take().filter(|_| !begins) {
+        let integrator = match self.integrator.take().filter(|_| !begins) {
             Some(state) => {
                 Integrator::resume(&self.plan, &self.progress, state, &mut self.engine, self.comm)
             }
             None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
-        }
+        }?;
+        self.stage_energy.get_or_insert(integrator.conserved_energy());
+        Ok(integrator)
     }
 
     /// Puts together the particles that were apart, each as it is.
@@ -150,16 +232,28 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    /// Observes and writes the present state where that is due.
-    fn report(&mut self, integrator: &Integrator) -> Result<()> {
+    /// Observes and writes the present state where that is due, and judges it.
+    fn report(&mut self, integrator: &Integrator) -> Result<Verdict> {
         let (stage, step) = (integrator.stage(), self.progress.step_in_stage);
+        let mut verdict = Verdict::GoOn;
         if stage.series_is_due(step) {
-            self.measure(integrator)?;
+            let record = self.observe(integrator)?;
+            self.write_series(&record)?;
+            verdict = judge(&self.config.stop, &record, self.drift(integrator));
         }
         if stage.frame_is_due(step) {
             self.write_frame()?;
         }
-        Ok(())
+        Ok(verdict)
+    }
+
+    /// Of the conserved energy since the stage began, eV per atom; there is none while
+    /// energy is minimised.
+    fn drift(&self, integrator: &Integrator) -> f64 {
+        match self.stage_energy.filter(|_| integrator.stage().kind.is_dynamic()) {
+            Some(first) => (integrator.conserved_energy() - first) / self.layout.atoms as f64,
+            None => 0.0,
+        }
     }
 
     /// Whether the forces of the step under way are to come with the virial. A
@@ -170,7 +264,7 @@ impl<'c> Simulation<'c> {
         observed && self.observers.needs().virial
     }
 
-    fn measure(&mut self, integrator: &Integrator) -> Result<Record> {
+    fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
         let snapshot = Snapshot {
             step: self.progress.step,
@@ -183,10 +277,15 @@ impl<'c> Simulation<'c> {
             together: !integrator.stage().apart,
         };
         let record = self.observers.measure(snapshot)?;
-        self.engine.clock().enter(Phase::Write);
-        self.files.series(&record)?;
         self.engine.clock().enter(Phase::Other);
         Ok(record)
+    }
+
+    fn write_series(&mut self, record: &Record) -> Result<()> {
+        self.engine.clock().enter(Phase::Write);
+        self.files.series(record)?;
+        self.engine.clock().enter(Phase::Other);
+        Ok(())
     }
 
     fn write_frame(&mut self) -> Result<()> {
@@ -198,16 +297,24 @@ impl<'c> Simulation<'c> {
     }
 
     fn checkpoint(&mut self, integrator: &Integrator) -> Result<()> {
-        self.engine.clock().enter(Phase::Write);
+        self.engine.clock().enter(Phase::Checkpoint);
         let state = State {
             progress: self.progress,
             integrator: Some(integrator.state().clone()),
             observers: self.observers.clone(),
+            stage_energy: self.stage_energy,
+            last_frame: self.files.last_frame(),
         };
         let time = self.plan.time(&self.progress);
-        self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
+        let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
+        self.watch.checkpointed(cost);
         self.engine.clock().enter(Phase::Other);
         Ok(())
+    }
+
+    /// Before its first step, the checkpoint that ends the stage before serves.
+    fn checkpoint_within(&mut self, integrator: &Integrator) -> Result<()> {
+        if self.progress.step_in_stage > 0 { self.checkpoint(integrator) } else { Ok(()) }
     }
 
     /// The end of the last stage, where a checkpoint says that nothing is left to do.

@@ -78,6 +78,9 @@ impl Checkpoint {
     }
 }
 
+/// What the name of an unfinished checkpoint ends in.
+const PARTIAL: &str = ".partial";
+
 /// The file of a step.
 pub fn checkpoint_name(step: u64) -> String {
     format!("checkpoint-{step}.h5")
@@ -99,7 +102,7 @@ pub fn write_checkpoint(
     keep: usize,
 ) -> Result<PathBuf> {
     let finished = folder.join(checkpoint_name(checkpoint.step));
-    let partial = finished.with_extension("h5.partial");
+    let partial = folder.join(checkpoint_name(checkpoint.step) + PARTIAL);
     let mut slab = by_id(comm, atoms, checkpoint.atoms)?;
     // When a run wraps depends on its skin and its restarts; its state does not.
     for (position, image) in slab.position.iter_mut().zip(&mut slab.image) {
@@ -111,7 +114,12 @@ pub fn write_checkpoint(
         seal::close(&partial, group)?;
         read_slab(&partial, group).map(drop)
     };
-    comm.agree(comm.writers().group.as_ref().map_or(Ok(()), write))?;
+    let written = comm.agree(comm.writers().group.as_ref().map_or(Ok(()), write));
+    if written.is_err() && comm.is_root() {
+        // The disk may be full; that it is not there either is no second failure.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written?;
 
     let published = match comm.is_root() {
         true => seal::publish(&partial, &finished).and_then(|()| remove_old(folder, keep)),
@@ -336,6 +344,25 @@ fn list(folder: &Path) -> Result<Vec<u64>> {
     }
     steps.sort_unstable_by(|a, b| b.cmp(a));
     Ok(steps)
+}
+
+/// Finished checkpoints in a folder beyond a step, newest first.
+pub fn newer_than(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
+    let newer = list(folder)?.into_iter().filter(|&found| found > step);
+    Ok(newer.map(|step| folder.join(checkpoint_name(step))).collect())
+}
+
+/// Removes what a killed job has begun to write.
+pub fn remove_partial(folder: &Path) -> Result<()> {
+    let failed = |error| Error::file(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.strip_suffix(PARTIAL).and_then(step_of).is_some() {
+            std::fs::remove_file(&path).map_err(|error| Error::file(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 fn remove_old(folder: &Path, keep: usize) -> Result<()> {

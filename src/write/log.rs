@@ -200,7 +200,8 @@ impl Log {
     pub fn finish(&mut self, times: &PhaseTimes, end: &End) -> Result<()> {
         let Some(sink) = &self.sink else { return Ok(()) };
         sink.bar.finish();
-        sink.say(&format!("\n{}\n{}\n\n{}", times.table(), end.speed.line(), report::end(end)));
+        let (speed, checkpoints) = (end.speed.line(), end.checkpoints.line(end.speed.wall));
+        sink.say(&format!("\n{}\n{speed}\n{checkpoints}\n\n{}", times.table(), report::end(end)));
         sink.check()
     }
 }

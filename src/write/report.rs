@@ -2,6 +2,7 @@
 //! Nothing here prints.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
@@ -31,6 +32,8 @@ pub struct Start<'a> {
     pub stages: &'a [StageConfig],
     /// Checkpoint and step, where the run goes on from one.
     pub resumed: Option<(&'a Path, u64)>,
+    /// In how much time the job ends, and who says so.
+    pub end_of_job: Option<String>,
     /// What will be written.
     pub files: &'a [PathBuf],
 }
@@ -71,6 +74,7 @@ pub fn start(start: &Start) -> String {
         ("libraries", format!("MPI: {}; HDF5 {major}.{minor}.{patch}", start.mpi)),
         ("writes", files.join("\n")),
     ]);
+    rows.extend(start.end_of_job.clone().map(|end| ("job ends", end)));
     let head = format!("sinter-hpc {}, {}", env!("CARGO_PKG_VERSION"), now());
     format!("{head}\n{}", labelled(&rows))
 }
@@ -278,10 +282,46 @@ impl Speed {
     }
 }
 
+/// What checkpoints have cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Checkpoints {
+    count: u64,
+    took: Duration,
+}
+
+impl Checkpoints {
+    pub fn add(&mut self, took: Duration) {
+        self.count += 1;
+        self.took += took;
+    }
+
+    /// `wall`: s, of the whole session.
+    pub fn line(&self, wall: f64) -> String {
+        let took = self.took.as_secs_f64();
+        let each = if self.count > 0 { took / self.count as f64 } else { 0.0 };
+        format!(
+            "checkpoints: {} written, {each:.2} s each, {:.2} % of the time",
+            self.count,
+            100.0 * took / wall
+        )
+    }
+}
+
+/// How a run, or the part of it that a job had time for, came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Close {
+    /// The protocol is carried out.
+    Through,
+    /// What was wanted is reached, as told.
+    Reached(String),
+    /// Something ended the job early, as told.
+    Interrupted(String),
+}
+
 /// What is known when a run ends.
 pub struct End<'a> {
-    /// Why it stopped before its protocol was through; `None` where it is done.
-    pub stopped: Option<&'a str>,
+    pub close: &'a Close,
+    pub checkpoints: Checkpoints,
     pub record: &'a Record,
     pub contacts: &'a [Contact],
     pub speed: Speed,
@@ -291,6 +331,8 @@ pub struct End<'a> {
     /// The last good one.
     pub checkpoint: Option<&'a Path>,
     pub input: &'a Path,
+    /// Where it is not the one that belongs to the input.
+    pub output: Option<&'a Path>,
     pub ranks: usize,
 }
 
@@ -299,9 +341,10 @@ pub fn end(end: &End) -> String {
     let record = end.record;
     let thermo = record.series("/sinter/thermo");
     let get = |name| thermo.map_or(f64::NAN, |series| numbers(series, name)[0]);
-    let mut out = match end.stopped {
-        None => "Done".to_string(),
-        Some(why) => format!("Stopped early ({why})"),
+    let mut out = match end.close {
+        Close::Through => "Done".to_string(),
+        Close::Reached(what) => format!("Done ({what})"),
+        Close::Interrupted(why) => format!("Stopped early ({why})"),
     };
     out += &format!(
         " at step {}: {:.3} ps, {:.0} K, {:.3} ns/day.\n",
@@ -333,19 +376,25 @@ pub fn end(end: &End) -> String {
         1 => "sinter-hpc".to_string(),
         n => format!("mpirun -n {n} sinter-hpc"),
     };
-    match (end.stopped, end.checkpoint) {
-        (Some(_), Some(_)) => {
-            next.push(("go on", format!("{launch} --resume {}", end.input.display())));
+    let interrupted = matches!(end.close, Close::Interrupted(_));
+    match end.checkpoint {
+        Some(_) if interrupted => {
+            let output = end.output.map_or(String::new(), |o| format!("--output {} ", o.display()));
+            let again = format!("{launch} --resume {output}{}", end.input.display());
+            next.push(("go on", again));
         }
-        (None, Some(checkpoint)) => next.push((
+        Some(checkpoint) => next.push((
             "start from its end",
             format!("{launch} --restart {} INPUT.toml", checkpoint.display()),
         )),
-        _ => {}
+        None => {}
     }
     out += "Next:\n";
     for (what, command) in next {
         out += &format!("  {what:<19} {command}\n");
+    }
+    if interrupted {
+        out += "Exit code 75: submit the job again to go on from the checkpoint.\n";
     }
     out
 }

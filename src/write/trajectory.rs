@@ -157,17 +157,28 @@ impl<'c> Trajectory<'c> {
 
     /// Opens the file of an earlier job and cuts it back: frames and series beyond
     /// `step` go, so that none stands twice when the run goes on from a checkpoint
-    /// of that step.
+    /// of that step. `reached`: step of the last frame when that was written.
     pub fn resume(
         path: &Path,
         comm: &'c Comm,
-        step: u64,
+        (step, reached): (u64, Option<u64>),
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
         Trajectory::begin(comm, |group| {
             let file = File::open(path, group, true)?;
             let (mut open, mut standing) = OpenFile::start(file, origin.0.species.clone())?;
             open.cut_back(step, &mut standing)?;
+            // A file that begins later, of a restart into a new folder, lacks nothing.
+            if standing.last_step.is_some() && standing.last_step < reached {
+                return Err(Error::Run(format!(
+                    "{}: its last frame up to step {step} is that of step {}, and the checkpoint \
+                     was written after one of step {}: frames would be missing. Restore the \
+                     file, or go on in a new folder (--restart with --output)",
+                    path.display(),
+                    standing.last_step.unwrap_or_default(),
+                    reached.unwrap_or_default(),
+                )));
+            }
             open.write_restart(step, origin)?;
             open.file.flush()?;
             Ok((open, standing))
@@ -214,16 +225,21 @@ impl<'c> Trajectory<'c> {
     }
 
     /// Appends a row to each time series; it is written with the next frame, by
-    /// `flush`, or when many have gathered. A step that is already there is not
+    /// `synchronise`, or when many have gathered. A step that is already there is not
     /// taken again.
     pub fn append_series(&mut self, record: &Record) -> Result<()> {
         self.on_file(|file| file.series.append(&file.file, record))
     }
 
-    /// Writes what is still in memory. Call it before a checkpoint: the file must
-    /// reach as far as the checkpoint does.
-    pub fn flush(&mut self) -> Result<()> {
-        self.on_file(OpenFile::flush)
+    /// Writes what is still in memory and brings the file to the disk. Call it before a
+    /// checkpoint: the file must reach as far as the checkpoint does.
+    pub fn synchronise(&mut self) -> Result<()> {
+        self.on_file(|open| {
+            open.flush()?;
+            let path = open.file.path();
+            let synchronised = std::fs::File::open(path).and_then(|file| file.sync_all());
+            open.comm.agree(synchronised.map_err(|error| Error::file(path, error)))
+        })
     }
 
     /// Writes what is still in memory and closes the file.

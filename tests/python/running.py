@@ -110,6 +110,13 @@ def contents(path):
     return found
 
 
+def different_atoms(one, other):
+    """Names of what differs between the atoms of two checkpoints in any bit."""
+    with h5py.File(one) as a, h5py.File(other) as b:
+        assert len(a["atoms"]) >= 5 and a["atoms"].keys() == b["atoms"].keys()
+        return [name for name in a["atoms"] if a["atoms"][name][()].tobytes() != b["atoms"][name][()].tobytes()]
+
+
 def differences(one, other):
     """Names of the datasets that differ between two files in any bit."""
     a, b = contents(one), contents(other)

@@ -9,14 +9,23 @@ import h5py
 import numpy as np
 import pytest
 
-from running import HEAD, ONE_PROCESS, PROTOCOL, ROOT, differences, run, write_input
+from running import (
+    HEAD,
+    ONE_PROCESS,
+    PROTOCOL,
+    ROOT,
+    different_atoms,
+    differences,
+    run,
+    write_input,
+)
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The run on one rank and one thread, with all its checkpoints."""
     folder = tmp_path_factory.mktemp("alone")
-    text = HEAD.replace("[output]", "[output]\nkeep_checkpoints = 9") + PROTOCOL
+    text = HEAD + "[checkpoint]\nkeep = 99\nevery_steps = 13\n" + PROTOCOL
     path = write_input(folder, text)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
@@ -62,13 +71,49 @@ def test_trajectory_does_not_depend_on_the_skin(alone, tmp_path):
 def test_restart_from_any_checkpoint_ends_with_the_same_bits(alone, tmp_path):
     path, reference, _ = alone
     checkpoints = sorted(reference.glob("checkpoint-*.h5"))
-    assert len(checkpoints) == 5, "one at the end of each stage"
-    for ranks, checkpoint in enumerate(checkpoints, start=1):
+    stages = {20, 50, 100, 130, 150}
+    steps = {int(checkpoint.stem.split("-")[1]) for checkpoint in checkpoints}
+    assert steps == stages | set(range(13, 150, 13)), "ends of stages, and every 13 steps"
+    last = reference / "checkpoint-150.h5"
+    for n, checkpoint in enumerate(checkpoints):
         folder = tmp_path / checkpoint.stem
         shutil.copytree(reference, folder)
-        done = run("--restart", folder / checkpoint.name, "--output", folder, path, ranks=ranks)
+        done = run(
+            "--restart", folder / checkpoint.name, "--output", folder, path, ranks=1 + n % 4
+        )
         assert done.returncode == 0, done.stderr
         assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+        assert different_atoms(last, folder / last.name) == []
+
+
+def test_a_restart_sets_newer_checkpoints_aside(alone, tmp_path):
+    """Else --resume would take them, and the trajectory does not reach so far."""
+    path, reference, _ = alone
+    folder = tmp_path / "out"
+    shutil.copytree(reference, folder)
+    (folder / "checkpoint-140.h5.partial").write_text("of a killed job")
+    shorter = write_input(tmp_path, path.read_text().replace("duration_ps = 0.04", "duration_ps = 0.02"))
+    done = run("--restart", folder / "checkpoint-39.h5", "--output", folder, shorter)
+    assert done.returncode == 0, done.stderr
+    assert "set aside" in done.stderr
+    names = {p.name for p in folder.glob("checkpoint-*")}
+    assert "checkpoint-140.h5" in names, "the new end"
+    assert not names & {"checkpoint-143.h5", "checkpoint-150.h5", "checkpoint-140.h5.partial"}
+    aside = {p.name for p in (folder / "set-aside-1").iterdir()}
+    assert {"checkpoint-52.h5", "checkpoint-150.h5"} <= aside and "checkpoint-39.h5" not in aside
+
+
+def test_resume_without_a_sound_checkpoint_keeps_what_there_is(alone, tmp_path):
+    path, reference, _ = alone
+    folder = tmp_path / "out"
+    shutil.copytree(reference, folder)
+    for checkpoint in folder.glob("checkpoint-*.h5"):
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    before = (folder / "trajectory.h5md").read_bytes()
+    done = run("--resume", "--output", folder, path)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "set-aside-1/trajectory.h5md").read_bytes() == before
+    assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
 
 
 def test_resume_takes_the_newest_sound_checkpoint(alone, tmp_path):
@@ -111,11 +156,69 @@ def test_a_longer_protocol_goes_on_from_the_end(alone, tmp_path):
 def test_restart_with_another_seed_is_refused(alone, tmp_path):
     path, reference, _ = alone
     other = write_input(tmp_path, path.read_text().replace("seed = 3", "seed = 4"))
-    checkpoint = next(reference.glob("checkpoint-*.h5"))
-    done = run("--restart", checkpoint, "--output", tmp_path / "out", other)
-    assert done.returncode == 2
-    assert "seed 3" in done.stderr and "says 4" in done.stderr
-    assert not (tmp_path / "out").exists(), "nothing is written"
+    refuses(reference, tmp_path, other, "seed 3, and the input says 4")
+    begins_another_trajectory(reference, tmp_path, other, "seed")
+
+
+def test_restart_with_another_potential_is_refused(alone, tmp_path):
+    path, reference, _ = alone
+    text = (ROOT / "inputs/potentials/PtFe.meam").read_text()
+    (tmp_path / "other.meam").write_text(text.replace("augt1 = 0", "augt1 = 1"))
+    assert "augt1 = 1" in (tmp_path / "other.meam").read_text()
+    old = f'"{ROOT}/inputs/potentials/PtFe.meam"'
+    other = write_input(tmp_path, path.read_text().replace(old, '"other.meam"'))
+    refuses(reference, tmp_path, other, r"PtFe\.meam \(\w{12}\), and the input says .*other\.meam \(\w{12}\)")
+    begins_another_trajectory(reference, tmp_path, other, "potential")
+
+
+def test_restart_with_another_box_is_refused(alone, tmp_path):
+    path, reference, _ = alone
+    box = '[box]\nboundary = ["free", "free", "periodic"]\nlengths_angstrom = [0, 0, 60]\n[output]'
+    other = write_input(tmp_path, path.read_text().replace("[output]", box))
+    refuses(reference, tmp_path, other, "boundaries free, free, free, and the input says free, free, periodic")
+    begins_another_trajectory(reference, tmp_path, other, "box")
+
+
+def test_restart_with_another_time_step_is_refused(alone, tmp_path):
+    path, reference, _ = alone
+    other = write_input(tmp_path, path.read_text() + "[dynamics]\ntimestep_fs = 1\n")
+    refuses(reference, tmp_path, other, "time step of 2 fs, and the input says 1")
+
+
+def test_restart_in_a_stage_of_another_kind_is_refused(alone, tmp_path):
+    """In its middle; what a stage that is over was, is over."""
+    path, reference, _ = alone
+    other = write_input(tmp_path, path.read_text().replace('"bussi"', '"langevin"'))
+    refuses(reference, tmp_path, other, "in the middle of stage 4", "checkpoint-117.h5")
+    done = run("--restart", reference / "checkpoint-130.h5", "--output", tmp_path / "on", other)
+    assert done.returncode == 0, done.stderr
+
+
+def refuses(reference, tmp_path, path, message, name="checkpoint-150.h5"):
+    folder = tmp_path / "refused"
+    done = run("--restart", reference / name, "--output", folder, path, ranks=2)
+    assert done.returncode == 2, done.stdout
+    assert re.search(message, done.stderr), done.stderr
+    assert not folder.exists(), "nothing is written"
+
+
+def begins_another_trajectory(reference, tmp_path, path, change):
+    """That of the old system is left alone; the new one begins at the checkpoint."""
+    allowed = f'[checkpoint]\nmay_change = ["{change}"]'
+    path = write_input(tmp_path, path.read_text().replace("[checkpoint]", allowed))
+    old = tmp_path / "old"
+    shutil.copytree(reference, old)
+    before = (old / "trajectory.h5md").read_bytes()
+    checkpoint = old / "checkpoint-104.h5"
+    done = run("--restart", checkpoint, "--output", old, path)
+    assert done.returncode == 2 and "another system" in done.stderr, done.stderr
+    assert (old / "trajectory.h5md").read_bytes() == before
+    done = run("--restart", checkpoint, "--output", tmp_path / "new", path)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "new/trajectory.h5md") as file:
+        assert list(file["particles/trajectory/position/step"])[0] >= 104
+        assert file["particles/trajectory/position/step"][-1] == 150
+    assert run("--resume", "--output", tmp_path / "new", path).returncode == 0
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_force_replaces_it(alone, tmp_path):

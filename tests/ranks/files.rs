@@ -111,7 +111,7 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64) {
         Trajectory::create(path, comm, total, cell().periodic, ALL, origin).unwrap();
     frames(&mut trajectory, 0..3);
     trajectory.close().unwrap();
-    let mut trajectory = Trajectory::resume(path, comm, 10, origin).unwrap();
+    let mut trajectory = Trajectory::resume(path, comm, (10, Some(10)), origin).unwrap();
     frames(&mut trajectory, 1..5);
     trajectory.close().unwrap();
 }

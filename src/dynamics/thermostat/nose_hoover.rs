@@ -39,6 +39,11 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Number of thermostats in it.
+    pub fn length(&self) -> usize {
+        self.velocity.len()
+    }
+
     /// A chain of this many thermostats at rest.
     pub fn new(length: usize) -> Chain {
         Chain { velocity: vec![0.0; length.max(1)], mass: vec![0.0; length.max(1)], integral: 0.0 }

@@ -40,7 +40,7 @@ fn record(gap: &[f64], radius: &[f64], atoms: &[i64]) -> Record {
 }
 
 fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
-    Contact { particles: [0, 1], first_closed_ps: first, closed_since_ps: since }
+    Contact { particles: [0, 1], radii: [10.0; 2], first_closed_ps: first, closed_since_ps: since }
 }
 
 const SPEED: Speed =
@@ -136,6 +136,7 @@ fn the_head_of_the_log() {
         mpi: "Open MPI 4.1.4",
         timestep_fs: 2.0,
         stages: &config.stages,
+        end_of_job: Some("in 23:50:00 (says the input)".into()),
         resumed: None,
         files: &["results/pair/trajectory.h5md".into(), "results/pair/run.log".into()],
     });
@@ -154,7 +155,8 @@ fn the_head_of_the_log() {
                 ialloy 2
   runs on       2 ranks x 1 thread
   writes        results/pair/trajectory.h5md
-                results/pair/run.log";
+                results/pair/run.log
+  job ends      in 23:50:00 (says the input)";
     assert_eq!(body.join("\n"), expected);
 }
 
@@ -165,7 +167,9 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
     std::fs::write(&trajectory, vec![0u8; 1_234_567]).unwrap();
     let record = record(&[0.0], &[6.385], &[53]);
     let text = end(&End {
-        stopped: None,
+        close: &Close::Through,
+        checkpoints: Checkpoints::default(),
+        output: None,
         record: &record,
         contacts: &[contact(Some(3.9), Some(4.1))],
         speed: SPEED,
@@ -195,7 +199,9 @@ Next:
 fn a_run_that_stopped_early_says_how_to_go_on() {
     let record = record(&[3.77], &[0.0], &[0]);
     let mut stopped = End {
-        stopped: Some("wall time"),
+        close: &Close::Interrupted("wall time".into()),
+        checkpoints: Checkpoints::default(),
+        output: Some(Path::new("out")),
         record: &record,
         contacts: &[contact(None, None)],
         speed: SPEED,
@@ -209,7 +215,8 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
     for line in [
         "Stopped early (wall time) at step 30000: ",
         "the gap did not close, 3.77 Å; no neck.\n",
-        "  go on               sinter-hpc --resume pair.toml\n",
+        "  go on               sinter-hpc --resume --output out pair.toml\n",
+        "Exit code 75: submit the job again",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -219,6 +226,15 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
         end(&stopped)
             .contains("open, 3.77 Å, though it was bridged for a while (first at 2.000 ps)")
     );
+}
+
+#[test]
+fn checkpoints_are_counted_with_their_share() {
+    let mut checkpoints = Checkpoints::default();
+    checkpoints.add(Duration::from_millis(500));
+    checkpoints.add(Duration::from_millis(1500));
+    let expected = "checkpoints: 2 written, 1.00 s each, 2.00 % of the time";
+    assert_eq!(checkpoints.line(100.0), expected);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn resume<'c>(path: &Path, comm: &'c Comm, step: u64) -> Trajectory<'c> {
     let mut origin = provenance();
     let checkpoint = format!("checkpoint-{step}.h5");
     origin.lineage.push(Restart { step, checkpoint });
-    Trajectory::resume(path, comm, step, (&origin, &Job::new(comm, 2))).unwrap()
+    Trajectory::resume(path, comm, (step, None), (&origin, &Job::new(comm, 2))).unwrap()
 }
 
 /// A frame and two points of a series for every step.

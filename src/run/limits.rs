@@ -1,0 +1,102 @@
+//! Physical ends of a run, from what was just observed: the neck has grown as far as
+//! wanted, the particles have become one, or the energy has drifted.
+//!
+//! They are looked for where time series have a point, so that they do not depend on
+//! when jobs begin and end.
+
+use crate::input::StopConfig;
+use crate::observe::{Record, Values};
+
+/// What an observation means for the run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    GoOn,
+    /// The run is done, for this reason.
+    Reached(String),
+    /// It must not go on, for this reason.
+    Broken(String),
+}
+
+/// `drift`: of the conserved energy since the stage began, eV per atom.
+pub fn judge(limits: &StopConfig, record: &Record, drift: f64) -> Verdict {
+    if let Some(bound) = limits.energy_drift_ev_per_atom
+        && (drift.is_nan() || drift.abs() > bound)
+    {
+        return Verdict::Broken(format!(
+            "the conserved energy has drifted by {drift:.3e} eV per atom since the stage began, \
+             and `energy_drift_ev_per_atom` is {bound}; is the time step too long?"
+        ));
+    }
+    if let (Some(wanted), Some(least)) =
+        (limits.neck_ratio, extreme(record, "neck_ratio", f64::min))
+        && least >= wanted
+    {
+        return Verdict::Reached(format!("the neck ratio is {least:.3}, {wanted} was wanted"));
+    }
+    if let (Some(excess), Some(most)) =
+        (limits.coalesced_within, extreme(record, "compactness", f64::max))
+        && most <= 1.0 + excess
+    {
+        return Verdict::Reached(format!(
+            "the particles have coalesced: compactness {most:.3}, at most {:.3} was wanted",
+            1.0 + excess
+        ));
+    }
+    Verdict::GoOn
+}
+
+/// Of a column over all pairs; none while there are no pairs.
+fn extreme(record: &Record, name: &str, choose: fn(f64, f64) -> f64) -> Option<f64> {
+    match &record.series("/sinter/pairs")?.column(name)?.values {
+        Values::Real(values) => values.iter().copied().reduce(choose),
+        Values::Integer(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Column, Series};
+
+    fn record(ratios: &[f64], compactness: &[f64]) -> Record {
+        let column = |name, values: &[f64]| Column {
+            shape: vec![values.len()],
+            values: Values::Real(values.to_vec()),
+            ..Column::real(name, "", "", 0.0)
+        };
+        let columns = vec![column("neck_ratio", ratios), column("compactness", compactness)];
+        let series = vec![Series { path: "/sinter/pairs", columns }];
+        Record { step: 10, time_ps: 0.02, series }
+    }
+
+    #[test]
+    fn all_pairs_must_reach_the_limit() {
+        let limits = StopConfig { neck_ratio: Some(0.5), ..Default::default() };
+        assert_eq!(judge(&limits, &record(&[0.6, 0.4], &[1.3; 2]), 0.0), Verdict::GoOn);
+        let Verdict::Reached(why) = judge(&limits, &record(&[0.6, 0.5], &[1.3; 2]), 0.0) else {
+            panic!("both have it")
+        };
+        assert_eq!(why, "the neck ratio is 0.500, 0.5 was wanted");
+        let limits = StopConfig { coalesced_within: Some(0.05), ..Default::default() };
+        assert_eq!(judge(&limits, &record(&[1.1; 2], &[1.0, 1.06]), 0.0), Verdict::GoOn);
+        assert!(matches!(judge(&limits, &record(&[1.1], &[1.05]), 0.0), Verdict::Reached(_)));
+    }
+
+    #[test]
+    fn while_the_particles_are_apart_nothing_is_reached() {
+        let limits = StopConfig { neck_ratio: Some(0.5), ..Default::default() };
+        let apart = Record { step: 0, time_ps: 0.0, series: vec![] };
+        assert_eq!(judge(&limits, &apart, 0.0), Verdict::GoOn);
+    }
+
+    #[test]
+    fn drift_is_bounded_on_either_side() {
+        let limits = StopConfig { energy_drift_ev_per_atom: Some(1e-3), ..Default::default() };
+        let record = record(&[0.0], &[1.3]);
+        assert_eq!(judge(&limits, &record, -9e-4), Verdict::GoOn);
+        for drift in [-1.1e-3, 1.1e-3, f64::NAN] {
+            assert!(matches!(judge(&limits, &record, drift), Verdict::Broken(_)), "{drift}");
+        }
+        assert_eq!(judge(&StopConfig::default(), &record, f64::NAN), Verdict::GoOn);
+    }
+}

@@ -1,0 +1,211 @@
+"""Checkpoints by the clock and by request, and every way to stop early."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import h5py
+import pytest
+
+from running import HEAD, MPIRUN, PROGRAM, different_atoms, differences, environment, run, write_input
+
+# Some seconds long, so that there is time to send signals.
+LONG = """
+[[stage]]
+kind = "hold"
+temperature_k = 1473
+duration_ps = 3
+thermostat = "langevin"
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = 1
+"""
+END = 2000
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = write_input(folder, HEAD + LONG)
+    done = run("--output", folder / "out", path, threads=2)
+    assert done.returncode == 0, done.stderr
+    return path, folder / "out"
+
+
+def start(*arguments, ranks=None):
+    launch = [MPIRUN, "-n", str(ranks)] if ranks else []
+    command = launch + [str(PROGRAM), "--threads", "1", *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+
+
+def wait_until(condition, seconds=60):
+    for _ in range(20 * seconds):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not happen")
+
+
+def steps_begun(folder):
+    log = folder / "run.log"
+    return log.exists() and "Stage 1" in log.read_text()
+
+
+def ranks_of(launcher):
+    """Process ids of the ranks of a launch, rank 0 first."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                variables = dict(v.split(b"=", 1) for v in file.read().split(b"\0") if b"=" in v)
+            with open(f"/proc/{process}/stat") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if parent == launcher.pid and b"OMPI_COMM_WORLD_RANK" in variables:
+            found.append((int(variables[b"OMPI_COMM_WORLD_RANK"]), int(process)))
+    return [process for _, process in sorted(found)]
+
+
+def same_end(reference, folder):
+    last = f"checkpoint-{END}.h5"
+    assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+    assert different_atoms(reference / last, folder / last) == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR2", "SIGINT"])
+def test_a_signal_stops_after_a_checkpoint_and_the_same_command_goes_on(undisturbed, tmp_path, name):
+    path, reference = undisturbed
+    command = ["--resume", "--output", tmp_path, path]
+    job = start(*command)
+    wait_until(lambda: steps_begun(tmp_path))
+    job.send_signal(getattr(signal, name))
+    out, errors = job.communicate(timeout=60)
+    assert job.returncode == 75, out + errors
+    assert f"Stopped early (signal {name})" in out
+    assert out.rstrip().endswith("Exit code 75: submit the job again to go on from the checkpoint.")
+    assert f"--resume --output {tmp_path} {path}" in out
+    [checkpoint] = tmp_path.glob("checkpoint-*.h5")
+    assert 0 < int(checkpoint.stem.split("-")[1]) < END
+    done = run(*command, ranks=2)
+    assert done.returncode == 0, done.stderr
+    same_end(reference, tmp_path)
+
+
+def test_any_rank_may_hear_the_signal(undisturbed, tmp_path):
+    """The launcher may be given it, or a single rank: SIGUSR1 here, then SIGTERM there."""
+    path, reference = undisturbed
+    command = ["--resume", "--output", tmp_path, path]
+    job = start(*command, ranks=3)
+    wait_until(lambda: steps_begun(tmp_path))
+    job.send_signal(signal.SIGUSR1)
+    wait_until(lambda: list(tmp_path.glob("checkpoint-*.h5")))
+    assert job.poll() is None, "a checkpoint, and on"
+    os.kill(ranks_of(job)[2], signal.SIGTERM)
+    out, errors = job.communicate(timeout=60)
+    assert job.returncode == 75, out + errors
+    assert "Stopped early (signal SIGTERM)" in out
+    assert len(list(tmp_path.glob("checkpoint-*.h5"))) == 2
+    assert run(*command).returncode == 0
+    same_end(reference, tmp_path)
+
+
+def test_a_second_interrupt_stops_at_once(undisturbed, tmp_path):
+    path, _ = undisturbed
+    # Before the first step nobody looks for orders: only the second one counts.
+    slow = write_input(tmp_path, path.read_text().replace("atoms = 200", "atoms = 60000"))
+    job = start("--output", tmp_path / "out", slow)
+    wait_until(lambda: (tmp_path / "out").exists())
+    job.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    job.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    job.communicate(timeout=30)
+    assert job.returncode == 130 and time.monotonic() - began < 2
+    assert not list((tmp_path / "out").glob("checkpoint-*.h5"))
+
+
+def test_a_file_named_stop_stops_and_is_gone(undisturbed, tmp_path):
+    path, reference = undisturbed
+    command = ["--resume", "--output", tmp_path, path]
+    job = start(*command, ranks=2)
+    wait_until(lambda: steps_begun(tmp_path))
+    (tmp_path / "STOP").touch()
+    out, errors = job.communicate(timeout=60)
+    assert job.returncode == 75, out + errors
+    assert "Stopped early (the file STOP asked for it)" in out
+    assert not (tmp_path / "STOP").exists(), "the next job goes on"
+    assert run(*command).returncode == 0
+    same_end(reference, tmp_path)
+
+
+def test_wall_time_stops_after_a_step_at_least(undisturbed, tmp_path):
+    """A second is less than is kept for leaving: each job comes one step further."""
+    path, reference = undisturbed
+    limited = write_input(tmp_path, path.read_text() + '[stop]\nwalltime = "0:00:01"\n')
+    command = ["--resume", "--output", tmp_path / "out"]
+    for n in range(1, 4):
+        done = run(*command, limited, ranks=1 + n % 2)
+        assert done.returncode == 75, done.stderr
+        assert "(the time of the job is used up)" in done.stdout
+        assert (tmp_path / f"out/checkpoint-{n}.h5").exists()
+    assert run(*command, path).returncode == 0
+    same_end(reference, tmp_path / "out")
+
+
+def test_a_job_ends_before_its_scheduler_kills_it(undisturbed, tmp_path, monkeypatch):
+    path, _ = undisturbed
+    endless = write_input(tmp_path, path.read_text().replace("duration_ps = 3", "duration_ps = 3000"))
+    end = int(time.time()) + 7
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(end))
+    done = run("--output", tmp_path / "out", endless, ranks=2)
+    assert done.returncode == 75, done.stderr
+    assert time.time() < end
+    assert "(says SLURM_JOB_END_TIME)" in done.stdout
+
+
+def test_checkpoints_come_by_the_clock(undisturbed, tmp_path):
+    path, reference = undisturbed
+    often = "[checkpoint]\nevery_minutes = 0.001\nkeep = 99\n"
+    done = run("--output", tmp_path / "out", write_input(tmp_path, path.read_text() + often), ranks=2)
+    assert done.returncode == 0, done.stderr
+    written = list((tmp_path / "out").glob("checkpoint-*.h5"))
+    assert len(written) >= 4, "two ends of stages, and some by the clock"
+    line = re.search(r"checkpoints: (\d+) written, [\d.]+ s each, [\d.]+ % of the time", done.stdout)
+    assert int(line[1]) == len(written)
+    same_end(reference, tmp_path / "out")
+
+
+def test_a_neck_that_is_wide_enough_ends_the_run(undisturbed, tmp_path):
+    path, reference = undisturbed
+    with h5py.File(reference / "trajectory.h5md") as file:
+        ratios = file["sinter/pairs/neck_ratio"][:, 0]
+        steps = file["sinter/pairs/step"][:]
+    wanted = 0.9 * ratios.max()
+    reached = steps[(ratios >= wanted).argmax()]
+    assert reached > 0
+    limited = write_input(tmp_path, path.read_text() + f"[stop]\nneck_ratio = {wanted}\n")
+    for command in (["--output"], ["--resume", "--output"]):
+        done = run(*command, tmp_path / "out", limited, ranks=2)
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"Done \(the neck ratio is .* was wanted\)", done.stdout)
+        with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+            assert file["particles/trajectory/position/step"][-1] == reached
+    assert run("--resume", "--output", tmp_path / "out", path).returncode == 0
+    same_end(reference, tmp_path / "out")
+
+
+def test_energy_that_drifts_fails_after_a_checkpoint(undisturbed, tmp_path):
+    path, reference = undisturbed
+    limit = "[stop]\nenergy_drift_ev_per_atom = 1e-9\n"
+    done = run("--output", tmp_path / "out", write_input(tmp_path, path.read_text() + limit), ranks=2)
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"step \d+: the conserved energy has drifted by", done.stderr), done.stderr
+    assert list((tmp_path / "out").glob("checkpoint-*.h5"))
+    assert run("--resume", "--output", tmp_path / "out", path).returncode == 0
+    same_end(reference, tmp_path / "out")
