@@ -5,7 +5,9 @@
 //! calls where `InstructionSet::is_available`. Memory is reached through references to
 //! as many values as are read or written.
 
-use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH, eight};
+use super::{
+    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH, eight,
+};
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, Mul, Sub};
 
@@ -74,6 +76,40 @@ const COMPRESSED_HALF: [[u32; WIDTH]; 16] = {
     }
     table
 };
+
+/// The lower words become the mantissa of 2⁵², the upper, with their sign bit turned over,
+/// that of 2⁸⁴; the difference from these is exact, and the sum is rounded once.
+#[inline(always)]
+fn integers(x: __m256d) -> __m256d {
+    const LOW: f64 = 4_503_599_627_370_496.0;
+    const TURNED: f64 = 19_342_813_113_834_066_795_298_816.0 + 9_223_372_036_854_775_808.0;
+    // SAFETY: head of this file.
+    unsafe {
+        let bits = _mm256_castpd_si256(x);
+        let low = _mm256_castpd_si256(_mm256_set1_pd(LOW));
+        let low = _mm256_castsi256_pd(_mm256_blend_epi32::<0b0101_0101>(low, bits));
+        let turned = _mm256_castpd_si256(_mm256_set1_pd(TURNED));
+        let high = _mm256_xor_si256(_mm256_srli_epi64::<32>(bits), turned);
+        let high = _mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(TURNED + LOW));
+        _mm256_add_pd(high, low)
+    }
+}
+
+#[inline(always)]
+fn split_power(x: __m256d) -> (__m256d, __m256d) {
+    // SAFETY: head of this file.
+    unsafe {
+        let bits = _mm256_castpd_si256(x);
+        let shifted = _mm256_add_epi64(bits, _mm256_set1_epi64x(EXPONENT_SHIFT));
+        let exponent = _mm256_srli_epi64::<52>(shifted);
+        let mantissa = _mm256_sub_epi64(bits, _mm256_slli_epi64::<52>(exponent));
+        let mantissa = _mm256_add_epi64(mantissa, _mm256_set1_epi64x(ONE_KIBI_EXPONENT));
+        let magic = _mm256_castpd_si256(_mm256_set1_pd(EXPONENT_MAGIC));
+        let power = _mm256_castsi256_pd(_mm256_or_si256(exponent, magic));
+        let power = _mm256_sub_pd(power, _mm256_set1_pd(EXPONENT_MAGIC + 1024.0));
+        (_mm256_castsi256_pd(mantissa), power)
+    }
+}
 
 impl Real for Avx2 {
     #[inline(always)]
@@ -162,6 +198,14 @@ impl Lanes for Avx2 {
     fn bits(mask: Mask) -> u32 {
         // SAFETY: head of this file.
         unsafe { (_mm256_movemask_pd(mask.0) | _mm256_movemask_pd(mask.1) << 4) as u32 }
+    }
+
+    #[inline(always)]
+    fn select(mask: Mask, yes: Self, no: Self) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            Avx2(_mm256_blendv_pd(no.0, yes.0, mask.0), _mm256_blendv_pd(no.1, yes.1, mask.1))
+        }
     }
 
     #[inline(always)]
@@ -335,6 +379,17 @@ impl Lanes for Avx2 {
             _mm256_storeu_si256(to, low);
             _mm256_storeu_si256(to.add(1), high);
         }
+    }
+
+    #[inline(always)]
+    fn integers(self) -> Self {
+        Avx2(integers(self.0), integers(self.1))
+    }
+
+    #[inline(always)]
+    fn split_power(self) -> [Self; 2] {
+        let ((m, n), (m_high, n_high)) = (split_power(self.0), split_power(self.1));
+        [Avx2(m, m_high), Avx2(n, n_high)]
     }
 
     #[inline(always)]

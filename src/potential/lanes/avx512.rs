@@ -5,7 +5,9 @@
 //! calls where `InstructionSet::is_available`. Memory is reached through references to
 //! as many values as are read or written.
 
-use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH};
+use super::{
+    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH,
+};
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, Mul, Sub};
 
@@ -107,6 +109,12 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn bits(mask: Mask) -> u32 {
         mask.0 as u32
+    }
+
+    #[inline(always)]
+    fn select(mask: Mask, yes: Self, no: Self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_mask_blend_pd(mask.0, no.0, yes.0) })
     }
 
     #[inline(always)]
@@ -275,6 +283,28 @@ impl Lanes for Avx512 {
             let old = _mm512_loadu_si512(sums.as_ptr().cast());
             let new = _mm512_add_epi64(old, _mm512_castpd_si512(self.0));
             _mm512_storeu_si512(sums.as_mut_ptr().cast(), new);
+        }
+    }
+
+    #[inline(always)]
+    fn integers(self) -> Self {
+        // SAFETY: head of this file.
+        Avx512(unsafe { _mm512_cvtepi64_pd(_mm512_castpd_si512(self.0)) })
+    }
+
+    #[inline(always)]
+    fn split_power(self) -> [Self; 2] {
+        // SAFETY: head of this file.
+        unsafe {
+            let bits = _mm512_castpd_si512(self.0);
+            let shifted = _mm512_add_epi64(bits, _mm512_set1_epi64(EXPONENT_SHIFT));
+            let exponent = _mm512_srli_epi64::<52>(shifted);
+            let mantissa = _mm512_sub_epi64(bits, _mm512_slli_epi64::<52>(exponent));
+            let mantissa = _mm512_add_epi64(mantissa, _mm512_set1_epi64(ONE_KIBI_EXPONENT));
+            let magic = _mm512_castpd_si512(_mm512_set1_pd(EXPONENT_MAGIC));
+            let power = _mm512_castsi512_pd(_mm512_or_epi64(exponent, magic));
+            let power = _mm512_sub_pd(power, _mm512_set1_pd(EXPONENT_MAGIC + 1024.0));
+            [Avx512(_mm512_castsi512_pd(mantissa)), Avx512(power)]
         }
     }
 

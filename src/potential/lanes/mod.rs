@@ -29,6 +29,16 @@ pub const WIDTH: usize = 8;
 const MAGIC: f64 = 6_755_399_441_055_744.0;
 const MAGIC_BITS: i64 = MAGIC.to_bits() as i64;
 
+/// ln 2 in two parts, of which the first times an exponent is exact.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// For `split_power`: added to the bits of x they leave n + 1024 above the mantissa.
+const EXPONENT_SHIFT: i64 = ONE_KIBI_EXPONENT - std::f64::consts::FRAC_1_SQRT_2.to_bits() as i64;
+const ONE_KIBI_EXPONENT: i64 = 1024 << 52;
+/// The bits of 2⁵² with an integer below it in the mantissa, less this, are the integer less 1024.
+const EXPONENT_MAGIC: f64 = 4_503_599_627_370_496.0;
+
 /// What formulas need: an f64, or eight of them.
 pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     fn splat(x: f64) -> Self;
@@ -67,6 +77,8 @@ pub trait Lanes: Real {
     /// self < other
     fn below(self, other: Self) -> Self::Mask;
     fn bits(mask: Self::Mask) -> u32;
+    /// `yes` where the mask is true, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
     /// The chosen lanes first, in order; what follows them has no meaning.
     fn compress(self, bits: u32) -> Self;
@@ -97,15 +109,25 @@ pub trait Lanes: Real {
     fn quanta(self, per_unit: Self) -> Self;
     /// Adds lanes that hold integers to integers.
     fn add_to(self, sums: &mut [i64; WIDTH]);
+    /// The integers whose bits the lanes hold, each rounded once.
+    fn integers(self) -> Self;
     /// self × 2ⁿ where `magic` is n + 1.5 × 2⁵².
     fn scale_by_power(self, magic: Self) -> Self;
+    /// m and n with self = m 2ⁿ, √½ <= m < √2, for normal positive numbers.
+    fn split_power(self) -> [Self; 2];
+
+    /// Lane 0.
+    #[inline(always)]
+    fn first(self) -> f64 {
+        let mut values = [0.0; WIDTH];
+        self.store(&mut values);
+        values[0]
+    }
 
     /// eˣ within three units of the last place, for |x| < 700.
     #[inline(always)]
     fn exp(self) -> Self {
         // x = n ln 2 + t with |t| <= ln 2 / 2; the Taylor series of e^t to t¹² leaves 2e-16.
-        const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
-        const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
         const INVERSE_FACTORIALS: [f64; 12] = [
             1.0 / 39_916_800.0,
             1.0 / 3_628_800.0,
@@ -133,6 +155,36 @@ pub trait Lanes: Real {
             term += 1;
         }
         sum.scale_by_power(shifted)
+    }
+
+    /// ln x within two units of the last place, for normal positive x.
+    #[inline(always)]
+    fn log(self) -> Self {
+        // x = 2ⁿ (1 + f); with s = f/(2 + f), ln (1 + f) = 2 artanh s = f - s (f - R), where
+        // R = ⅔ s² + ⅖ s⁴ + ...; up to s²⁰ it leaves 1e-17 of s.
+        const SERIES: [f64; 9] = [
+            2.0 / 19.0,
+            2.0 / 17.0,
+            2.0 / 15.0,
+            2.0 / 13.0,
+            2.0 / 11.0,
+            2.0 / 9.0,
+            2.0 / 7.0,
+            2.0 / 5.0,
+            2.0 / 3.0,
+        ];
+        let [m, n] = self.split_power();
+        let f = m - Self::splat(1.0);
+        let s = f * (m + Self::splat(1.0)).inverse();
+        let square = s * s;
+        let mut sum = Self::splat(2.0 / 21.0);
+        let mut term = 0;
+        while term < SERIES.len() {
+            sum = sum.mul_add(square, Self::splat(SERIES[term]));
+            term += 1;
+        }
+        let rest = n * Self::splat(LN_2_LOW) - s * (f - square * sum);
+        n.mul_add(Self::splat(LN_2_HIGH), f + rest)
     }
 }
 

@@ -3,7 +3,9 @@
 // Lanes are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop, clippy::assign_op_pattern)]
 
-use super::{Lanes, MAGIC, MAGIC_BITS, Real, WIDTH};
+use super::{
+    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH,
+};
 use std::ops::{Add, BitAnd, Mul, Sub};
 
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +130,15 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn select(mask: Mask, mut yes: Self, no: Self) -> Self {
+        for lane in 0..WIDTH {
+            let (yes_bits, no_bits) = (yes.0[lane].to_bits(), no.0[lane].to_bits());
+            yes.0[lane] = f64::from_bits(yes_bits & mask.0[lane] | no_bits & !mask.0[lane]);
+        }
+        yes
+    }
+
+    #[inline(always)]
     fn compress(mut self, bits: u32) -> Self {
         let mut kept = 0;
         for lane in 0..WIDTH {
@@ -215,6 +226,29 @@ impl Lanes for Portable {
         for (sum, x) in sums.iter_mut().zip(self.0) {
             *sum = sum.wrapping_add(x.to_bits() as i64);
         }
+    }
+
+    #[inline(always)]
+    fn integers(mut self) -> Self {
+        for x in &mut self.0 {
+            *x = x.to_bits() as i64 as f64;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn split_power(mut self) -> [Self; 2] {
+        let mut power = self;
+        for (x, n) in self.0.iter_mut().zip(&mut power.0) {
+            let bits = x.to_bits() as i64;
+            let exponent = (bits.wrapping_add(EXPONENT_SHIFT) as u64 >> 52) as i64;
+            *x = f64::from_bits(
+                bits.wrapping_sub(exponent << 52).wrapping_add(ONE_KIBI_EXPONENT) as u64
+            );
+            *n = f64::from_bits(exponent as u64 | EXPONENT_MAGIC.to_bits())
+                - (EXPONENT_MAGIC + 1024.0);
+        }
+        [self, power]
     }
 
     #[inline(always)]

@@ -27,6 +27,9 @@ fn operations<L: Lanes>(fused: bool) {
     assert_eq!(L::bits(x.at_most(y)), 0b1011_0011);
     assert_eq!(L::bits(x.below(y) & y.below(x)), 0);
 
+    let chosen = L::select(x.below(y), x, y);
+    assert_eq!(values(chosen), each(&f64::min));
+
     for bits in [0u32, 1, 0b1010_0110, 0xff] {
         let chosen: Vec<usize> = (0..WIDTH).filter(|n| bits >> n & 1 == 1).collect();
         let expected: Vec<f64> = chosen.iter().map(|&n| a[n]).collect();
@@ -66,6 +69,11 @@ fn operations<L: Lanes>(fused: bool) {
     let mut sums = [5i64; WIDTH];
     x.quanta(L::splat(quantum.per_unit())).add_to(&mut sums);
     assert_eq!(sums, a.map(|a| quantum.round(a) + 5));
+
+    let integers =
+        [0, 1, -1, i64::MAX, i64::MIN, (1 << 53) + 1, -(1 << 32) + 12_345, 3 << 61 | 0x8000_0401];
+    let bits = integers.map(|n: i64| f64::from_bits(n as u64));
+    assert_eq!(values(L::load(&bits).integers()), integers.map(|n| n as f64));
 }
 
 /// Three units of the last place.
@@ -84,10 +92,26 @@ fn exponential<L: Lanes>() {
     }
 }
 
+/// Two units of the last place.
+const LOGARITHM: f64 = 4.5e-16;
+
+#[inline(always)]
+fn logarithm<L: Lanes>() {
+    // All over the range, and densely about 1, where the logarithm is small.
+    let wide = (-3000..3000).map(|n| libm::exp(n as f64 * 0.2336));
+    let near = (-3000..3000).map(|n| 1.0 + 1e-4 * n as f64);
+    let ends = [f64::MIN_POSITIVE, f64::MAX, std::f64::consts::FRAC_1_SQRT_2, 1.0];
+    for x in wide.chain(near).chain(ends) {
+        let (found, expected) = (L::splat(x).log().first(), libm::log(x));
+        assert!((found - expected).abs() <= LOGARITHM * expected.abs(), "{x}: {found} {expected}");
+    }
+}
+
 #[inline(always)]
 fn all<L: Lanes>(fused: bool) {
     operations::<L>(fused);
     exponential::<L>();
+    logarithm::<L>();
 }
 
 #[test]

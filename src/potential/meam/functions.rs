@@ -6,6 +6,10 @@
 //! - F(ρ) = A E ρ ln ρ (Baskes, Phys. Rev. B 46 (1992) 2727).
 //! - The universal equation of state of Rose et al., Phys. Rev. B 29 (1984) 2963.
 //! - The universal screened Coulomb repulsion of Ziegler, Biersack and Littmark (1985).
+//!
+//! G and F, which every atom needs at every step, are written for eight atoms at a time.
+
+use crate::potential::lanes::{Lanes, Real, portable::Portable};
 
 /// f_c(x) and df_c/dx.
 #[inline(always)]
@@ -48,49 +52,66 @@ impl AngularForm {
     }
 
     /// G and dG/dΓ.
-    pub fn evaluate(self, gamma: f64) -> (f64, f64) {
+    #[inline(always)]
+    pub fn evaluate<L: Lanes>(self, gamma: L) -> (L, L) {
+        let (zero, half, one) = (L::splat(0.0), L::splat(0.5), L::splat(1.0));
         match self {
             AngularForm::SquareRoot { smoothing } => {
-                let switch = -smoothing / (smoothing + 1.0);
-                if gamma < switch {
-                    let g = (libm::pow(switch / gamma, smoothing) / (smoothing + 1.0)).sqrt();
-                    (g, -0.5 * smoothing * g / gamma)
-                } else {
-                    let g = (1.0 + gamma).sqrt();
-                    (g, 0.5 / g)
+                let switch = L::splat(-smoothing / (smoothing + 1.0));
+                let root = (one + gamma).max(zero).sqrt();
+                let slope = half * root.inverse();
+                let below = gamma.below(switch);
+                if L::bits(below) == 0 {
+                    return (root, slope);
                 }
+                // [(Γ₀/Γ)^s/(s + 1)]^½; lanes above the switch are put on it.
+                let inverse = gamma.min(switch).inverse();
+                let power = L::splat(0.5 * smoothing);
+                let factor = L::splat((1.0 / (smoothing + 1.0)).sqrt());
+                let g = factor * (power * (switch * inverse).log()).exp();
+                let falling = (zero - power) * g * inverse;
+                (L::select(below, g, root), L::select(below, falling, slope))
             }
             AngularForm::Exponential => {
-                let g = libm::exp(0.5 * gamma);
-                (g, 0.5 * g)
+                let g = (half * gamma).exp();
+                (g, half * g)
             }
             AngularForm::Logistic => {
-                let e = libm::exp(-gamma.abs());
-                let share = 1.0 / (1.0 + e);
-                let g = if gamma >= 0.0 { 2.0 * share } else { 2.0 * e * share };
-                (g, 2.0 * e * share * share)
+                let e = gamma.min(zero - gamma).exp();
+                let share = (one + e).inverse();
+                let twice = share + share;
+                (L::select(gamma.below(zero), e * twice, twice), e * (twice * share))
             }
             AngularForm::SignedSquareRoot => {
-                let root = (1.0 + gamma).abs().sqrt();
-                let slope = if root > 0.0 { 0.5 / root } else { 0.0 };
-                (if gamma >= -1.0 { root } else { -root }, slope)
+                let shifted = one + gamma;
+                let root = shifted.max(zero - shifted).sqrt();
+                let slope = L::select(zero.below(root), half * root.inverse(), zero);
+                (L::select(shifted.below(zero), zero - root, root), slope)
             }
         }
+    }
+
+    /// G and dG/dΓ of one number.
+    pub fn at(self, gamma: f64) -> (f64, f64) {
+        let (g, slope) = self.evaluate(Portable::splat(gamma));
+        (g.first(), slope.first())
     }
 }
 
 /// F and dF/dρ; `scale` is A times the cohesive energy in eV, `density` in units of
 /// the background. Where the density is not positive, F is zero or, as DYNAMO has
 /// it (`emb_lin_neg`), linear.
-pub fn embedding(scale: f64, density: f64, linear_negative: bool) -> (f64, f64) {
-    if density > 0.0 {
-        let log = libm::log(density);
-        (scale * density * log, scale * (1.0 + log))
-    } else if linear_negative {
-        (-scale * density, -scale)
-    } else {
-        (0.0, 0.0)
-    }
+#[inline(always)]
+pub fn embedding<L: Lanes>(scale: L, density: L, linear_negative: bool) -> (L, L) {
+    let zero = L::splat(0.0);
+    let log = density.max(L::splat(f64::MIN_POSITIVE)).log();
+    let slope = scale * log;
+    let beyond = if linear_negative { zero - scale } else { zero };
+    let positive = zero.below(density);
+    (
+        L::select(positive, slope * density, beyond * density),
+        L::select(positive, scale + slope, beyond),
+    )
 }
 
 /// Energy per atom of a reference structure against its nearest-neighbour distance.

@@ -27,7 +27,7 @@ use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::potential::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::{Environment, Potential};
 use coefficients::Coefficients;
-use embedding::{Embedding, MOST_WORDS, SQUARED_WEIGHTS, WEIGHTS};
+use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use force::Task;
 use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
@@ -64,7 +64,7 @@ pub use check::{Found, ReferenceState};
 pub struct Meam {
     parameters: Parameters,
     species: Vec<Species>,
-    embeddings: Vec<Embedding>,
+    embeddings: Embeddings,
     coefficients: Coefficients,
     /// Cmax²/[4 (Cmax - 1)] by `pair_index`: largest of the third elements.
     ellipse_bounds: Vec<f64>,
@@ -303,30 +303,37 @@ impl Potential for Meam {
         force: &mut [FixedForce],
         quantum: Quantum,
     ) -> Result<()> {
-        words[..env.owned * self.word_count]
-            .par_chunks_exact_mut(self.word_count)
-            .zip(&mut force[..env.owned])
+        /// Atoms of a task for one thread.
+        const TASK: usize = 2048;
+        let quanta = &self.quanta.map(Quantum::per_unit);
+        let species = &env.species[..env.owned];
+        let (words, force) = (&mut words[..env.owned * self.word_count], &mut force[..env.owned]);
+        words
+            .par_chunks_mut(TASK * self.word_count)
+            .zip(force.par_chunks_mut(TASK))
+            .zip(species.par_chunks(TASK))
             .enumerate()
-            .try_for_each(|(i, (words, force))| {
-                let mut sums = [0.0; MOST_WORDS];
-                for ((sum, word), quantum) in sums.iter_mut().zip(words.iter()).zip(&self.quanta) {
-                    *sum = quantum.value(*word);
-                }
-                let (energy, adjoint) = self.embeddings[env.species[i] as usize].evaluate(&sums);
-                // The comparison is false for NaN as well.
-                let sound = energy.abs() < quantum.bound();
-                if !sound {
+            .try_for_each(|(n, ((words, force), species))| {
+                let words = bytemuck::cast_slice_mut(words);
+                let task = embedding::Task {
+                    embeddings: &self.embeddings,
+                    quanta,
+                    word_count: self.word_count,
+                    quantum,
+                    species,
+                    words,
+                    force,
+                };
+                let done = dispatch!(self.instruction_set, embedding::embed, (
+                    task: embedding::Task,
+                ) -> std::result::Result<(), Unsound>);
+                done.map_err(|Unsound { atom, energy }| {
                     let message = format!(
                         "its embedding energy {energy:.3e} eV is not below {:.0} eV",
                         quantum.bound()
                     );
-                    return Err(Error::OutOfBounds { atom: env.id[i], message });
-                }
-                force[3] += quantum.round(energy);
-                for (word, value) in words.iter_mut().zip(adjoint) {
-                    *word = value.to_bits() as i64;
-                }
-                Ok(())
+                    Error::OutOfBounds { atom: env.id[n * TASK + atom], message }
+                })
             })
     }
 

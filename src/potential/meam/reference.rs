@@ -20,12 +20,15 @@
 //! their own and without a background. So do we, to agree with potentials fitted there;
 //! the energy of that structure is then not E^u.
 
-use super::embedding::{Background, Embedding, MOST_WORDS, SQUARED_WEIGHTS, Sums, WEIGHTS};
+use super::embedding::{
+    Background, Embedding, Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Sums, WEIGHTS,
+};
 use super::functions::{AngularForm, cutoff, embedding, ziegler_biersack_littmark};
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::lattice::{Lattice, SecondShell};
 use super::parameters::{Averaging, Pair, Parameters, Screen};
 use crate::geometry::Vec3;
+use crate::potential::lanes::{Lanes, Real, WIDTH, portable::Portable};
 
 /// Partial densities of one atom of an element at distance r, l = 0 to 3:
 /// ρ₀ exp[-β_l (r/r_e - 1)], in units that cancel with the background.
@@ -48,7 +51,9 @@ impl AtomicDensity {
 pub struct References<'a> {
     parameters: &'a Parameters,
     densities: Vec<AtomicDensity>,
-    embeddings: Vec<Embedding>,
+    /// A E, eV, of each element: what multiplies ρ ln ρ.
+    scales: Vec<f64>,
+    embeddings: Embeddings,
 }
 
 /// Second shell of an atom of a given element in a reference structure.
@@ -66,13 +71,15 @@ impl<'a> References<'a> {
             .iter()
             .map(|e| AtomicDensity { scale: e.density, beta: e.beta, distance: e.distance })
             .collect();
-        let embeddings = (0..densities.len())
-            .map(|e| embedding_of(parameters, &densities[e], e, floor))
-            .collect();
-        References { parameters, densities, embeddings }
+        let elements: Vec<Embedding> =
+            (0..densities.len()).map(|e| embedding_of(parameters, &densities[e], e)).collect();
+        let scales = elements.iter().map(|e| e.scale).collect();
+        let embeddings =
+            Embeddings::new(&elements, parameters.averaging, parameters.linear_negative, floor);
+        References { parameters, densities, scales, embeddings }
     }
 
-    pub fn into_parts(self) -> (Vec<AtomicDensity>, Vec<Embedding>) {
+    pub fn into_parts(self) -> (Vec<AtomicDensity>, Embeddings) {
         (self.densities, self.embeddings)
     }
 
@@ -200,7 +207,11 @@ impl<'a> References<'a> {
             Averaging::None => None,
             _ => Some(mean),
         };
-        self.embeddings[e].evaluate_with(&sums, reference).0
+        let reference = reference.map(|weights: [f64; 3]| weights.map(Portable::splat));
+        self.embeddings
+            .evaluate(&[e as u32; WIDTH], &sums.map(Portable::splat), reference)
+            .0
+            .first()
     }
 
     /// Embedding energies of the rare and of the frequent element in C11. Coordinates of
@@ -219,7 +230,8 @@ impl<'a> References<'a> {
             + weights[1] / 6.0 * square(m[2] + n[2])
             + 3.025 * weights[2] * square(m[3] - n[3]);
         let energy = |e: usize, squared: f64| {
-            embedding(self.embeddings[e].scale, squared.max(0.0).sqrt(), false).0
+            let density = Portable::splat(squared.max(0.0).sqrt());
+            embedding(Portable::splat(self.scales[e]), density, false).0.first()
         };
         [energy(rare, at_rare), energy(frequent, at_frequent)]
     }
@@ -294,12 +306,7 @@ fn shape(pair: &Pair) -> [f64; 3] {
     std::array::from_fn(|h| sums[FIRST[h + 1]..FIRST[h + 2]].iter().map(|m| m * m).sum())
 }
 
-fn embedding_of(
-    parameters: &Parameters,
-    density: &AtomicDensity,
-    e: usize,
-    floor: f64,
-) -> Embedding {
+fn embedding_of(parameters: &Parameters, density: &AtomicDensity, e: usize) -> Embedding {
     let element = &parameters.elements[e];
     let pair = parameters.pair(e, e);
     let weights = parameters.weights(e);
@@ -309,26 +316,18 @@ fn embedding_of(
     let shape = shape(pair).map(|s| s / (coordination * coordination));
     let simple = density.scale * coordination;
     let background = if parameters.mixture_reference && element.ibar > 0 {
-        Background::Mixture { density: simple, shape }
+        Background { density: simple, shape }
     } else if parameters.mixture_reference || parameters.dynamo_background {
-        Background::Fixed(simple)
+        Background { density: simple, shape: [0.0; 3] }
     } else {
         let gamma = (0..3).map(|h| weights[h] * shape[h]).sum();
-        let g = if element.ibar > 0 { form.evaluate(gamma).0 } else { 1.0 };
+        let g = if element.ibar > 0 { form.at(gamma).0 } else { 1.0 };
         let shell = pair.lattice.second_shell(pair.theta).filter(|_| pair.second_neighbours);
         let second = shell.map_or(0.0, |shell| {
             let s = screening_of(parameters.screen(e, e, e), shell);
             shell.atoms * s * density.at(shell.ratio * density.distance)[0]
         });
-        Background::Fixed((simple + second) * g)
+        Background { density: (simple + second) * g, shape: [0.0; 3] }
     };
-    Embedding {
-        scale: element.embedding * element.energy,
-        form,
-        weights,
-        background,
-        averaging: parameters.averaging,
-        linear_negative: parameters.linear_negative,
-        floor,
-    }
+    Embedding { scale: element.embedding * element.energy, form, weights, background }
 }
