@@ -14,7 +14,7 @@
 //! chosen. With one form for all elements that costs nothing.
 
 // Lanes and degrees are counted, over several arrays at once.
-#![allow(clippy::needless_range_loop)]
+#![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
 
 use super::functions::{AngularForm, embedding};
 use super::harmonics::FIRST;

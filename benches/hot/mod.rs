@@ -1,0 +1,114 @@
+//! The system that the benches measure: two particles hot from some steps of dynamics.
+
+use serde::Deserialize;
+use sinter_hpc::atoms::Atom;
+use sinter_hpc::comm::Comm;
+use sinter_hpc::dynamics::{Integrator, Plan, Progress};
+use sinter_hpc::force::{Engine, Settings};
+use sinter_hpc::geometry::on_grid;
+use sinter_hpc::input::{self, Config};
+use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::random::{Purpose, Stream};
+use std::path::Path;
+
+/// `sizes.toml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sizes {
+    pub atoms: Vec<usize>,
+    pub temperature_k: f64,
+    pub warm_up_steps: u64,
+    pub timed_steps: u64,
+}
+
+impl Sizes {
+    pub fn read() -> Sizes {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sizes.toml");
+        let text = std::fs::read_to_string(path).expect("benches/sizes.toml is there");
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}
+
+/// The input of a run of two particles.
+pub fn config(atoms: usize, sizes: &Sizes) -> Config {
+    let temperature = sizes.temperature_k;
+    let text = format!(
+        r#"
+        title = "benches"
+        seed = 1
+        [potential]
+        library = "inputs/potentials/PtFe.library.meam"
+        parameters = "inputs/potentials/PtFe.meam"
+        elements = ["Pt", "Fe"]
+        [[particle]]
+        count = 2
+        shape = "wulff"
+        atoms = {}
+        surface_energy_j_per_m2 = {{ "111" = 1.0, "100" = 1.07, "110" = 1.125 }}
+        lattice_constant_angstrom = 3.95
+        composition = {{ Pt = 0.85, Fe = 0.15 }}
+        [placement]
+        facing = [1, 0, 0]
+        gap_angstrom = 5.5
+        gap_between = "atoms"
+        [[stage]]
+        kind = "hold"
+        temperature_k = {temperature:?}
+        duration_ps = 1000
+        relaxation_fs = 50
+        [output]
+        trajectory_interval_ps = 1000
+        "#,
+        atoms / 2
+    );
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches.toml"));
+    input::parse(&text, path).unwrap_or_else(|error| panic!("the benches' input: {error}"))
+}
+
+pub fn potential(config: &Config) -> Meam {
+    let files = &config.potential;
+    Meam::from_files(&files.library, files.parameters.as_deref(), &files.elements)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A run under way, warmed up.
+pub struct Run<'c> {
+    pub engine: Engine<'c, Meam>,
+    comm: &'c Comm,
+    plan: Plan,
+    integrator: Integrator,
+    progress: Progress,
+}
+
+impl<'c> Run<'c> {
+    pub fn new(config: &Config, sizes: &Sizes, comm: &'c Comm, potential: &'c Meam) -> Run<'c> {
+        let built = sinter_hpc::build::structure(config, comm).expect("the particles are valid");
+        let atoms: Vec<Atom> = built.atoms.iter().map(displaced).collect();
+        let settings = Settings { skin: config.dynamics.skin_angstrom, energy_bound: 100.0 };
+        let mut engine = Engine::new(comm, potential, built.cell, &atoms, settings).unwrap();
+        let plan = Plan::new(config);
+        let progress = Progress::default();
+        let integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
+        let mut run = Run { engine, comm, plan, integrator, progress };
+        run.steps(sizes.warm_up_steps);
+        run
+    }
+
+    pub fn steps(&mut self, count: u64) {
+        for _ in 0..count {
+            self.progress.advance(&self.plan);
+            let (engine, comm) = (&mut self.engine, self.comm);
+            self.integrator.step(engine, comm, &self.progress, false).expect("a sound step");
+        }
+    }
+}
+
+/// An atom off its lattice site as heat puts it.
+fn displaced(atom: &Atom) -> Atom {
+    /// Of platinum at 1473 K along an axis, Å.
+    const THERMAL: f64 = 0.15;
+    let mut random = Stream::new(1, Purpose::Test, 0, atom.id);
+    let [[a, b], [c, _]] = [random.normal_pair(), random.normal_pair()];
+    let by = [a, b, c];
+    Atom { position: [0, 1, 2].map(|d| on_grid(atom.position[d] + THERMAL * by[d])), ..*atom }
+}
