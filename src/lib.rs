@@ -8,6 +8,7 @@ pub mod geometry;
 pub mod fixed;
 pub mod random;
 pub mod clock;
+pub mod lanes;
 pub mod atoms;
 pub mod neighbour;
 pub mod input;

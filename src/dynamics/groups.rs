@@ -225,13 +225,21 @@ impl Groups {
     ) -> Result<Vec<[f64; K]>, OutOfBounds> {
         // One more than the largest id among atoms out of bounds.
         let culprit = AtomicU64::new(0);
-        let mut sums = self.integer_sums(view.atoms, |i| {
-            let terms = term(i);
-            if !(0..K).all(|k| terms[k].abs() < quanta[k].bound()) {
-                culprit.fetch_max(view.atoms.id[i] + 1, Ordering::Relaxed);
-            }
-            std::array::from_fn(|k| quanta[k].round(terms[k]) as i128)
-        });
+        let parts = parallel::fold(
+            view.atoms.owned,
+            self.len(),
+            || QuickSums::new(self.len()),
+            |sums, i| {
+                let terms = term(i);
+                if !(0..K).all(|k| terms[k].abs() < quanta[k].bound()) {
+                    culprit.fetch_max(view.atoms.id[i] + 1, Ordering::Relaxed);
+                }
+                let group = self.of(view.atoms.particle[i]);
+                sums.add(group, std::array::from_fn(|k| quanta[k].round(terms[k])));
+            },
+            |left, right| left.merge(right),
+        );
+        let mut sums = parts.into_total();
         let culprit = culprit.into_inner();
         sums.push([0; K]);
         sums[self.len()][0] = (culprit > 0) as i128;
@@ -322,6 +330,52 @@ impl Groups {
             body.thermal_energy = energy;
         }
         bodies
+    }
+}
+
+/// Sums of each group in i64, which are cheap, taken over into i128 before they can overflow.
+struct QuickSums<const K: usize> {
+    recent: Vec<[i64; K]>,
+    terms: usize,
+    total: Vec<[i128; K]>,
+}
+
+impl<const K: usize> QuickSums<K> {
+    /// So many terms below 2⁵¹ (`Quantum`) fit into an i64.
+    const MOST_TERMS: usize = 4096;
+
+    fn new(groups: usize) -> QuickSums<K> {
+        QuickSums { recent: vec![[0; K]; groups], terms: 0, total: vec![[0; K]; groups] }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, group: usize, quanta: [i64; K]) {
+        let sum = &mut self.recent[group];
+        // What is out of bounds may wrap: the sums are not looked at then.
+        (0..K).for_each(|k| sum[k] = sum[k].wrapping_add(quanta[k]));
+        self.terms += 1;
+        if self.terms == Self::MOST_TERMS {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        for (total, recent) in self.total.iter_mut().zip(&mut self.recent) {
+            (0..K).for_each(|k| total[k] += recent[k] as i128);
+            *recent = [0; K];
+        }
+        self.terms = 0;
+    }
+
+    fn merge(&mut self, other: QuickSums<K>) {
+        for (left, right) in self.total.iter_mut().zip(other.into_total()) {
+            (0..K).for_each(|k| left[k] += right[k]);
+        }
+    }
+
+    fn into_total(mut self) -> Vec<[i128; K]> {
+        self.flush();
+        self.total
     }
 }
 

@@ -1,36 +1,54 @@
 //! The list itself: for each owned atom nine stretches of candidates, those
-//! within reach kept and sorted by distance.
+//! within reach kept, nearest first.
+//!
+//! Eight candidates at a time: distance, comparison, and the survivors packed. Their
+//! order need not be exact for a kernel that looks at near atoms first, so they are
+//! dealt out into shells by counting, where a sort would take half of the time.
 
 use super::{MINE, Neighbours, Rows, computes_pair, schedule};
 use crate::atoms::Atoms;
+use crate::lanes::{InstructionSet, Lanes, WIDTH, dispatch, eight_mut};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Shells of equal difference in squared distance up to reach.
+pub(super) const SHELLS: usize = 32;
+
 impl Neighbours {
     /// Lists all atoms within `reach` (Å) of each owned atom. `rows` are those by
-    /// which the owned atoms are sorted, row r beginning at `owned_first[r]`
+    /// which the owned atoms are sorted, cell c beginning at `owned_first[c]`
     /// (`Rows::sort_owned`); no ghost that matters lies beyond their border.
     pub fn build(&mut self, rows: &Rows, owned_first: &[u32], atoms: &Atoms, reach: f64) {
         let search = Search::new(rows, atoms, reach);
-        let work: Vec<usize> =
-            (0..rows.total()).filter(|&r| owned_first[r] < owned_first[r + 1]).collect();
+        let owned = |row: usize| {
+            let cells = rows.pieces_of(row..row + 1);
+            owned_first[cells.start] as usize..owned_first[cells.end] as usize
+        };
+        let work: Vec<usize> = (0..rows.total()).filter(|&row| !owned(row).is_empty()).collect();
+        // Whoever chose a set that is not available has been told by the potential.
+        let set = InstructionSet::choose().unwrap_or(InstructionSet::Portable);
         self.first.clear();
         self.first.reserve_exact(atoms.owned + 1);
         self.first.push(0);
         self.entries.clear();
         // In batches, so that little is held twice.
-        for batch in work.chunks(16 * rayon::current_num_threads()) {
-            let lists: Vec<RowLists> = batch
-                .par_iter()
-                .map_init(Vec::new, |near, &row| {
-                    let owned = owned_first[row] as usize..owned_first[row + 1] as usize;
-                    search.row(row, owned, near)
-                })
-                .collect();
-            for list in lists {
+        let batch = 16 * rayon::current_num_threads();
+        let mut lists: Vec<RowLists> = Vec::new();
+        lists.resize_with(batch.min(work.len()), RowLists::default);
+        for batch in work.chunks(batch) {
+            batch.par_iter().zip(&mut lists).for_each(|(&row, lists)| {
+                let (search, owned) = (&search, owned(row));
+                dispatch!(set, list_row, (
+                    search: &Search,
+                    row: usize,
+                    owned: Range<usize>,
+                    lists: &mut RowLists,
+                ) -> ());
+            });
+            for list in &lists[..batch.len()] {
                 let mut end = self.entries.len();
-                for length in list.lengths {
-                    end += length as usize;
+                for length in &list.lengths {
+                    end += *length as usize;
                     self.first.push(end);
                 }
                 self.make_room(list.entries.len(), atoms.owned);
@@ -52,7 +70,8 @@ impl Neighbours {
     }
 }
 
-/// All atoms in row order, coordinates apart so that distances fill whole vectors.
+/// All atoms in the order of rows, coordinates apart so that distances fill whole
+/// vectors, and as many more that a vector may begin at the last.
 struct Search<'a> {
     rows: &'a Rows,
     atoms: &'a Atoms,
@@ -62,76 +81,134 @@ struct Search<'a> {
     index: Vec<u32>,
 }
 
-/// The lists of the owned atoms of one row.
-struct RowLists {
-    lengths: Vec<u32>,
-    entries: Vec<u32>,
-}
-
 impl<'a> Search<'a> {
     fn new(rows: &'a Rows, atoms: &'a Atoms, reach: f64) -> Search<'a> {
         let order = rows.order(&atoms.position);
-        let coordinate = [0, 1, 2]
-            .map(|d| order.atoms.par_iter().map(|&i| atoms.position[i as usize][d]).collect());
-        Search { rows, atoms, reach, first: order.first, coordinate, index: order.atoms }
+        let coordinate = [0, 1, 2].map(|d| {
+            let mut values: Vec<f64> = Vec::with_capacity(atoms.len() + WIDTH);
+            values.extend(order.atoms.iter().map(|&i| atoms.position[i as usize][d]));
+            values.resize(atoms.len() + WIDTH, 0.0);
+            values
+        });
+        let mut index = order.atoms;
+        index.resize(atoms.len() + WIDTH, 0);
+        Search { rows, atoms, reach, first: order.first, coordinate, index }
     }
 
-    fn row(&self, row: usize, owned: Range<usize>, near: &mut Vec<u64>) -> RowLists {
-        let along = self.rows.along();
-        let line = &self.coordinate[along];
-        let around = self.rows.around_row(row);
-        // Of each row around, the stretch within reach; owned atoms come in order
-        // along the row, so its two ends only move forward.
-        let mut stretches = around.map(|r| self.first[r] as usize..self.first[r] as usize);
-        let mut lists = RowLists { lengths: Vec::with_capacity(owned.len()), entries: Vec::new() };
-        for i in owned {
-            let at = self.atoms.position[i][along];
-            near.clear();
-            for (stretch, row) in stretches.iter_mut().zip(around) {
-                let row_end = self.first[row + 1] as usize;
-                while stretch.end < row_end && line[stretch.end] <= at + self.reach {
-                    stretch.end += 1;
-                }
-                while stretch.start < stretch.end && line[stretch.start] < at - self.reach {
-                    stretch.start += 1;
-                }
-                self.keep_near(i, stretch.clone(), near);
-            }
-            near.sort_unstable();
-            lists.lengths.push(near.len() as u32);
-            lists.entries.extend(near.iter().map(|&key| self.entry(i, key as u32)));
+    /// The entry of atom j in the list of i; without a branch where there are no ghosts,
+    /// because none could be predicted.
+    #[inline(always)]
+    fn entry(&self, i: u32, j: u32) -> u32 {
+        if (j as usize) < self.atoms.owned {
+            // The sign of i - j is where `MINE` is.
+            return j | (i.wrapping_sub(j) & MINE);
         }
-        lists
+        j | (self.computes_pair(i as usize, j as usize) as u32 * MINE)
     }
 
-    /// Adds to `near` the candidates within reach of owned atom i, each as the
-    /// bits of its squared distance (which sort as numbers do) above its index.
-    fn keep_near(&self, i: usize, candidates: Range<usize>, near: &mut Vec<u64>) {
-        let [x0, y0, z0, _] = self.atoms.position[i];
-        let limit = self.reach * self.reach;
-        let [x, y, z] = self.coordinate.each_ref().map(|c| &c[candidates.clone()]);
-        let index = &self.index[candidates];
-        let mut kept = near.len();
-        near.resize(kept + index.len(), 0);
-        for (((x, y), z), &j) in x.iter().zip(y).zip(z).zip(index) {
-            let (dx, dy, dz) = (x - x0, y - y0, z - z0);
-            let squared = dx * dx + dy * dy + dz * dz;
-            near[kept] = ((squared as f32).to_bits() as u64) << 32 | j as u64;
-            kept += (squared <= limit && j as usize != i) as usize;
+    fn computes_pair(&self, i: usize, ghost: usize) -> bool {
+        let (a, b) = (self.atoms.position[i], self.atoms.position[ghost]);
+        let d = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
+        computes_pair(self.atoms.id[i], self.atoms.id[ghost], d)
+    }
+}
+
+/// The lists of the owned atoms of one row, one after another, and what it takes to
+/// make them.
+#[derive(Default)]
+struct RowLists {
+    lengths: Vec<u32>,
+    entries: Vec<u32>,
+    /// Within reach of the atom at hand, itself included: indices and squared distances.
+    near: Vec<u32>,
+    square: Vec<f64>,
+    /// The shells that these lie in, and the entries in the order of shells.
+    shell: Vec<u32>,
+    sorted: Vec<u32>,
+}
+
+#[inline(always)]
+fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &mut RowLists) {
+    lists.lengths.clear();
+    lists.entries.clear();
+    for i in owned {
+        let count = find_near::<L>(search, row, i, lists);
+        sort_by_shell::<L>(search, i as u32, count, lists);
+        // An atom is the nearest of its own neighbours, but for those in the same place.
+        let sorted = &mut lists.sorted[..count];
+        let itself = sorted.iter().position(|&entry| entry == i as u32);
+        sorted.swap(0, itself.expect("an atom is within reach of itself"));
+        lists.lengths.push(count as u32 - 1);
+        lists.entries.extend_from_slice(&sorted[1..]);
+    }
+}
+
+/// Leaves all atoms within reach of atom i in `near` and `square` and returns their number.
+#[inline(always)]
+fn find_near<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut RowLists) -> usize {
+    let position = &search.atoms.position[i];
+    let [x0, y0, z0] = [L::splat(position[0]), L::splat(position[1]), L::splat(position[2])];
+    let limit = L::splat(search.reach * search.reach);
+    let mut count = 0;
+    for cells in search.rows.stretches(row, position) {
+        let (start, end) = (search.first[cells.start] as usize, search.first[cells.end] as usize);
+        let vectors = (end - start).div_ceil(WIDTH);
+        if lists.near.len() < count + (vectors + 1) * WIDTH {
+            make_room(lists, count + (vectors + 1) * WIDTH);
         }
-        near.truncate(kept);
+        let all = start..start + vectors * WIDTH;
+        let [x, y, z] = &search.coordinate;
+        let x = x[all.clone()].as_chunks::<WIDTH>().0;
+        let y = y[all.clone()].as_chunks::<WIDTH>().0;
+        let z = z[all.clone()].as_chunks::<WIDTH>().0;
+        let index = search.index[all].as_chunks::<WIDTH>().0;
+        let mut valid = end - start;
+        for (((x, y), z), index) in x.iter().zip(y).zip(z).zip(index) {
+            let (dx, dy, dz) = (L::load(x) - x0, L::load(y) - y0, L::load(z) - z0);
+            let square = dx * dx + dy * dy + dz * dz;
+            let lanes = if valid < WIDTH { (1 << valid) - 1 } else { 0xff };
+            let kept = L::bits(square.at_most(limit)) & lanes;
+            square.compress(kept).store(eight_mut(&mut lists.square, count));
+            L::compress_index(index, kept, eight_mut(&mut lists.near, count));
+            count += kept.count_ones() as usize;
+            valid = valid.wrapping_sub(WIDTH);
+        }
     }
+    count
+}
 
-    fn entry(&self, i: usize, j: u32) -> u32 {
-        let atoms = self.atoms;
-        let other = j as usize;
-        let mine = if other < atoms.owned {
-            i < other
-        } else {
-            let (a, b) = (atoms.position[i], atoms.position[other]);
-            let d = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-            computes_pair(atoms.id[i], atoms.id[other], d)
-        };
-        if mine { j | MINE } else { j }
+#[cold]
+fn make_room(lists: &mut RowLists, room: usize) {
+    let room = 2 * room;
+    lists.square.resize(room, 0.0);
+    for values in [&mut lists.near, &mut lists.shell, &mut lists.sorted] {
+        values.resize(room, 0);
+    }
+}
+
+/// Puts the entries of the first `count` of `near` into the order of shells, in `sorted`.
+#[inline(always)]
+fn sort_by_shell<L: Lanes>(search: &Search, i: u32, count: usize, lists: &mut RowLists) {
+    // A little less than one more shell, for the atom at reach.
+    let per_square = L::splat((SHELLS as f64 - 1e-6) / (search.reach * search.reach));
+    let vectors = count.div_ceil(WIDTH);
+    let squares = lists.square.as_chunks::<WIDTH>().0[..vectors].iter();
+    let shells = lists.shell.as_chunks_mut::<WIDTH>().0[..vectors].iter_mut();
+    for (square, shell) in squares.zip(shells) {
+        *shell = (L::load(square) * per_square).truncate();
+    }
+    // Where the atoms of each shell begin: those of all shells within.
+    let mut next = [0u32; SHELLS];
+    for &shell in &lists.shell[..count] {
+        next[shell as usize % SHELLS] += 1;
+    }
+    let mut begin = 0;
+    for next in &mut next {
+        (*next, begin) = (begin, begin + *next);
+    }
+    for (&j, &shell) in lists.near[..count].iter().zip(&lists.shell) {
+        let next = &mut next[shell as usize % SHELLS];
+        lists.sorted[*next as usize] = search.entry(i, j);
+        *next += 1;
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of cells and the Verlet list (L. Verlet, Phys. Rev. 159 (1967) 98).
 //!
 //! For every owned atom all atoms (owned and ghosts) within `reach`, the range of
-//! the potential plus a skin, in order of distance at build time. While no atom
+//! the potential plus a skin, nearest first at build time (by shells). While no atom
 //! has moved more than half the skin since then, the list holds every pair within
 //! the range. It decides nothing about the results: any list that covers the
 //! range gives the same bits.

@@ -1,35 +1,49 @@
 //! Space in rows: beams of rectangular cross-section, at least `reach` wide either
-//! way, with their atoms in order along the beam. All atoms within reach of an
-//! atom stand in its own row or the eight around it, there in one stretch.
+//! way, cut along the beam into short pieces. All atoms within reach of an atom stand
+//! in its own row or the eight around it, there in one stretch of pieces.
 //!
 //! Rows run along the shortest extent of the owned atoms; row (a, b) has number
 //! a × (count_b + 2) + b, counting a border of one row all round that takes what
 //! lies outside the owned atoms' extent (ghosts). Rows of equal a form a slab.
 //!
-//! Why not cells in three directions: a stretch cut out of a sorted row holds
-//! fewer candidates than three cells, is contiguous, and the number of rows stays
-//! small when an atom has evaporated far from the rest.
+//! Why not cells as wide as reach in three directions: a stretch of a row, as long as
+//! the sphere about the atom is there, holds fewer candidates than three cells and is
+//! contiguous in memory. Why pieces and not atoms in order along the row: an atom's
+//! piece is arithmetic, so sorting is counting, and finding a stretch two loads.
+
+// Directions are counted, over several arrays at once.
+#![allow(clippy::needless_range_loop)]
 
 use crate::atoms::Atoms;
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Widens rows so that rounding in `row_of` never puts a neighbour two rows away.
+/// Widens rows so that rounding in `cell_of` never puts a neighbour two rows away, and
+/// the sphere about an atom so that it never takes one out of the stretch.
 const WIDTH_MARGIN: f64 = 1.0 + 1e-6;
+
+/// Length of a piece of a row over reach, if there are enough atoms to fill the pieces:
+/// those of a dense metal hold two or three atoms.
+const PIECE: f64 = 0.2;
 
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// Directions: across slabs, across the rows of a slab, along a row.
     axes: [usize; 3],
-    low: [f64; 2],
-    per_width: [f64; 2],
-    /// Without the border.
-    count: [usize; 2],
+    low: [f64; 3],
+    width: [f64; 3],
+    per_width: [f64; 3],
+    /// Slabs, rows in a slab (both without the border), pieces of a row.
+    count: [usize; 3],
+    /// Square of the range of neighbours, with its margin.
+    reach_squared: f64,
 }
 
-/// Atoms in the order of rows, and along each row.
+/// Atoms in the order of rows, and of the pieces along each row.
 #[derive(Debug, Clone, Default)]
 pub struct RowOrder {
-    /// Atoms of row r: `atoms[first[r]..first[r + 1]]`.
+    /// Atoms of cell c: `atoms[first[c]..first[c + 1]]`; the cells of row r are its
+    /// pieces (`Rows::pieces_of`).
     pub first: Vec<u32>,
     pub atoms: Vec<u32>,
 }
@@ -51,24 +65,28 @@ impl Rows {
         let extent = |d: usize| high[d] - low[d];
         let mut axes = [0, 1, 2];
         axes.sort_by(|&a, &b| extent(b).total_cmp(&extent(a)));
-        let width = reach * WIDTH_MARGIN;
-        let across = [axes[0], axes[1]];
-        let mut count = across.map(|d| ((extent(d) / width) as usize).max(1));
+        let reach = reach * WIDTH_MARGIN;
+        let least = [reach, reach, PIECE * reach];
+        let mut count: [usize; 3] =
+            std::array::from_fn(|k| ((extent(axes[k]) / least[k]) as usize).max(1));
         // Few atoms in a wide space: rather wide rows than many empty ones.
-        while count[0] * count[1] > 4 * positions.len() + 64 {
-            let longest = if count[0] >= count[1] { 0 } else { 1 };
+        while count.iter().product::<usize>() > 4 * positions.len() + 64 {
+            let longest =
+                if count[2] > count[0].max(count[1]) { 2 } else { (count[1] > count[0]) as usize };
             count[longest] = count[longest].div_ceil(2);
         }
         // The margin keeps the outermost owned atom out of the border.
-        let per_width = std::array::from_fn(|k| {
-            1.0 / (extent(across[k]) * WIDTH_MARGIN / count[k] as f64).max(width)
+        let width: [f64; 3] = std::array::from_fn(|k| {
+            (extent(axes[k]) * WIDTH_MARGIN / count[k] as f64).max(least[k])
         });
-        Rows { axes, low: across.map(|d| low[d]), per_width, count }
-    }
-
-    /// The direction along which rows run.
-    pub fn along(&self) -> usize {
-        self.axes[2]
+        Rows {
+            axes,
+            low: axes.map(|d| low[d]),
+            width,
+            per_width: width.map(|w| 1.0 / w),
+            count,
+            reach_squared: reach * reach,
+        }
     }
 
     /// Number of rows, border included.
@@ -78,7 +96,7 @@ impl Rows {
 
     /// Slabs and rows in a slab, without the border.
     pub fn counts(&self) -> [usize; 2] {
-        self.count
+        [self.count[0], self.count[1]]
     }
 
     /// Row (a, b), counted without the border.
@@ -86,55 +104,70 @@ impl Rows {
         (a + 1) * (self.count[1] + 2) + b + 1
     }
 
-    fn row_of(&self, position: &[f64; 4]) -> usize {
-        let [a, b] = std::array::from_fn(|k| {
-            let cell = ((position[self.axes[k]] - self.low[k]) * self.per_width[k]).floor();
-            (cell as i64).clamp(-1, self.count[k] as i64) + 1
-        });
-        a as usize * (self.count[1] + 2) + b as usize
+    /// The cells of these rows.
+    pub fn pieces_of(&self, rows: Range<usize>) -> Range<usize> {
+        rows.start * self.count[2]..rows.end * self.count[2]
     }
 
-    /// The three rows b - 1, b, b + 1 of the slabs a - 1, a, a + 1 about a row
-    /// inside the border.
-    pub fn around_row(&self, row: usize) -> [usize; 9] {
+    #[inline(always)]
+    fn cell_of(&self, position: &[f64; 4]) -> u32 {
+        let place = |k: usize| (position[self.axes[k]] - self.low[k]) * self.per_width[k];
+        // Conversion rounds towards zero and takes what is negative as zero.
+        let row = |k: usize| ((place(k) + 1.0) as u32).min(self.count[k] as u32 + 1);
+        let piece = (place(2) as u32).min(self.count[2] as u32 - 1);
+        (row(0) * (self.count[1] as u32 + 2) + row(1)) * self.count[2] as u32 + piece
+    }
+
+    /// Of the row of an owned atom and the eight around it the cells that hold all atoms
+    /// within reach of it.
+    #[inline(always)]
+    pub fn stretches(&self, row: usize, position: &[f64; 4]) -> [Range<usize>; 9] {
         let stride = self.count[1] + 2;
-        std::array::from_fn(|k| row + (k / 3) * stride + k % 3 - stride - 1)
+        let number = [row / stride, row % stride];
+        // Squared distances to the rows of the slab before, the same and the next, ...
+        let mut gaps = [[0.0; 3]; 2];
+        for k in 0..2 {
+            let place = (position[self.axes[k]] - self.low[k]) * self.per_width[k];
+            let before = (place + 1.0 - number[k] as f64) * self.width[k];
+            let after = self.width[k] - before;
+            gaps[k] = [before * before, 0.0, after * after];
+        }
+        let place = position[self.axes[2]] - self.low[2];
+        let last = self.count[2] as i32 - 1;
+        let piece = |x: f64| ((x * self.per_width[2]) as i32).clamp(0, last) as usize;
+        let mut stretches = [const { 0..0 }; 9];
+        for k in 0..9 {
+            // ... and half of what the sphere cuts out of a row at that distance.
+            let left = self.reach_squared - gaps[0][k / 3] - gaps[1][k % 3];
+            let half = left.max(0.0).sqrt();
+            let first = (row + (k / 3) * stride + k % 3 - stride - 1) * self.count[2];
+            stretches[k] = first + piece(place - half)..first + piece(place + half) + 1;
+        }
+        stretches
     }
 
-    /// Sorts atoms by row and along the rows, in linear time but for the latter.
+    /// Sorts atoms by row and piece, in linear time; atoms of one cell keep their order.
     pub fn order(&self, positions: &[[f64; 4]]) -> RowOrder {
-        let row: Vec<u32> = positions.par_iter().map(|p| self.row_of(p) as u32).collect();
-        let mut first = vec![0u32; self.total() + 1];
-        for &r in &row {
-            first[r as usize + 1] += 1;
+        let cell: Vec<u32> =
+            positions.par_iter().with_min_len(4096).map(|p| self.cell_of(p)).collect();
+        let mut first = vec![0u32; self.total() * self.count[2] + 1];
+        for &c in &cell {
+            first[c as usize + 1] += 1;
         }
-        for r in 0..self.total() {
-            first[r + 1] += first[r];
+        for c in 1..first.len() {
+            first[c] += first[c - 1];
         }
         let mut next = first.clone();
         let mut atoms = vec![0u32; positions.len()];
-        for (i, &r) in row.iter().enumerate() {
-            atoms[next[r as usize] as usize] = i as u32;
-            next[r as usize] += 1;
+        for (i, &c) in cell.iter().enumerate() {
+            atoms[next[c as usize] as usize] = i as u32;
+            next[c as usize] += 1;
         }
-        let mut rest = &mut atoms[..];
-        let mut by_row = Vec::with_capacity(self.total());
-        for r in 0..self.total() {
-            let (head, tail) = rest.split_at_mut((first[r + 1] - first[r]) as usize);
-            by_row.push(head);
-            rest = tail;
-        }
-        let along = self.along();
-        by_row.into_par_iter().with_min_len(8).for_each(|row| {
-            row.sort_unstable_by(|&i, &j| {
-                positions[i as usize][along].total_cmp(&positions[j as usize][along])
-            });
-        });
         RowOrder { first, atoms }
     }
 
     /// Brings owned atoms (there must be no ghosts) into the order of the rows
-    /// and returns where each row begins among them.
+    /// and returns where each cell begins among them.
     pub fn sort_owned(&self, atoms: &mut Atoms) -> Vec<u32> {
         let order = self.order(&atoms.position);
         atoms.permute_owned(&order.atoms);

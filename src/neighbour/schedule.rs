@@ -11,10 +11,13 @@ use std::ops::Range;
 /// Ranges of one colour per thread that keep all threads busy to the end.
 const RANGES_PER_THREAD: usize = 4;
 
-/// Ranges of owned atoms by colour; `first[r]` is where row r begins among them.
+/// Ranges of owned atoms by colour; `first[c]` is where cell c begins among them.
 pub fn schedule(rows: &Rows, first: &[u32], threads: usize) -> Vec<Vec<Range<usize>>> {
     let [slabs, per_slab] = rows.counts();
-    let range = |start: usize, end: usize| first[start] as usize..first[end + 1] as usize;
+    let range = |start: usize, end: usize| {
+        let cells = rows.pieces_of(start..end + 1);
+        first[cells.start] as usize..first[cells.end] as usize
+    };
     let slab = |a: usize| range(rows.number(a, 0), rows.number(a, per_slab - 1));
     let mut colours;
     if threads == 1 {

@@ -18,8 +18,9 @@ use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::neighbour::Neighbours;
 
-pub mod lanes;
 pub mod meam;
+
+pub use crate::lanes;
 
 /// What a potential sees of one rank.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use super::Meam;
 use super::parameters::{Averaging, Parameters};
 use super::reference::AtomicDensity;
 use super::table::PairTable;
-use crate::potential::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, WIDTH};
 
 #[derive(Debug)]
 pub struct Coefficients {

@@ -21,7 +21,7 @@ use super::harmonics::FIRST;
 use super::parameters::Averaging;
 use crate::atoms::FixedForce;
 use crate::fixed::Quantum;
-use crate::potential::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, WIDTH};
 
 /// Sums of an atom: sixteen harmonics, then T₁ T₂ T₃, then the sums of t²ρ₀ S.
 /// Which of the last six exist depends on `Averaging`; the others are zero.
@@ -338,7 +338,7 @@ fn store<L: Lanes>(values: [L; MOST_WORDS], words: &mut [f64], word_count: usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::potential::lanes::{InstructionSet, Real, dispatch, portable::Portable};
+    use crate::lanes::{InstructionSet, Real, dispatch, portable::Portable};
 
     fn some_sums() -> Sums {
         let mut sums: Sums = std::array::from_fn(|m| 0.8 * (m as f64 * 2.3).sin());

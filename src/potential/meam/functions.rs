@@ -9,7 +9,7 @@
 //!
 //! G and F, which every atom needs at every step, are written for eight atoms at a time.
 
-use crate::potential::lanes::{Lanes, Real, portable::Portable};
+use crate::lanes::{Lanes, Real, portable::Portable};
 
 /// f_c(x) and df_c/dx.
 #[inline(always)]

@@ -11,7 +11,7 @@
 //!
 //! Invariant: under u → -u every component keeps its bits but for the sign (-1)^l.
 
-use crate::potential::lanes::Real;
+use crate::lanes::Real;
 
 /// Where each l begins among the sixteen components, and where the last ends.
 pub const FIRST: [usize; 5] = [0, 1, 4, 9, 16];

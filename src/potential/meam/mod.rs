@@ -24,7 +24,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
-use crate::potential::lanes::{InstructionSet, Lanes, dispatch};
+use crate::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::{Environment, Potential};
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};

@@ -28,7 +28,7 @@ use super::harmonics::{self, COMPONENTS, FIRST};
 use super::lattice::{Lattice, SecondShell};
 use super::parameters::{Averaging, Pair, Parameters, Screen};
 use crate::geometry::Vec3;
-use crate::potential::lanes::{Lanes, Real, WIDTH, portable::Portable};
+use crate::lanes::{Lanes, Real, WIDTH, portable::Portable};
 
 /// Partial densities of one atom of an element at distance r, l = 0 to 3:
 /// ρ₀ exp[-β_l (r/r_e - 1)], in units that cancel with the background.

@@ -269,14 +269,14 @@ macro_rules! dispatch {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt,avx512f,avx512dq,avx512vl")]
         fn avx512($($name: $type),*) -> $result {
-            $($kernel)::+::<$crate::potential::lanes::avx512::Avx512>($($name),*)
+            $($kernel)::+::<$crate::lanes::avx512::Avx512>($($name),*)
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt")]
         fn avx2($($name: $type),*) -> $result {
-            $($kernel)::+::<$crate::potential::lanes::avx2::Avx2>($($name),*)
+            $($kernel)::+::<$crate::lanes::avx2::Avx2>($($name),*)
         }
-        use $crate::potential::lanes::{InstructionSet, portable::Portable};
+        use $crate::lanes::{InstructionSet, portable::Portable};
         match $set {
             // SAFETY: an instruction set is only chosen where `is_available` says so.
             #[cfg(target_arch = "x86_64")]

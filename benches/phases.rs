@@ -1,0 +1,119 @@
+//! The phases of a step one by one, on the hot particles of `sizes.toml`; the throughput
+//! that criterion prints is in atoms per second. `cargo bench --bench phases`
+
+mod hot;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput};
+use hot::{Run, Sizes};
+use sinter_hpc::atoms::Atoms;
+use sinter_hpc::comm::Comm;
+use sinter_hpc::exchange::share_ghosts;
+use sinter_hpc::force::System;
+use sinter_hpc::geometry::{Cell, Vec3};
+use sinter_hpc::neighbour::{Neighbours, Rows};
+use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::{Environment, Potential};
+use std::time::Duration;
+
+/// Å, the default of an input.
+const SKIN: f64 = 1.0;
+
+fn main() {
+    let sizes = Sizes::read();
+    let comm = Comm::single();
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    for &size in &sizes.atoms {
+        let config = hot::config(size, &sizes);
+        let potential = hot::potential(&config);
+        let run = Run::new(&config, &sizes, &comm, &potential);
+        let atoms = run.engine.atoms().clone();
+        let mut group = criterion.benchmark_group(format!("{} atoms", atoms.owned));
+        group.throughput(Throughput::Elements(atoms.owned as u64));
+        neighbours(&mut group, &atoms, &potential);
+        phases(&mut group, &atoms, &potential);
+        exchange(&mut group, &comm, &atoms, &potential);
+        group.finish();
+    }
+    criterion.final_summary();
+}
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+/// A rebuild without its messages: rows, the atoms into their order, the list.
+fn neighbours(group: &mut Group, atoms: &Atoms, potential: &Meam) {
+    let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
+    group
+        .bench_function("list", |bencher| bencher.iter(|| build(&mut list, &mut atoms, potential)));
+}
+
+fn build(list: &mut Neighbours, atoms: &mut Atoms, potential: &Meam) {
+    let reach = potential.range() + SKIN;
+    let rows = Rows::around(&atoms.position, reach);
+    let first = rows.sort_owned(atoms);
+    list.build(&rows, &first, atoms, reach);
+}
+
+/// The three phases of the potential; the first is screening and densities in one.
+fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam) {
+    let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
+    build(&mut list, &mut atoms, potential);
+    let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
+    let env = Environment { owned: *owned, position, species, id, neighbours: &list };
+    let mut scratch = Default::default();
+    let mut sums = vec![0; *owned * potential.words()];
+    group.bench_function("density", |bencher| {
+        bencher.iter(|| {
+            sums.fill(0);
+            potential.densities(env, &mut scratch, &mut sums).unwrap();
+        });
+    });
+    let mut words = sums.clone();
+    group.bench_function("embedding", |bencher| {
+        bencher.iter(|| {
+            words.copy_from_slice(&sums);
+            potential.embed(env, &mut scratch, &mut words, force, *quantum).unwrap();
+        });
+    });
+    group.bench_function("force", |bencher| {
+        bencher.iter(|| {
+            force.fill([0; 4]);
+            potential.forces(env, &mut scratch, &words, force, *quantum).unwrap();
+        });
+    });
+}
+
+/// All that one step sends, in a box with periodic boundaries close around the atoms: the
+/// rank is its own neighbour, so this is packing and unpacking without the wires. Per
+/// ghost, since owned atoms inside do not take part.
+fn exchange(group: &mut Group, comm: &Comm, atoms: &Atoms, potential: &Meam) {
+    let mut atoms = atoms.clone();
+    let bounds = |pick: fn(f64, f64) -> f64| -> Vec3 {
+        std::array::from_fn(|d| atoms.position.iter().map(|p| p[d]).reduce(pick).unwrap())
+    };
+    let (low, high) = (bounds(f64::min), bounds(f64::max));
+    let length = std::array::from_fn(|d| high[d] - low[d] + 1.0);
+    let cell = Cell::new(low, length, [true; 3]);
+    let plan = share_ghosts(comm, &cell, potential.range() + SKIN, &mut atoms);
+    let ghosts = atoms.len() - atoms.owned;
+    let stride = potential.words();
+    let mut words = vec![0; atoms.len() * stride];
+    group.throughput(Throughput::Elements(ghosts as u64));
+    group.bench_function("exchange, per ghost", |bencher| {
+        bencher.iter(|| {
+            let flight = plan.start_positions(comm, &atoms.position);
+            plan.finish_positions(flight, &mut atoms.position);
+            let flight = plan.start_gather(comm, &words, stride);
+            plan.finish_gather(flight, &mut words);
+            let flight = plan.start_refresh(comm, &words, stride);
+            plan.finish_refresh(flight, &mut words);
+            let forces = atoms.force.as_flattened_mut();
+            let flight = plan.start_gather(comm, forces, 4);
+            plan.finish_gather(flight, forces);
+        });
+    });
+}
