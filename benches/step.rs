@@ -1,5 +1,6 @@
 //! Whole steps of a run, timed by the run's own clock: nanoseconds per atom and step
-//! in each phase. `cargo bench --bench step`.
+//! in each phase, of the rank that took longest. `cargo bench --bench step`; under mpirun
+//! the same program runs on several ranks.
 
 mod hot;
 
@@ -10,7 +11,7 @@ use std::time::Instant;
 
 fn main() {
     let sizes = Sizes::read();
-    let comm = Comm::single();
+    let comm = Comm::world_if_launched().unwrap_or_else(|error| panic!("{error}"));
     for &atoms in &sizes.atoms {
         let config = hot::config(atoms, &sizes);
         let potential = hot::potential(&config);
@@ -23,16 +24,22 @@ fn main() {
         let after = run.engine.clock().seconds();
         let statistics = run.engine.statistics();
         let rebuilds = statistics.rebuilds - rebuilds;
-        let per = 1e9 / (statistics.atoms * sizes.timed_steps) as f64;
-        println!(
-            "{} atoms, {} neighbours each, {rebuilds} rebuilds in {} steps",
-            statistics.atoms,
-            statistics.neighbours / statistics.atoms,
-            sizes.timed_steps
-        );
-        for (phase, (after, before)) in Phase::ALL.iter().zip(after.iter().zip(before)) {
-            println!("{:>12} {:8.1} ns", phase.name(), (after - before) * per);
+        let per = 1e9 / (statistics.atoms * sizes.timed_steps) as f64 * comm.size() as f64;
+        let mut times: Vec<f64> = after.iter().zip(before).map(|(a, b)| (a - b) * per).collect();
+        times.push(elapsed * per);
+        comm.max_f64(&mut times);
+        if comm.is_root() {
+            println!(
+                "{} atoms on {} ranks, {} neighbours each, {rebuilds} rebuilds in {} steps",
+                statistics.atoms,
+                comm.size(),
+                statistics.neighbours / statistics.atoms,
+                sizes.timed_steps
+            );
+            let names = Phase::ALL.iter().map(|phase| phase.name()).chain(["all"]);
+            for (name, time) in names.zip(times) {
+                println!("{name:>12} {time:8.1} ns per atom of a rank and step");
+            }
         }
-        println!("{:>12} {:8.1} ns per atom and step", "all", elapsed * per);
     }
 }

@@ -1,4 +1,7 @@
 //! The system that the benches measure: two particles hot from some steps of dynamics.
+//! Each of them uses its part.
+
+#![allow(dead_code)]
 
 use serde::Deserialize;
 use sinter_hpc::atoms::Atom;
