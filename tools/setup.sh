@@ -5,9 +5,19 @@
 #   MPICC, MPIRUN   compiler and launcher of the MPI library that HDF5 was built with
 #   HDF5_DIR        a parallel HDF5: include/ and lib/ lie below it
 # Whoever sets them before has the choice. `cargo_with_mpi` is cargo for that build.
+#
+# A script that wants one family of MPI, whichever else there is, sets `family` to
+# openmpi or mpich before; that build lies in a folder of its own, `$target`.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+family=${family:-}
+target=$PWD/target${family:+/$family}
+if [ -n "$family" ]; then
+    unset HDF5_DIR MPICC MPIRUN
+    export CARGO_TARGET_DIR=$target
+fi
 
 say() { printf '==> %s\n' "$*"; }
 
@@ -80,10 +90,14 @@ is_parallel_hdf5() {
 
 # Prints the folder of a parallel HDF5: Debian's, then Fedora's, then that of h5pcc.
 find_hdf5() {
-    local folder include lib
-    for folder in /usr/lib/"$(uname -m)"-linux-gnu*/hdf5/{openmpi,mpich}; do
-        is_parallel_hdf5 "$folder" && echo "$folder" && return
+    local name folder include lib
+    for name in ${family:-openmpi mpich}; do
+        for folder in /usr/lib/"$(uname -m)"-linux-gnu*/hdf5/"$name"; do
+            is_parallel_hdf5 "$folder" && echo "$folder" && return
+        done
     done
+    # Nothing tells the family of the others.
+    [ -n "$family" ] && return 1
     include=/usr/include/openmpi-$(uname -m) lib=/usr/lib64/openmpi/lib
     if [ -e "$include/hdf5.h" ] && [ -e "$lib/libhdf5.so" ]; then
         linked_hdf5 "$include" "$lib" && return
@@ -154,7 +168,10 @@ found_all() {
 setup_libraries() {
     found_all && return
     if command -v apt-get >/dev/null; then
-        apt_install build-essential libclang-dev libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
+        case $family in
+            mpich) apt_install build-essential libclang-dev libmpich-dev mpich libhdf5-mpich-dev ;;
+            *) apt_install build-essential libclang-dev libopenmpi-dev openmpi-bin libhdf5-openmpi-dev ;;
+        esac
         found_all && return
     fi
     print_recipes
@@ -187,12 +204,12 @@ setup_rust() {
 cargo_with_mpi() {
     local command=$1
     shift
-    cargo "$command" --config target/system-hdf5.toml --release "$@"
+    cargo "$command" --config "$target/system-hdf5.toml" --release "$@"
 }
 
 setup_cargo() {
-    mkdir -p target
-    cat >target/system-hdf5.toml <<CONFIG
+    mkdir -p "$target"
+    cat >"$target/system-hdf5.toml" <<CONFIG
 # Written by tools/setup.sh: HDF5 is that of the system, so none is built.
 [target.$(rustc -vV | sed -n 's/^host: //p').hdf5src]
 library = "hdf5"
@@ -202,9 +219,9 @@ root = "$HDF5_DIR"
 CONFIG
     # Cargo does not see that MPICC names another library than at the last build.
     local used="$MPICC: $("$MPICC" -show 2>/dev/null)"
-    if [ "$used" != "$(cat target/mpi-library 2>/dev/null)" ]; then
-        [ -d target/release ] && cargo clean --quiet --release -p mpi-sys
-        echo "$used" >target/mpi-library
+    if [ "$used" != "$(cat "$target/mpi-library" 2>/dev/null)" ]; then
+        [ -d "$target/release" ] && cargo clean --quiet --release -p mpi-sys
+        echo "$used" >"$target/mpi-library"
     fi
 }
 
