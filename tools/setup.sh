@@ -230,9 +230,6 @@ setup_mpi_environment() {
     # in containers it may not copy from process to process in one go.
     export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
     export OMPI_MCA_btl_vader_single_copy_mechanism=none
-    # Idle ranks of MPICH keep their core to themselves unless told otherwise, which takes
-    # a hundred times as long where there are more ranks than cores.
-    export MPIR_CVAR_POLLS_BEFORE_YIELD=100
     if [ "$(id -u)" = 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi

@@ -1,7 +1,7 @@
 //! When a job must have ended: by the input, or by what its scheduler says in the
 //! environment.
 //!
-//! Slurm (22.05 and later) tells the end, Torque the length of the job, which is
+//! Slurm (newer than 22.05) tells the end, Torque the length of the job, which is
 //! counted from the start of the program. PBS Pro and LSF tell neither: LSF warns with
 //! SIGUSR2, and any job script may say the end itself (`SINTER_JOB_END_TIME`).
 
