@@ -72,6 +72,11 @@ impl Error {
         Error::File { path: path.to_path_buf(), source }
     }
 
+    /// Whether the run failed, as opposed to input that was refused.
+    pub fn is_failure(&self) -> bool {
+        self.exit_code() == 1
+    }
+
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Input { .. } | Error::Usage(_) => 2,

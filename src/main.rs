@@ -38,13 +38,15 @@ fn main() -> ExitCode {
 /// ends all others, which would wait for it for ever.
 fn failed(error: &Error, comm: &Comm) -> i32 {
     let code = error.exit_code();
-    if comm.agreed_on(error) {
-        if comm.is_root() {
-            eprintln!("{error}");
-        }
-    } else {
+    if !comm.agreed_on(error) {
         eprintln!("rank {} of {}: {error}", comm.rank(), comm.size());
         comm.abort(code);
+    }
+    if comm.is_root() {
+        eprintln!("{error}");
+    }
+    if error.is_failure() {
+        comm.leave(code);
     }
     code
 }

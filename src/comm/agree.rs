@@ -38,6 +38,10 @@ impl Told {
             Told::Physics { step, atom, message } => {
                 Error::Physics { step, atom, message: format!("{message} (rank {rank})") }
             }
+            // That of a smaller group names it already.
+            Told::Other(message) if message.ends_with(')') && message.contains(" (rank ") => {
+                Error::Run(message)
+            }
             Told::Other(message) => Error::Run(format!("{message} (rank {rank})")),
         }
     }

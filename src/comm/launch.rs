@@ -2,6 +2,7 @@
 
 use super::{Comm, Transport};
 use crate::error::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where launchers tell a process how many of its kind they started.
 const LAUNCHED: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
@@ -88,14 +89,26 @@ const REASON: &str = "the launcher belongs to another MPI library than the one t
 const REASON: &str = "this program was built without MPI. Start it without mpirun, or build it \
     with the default features";
 
-/// From here on a panic on any thread (this one or a worker) prints rank, place
-/// and message and ends all ranks with exit code 1, so that none waits for ever.
+/// The step under way, for the last words of this process; none before the first.
+static STEP: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Tells what a panic from here on is to name.
+pub fn begins_step(step: u64) {
+    STEP.store(step, Ordering::Relaxed);
+}
+
+/// From here on a panic on any thread (this one or a worker) prints rank, step,
+/// place and message and ends all ranks with exit code 1, so that none waits for ever.
 pub fn abort_on_panic(comm: &Comm) {
     let (rank, size, abort) = (comm.rank(), comm.size(), comm.transport().aborter());
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
+        let step = match STEP.load(Ordering::Relaxed) {
+            u64::MAX => String::new(),
+            step => format!(", step {step}"),
+        };
         eprintln!(
-            "sinter-hpc: rank {rank} of {size}, thread {}: {panic}\n\
+            "sinter-hpc: rank {rank} of {size}, thread {}{step}: {panic}\n\
              This is a fault of the program, not of the input; please report it.",
             thread.name().unwrap_or("worker"),
         );

@@ -15,7 +15,7 @@ mod mpi;
 mod single;
 pub mod threads;
 
-pub use launch::abort_on_panic;
+pub use launch::{abort_on_panic, begins_step};
 pub use single::Single;
 
 /// Bytes on their way to or from a rank.
@@ -234,6 +234,19 @@ impl Comm {
     /// Ends every rank with this exit code.
     pub fn abort(&self, code: i32) -> ! {
         self.transport.abort(code)
+    }
+
+    /// The same after a failure that all ranks know, once the first of them has told it.
+    /// MPI is not finalised: HDF5 would try there once more to write files that it could
+    /// not write, and crash.
+    pub fn leave(&self, code: i32) -> ! {
+        if self.size() == 1 {
+            std::process::exit(code);
+        }
+        if !self.is_root() {
+            self.barrier(); // to which the first rank does not come
+        }
+        self.abort(code)
     }
 }
 

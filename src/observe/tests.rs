@@ -311,6 +311,28 @@ fn the_neck_of_coalesced_particles_is_the_particle() {
     }
 }
 
+/// Two balls that touch have √(8/5 / (3/5 · 2^⅔)) = 1.296 times the gyration radius of
+/// one ball of their volumes, and that ball has a neck of 2^⅓ of their radius.
+#[test]
+fn coalescence_is_told_by_compactness_and_neck_ratio() {
+    /// Balls of lattice sites are round to about half a lattice constant.
+    const ROUND: f64 = 0.06;
+    let (comm, cell) = (Comm::single(), free_box());
+    let mut observers = Observers::new(CUTOFF, [false; 3]);
+    let ball = sphere(15.0);
+    let touching =
+        atoms_of(&[ball.clone(), moved(&ball, [30.0 + 0.5 * LATTICE_CONSTANT, 0.0, 0.0])]);
+    let first = measured(&mut observers, &touching, &cell, &comm);
+    assert!(close(pair(&first, "compactness"), 1.296, ROUND), "{first:?}");
+    assert!(pair(&first, "neck_ratio") < 0.7, "{first:?}");
+    let (left, right) = sphere(15.0 * 2f64.cbrt()).into_iter().partition(|x| x[0] < 0.0);
+    let last = measured(&mut observers, &atoms_of(&[left, right]), &cell, &comm);
+    assert!(close(pair(&last, "compactness"), 1.0, ROUND), "{last:?}");
+    // The section 3/8 R off the middle, as above.
+    let ratio = 2f64.cbrt() * (1.0f64 - 9.0 / 64.0).sqrt();
+    assert!(close(pair(&last, "neck_ratio"), ratio, ROUND), "{last:?}");
+}
+
 /// Two Pt85Fe15 particles at 1473 K that have just met, facet on facet (100).
 #[test]
 fn a_hot_pair_has_the_neck_that_can_be_seen() {

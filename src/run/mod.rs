@@ -5,6 +5,7 @@ pub mod build;
 pub mod check;
 mod deadline;
 pub mod evaluate;
+mod fault;
 mod files;
 pub mod folder;
 mod inspect;

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ending;
+use super::fault::Fault;
 use super::files::Files;
 use super::limits::{Verdict, judge};
 use super::start::Start;
@@ -18,7 +19,7 @@ use super::watch::{Order, Reason, Watch};
 use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
-use crate::comm::Comm;
+use crate::comm::{Comm, begins_step};
 use crate::dynamics::{Integrator, IntegratorState, Plan, Progress, View};
 use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
@@ -66,6 +67,7 @@ pub struct Simulation<'c> {
     stage_energy: Option<f64>,
     files: Files<'c>,
     watch: Watch<'c>,
+    fault: Option<Fault>,
 }
 
 impl<'c> Simulation<'c> {
@@ -90,6 +92,7 @@ impl<'c> Simulation<'c> {
             stage_energy: state.stage_energy,
             files,
             watch,
+            fault: comm.agree(Fault::ordered(comm))?,
         })
     }
 
@@ -159,6 +162,10 @@ impl<'c> Simulation<'c> {
     fn step(&mut self, integrator: &mut Integrator) -> Result<()> {
         self.progress.advance(&self.plan);
         self.engine.set_step(self.progress.step);
+        begins_step(self.progress.step);
+        if let Some(fault) = &self.fault {
+            fault.strike(self.progress.step, self.engine.atoms_mut());
+        }
         self.engine.clock().enter(Phase::Integrate);
         let virial = self.virial_is_due(integrator);
         integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,8 @@ ONE_PROCESS = Path(
 )
 # That of the MPI library which the program was built with (tools/setup.sh).
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
+# Where launchers tell a rank its number: Open MPI, then MPICH.
+RANK = (b"OMPI_COMM_WORLD_RANK=", b"PMI_RANK=")
 POTENTIALS = ROOT / "inputs/potentials"
 
 HEAD = f"""
@@ -92,6 +95,57 @@ def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300):
     return subprocess.run(
         command, capture_output=True, text=True, timeout=timeout, env=environment()
     )
+
+
+def start(*arguments, ranks=None, prefix=(), more=()):
+    """Starts the program and returns the running process, the launcher where there are
+    `ranks`; `more`: environment."""
+    launch = [MPIRUN, "-n", str(ranks)] if ranks else []
+    command = [*prefix, *launch, str(PROGRAM), "--threads", "1", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment() | dict(more),
+    )
+
+
+def wait_until(condition, seconds=600, pause=0.02):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it does not happen in {seconds} s"
+        time.sleep(pause)
+
+
+def steps_begun(folder):
+    log = folder / "run.log"
+    return log.exists() and "Stage 1" in log.read_text()
+
+
+def ranks_of(launcher):
+    """Process ids of the ranks that a launcher started, rank 0 first."""
+    parents, ranks = {}, {}
+    for process in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            status = Path(f"/proc/{process}/stat").read_text()
+            variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        parents[process] = int(status.rsplit(")", 1)[1].split()[1])
+        ranks |= {process: int(v.split(b"=")[1]) for v in variables if v.startswith(RANK)}
+
+    def started(process):
+        return process == launcher.pid or (process in parents and started(parents[process]))
+
+    return sorted(filter(started, ranks), key=ranks.get)
+
+
+def same_end(reference, folder):
+    """The run in `folder` ended as the one whose last checkpoint is `reference`."""
+    trajectories = reference.with_name("trajectory.h5md"), folder / "trajectory.h5md"
+    assert differences(*trajectories) == []
+    assert different_atoms(reference, folder / reference.name) == []
 
 
 def contents(path):

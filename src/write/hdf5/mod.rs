@@ -110,6 +110,9 @@ pub struct File<'c> {
 impl<'c> File<'c> {
     /// Creates a file, in place of an existing one.
     pub fn create(path: &Path, comm: &'c Comm, purpose: Purpose) -> Result<File<'c>> {
+        // The system says plainly why a file cannot be made; HDF5 and MPI do not.
+        let made = if comm.is_root() { std::fs::File::create(path).map(drop) } else { Ok(()) };
+        comm.agree(made.map_err(|error| Error::file(path, error)))?;
         File::start(path, comm, |name, access| {
             let creation = plist(path, &h5p::H5P_CLS_FILE_CREATE)?;
             let root = keep_order(path, creation)?;

@@ -1,10 +1,15 @@
 use super::*;
 use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
 use crate::write::hdf5::{File, Purpose};
+use bytemuck::Zeroable;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Random places of a file that are damaged one at a time, each way.
-const DAMAGES: usize = 200;
+/// Random bytes of a file that are changed, one at a time.
+const DAMAGES: usize = 1000;
+
+/// File systems lose whole blocks of this size, bytes.
+const FILE_BLOCK: usize = 4096;
 
 fn checkpoint(step: u64) -> Checkpoint {
     // 0.1 + 0.2: a number whose last bit is lost by careless text.
@@ -44,27 +49,49 @@ fn the_same_state_gives_the_same_bytes() {
 }
 
 #[test]
-fn every_flipped_byte_and_every_cut_is_found() {
+fn every_changed_byte_and_every_cut_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let sound = std::fs::read(write(folder.path(), 40)).unwrap();
-    let path = folder.path().join("damaged.h5");
+    let path = write_many(folder.path());
+    let sound = std::fs::read(&path).unwrap();
+    assert!(sound.len() > 100 * FILE_BLOCK, "{} bytes", sound.len());
     let mut drawn = 0u64;
     let mut below = |bound: usize| {
         drawn += 1;
         xxhash_rust::xxh3::xxh3_64(&drawn.to_le_bytes()) as usize % bound
     };
-    for _ in 0..DAMAGES {
-        let mut bytes = sound.clone();
-        let place = below(bytes.len());
-        bytes[place] ^= 1 << below(8);
-        std::fs::write(&path, &bytes).unwrap();
-        assert!(refusal(&path).contains("damaged.h5: not a sound checkpoint"));
-
-        std::fs::write(&path, &sound[..below(sound.len())]).unwrap();
-        assert!(refusal(&path).contains("damaged.h5: not a sound checkpoint"));
+    let put = |place: usize, byte: u8| {
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_at(&[byte], place as u64).unwrap();
+    };
+    // Every fourth among the first blocks: seal, superblock, header.
+    for n in 0..DAMAGES {
+        let place = below(if n % 4 == 0 { 4 * FILE_BLOCK } else { sound.len() });
+        put(place, sound[place] ^ (1 + below(255)) as u8);
+        assert!(refusal(&path).contains("not a sound checkpoint"), "byte {place}");
+        put(place, sound[place]);
     }
     std::fs::write(&path, [&sound[..], b"x"].concat()).unwrap();
     assert!(refusal(&path).contains("bytes instead of"));
+    // From the end on, for a file only shrinks.
+    for length in (0..sound.len()).step_by(FILE_BLOCK).rev() {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(length as u64)
+            .unwrap();
+        assert!(refusal(&path).contains("not a sound checkpoint"), "{length} bytes");
+    }
+    std::fs::write(&path, &sound).unwrap();
+    read_checkpoint(&path, &Comm::single()).expect("undone damage leaves a sound file");
+}
+
+/// A checkpoint of more than a hundred blocks of the file system.
+fn write_many(folder: &Path) -> PathBuf {
+    let atoms = (0..8000).map(|id| Atom { id, velocity: [0.1 * id as f64; 3], ..Atom::zeroed() });
+    let atoms = Atoms::from_list(&atoms.collect::<Vec<_>>());
+    let checkpoint = Checkpoint { atoms: 8000, ..checkpoint(40) };
+    write_checkpoint(folder, &Comm::single(), &checkpoint, &atoms, 2).unwrap()
 }
 
 #[test]

@@ -1,0 +1,213 @@
+"""What must not be lost, whatever happens: kills, full and closed folders, missing files,
+panics, numbers that are none. After each, --resume reaches the bits of an undisturbed run."""
+
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import time
+
+import pytest
+
+from running import HEAD, POTENTIALS, environment, ranks_of, run, same_end, start, steps_begun, wait_until, write_input
+
+# A checkpoint every few steps, so that much of the time goes into writing them.
+PROTOCOL = """
+[checkpoint]
+every_steps = 5
+[[stage]]
+kind = "minimise"
+max_steps = 20
+particles = "apart"
+[[stage]]
+kind = "hold"
+temperature_k = 1473
+duration_ps = 0.4
+thermostat = "langevin"
+[[stage]]
+kind = "hold"
+temperature_k = 1473
+duration_ps = 0.16
+"""
+END = 300
+
+KILLS = 50
+# A loaded machine is slow, and not a failure; seconds.
+PATIENCE = 600
+# Ranks leave within so many seconds when one of them is gone.
+GONE = 10
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = write_input(folder, HEAD + PROTOCOL)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return path, folder / "out" / f"checkpoint-{END}.h5"
+
+
+def goes_on(undisturbed, folder, ranks=None):
+    path, reference = undisturbed
+    done = run("--resume", "--output", folder, path, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    same_end(reference, folder)
+
+
+def for_kills(folder):
+    """Environment of launches that are killed: what they leave behind goes where it is
+    removed with the test. And Open MPI's mpirun shares a locked table with its ranks, on
+    which it waits forever when a rank dies with the lock; `hash` does without."""
+    folder.mkdir(exist_ok=True)
+    return {
+        "OMPI_MCA_btl_vader_backing_directory": str(folder),
+        "OMPI_MCA_orte_tmpdir_base": str(folder),
+        "PMIX_MCA_gds": "hash",
+    }
+
+
+def kill(job, ranks, everything):
+    """SIGKILL to one rank, or to the launcher and all ranks; all are gone soon."""
+    victims = [job.pid, *ranks] if everything else random.sample(ranks, 1)
+    for victim in victims:
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    job.communicate(timeout=GONE)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{rank}") for rank in ranks), GONE)
+
+
+def moment(kills, job, folder):
+    """Waits: for a checkpoint that is being written, for some time after the start, or
+    for some time of steps."""
+    if kills % 3 == 0:
+        wait_until(lambda: list(folder.glob("*.partial")) or job.poll() is not None, PATIENCE, 0.0005)
+    elif kills % 3 == 1:
+        time.sleep(random.uniform(0, 1))
+    else:
+        wait_until(lambda: steps_begun(folder) or job.poll() is not None, PATIENCE)
+        time.sleep(random.uniform(0, 1.5))
+
+
+def test_fifty_kills_at_any_moment(undisturbed, tmp_path):
+    """Of one rank and of all; every third as soon as a checkpoint is being written. The
+    same folder is gone on with until the run is done."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    random.seed(seed)
+    path, reference = undisturbed
+    kills = in_writing = runs = 0
+    leftovers = for_kills(tmp_path / "mpi")
+    while kills < KILLS:
+        folder = tmp_path / f"out-{runs}"
+        done = False
+        while not done:
+            job = start("--resume", "--output", folder, path, ranks=2, more=leftovers)
+            if kills < KILLS:
+                moment(kills, job, folder)
+                ranks = ranks_of(job)
+                if ranks and job.poll() is None:
+                    kill(job, ranks, everything=kills % 2 == 0)
+                    kills += 1
+                    in_writing += bool(list(folder.glob("*.partial")))
+                    continue
+            output, errors = job.communicate(timeout=PATIENCE)
+            assert job.returncode == 0, output + errors
+            done = True
+        same_end(reference, folder)
+        shutil.rmtree(folder)
+        runs += 1
+    print(f"{kills} kills, {in_writing} in the middle of a checkpoint, {runs} runs")
+    assert in_writing >= 5, "some hit a checkpoint that was being written"
+
+
+def test_a_full_file_system(undisturbed, tmp_path):
+    """A limit on the size of files, set while the ranks run: the trajectory meets it."""
+    path, _ = undisturbed
+    job = start("--output", tmp_path / "out", path, ranks=2)
+    wait_until(lambda: list((tmp_path / "out").glob("checkpoint-*.h5")), PATIENCE)
+    limit = (tmp_path / "out/trajectory.h5md").stat().st_size + 50_000
+    for rank in ranks_of(job):
+        resource.prlimit(rank, resource.RLIMIT_FSIZE, (limit, limit))
+    output, errors = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 1, output + errors
+    assert "trajectory.h5md: " in errors and "write failed" in errors, errors
+    goes_on(undisturbed, tmp_path / "out", ranks=2)
+
+
+def test_a_file_system_too_full_for_a_checkpoint(undisturbed, tmp_path):
+    path, _ = undisturbed
+    job = start("--output", tmp_path / "out", path)
+    wait_until(lambda: list((tmp_path / "out").glob("checkpoint-*.h5")), PATIENCE)
+    resource.prlimit(job.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
+    output, errors = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 1, output + errors
+    assert "write failed" in errors, errors
+    assert not list((tmp_path / "out").glob("*.partial")), "it takes no room"
+    goes_on(undisturbed, tmp_path / "out")
+
+
+def test_a_folder_that_turns_read_only(undisturbed, tmp_path):
+    path, _ = undisturbed
+    folder = tmp_path / "out"
+    # To root every folder is open, unless it gives up this one power.
+    prefix = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    job = start("--output", folder, path, prefix=prefix)
+    wait_until(lambda: list(folder.glob("checkpoint-*.h5")), PATIENCE)
+    folder.chmod(0o555)
+    try:
+        output, errors = job.communicate(timeout=PATIENCE)
+    finally:
+        folder.chmod(0o755)
+    assert job.returncode == 1, output + errors
+    assert str(folder) in errors and "ermission denied" in errors, errors
+    goes_on(undisturbed, folder, ranks=2)
+
+
+def test_a_potential_that_is_gone_at_the_restart(undisturbed, tmp_path):
+    path, reference = undisturbed
+    home = tmp_path / "potentials"
+    shutil.copytree(POTENTIALS, home)
+    own = write_input(tmp_path, path.read_text().replace(str(POTENTIALS), str(home)))
+    job = start("--output", tmp_path / "out", own)
+    wait_until(lambda: list((tmp_path / "out").glob("checkpoint-*.h5")), PATIENCE)
+    job.send_signal(signal.SIGTERM)
+    job.communicate(timeout=PATIENCE)
+    assert job.returncode == 75
+    (home / "PtFe.meam").rename(home / "elsewhere")
+    before = sorted(p.name for p in (tmp_path / "out").iterdir())
+    done = run("--resume", "--output", tmp_path / "out", own, ranks=2)
+    assert done.returncode == 2, done.stderr
+    assert re.search(r"pair\.toml:\d+:\d+: .*PtFe\.meam` does not exist", done.stderr), done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == before
+    (home / "elsewhere").rename(home / "PtFe.meam")
+    assert run("--resume", "--output", tmp_path / "out", own).returncode == 0
+    same_end(reference, tmp_path / "out")
+
+
+def test_a_panic_in_a_worker_of_one_rank_of_eight_ends_all(undisturbed, tmp_path):
+    path, _ = undisturbed
+    job = start("--output", tmp_path / "out", path, ranks=8, more={"SINTER_FAULT": "panic 43 5"})
+    wait_until(lambda: steps_begun(tmp_path / "out"), PATIENCE)
+    ranks = ranks_of(job)
+    assert len(ranks) == 8
+    wait_until(lambda: not os.path.exists(f"/proc/{ranks[5]}"), PATIENCE)
+    last = time.monotonic()
+    output, errors = job.communicate(timeout=GONE)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{rank}") for rank in ranks), GONE)
+    assert time.monotonic() - last < GONE
+    assert job.returncode == 1, output + errors
+    assert re.search(r"rank 5 of 8, thread worker \d+, step 43: panicked", errors), errors
+    goes_on(undisturbed, tmp_path / "out", ranks=2)
+
+
+def test_not_a_number_in_one_atom(undisturbed, tmp_path):
+    path, _ = undisturbed
+    job = start("--output", tmp_path / "out", path, ranks=2, more={"SINTER_FAULT": "nan 43 1"})
+    output, errors = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 1, output + errors
+    assert re.search(r"rank \d of 2: step 4[34], atom \d+: ", errors), errors
+    goes_on(undisturbed, tmp_path / "out")
