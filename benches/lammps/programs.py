@@ -15,7 +15,7 @@ import numpy as np
 from snapshots import FOLDER, ROOT
 
 # Time between steps is what an observer takes or a file: LAMMPS writes none here.
-NOT_DYNAMICS = {"observe", "write", "total"}
+NOT_DYNAMICS = {"observe", "write", "checkpoint", "total"}
 
 
 @dataclass

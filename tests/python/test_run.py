@@ -39,7 +39,7 @@ def test_trajectory_has_the_same_bits_on_any_number_of_ranks(alone, tmp_path, ra
     assert done.returncode == 0, done.stderr
     assert differences(reference / "trajectory.h5md", tmp_path / "trajectory.h5md") == []
     checkpoints = sorted(file.name for file in reference.glob("checkpoint-*.h5"))
-    assert len(checkpoints) == 5
+    assert len(checkpoints) == 15
     for name in checkpoints:
         assert (tmp_path / name).read_bytes() == (reference / name).read_bytes(), name
 
