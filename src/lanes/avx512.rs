@@ -6,7 +6,8 @@
 //! as many values as are read or written.
 
 use super::{
-    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH,
+    COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
+    ONE_KIBI_EXPONENT, Real, WIDTH,
 };
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, Mul, Sub};
@@ -26,20 +27,20 @@ impl BitAnd for Mask {
 }
 
 macro_rules! operation {
-    ($trait:ident, $name:ident, $intrinsic:ident) => {
-        impl $trait for Avx512 {
-            type Output = Avx512;
+    ($type:ident, $trait:ident, $name:ident, $intrinsic:ident) => {
+        impl $trait for $type {
+            type Output = $type;
             #[inline(always)]
-            fn $name(self, other: Avx512) -> Avx512 {
+            fn $name(self, other: $type) -> $type {
                 // SAFETY: head of this file.
-                Avx512(unsafe { $intrinsic(self.0, other.0) })
+                $type(unsafe { $intrinsic(self.0, other.0) })
             }
         }
     };
 }
-operation!(Add, add, _mm512_add_pd);
-operation!(Sub, sub, _mm512_sub_pd);
-operation!(Mul, mul, _mm512_mul_pd);
+operation!(Avx512, Add, add, _mm512_add_pd);
+operation!(Avx512, Sub, sub, _mm512_sub_pd);
+operation!(Avx512, Mul, mul, _mm512_mul_pd);
 
 impl Real for Avx512 {
     #[inline(always)]
@@ -57,6 +58,7 @@ impl Real for Avx512 {
 
 impl Lanes for Avx512 {
     type Mask = Mask;
+    type Coarse = Coarse512;
 
     #[inline(always)]
     fn load(from: &[f64; WIDTH]) -> Self {
@@ -309,11 +311,144 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn add_signed_to(self, negative: u32, sums: &mut [i64; WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let old = _mm512_loadu_si512(sums.as_ptr().cast());
+            let change = _mm512_castpd_si512(self.0);
+            let new = _mm512_add_epi64(old, change);
+            let new = _mm512_mask_sub_epi64(new, negative as u8, old, change);
+            _mm512_storeu_si512(sums.as_mut_ptr().cast(), new);
+        }
+    }
+
+    #[inline(always)]
     fn scale_by_power(self, magic: Self) -> Self {
         // SAFETY: head of this file.
         unsafe {
             let power = _mm512_slli_epi64::<52>(_mm512_castpd_si512(magic.0));
             Avx512(_mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(self.0), power)))
+        }
+    }
+}
+
+/// Sixteen f32 in one register.
+#[derive(Debug, Clone, Copy)]
+pub struct Coarse512(__m512);
+
+operation!(Coarse512, Add, add, _mm512_add_ps);
+operation!(Coarse512, Sub, sub, _mm512_sub_ps);
+operation!(Coarse512, Mul, mul, _mm512_mul_ps);
+
+impl Coarse for Coarse512 {
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: head of this file.
+        Coarse512(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32; COARSE_WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        Coarse512(unsafe { _mm512_loadu_ps(from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: head of this file.
+        Coarse512(unsafe { _mm512_fmadd_ps(self.0, by.0, plus.0) })
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> u32 {
+        // SAFETY: head of this file.
+        (unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }) as u32
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> u32 {
+        // SAFETY: head of this file.
+        (unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }) as u32
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; COARSE_WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn compress_index(index: &[u32; COARSE_WIDTH], bits: u32, to: &mut [u32; COARSE_WIDTH]) {
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm512_loadu_si512(index.as_ptr().cast());
+            let chosen = _mm512_maskz_compress_epi32(bits as u16, index);
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), chosen);
+        }
+    }
+
+    #[inline(always)]
+    fn equal(index: &[u32; COARSE_WIDTH], value: u32) -> u32 {
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm512_loadu_si512(index.as_ptr().cast());
+            _mm512_cmpeq_epi32_mask(index, _mm512_set1_epi32(value as i32)) as u32
+        }
+    }
+
+    #[inline(always)]
+    fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32 {
+        // SAFETY: head of this file.
+        unsafe { _mm512_movepi32_mask(_mm512_loadu_si512(index.as_ptr().cast())) as u32 }
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self {
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm512_loadu_si512(index.as_ptr().cast());
+            Coarse512(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table.as_ptr())))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn differences(
+        table: &[[i32; 4]],
+        index: &[u32; COARSE_WIDTH],
+        from: [i32; 4],
+    ) -> ([Self; 3], [u32; COARSE_WIDTH]) {
+        let mut last = [0; COARSE_WIDTH];
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let table = table.as_ptr();
+            let row = |lane: usize| _mm_loadu_si128(table.add(index[lane] as usize).cast());
+            // Four rows, four apart, so that what follows stays within quarters.
+            macro_rules! four {
+                ($lane:expr) => {{
+                    let one = _mm512_castsi128_si512(row($lane));
+                    let two = _mm512_mask_broadcast_i32x4(one, 0x00f0, row($lane + 4));
+                    let three = _mm512_mask_broadcast_i32x4(two, 0x0f00, row($lane + 8));
+                    _mm512_mask_broadcast_i32x4(three, 0xf000, row($lane + 12))
+                }};
+            }
+            let (a, b, c, d) = (four!(0), four!(1), four!(2), four!(3));
+            let (xy, zw) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let (xy2, zw2) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            macro_rules! difference {
+                ($whole:expr, $c:expr) => {
+                    Coarse512(_mm512_cvtepi32_ps(_mm512_sub_epi32(
+                        $whole,
+                        _mm512_set1_epi32(from[$c]),
+                    )))
+                };
+            }
+            let columns = [
+                difference!(_mm512_unpacklo_epi64(xy, xy2), 0),
+                difference!(_mm512_unpackhi_epi64(xy, xy2), 1),
+                difference!(_mm512_unpacklo_epi64(zw, zw2), 2),
+            ];
+            _mm512_storeu_si512(last.as_mut_ptr().cast(), _mm512_unpackhi_epi64(zw, zw2));
+            (columns, last)
         }
     }
 }

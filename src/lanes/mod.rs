@@ -24,6 +24,8 @@ use std::ops::{Add, BitAnd, Mul, Sub};
 
 /// Number of lanes.
 pub const WIDTH: usize = 8;
+/// Number of lanes in single precision.
+pub const COARSE_WIDTH: usize = 16;
 
 /// 1.5 × 2⁵²: adding it leaves the nearest integer in the low bits of the mantissa.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
@@ -62,6 +64,8 @@ impl Real for f64 {
 pub trait Lanes: Real {
     /// Eight truth values.
     type Mask: Copy + BitAnd<Output = Self::Mask>;
+    /// Vectors of the same instruction set for tests that need not be exact.
+    type Coarse: Coarse;
 
     fn load(from: &[f64; WIDTH]) -> Self;
     fn store(self, to: &mut [f64; WIDTH]);
@@ -111,6 +115,8 @@ pub trait Lanes: Real {
     fn add_to(self, sums: &mut [i64; WIDTH]);
     /// The integers whose bits the lanes hold, each rounded once.
     fn integers(self) -> Self;
+    /// Adds to integers, but subtracts in the lanes that `negative` has bits of.
+    fn add_signed_to(self, negative: u32, sums: &mut [i64; WIDTH]);
     /// self × 2ⁿ where `magic` is n + 1.5 × 2⁵².
     fn scale_by_power(self, magic: Self) -> Self;
     /// m and n with self = m 2ⁿ, √½ <= m < √2, for normal positive numbers.
@@ -188,10 +194,55 @@ pub trait Lanes: Real {
     }
 }
 
+/// Sixteen f32 in the space of eight f64. No result may depend on the last bits of
+/// these: they only tell what need not be looked at exactly.
+pub trait Coarse: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    fn splat(x: f32) -> Self;
+    fn load(from: &[f32; COARSE_WIDTH]) -> Self;
+    /// self × by + plus
+    fn mul_add(self, by: Self, plus: Self) -> Self;
+
+    /// In which lanes self <= other, that of lane 0 lowest.
+    fn at_most(self, other: Self) -> u32;
+    /// self < other
+    fn below(self, other: Self) -> u32;
+    fn store(self, to: &mut [f32; COARSE_WIDTH]);
+
+    /// Stores the chosen integers first, in order; what follows them has no meaning.
+    fn compress_index(index: &[u32; COARSE_WIDTH], bits: u32, to: &mut [u32; COARSE_WIDTH]);
+    /// Which integers equal `value`.
+    fn equal(index: &[u32; COARSE_WIDTH], value: u32) -> u32;
+    /// Which integers have their highest bit set.
+    fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32;
+
+    /// `table[index % 8]`; the table is eight values, twice.
+    fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self;
+    /// `table[index][c] - from[c]`, wrapping, for the first three c, and the fourth as it is.
+    ///
+    /// # Safety
+    /// Every index is below the length of the table.
+    unsafe fn differences(
+        table: &[[i32; 4]],
+        index: &[u32; COARSE_WIDTH],
+        from: [i32; 4],
+    ) -> ([Self; 3], [u32; COARSE_WIDTH]);
+}
+
 /// Eight consecutive values from `at` on.
 #[inline(always)]
 pub fn eight<T>(values: &[T], at: usize) -> &[T; WIDTH] {
     values[at..at + WIDTH].first_chunk().expect("eight values")
+}
+
+/// Sixteen consecutive values from `at` on.
+#[inline(always)]
+pub fn sixteen<T>(values: &[T], at: usize) -> &[T; COARSE_WIDTH] {
+    values[at..at + COARSE_WIDTH].first_chunk().expect("sixteen values")
+}
+
+#[inline(always)]
+pub fn sixteen_mut<T>(values: &mut [T], at: usize) -> &mut [T; COARSE_WIDTH] {
+    values[at..at + COARSE_WIDTH].first_chunk_mut().expect("sixteen values")
 }
 
 #[inline(always)]

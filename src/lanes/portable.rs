@@ -4,7 +4,8 @@
 #![allow(clippy::needless_range_loop, clippy::assign_op_pattern)]
 
 use super::{
-    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH,
+    COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
+    ONE_KIBI_EXPONENT, Real, WIDTH,
 };
 use std::ops::{Add, BitAnd, Mul, Sub};
 
@@ -28,11 +29,11 @@ impl BitAnd for Mask {
 }
 
 macro_rules! operation {
-    ($trait:ident, $name:ident, $operator:tt) => {
-        impl $trait for Portable {
-            type Output = Portable;
+    ($type:ident, $trait:ident, $name:ident, $operator:tt) => {
+        impl $trait for $type {
+            type Output = $type;
             #[inline(always)]
-            fn $name(mut self, other: Portable) -> Portable {
+            fn $name(mut self, other: $type) -> $type {
                 for (a, b) in self.0.iter_mut().zip(other.0) {
                     *a = *a $operator b;
                 }
@@ -41,9 +42,9 @@ macro_rules! operation {
         }
     };
 }
-operation!(Add, add, +);
-operation!(Sub, sub, -);
-operation!(Mul, mul, *);
+operation!(Portable, Add, add, +);
+operation!(Portable, Sub, sub, -);
+operation!(Portable, Mul, mul, *);
 
 impl Real for Portable {
     #[inline(always)]
@@ -59,6 +60,7 @@ impl Real for Portable {
 
 impl Lanes for Portable {
     type Mask = Mask;
+    type Coarse = PortableCoarse;
 
     #[inline(always)]
     fn load(from: &[f64; WIDTH]) -> Self {
@@ -252,10 +254,116 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn add_signed_to(self, negative: u32, sums: &mut [i64; WIDTH]) {
+        for (lane, (sum, bits)) in sums.iter_mut().zip(self.0).enumerate() {
+            let sign = -((negative >> lane & 1) as i64);
+            *sum = sum.wrapping_add((bits.to_bits() as i64 ^ sign).wrapping_sub(sign));
+        }
+    }
+
+    #[inline(always)]
     fn scale_by_power(mut self, magic: Self) -> Self {
         for (x, m) in self.0.iter_mut().zip(magic.0) {
             *x = f64::from_bits(x.to_bits().wrapping_add(m.to_bits() << 52));
         }
         self
+    }
+}
+
+/// Sixteen f32.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub struct PortableCoarse([f32; COARSE_WIDTH]);
+
+operation!(PortableCoarse, Add, add, +);
+operation!(PortableCoarse, Sub, sub, -);
+operation!(PortableCoarse, Mul, mul, *);
+
+/// One bit for each lane of which `truth` holds.
+#[inline(always)]
+fn bits_of(truth: impl Fn(usize) -> bool) -> u32 {
+    let mut bits = 0;
+    for lane in 0..COARSE_WIDTH {
+        bits |= (truth(lane) as u32) << lane;
+    }
+    bits
+}
+
+impl Coarse for PortableCoarse {
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        PortableCoarse([x; COARSE_WIDTH])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32; COARSE_WIDTH]) -> Self {
+        PortableCoarse(*from)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, by: Self, plus: Self) -> Self {
+        self * by + plus
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> u32 {
+        bits_of(|lane| self.0[lane] <= other.0[lane])
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> u32 {
+        bits_of(|lane| self.0[lane] < other.0[lane])
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; COARSE_WIDTH]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn compress_index(index: &[u32; COARSE_WIDTH], bits: u32, to: &mut [u32; COARSE_WIDTH]) {
+        let mut count = 0;
+        for lane in 0..COARSE_WIDTH {
+            to[count.min(COARSE_WIDTH - 1)] = index[lane];
+            count += (bits >> lane & 1) as usize;
+        }
+    }
+
+    #[inline(always)]
+    fn equal(index: &[u32; COARSE_WIDTH], value: u32) -> u32 {
+        bits_of(|lane| index[lane] == value)
+    }
+
+    #[inline(always)]
+    fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32 {
+        bits_of(|lane| index[lane] >> 31 == 1)
+    }
+
+    #[inline(always)]
+    fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self {
+        let mut found = [0.0; COARSE_WIDTH];
+        for (found, index) in found.iter_mut().zip(index) {
+            *found = table[*index as usize % 8];
+        }
+        PortableCoarse(found)
+    }
+
+    #[inline(always)]
+    unsafe fn differences(
+        table: &[[i32; 4]],
+        index: &[u32; COARSE_WIDTH],
+        from: [i32; 4],
+    ) -> ([Self; 3], [u32; COARSE_WIDTH]) {
+        let mut columns = [[0.0; COARSE_WIDTH]; 3];
+        let mut last = [0; COARSE_WIDTH];
+        for (lane, index) in index.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let row = unsafe { table.get_unchecked(*index as usize) };
+            for c in 0..3 {
+                columns[c][lane] = row[c].wrapping_sub(from[c]) as f32;
+            }
+            last[lane] = row[3] as u32;
+        }
+        (columns.map(PortableCoarse), last)
     }
 }

@@ -74,6 +74,11 @@ fn operations<L: Lanes>(fused: bool) {
         [0, 1, -1, i64::MAX, i64::MIN, (1 << 53) + 1, -(1 << 32) + 12_345, 3 << 61 | 0x8000_0401];
     let bits = integers.map(|n: i64| f64::from_bits(n as u64));
     assert_eq!(values(L::load(&bits).integers()), integers.map(|n| n as f64));
+
+    x.quanta(L::splat(quantum.per_unit())).add_signed_to(0b1010_0110, &mut sums);
+    let sign = |n: usize| if 0b1010_0110 >> n & 1 == 1 { -1 } else { 1 };
+    let expected = std::array::from_fn(|n| quantum.round(a[n]) * (1 + sign(n)) + 5);
+    assert_eq!(sums, expected);
 }
 
 /// Three units of the last place.
@@ -107,8 +112,60 @@ fn logarithm<L: Lanes>() {
     }
 }
 
+/// The same for vectors in single precision; small integers and their products are exact.
+#[inline(always)]
+fn coarse_operations<C: Coarse>() {
+    const ALL: u32 = 0xffff;
+    let a: [f32; COARSE_WIDTH] = std::array::from_fn(|n| n as f32 - 6.0);
+    let b: [f32; COARSE_WIDTH] = std::array::from_fn(|n| ((n * 7) % 5) as f32 - 2.0);
+    let (x, y) = (C::load(&a), C::load(&b));
+    let values = |v: C| {
+        let mut to = [0.0; COARSE_WIDTH];
+        v.store(&mut to);
+        to
+    };
+    let bits = |truth: &dyn Fn(usize) -> bool| -> u32 {
+        (0..COARSE_WIDTH).map(|n| (truth(n) as u32) << n).sum()
+    };
+    assert_eq!(values(x + y), std::array::from_fn(|n| a[n] + b[n]));
+    assert_eq!(values(x - y), std::array::from_fn(|n| a[n] - b[n]));
+    assert_eq!(values(x * y), std::array::from_fn(|n| a[n] * b[n]));
+    let three = C::splat(3.0);
+    assert_eq!(values(x.mul_add(y, three)), std::array::from_fn(|n| a[n] * b[n] + 3.0));
+    assert_eq!(x.at_most(y), bits(&|n| a[n] <= b[n]));
+    assert_eq!(x.below(y), bits(&|n| a[n] < b[n]));
+
+    let index: [u32; COARSE_WIDTH] =
+        std::array::from_fn(|n| (n as u32 * 11 % 16) << 1 | ((n % 3 == 0) as u32) << 31);
+    assert_eq!(C::high_bits(&index), bits(&|n| n % 3 == 0));
+    assert_eq!(C::equal(&index, index[5]), 1 << 5);
+    for kept in [0, 1, 0b1010_0110_0000_1011, 0xff00, ALL] {
+        let chosen: Vec<usize> = (0..COARSE_WIDTH).filter(|n| kept >> n & 1 == 1).collect();
+        let mut places = [0; COARSE_WIDTH];
+        C::compress_index(&index, kept, &mut places);
+        for (place, n) in chosen.into_iter().enumerate() {
+            assert_eq!(places[place], index[n]);
+        }
+    }
+
+    let table = std::array::from_fn(|n| (n % 8) as f32 + 10.0);
+    let some: [u32; COARSE_WIDTH] = std::array::from_fn(|n| (n * 7 + 1) as u32);
+    assert_eq!(values(C::lookup(&table, &some)), some.map(|i| table[i as usize % 8]));
+    let table: Vec<[i32; 4]> = (0..20).map(|n| [n, i32::MAX - n, i32::MIN + n, 7 * n]).collect();
+    let index: [u32; COARSE_WIDTH] = std::array::from_fn(|n| (n * 3 % 20) as u32);
+    let from = [2, i32::MIN, i32::MAX, 0];
+    // SAFETY: the indices are below twenty.
+    let (columns, last) = unsafe { C::differences(&table, &index, from) };
+    for (c, column) in columns.into_iter().enumerate() {
+        let expected = index.map(|i| table[i as usize][c].wrapping_sub(from[c]) as f32);
+        assert_eq!(values(column), expected);
+    }
+    assert_eq!(last, index.map(|i| 7 * i));
+}
+
 #[inline(always)]
 fn all<L: Lanes>(fused: bool) {
+    coarse_operations::<L::Coarse>();
     operations::<L>(fused);
     exponential::<L>();
     logarithm::<L>();

@@ -23,9 +23,8 @@ pub struct Coefficients {
     pub decay: [Vec<f64>; 4],
     /// t1, t2, t3 and their squares: what multiplies ρ₀ in the words after the harmonics.
     pub weights: Vec<Vec<f64>>,
-    /// Bounds of C and 1/(Cmax - Cmin): a table over third species for each pair of species.
+    /// Cmin and 1/(Cmax - Cmin): a table over third species for each pair of species.
     pub minimum: Vec<f64>,
-    pub maximum: Vec<f64>,
     pub inverse_width: Vec<f64>,
     /// Length of one such table.
     pub stride: usize,
@@ -34,7 +33,8 @@ pub struct Coefficients {
     pub intervals_per_table: usize,
     pub first_interval: usize,
     pub per_angstrom: f64,
-    single_species: bool,
+    /// β₁ = β₃ for all species, as in most published potentials.
+    odd_alike: bool,
 }
 
 impl Coefficients {
@@ -76,14 +76,13 @@ impl Coefficients {
             }),
             weights: (0..words).map(|h| by_species(&|e| weight(h, e))).collect(),
             minimum: screen(&|s| screens[s].minimum),
-            maximum: screen(&|s| screens[s].maximum),
             inverse_width: screen(&|s| 1.0 / (screens[s].maximum - screens[s].minimum)),
             stride,
             intervals,
             intervals_per_table: full,
             first_interval: tables[0].first,
             per_angstrom: tables[0].per_angstrom,
-            single_species: n == 1,
+            odd_alike: densities.iter().all(|d| d.beta[1] == d.beta[3]),
         }
     }
 
@@ -93,33 +92,40 @@ impl Coefficients {
         let one = L::splat(1.0);
         let compression = one - r * L::lookup(&self.inverse_distance, species);
         let mut found = [one; 4];
+        for l in 0..3 {
+            found[l] = (L::lookup(&self.beta[l], species) * compression).exp();
+        }
+        found[3] = if self.odd_alike {
+            found[1]
+        } else {
+            (L::lookup(&self.beta[3], species) * compression).exp()
+        };
         for l in 0..4 {
-            let exponent = L::lookup(&self.beta[l], species) * compression;
-            found[l] = L::lookup(&self.amplitude[l], species) * exponent.exp();
+            found[l] = L::lookup(&self.amplitude[l], species) * found[l];
         }
         found
     }
 
     /// The same for both ends of pairs.
     #[inline(always)]
-    pub fn both_densities<L: Lanes>(&self, species: [&[u32; WIDTH]; 2], r: L) -> ([L; 4], [L; 4]) {
-        let first = self.densities(species[0], r);
-        if self.single_species { (first, first) } else { (first, self.densities(species[1], r)) }
+    pub fn both_densities<L: Lanes>(&self, species: [&[u32; WIDTH]; 2], r: L) -> [[L; 4]; 2] {
+        [self.densities(species[0], r), self.densities(species[1], r)]
     }
 
     /// φ and dφ/dr.
     #[inline(always)]
     pub fn pair_energy<L: Lanes>(&self, meam: &Meam, species: [&[u32; WIDTH]; 2], r: L) -> (L, L) {
         let x = r * L::splat(self.per_angstrom);
-        let grid = x.truncate();
-        let (mut index, mut left) = ([0; WIDTH], [0.0; WIDTH]);
+        let (mut grid, mut left) = (x.truncate(), [0.0; WIDTH]);
+        let mut index = [0; WIDTH];
         for lane in 0..WIDTH {
-            let block = meam.pair_index(species[0][lane] as u8, species[1][lane] as u8);
-            let interval = (grid[lane] as usize).wrapping_sub(self.first_interval);
+            left[lane] = grid[lane] as i32 as f64;
             // Only a lane without a meaning (r = 0) can lie outside.
-            let interval = interval.min(self.intervals_per_table - 1);
-            index[lane] = (block * self.intervals_per_table + interval) as u32;
-            left[lane] = grid[lane] as f64;
+            grid[lane] = grid[lane].wrapping_sub(self.first_interval as u32);
+            grid[lane] = grid[lane].min(self.intervals_per_table as u32 - 1);
+            let (a, b) = (species[0][lane], species[1][lane]);
+            let block = a.min(b) * meam.species_count() as u32 + a.max(b);
+            index[lane] = block * self.intervals_per_table as u32 + grid[lane];
         }
         // SAFETY: blocks and intervals are within the table by the lines above.
         let [a, b, c, d] = unsafe { L::gather_rows(&self.intervals, &index) };

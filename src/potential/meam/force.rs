@@ -10,8 +10,10 @@
 //!
 //! Eight pairs at a time, then the triples of the same block eight at a time. Both ends
 //! of a pair share its harmonics but for the sign (-1)^l, so their adjoints are combined
-//! before the gradient is taken, once. These combinations are made of plain products and
-//! sums: a fused operation would round one end's product and not the other's.
+//! before the gradient is taken, once. Where the ends differ in species this takes plain
+//! products and sums: a fused operation would round one end's product and not the
+//! other's. Pairs of one species, which stand first, have equal densities at both ends:
+//! their adjoints are added as they are loaded.
 //!
 //! Invariant: each force is rounded once to quanta and added to one atom, and its
 //! exact negative to the other. Forces thus sum to exactly zero.
@@ -20,9 +22,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
-use super::density::Bonds;
+use super::density::{Bonds, ODD};
 use super::harmonics::{self, COMPONENTS, FIRST};
-use super::records::{Records, ensure};
+use super::records::{Block, Records, ensure};
 use super::shared::Shared;
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
@@ -49,10 +51,18 @@ pub struct Task<'a> {
 #[inline(always)]
 pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>) -> Result<()> {
     let [mut first_pair, mut first_triple] = [0, 0];
-    for &[last_pair, last_triple] in &records.blocks {
+    for &Block { alike, pairs: last_pair, triples: last_triple } in &records.blocks {
         ensure(scales, last_pair - first_pair + WIDTH);
         let pairs = first_pair..last_pair;
-        let sound = push_pairs::<L>(task, records, pairs.clone(), scales)
+        // Whole vectors of pairs whose ends are alike; the others take any.
+        let alike = alike - (alike - first_pair) % WIDTH;
+        let sound = push_pairs::<L, true>(task, records, first_pair..alike, &mut scales[..])
+            & push_pairs::<L, false>(
+                task,
+                records,
+                alike..last_pair,
+                &mut scales[alike - first_pair..],
+            )
             & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
         if !sound {
             return Err(out_of_bounds(task, records, pairs));
@@ -65,7 +75,7 @@ pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>
 /// Forces between the atoms of pairs; leaves 2 S [P_ij + P_ji + φ_ij] in `scales`.
 /// False where a force or energy is beyond the bound of the quantum or not a number.
 #[inline(always)]
-fn push_pairs<L: Lanes>(
+fn push_pairs<L: Lanes, const ALIKE: bool>(
     task: Task,
     records: &Records,
     range: Range<usize>,
@@ -78,7 +88,8 @@ fn push_pairs<L: Lanes>(
         let bonds = Bonds::<L>::load(task.env, &records.pairs, at);
         let screening = L::load(eight(&records.pairs.screening, at));
         let slope = L::load(eight(&records.pairs.slope, at));
-        let (by_screening, gradient, energy) = bond(task, &bonds);
+        let (by_screening, gradient, energy) =
+            if ALIKE { bond_alike(task, &bonds) } else { bond(task, &bonds) };
 
         let factor = (slope + slope) * by_screening;
         let pull = [
@@ -169,14 +180,14 @@ fn push_thirds<L: Lanes>(
 fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
     let (meam, zero) = (task.meam, L::splat(0.0));
     let (species_i, species_j) = (&bonds.species_i, &bonds.species_j);
-    let a = adjoints::<L>(task, bonds.i);
-    let b = adjoints::<L>(task, bonds.j);
+    let a = adjoints::<L>(task, &bonds.i);
+    let b = adjoints::<L>(task, &bonds.j);
     let y = harmonics::evaluate(bonds.u);
-    let (rho_j, rho_i) = meam.coefficients.both_densities([species_j, species_i], bonds.r);
+    let [rho_j, rho_i] = meam.coefficients.both_densities([species_j, species_i], bonds.r);
     let (phi, slope) = meam.coefficients.pair_energy(meam, [species_i, species_j], bonds.r);
 
-    let mut value_i = rho_j[0] * spherical(task, bonds.i, species_j, a[0]);
-    let mut value_j = rho_i[0] * spherical(task, bonds.j, species_i, b[0]);
+    let mut value_i = rho_j[0] * spherical(task, &bonds.i, species_j, a[0]);
+    let mut value_j = rho_i[0] * spherical(task, &bonds.j, species_i, b[0]);
     let decay = &meam.coefficients.decay;
     let mut radial_i = L::lookup(&decay[0], species_j) * value_i;
     let mut radial_j = L::lookup(&decay[0], species_i) * value_j;
@@ -204,6 +215,65 @@ fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
         radial.mul_add(u[2], z * inverse),
     ];
     ((value_i + value_j) + phi, gradient, phi)
+}
+
+/// The same for pairs of atoms of one species: with equal densities the adjoints of both
+/// ends add up to those of one.
+#[inline(always)]
+fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
+    let (meam, species) = (task.meam, &bonds.species_j);
+    let c = joint_adjoints::<L>(task, &bonds.i, &bonds.j);
+    let y = harmonics::evaluate(bonds.u);
+    let rho = meam.coefficients.densities(species, bonds.r);
+    let (phi, slope) = meam.coefficients.pair_energy(meam, [species, species], bonds.r);
+
+    let total = spherical(task, &bonds.i, species, L::splat(0.0))
+        + spherical(task, &bonds.j, species, L::splat(0.0));
+    let decay = &meam.coefficients.decay;
+    let mut value = rho[0] * (c[0] + total);
+    let mut radial = L::lookup(&decay[0], species).mul_add(value, slope);
+    let mut combined = [L::splat(0.0); COMPONENTS];
+    for l in 1..4 {
+        let mut sum = c[FIRST[l]] * y[FIRST[l]];
+        for m in FIRST[l] + 1..FIRST[l + 1] {
+            sum = c[m].mul_add(y[m], sum);
+        }
+        for m in FIRST[l]..FIRST[l + 1] {
+            combined[m] = rho[l] * c[m];
+        }
+        let term = rho[l] * sum;
+        value = value + term;
+        radial = L::lookup(&decay[l], species).mul_add(term, radial);
+    }
+    let [x, y, z] = harmonics::gradient(&combined, bonds.u);
+    let (inverse, u) = (bonds.inverse, bonds.u);
+    let gradient = [
+        radial.mul_add(u[0], x * inverse),
+        radial.mul_add(u[1], y * inverse),
+        radial.mul_add(u[2], z * inverse),
+    ];
+    (value + phi, gradient, phi)
+}
+
+/// The adjoints of i plus those of j seen from i, where odd ones change sign.
+#[inline(always)]
+fn joint_adjoints<L: Lanes>(task: Task, i: &[u32; WIDTH], j: &[u32; WIDTH]) -> [L; COMPONENTS] {
+    let sign = |word: usize| if ODD >> word & 1 == 1 { -1.0 } else { 1.0 };
+    let signs: [f64; COMPONENTS] = std::array::from_fn(sign);
+    let (low_sign, high_sign) = (L::load(eight(&signs, 0)), L::load(eight(&signs, WIDTH)));
+    let mut low = [L::splat(0.0); WIDTH];
+    let mut high = low;
+    for lane in 0..WIDTH {
+        let [a, b] = [i[lane], j[lane]].map(|atom| {
+            let first = atom as usize * task.meam.word_count;
+            &task.adjoints[first..first + COMPONENTS]
+        });
+        low[lane] = L::load(eight(b, 0)).mul_add(low_sign, L::load(eight(a, 0)));
+        high[lane] = L::load(eight(b, WIDTH)).mul_add(high_sign, L::load(eight(a, WIDTH)));
+    }
+    let [a, b, c, d, e, f, g, h] = L::transpose(low);
+    let [i, j, k, l, m, n, o, p] = L::transpose(high);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// The adjoints of eight atoms to their harmonics.

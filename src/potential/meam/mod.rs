@@ -32,10 +32,11 @@ use force::Task;
 use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
 use rayon::prelude::*;
-use records::Records;
+use records::{Block, Records};
 use reference::References;
 use screening::Workspace;
 use shared::Shared;
+use sieve::{Bounds, CoarseAtom, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
 use table::PairTable;
@@ -54,6 +55,7 @@ mod records;
 mod reference;
 mod screening;
 mod shared;
+mod sieve;
 mod table;
 mod text;
 
@@ -66,11 +68,9 @@ pub struct Meam {
     species: Vec<Species>,
     embeddings: Embeddings,
     coefficients: Coefficients,
-    /// Cmax²/[4 (Cmax - 1)] by `pair_index`: largest of the third elements.
-    ellipse_bounds: Vec<f64>,
+    bounds: Bounds,
     /// Å
     cutoff: f64,
-    cutoff_square: f64,
     /// Å
     smoothing: f64,
     /// Square of `range()`.
@@ -83,12 +83,13 @@ pub struct Meam {
 
 /// Atoms whose pairs and triples are worked on at a time: a few hundred pairs, whose
 /// records stay in the first level of the cache.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
 /// What `densities` leaves for `forces`: one set of records per range of the schedule.
 #[derive(Debug, Default)]
 pub struct Scratch {
     records: Vec<Records>,
+    coarse: Vec<CoarseAtom>,
 }
 
 impl Meam {
@@ -154,11 +155,10 @@ impl Meam {
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
         Meam {
             species,
+            bounds: Bounds::new(&parameters, &ellipse_bounds),
             coefficients: Coefficients::new(&parameters, &densities, &tables),
             embeddings,
-            ellipse_bounds,
             cutoff,
-            cutoff_square: cutoff * cutoff,
             smoothing,
             reach_square: cutoff * cutoff * reach,
             word_count: embedding::words(parameters.averaging),
@@ -182,15 +182,15 @@ impl Meam {
     fn over_schedule<W: Default>(
         &self,
         env: Environment,
-        scratch: &mut Scratch,
+        all_records: &mut Vec<Records>,
         work: impl Fn(Range<usize>, &mut Records, &mut W) -> Result<()> + Sync,
     ) -> Result<()> {
         let schedule = &env.neighbours.schedule;
         let ranges = schedule.iter().map(Vec::len).sum();
-        if scratch.records.len() < ranges {
-            scratch.records.resize_with(ranges, Records::default);
+        if all_records.len() < ranges {
+            all_records.resize_with(ranges, Records::default);
         }
-        let mut records = scratch.records.as_mut_slice();
+        let mut records = all_records.as_mut_slice();
         for colour in schedule {
             let (now, later) = records.split_at_mut(colour.len());
             records = later;
@@ -248,8 +248,7 @@ fn quanta(parameters: &Parameters) -> [Quantum; MOST_WORDS] {
 /// Phase 1 for one range of atoms.
 #[inline(always)]
 fn screen_and_sum<L: Lanes>(
-    meam: &Meam,
-    env: Environment,
+    view: View,
     range: Range<usize>,
     records: &mut Records,
     workspace: &mut Workspace,
@@ -259,8 +258,9 @@ fn screen_and_sum<L: Lanes>(
     for first in range.clone().step_by(BLOCK) {
         let first_pair = records.pairs.len;
         let atoms = first..range.end.min(first + BLOCK);
-        screening::find::<L>(meam, env, atoms, records, workspace)?;
-        density::accumulate::<L>(meam, env, &records.pairs, first_pair..records.pairs.len, sums);
+        screening::find::<L>(view, atoms, records, workspace)?;
+        let &Block { alike, pairs, .. } = records.blocks.last().expect("the block just found");
+        density::accumulate::<L>(view, &mut records.pairs, first_pair..pairs, alike, sums);
     }
     Ok(())
 }
@@ -282,11 +282,13 @@ impl Potential for Meam {
 
     fn densities(&self, env: Environment, scratch: &mut Scratch, sums: &mut [i64]) -> Result<()> {
         let sums = Shared::new(sums);
-        self.over_schedule(env, scratch, |range, records, workspace| {
-            let (meam, sums) = (self, &sums);
+        let Scratch { records, coarse } = scratch;
+        coarsen(env, coarse);
+        let view = View { meam: self, env, coarse };
+        self.over_schedule(env, records, |range, records, workspace| {
+            let sums = &sums;
             dispatch!(self.instruction_set, screen_and_sum, (
-                meam: &Meam,
-                env: Environment,
+                view: View,
                 range: Range<usize>,
                 records: &mut Records,
                 workspace: &mut Workspace,
@@ -348,7 +350,7 @@ impl Potential for Meam {
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
         let task = Task { meam: self, env, adjoints, force: &force, quantum };
-        self.over_schedule(env, scratch, |_, records, scales| {
+        self.over_schedule(env, &mut scratch.records, |_, records, scales| {
             dispatch!(self.instruction_set, force::accumulate, (
                 task: Task,
                 records: &Records,

@@ -10,8 +10,16 @@ use crate::potential::lanes::WIDTH;
 pub struct Records {
     pub pairs: Pairs,
     pub triples: Triples,
-    /// Where the pairs and triples of each block of atoms end.
-    pub blocks: Vec<[usize; 2]>,
+    pub blocks: Vec<Block>,
+}
+
+/// Where the records of a block of atoms end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Block {
+    /// Pairs of atoms of one species, which stand first.
+    pub alike: usize,
+    pub pairs: usize,
+    pub triples: usize,
 }
 
 /// Pairs that this rank computes.
@@ -20,6 +28,8 @@ pub struct Pairs {
     pub len: usize,
     pub i: Vec<u32>,
     pub j: Vec<u32>,
+    /// Species of i in the upper half, of j in the lower.
+    pub species: Vec<u32>,
     /// S
     pub screening: Vec<f64>,
     /// dS/d(r_ij²) at fixed distances to third atoms, Å⁻².
@@ -54,21 +64,22 @@ impl Records {
     }
 
     /// All pairs and triples of a block are known: makes what stands behind them valid.
-    pub fn end_block(&mut self) {
+    pub fn end_block(&mut self, alike: usize) {
         let (pairs, triples) = (&mut self.pairs, &mut self.triples);
-        let (i, j) = match pairs.len {
-            0 => (0, 0),
-            n => (pairs.i[n - 1], pairs.j[n - 1]),
+        let (i, j, species) = match pairs.len {
+            0 => (0, 0, 0),
+            n => (pairs.i[n - 1], pairs.j[n - 1], pairs.species[n - 1]),
         };
         pairs.reserve(0);
         triples.reserve(0);
         let behind = pairs.len..pairs.len + WIDTH;
         pairs.i[behind.clone()].fill(i);
-        pairs.j[behind].fill(j);
+        pairs.j[behind.clone()].fill(j);
+        pairs.species[behind].fill(species);
         let behind = triples.len..triples.len + WIDTH;
         triples.pair[behind.clone()].fill(0);
         triples.k[behind].fill(j);
-        self.blocks.push([pairs.len, triples.len]);
+        self.blocks.push(Block { alike, pairs: pairs.len, triples: triples.len });
     }
 }
 
@@ -79,6 +90,7 @@ impl Pairs {
         let needed = self.len + more + WIDTH;
         ensure(&mut self.i, needed);
         ensure(&mut self.j, needed);
+        ensure(&mut self.species, needed);
         ensure(&mut self.screening, needed);
         ensure(&mut self.slope, needed);
     }
