@@ -172,12 +172,6 @@ impl Meam {
         self.species.len()
     }
 
-    /// The block of an unordered pair of elements in tables of pairs.
-    #[inline(always)]
-    fn pair_index(&self, a: u8, b: u8) -> usize {
-        a.min(b) as usize * self.species.len() + a.max(b) as usize
-    }
-
     /// Runs `work` over all ranges of the schedule, those of one colour in parallel.
     fn over_schedule<W: Default>(
         &self,
