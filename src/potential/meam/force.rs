@@ -54,8 +54,8 @@ pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>
     for &Block { alike, pairs: last_pair, triples: last_triple } in &records.blocks {
         ensure(scales, last_pair - first_pair + WIDTH);
         let pairs = first_pair..last_pair;
-        // Whole vectors of pairs whose ends are alike; the others take any.
-        let alike = alike - (alike - first_pair) % WIDTH;
+        // Those of one species first: what their last vector writes behind them into
+        // `scales` is overwritten.
         let sound = push_pairs::<L, true>(task, records, first_pair..alike, &mut scales[..])
             & push_pairs::<L, false>(
                 task,
@@ -130,17 +130,22 @@ fn push_thirds<L: Lanes>(
     let per_unit = L::splat(task.quantum.per_unit());
     let zero = L::splat(0.0);
     let mut sound = u32::MAX;
+    let last_pair = scales.len() as u32 - 1;
     for at in range.clone().step_by(WIDTH) {
         let count = WIDTH.min(range.end - at);
-        let (mut i, mut j, mut scale) = ([0; WIDTH], [0; WIDTH], [0.0; WIDTH]);
-        let (pair, k) = (eight(&triples.pair, at), eight(&triples.k, at));
+        let (mut i, mut j) = ([0; WIDTH], [0; WIDTH]);
+        let (mut pair, k) = (*eight(&triples.pair, at), eight(&triples.k, at));
+        // What stands behind the last triple may belong to a block of more pairs.
+        for pair in &mut pair {
+            *pair = (*pair).min(last_pair);
+        }
         for lane in 0..WIDTH {
             let pair = pair[lane] as usize;
             i[lane] = pairs.i[first_pair + pair];
             j[lane] = pairs.j[first_pair + pair];
-            scale[lane] = scales[pair];
         }
-        let scale = L::load(&scale);
+        // SAFETY: pairs of this block, by the bound above.
+        let scale = unsafe { L::gather(scales, &pair) };
         let along_i = scale * L::load(eight(&triples.slope_i, at));
         let along_j = scale * L::load(eight(&triples.slope_j, at));
         let position = task.env.position;

@@ -155,20 +155,24 @@ fn combine<L: Lanes>(
     let triples = records.triples.len - first_triple;
     let Workspace { sieve, factor, term } = work;
     let Pairs { screening: product, slope: log_slope, .. } = &mut records.pairs;
-    let pair_first = &sieve.first_triple[..count + 1];
+    let pair_first = &mut sieve.first_triple;
+    // Pairs behind the last have no triples.
+    ensure(pair_first, count + 1 + WIDTH);
+    eight_mut(pair_first, count + 1).fill(triples as u32);
     // What stands for missing factors and terms.
     let none = triples + WIDTH;
     (factor[none], term[none]) = (1.0, 0.0);
     for at in (0..count).step_by(WIDTH) {
-        let lanes = WIDTH.min(count - at);
+        let (first, end) = (eight(pair_first, at), eight(pair_first, at + 1));
         let mut most = 0;
-        let mut places = [[none as u32; WIDTH]; NETWORK];
-        for lane in 0..lanes {
-            let (first, end) = (pair_first[at + lane], pair_first[at + lane + 1]);
-            most = most.max(end - first);
-            for n in 0..NETWORK {
-                let place = first + n as u32;
-                places[n][lane] = if place < end { place } else { none as u32 };
+        let mut places = [[0; WIDTH]; NETWORK];
+        for lane in 0..WIDTH {
+            most = most.max(end[lane] - first[lane]);
+        }
+        for n in 0..NETWORK {
+            for lane in 0..WIDTH {
+                let place = first[lane] + n as u32;
+                places[n][lane] = if place < end[lane] { place } else { none as u32 };
             }
         }
         // SAFETY: places of triples of this block, or of the last value.
@@ -179,7 +183,7 @@ fn combine<L: Lanes>(
         if most as usize <= NETWORK {
             continue;
         }
-        for pair in at..at + lanes {
+        for pair in at..count.min(at + WIDTH) {
             let range = pair_first[pair] as usize..pair_first[pair + 1] as usize;
             if range.len() > NETWORK {
                 let (factors, terms) = (&mut factor[range.clone()], &mut term[range]);
