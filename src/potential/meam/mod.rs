@@ -7,8 +7,8 @@
 //! - `lattice`, `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
-//! - `screening` → `density` → `embedding` → `force`: the phases of one evaluation, the
-//!   loops over pairs and triples written once for all instruction sets (`lanes`);
+//! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
+//!   evaluation, their loops written once for all instruction sets (`lanes`);
 //! - `check`: the reference structures, evaluated atom by atom;
 //! - `shared`: writes of several threads to disjoint places.
 //!
@@ -81,8 +81,8 @@ pub struct Meam {
     instruction_set: InstructionSet,
 }
 
-/// Atoms whose pairs and triples are worked on at a time: a few hundred pairs, whose
-/// records stay in the first level of the cache.
+/// Atoms whose pairs and triples are worked on at a time: some two hundred pairs, which
+/// with the neighbours of these atoms stay in the first level of the cache.
 const BLOCK: usize = 32;
 
 /// What `densities` leaves for `forces`: one set of records per range of the schedule.
