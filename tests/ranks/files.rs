@@ -19,7 +19,6 @@ pub const BODIES: &[(&str, Body)] = &[
     ("few atoms leave ranks without any", few_atoms),
     ("a lost atom fails on every rank", lost_atom),
     ("transfers are collective", transfers_are_collective),
-    ("ranks with nothing to write keep up with a growing file", one_rank_writes_many_datasets),
 ];
 
 /// Three blocks of ids and a part of one.
@@ -225,26 +224,6 @@ fn transfers_are_collective(comm: &Comm) {
     let read: Vec<f64> = fixed.read(&[100 * rank, 0], &[rows, 3]).unwrap();
     assert_eq!(independent_because(&file), 0, "reading");
     assert_eq!(read, values);
-}
-
-/// As time series are written: by the first rank, with many datasets growing in
-/// turn. HDF5 exchanges what changed in the structure of a file when that has come
-/// to 256 KiB; it once did so where only the writing rank took part, forever.
-fn one_rank_writes_many_datasets(comm: &Comm) {
-    let path = folder(comm, "many").join("a.h5");
-    let file = File::create(&path, comm, Purpose::Growing).unwrap();
-    let names: Vec<String> = (0..20).map(|n| format!("/column{n}")).collect();
-    let columns: Vec<_> =
-        names.iter().map(|name| file.create_growing::<f64>(name, &[], &[4]).unwrap()).collect();
-    let rows = u64::from(comm.is_root());
-    for row in 0..100 {
-        for column in &columns {
-            column.set_rows(row + 1).unwrap();
-            column.write(&[row], &[rows], &vec![row as f64; rows as usize]).unwrap();
-        }
-    }
-    let last = columns.last().unwrap().read_all::<f64>().unwrap();
-    assert!((0..100).map(f64::from).eq(last));
 }
 
 /// Why HDF5 carried out the last transfer independently, as a set of bits; 0 if it
