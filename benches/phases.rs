@@ -16,9 +16,6 @@ use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential};
 use std::time::Duration;
 
-/// Å, the default of an input.
-const SKIN: f64 = 1.0;
-
 fn main() {
     let sizes = Sizes::read();
     let comm = Comm::single();
@@ -34,9 +31,10 @@ fn main() {
         let atoms = run.engine.atoms().clone();
         let mut group = criterion.benchmark_group(format!("{} atoms", atoms.owned));
         group.throughput(Throughput::Elements(atoms.owned as u64));
-        neighbours(&mut group, &atoms, &potential);
-        phases(&mut group, &atoms, &potential);
-        exchange(&mut group, &comm, &atoms, &potential);
+        let reach = potential.range() + sizes.skin_angstrom;
+        neighbours(&mut group, &atoms, reach);
+        phases(&mut group, &atoms, &potential, reach);
+        exchange(&mut group, &comm, &atoms, (potential.words(), reach));
         group.finish();
     }
     criterion.final_summary();
@@ -45,23 +43,21 @@ fn main() {
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 /// A rebuild without its messages: rows, the atoms into their order, the list.
-fn neighbours(group: &mut Group, atoms: &Atoms, potential: &Meam) {
+fn neighbours(group: &mut Group, atoms: &Atoms, reach: f64) {
     let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
-    group
-        .bench_function("list", |bencher| bencher.iter(|| build(&mut list, &mut atoms, potential)));
+    group.bench_function("list", |bencher| bencher.iter(|| build(&mut list, &mut atoms, reach)));
 }
 
-fn build(list: &mut Neighbours, atoms: &mut Atoms, potential: &Meam) {
-    let reach = potential.range() + SKIN;
+fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) {
     let rows = Rows::around(&atoms.position, reach);
     let first = rows.sort_owned(atoms);
     list.build(&rows, &first, atoms, reach);
 }
 
 /// The three phases of the potential; the first is screening and densities in one.
-fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam) {
+fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
     let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
-    build(&mut list, &mut atoms, potential);
+    build(&mut list, &mut atoms, reach);
     let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
     let env = Environment { owned: *owned, position, species, id, neighbours: &list };
     let mut scratch = Default::default();
@@ -90,7 +86,7 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam) {
 /// All that one step sends, in a box with periodic boundaries close around the atoms: the
 /// rank is its own neighbour, so this is packing and unpacking without the wires. Per
 /// ghost, since owned atoms inside do not take part.
-fn exchange(group: &mut Group, comm: &Comm, atoms: &Atoms, potential: &Meam) {
+fn exchange(group: &mut Group, comm: &Comm, atoms: &Atoms, (stride, reach): (usize, f64)) {
     let mut atoms = atoms.clone();
     let bounds = |pick: fn(f64, f64) -> f64| -> Vec3 {
         std::array::from_fn(|d| atoms.position.iter().map(|p| p[d]).reduce(pick).unwrap())
@@ -98,22 +94,16 @@ fn exchange(group: &mut Group, comm: &Comm, atoms: &Atoms, potential: &Meam) {
     let (low, high) = (bounds(f64::min), bounds(f64::max));
     let length = std::array::from_fn(|d| high[d] - low[d] + 1.0);
     let cell = Cell::new(low, length, [true; 3]);
-    let plan = share_ghosts(comm, &cell, potential.range() + SKIN, &mut atoms);
+    let mut plan = share_ghosts(comm, &cell, reach, &mut atoms);
     let ghosts = atoms.len() - atoms.owned;
-    let stride = potential.words();
     let mut words = vec![0; atoms.len() * stride];
     group.throughput(Throughput::Elements(ghosts as u64));
     group.bench_function("exchange, per ghost", |bencher| {
         bencher.iter(|| {
-            let flight = plan.start_positions(comm, &atoms.position);
-            plan.finish_positions(flight, &mut atoms.position);
-            let flight = plan.start_gather(comm, &words, stride);
-            plan.finish_gather(flight, &mut words);
-            let flight = plan.start_refresh(comm, &words, stride);
-            plan.finish_refresh(flight, &mut words);
-            let forces = atoms.force.as_flattened_mut();
-            let flight = plan.start_gather(comm, forces, 4);
-            plan.finish_gather(flight, forces);
+            plan.refresh_positions(comm, &mut atoms.position);
+            plan.gather(comm, &mut words, stride);
+            plan.refresh(comm, &mut words, stride);
+            plan.gather(comm, atoms.force.as_flattened_mut(), 4);
         });
     });
 }

@@ -6,6 +6,7 @@
 
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
+use rayon::prelude::*;
 
 /// A chemical element as the potential names it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -150,11 +151,10 @@ impl Atoms {
     /// Brings owned atoms into a new order, `order[k]` becoming atom k; only while
     /// there are no ghosts. Forces do not follow: they are computed anew.
     pub fn permute_owned(&mut self, order: &[u32]) {
-        fn permute<T: Copy>(values: &mut [T], order: &[u32]) {
+        fn permute<T: Copy + Send + Sync>(values: &mut [T], order: &[u32]) {
             let old = values.to_vec();
-            for (value, &from) in values.iter_mut().zip(order) {
-                *value = old[from as usize];
-            }
+            let places = values.par_iter_mut().with_min_len(4096).zip(order);
+            places.for_each(|(value, &from)| *value = old[from as usize]);
         }
         debug_assert_eq!(self.owned, self.len(), "ghosts are not to be moved");
         permute(&mut self.id, order);

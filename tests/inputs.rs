@@ -1,5 +1,8 @@
 //! The inputs that the project ships: sound, and their reference up to date.
 
+#[path = "../benches/hot/mod.rs"]
+mod hot;
+
 use sinter_hpc::input::{self, reference::reference};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,5 +59,14 @@ fn reference_of_keys_is_up_to_date() {
         fs::write(&path, format!("{head}{marker}{wanted}")).unwrap();
     } else {
         assert_eq!(keys, wanted, "run with SINTER_UPDATE=1 to bring inputs/README.md up to date");
+    }
+}
+
+#[test]
+fn benches_have_a_sound_input() {
+    let sizes = hot::Sizes::read();
+    assert!(!sizes.atoms.is_empty());
+    for atoms in &sizes.atoms {
+        assert_eq!(hot::config(*atoms, &sizes).particles[0].count, 2);
     }
 }

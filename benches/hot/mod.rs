@@ -20,6 +20,7 @@ use std::path::Path;
 pub struct Sizes {
     pub atoms: Vec<usize>,
     pub temperature_k: f64,
+    pub skin_angstrom: f64,
     pub warm_up_steps: u64,
     pub timed_steps: u64,
 }
@@ -54,6 +55,8 @@ pub fn config(atoms: usize, sizes: &Sizes) -> Config {
         facing = [1, 0, 0]
         gap_angstrom = 5.5
         gap_between = "atoms"
+        [dynamics]
+        skin_angstrom = {:?}
         [[stage]]
         kind = "hold"
         temperature_k = {temperature:?}
@@ -62,7 +65,8 @@ pub fn config(atoms: usize, sizes: &Sizes) -> Config {
         [output]
         trajectory_interval_ps = 1000
         "#,
-        atoms / 2
+        atoms / 2,
+        sizes.skin_angstrom
     );
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches.toml"));
     input::parse(&text, path).unwrap_or_else(|error| panic!("the benches' input: {error}"))

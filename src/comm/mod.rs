@@ -41,9 +41,9 @@ pub trait Transport {
     /// source. All ranks take part; a rank may send to itself, and has at most one
     /// message for each rank.
     fn exchange(&self, send: &[Message]) -> Vec<Message>;
-    /// Starts the same exchange where both sides know who sends how many bytes;
-    /// nothing may block. `receive` names the sources and lengths.
-    fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_>;
+    /// The same exchange, straight from and into memory, where both sides know who sends
+    /// how many bytes: `send` to and `receive` from these ranks. Not collective.
+    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]);
     /// What ends every rank with an exit code, for any thread and without `self`.
     fn aborter(&self) -> fn(i32) -> !;
     /// Ends every rank with this exit code.
@@ -58,12 +58,6 @@ pub trait Transport {
     /// Makes HDF5 transfers with this property list collective: every rank takes
     /// part in each of them. False where a single process writes alone.
     fn set_collective_transfer(&self, transfer_list: i64) -> bool;
-}
-
-/// An exchange under way.
-pub trait Pending {
-    /// Waits for all messages, in the order of `receive`.
-    fn wait(self: Box<Self>) -> Vec<Vec<u8>>;
 }
 
 /// Ranks of a node that touch files. More do not make a parallel file system

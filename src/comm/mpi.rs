@@ -8,7 +8,7 @@
 //! one another, so pieces arrive in order. Errors inside MPI end all ranks
 //! (its default error handler), so return codes need no checks here.
 
-use super::{Message, Pending, Transport};
+use super::{Message, Transport};
 use ::mpi::environment::{Threading, Universe, initialize_with_threading};
 use ::mpi::ffi;
 use std::ffi::c_int;
@@ -279,17 +279,15 @@ impl Transport for World {
         received
     }
 
-    fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_> {
-        let mut received: Vec<Vec<u8>> =
-            receive.iter().map(|&(_, length)| vec![0; length]).collect();
+    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]) {
         let mut transfers = Transfers::new(self.communicator);
-        for (bytes, &(from, _)) in received.iter_mut().zip(receive) {
-            transfers.receive(from, CONTENT, bytes);
+        for (from, bytes) in receive {
+            transfers.receive(*from, CONTENT, bytes);
         }
-        for (to, bytes) in &send {
+        for (to, bytes) in send {
             transfers.send(*to, CONTENT, bytes);
         }
-        Box::new(Exchange { transfers, received, _sent: send })
+        transfers.complete();
     }
 
     fn aborter(&self) -> fn(i32) -> ! {
@@ -420,27 +418,6 @@ impl Transfers {
             );
         }
         self.requests.clear();
-    }
-}
-
-/// Messages under way; owns their buffers, whose heap memory does not move.
-struct Exchange {
-    transfers: Transfers,
-    received: Vec<Vec<u8>>,
-    _sent: Vec<Message>,
-}
-
-impl Pending for Exchange {
-    fn wait(mut self: Box<Self>) -> Vec<Vec<u8>> {
-        self.transfers.complete();
-        std::mem::take(&mut self.received)
-    }
-}
-
-impl Drop for Exchange {
-    /// The buffers must outlive the transfers even if nobody waited.
-    fn drop(&mut self) {
-        self.transfers.complete();
     }
 }
 

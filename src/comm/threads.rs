@@ -5,7 +5,7 @@
 //! two ranks wait in mailboxes keyed by source, destination and the number of
 //! the operation. A rank that panics takes all others with it.
 
-use super::{Comm, Message, Pending, Transport};
+use super::{Comm, Message, Transport};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -141,23 +141,6 @@ impl Threads {
     }
 }
 
-struct Awaited<'a> {
-    ranks: &'a Threads,
-    operation: u64,
-    receive: Vec<(usize, usize)>,
-}
-
-impl Pending for Awaited<'_> {
-    fn wait(self: Box<Self>) -> Vec<Vec<u8>> {
-        let fetch = |&(from, length): &(usize, usize)| {
-            let bytes = self.ranks.fetch(self.operation, from);
-            assert_eq!(bytes.len(), length, "both sides know the length of a message");
-            bytes
-        };
-        self.receive.iter().map(fetch).collect()
-    }
-}
-
 impl Transport for Threads {
     fn rank(&self) -> usize {
         self.rank
@@ -207,10 +190,13 @@ impl Transport for Threads {
         let sources = (0..self.size()).filter(|&from| names_me(&all_targets[from]));
         sources.map(|from| (from, self.fetch(operation, from))).collect()
     }
-    fn start(&self, send: Vec<Message>, receive: &[(usize, usize)]) -> Box<dyn Pending + '_> {
+    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]) {
         let operation = self.next_operation();
-        self.post(operation, send);
-        Box::new(Awaited { ranks: self, operation, receive: receive.to_vec() })
+        self.post(operation, send.iter().map(|(to, bytes)| (*to, bytes.to_vec())));
+        for (from, bytes) in receive {
+            // Panics where the sides do not agree about the length.
+            bytes.copy_from_slice(&self.fetch(operation, *from));
+        }
     }
     fn aborter(&self) -> fn(i32) -> ! {
         |code| panic!("a rank ended the run with exit code {code}")

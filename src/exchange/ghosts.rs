@@ -85,7 +85,7 @@ pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> 
         }
         receive.push((rank, start..atoms.len()));
     }
-    Plan { send, receive }
+    Plan { send, receive, packed: Vec::new() }
 }
 
 fn record(atoms: &Atoms, i: usize, shift: &Vec3) -> GhostRecord {

@@ -18,8 +18,8 @@
 //! and divides particles in vacuum badly.) All words are 64 bits, so sums are of
 //! integers, and the order in which messages arrive changes nothing.
 //!
-//! `refresh` and `gather` are split into a start, which posts every message and
-//! blocks nowhere, and a finish, so that work may be done between the two.
+//! The ghosts of one rank stand together, so their words travel straight from and to
+//! where they stand; those of owned atoms, which are scattered, are packed and unpacked.
 
 mod ghosts;
 mod migrate;
@@ -29,7 +29,7 @@ mod tests;
 pub use ghosts::share_ghosts;
 pub use migrate::{Census, migrate};
 
-use crate::comm::{Comm, Message, Pending};
+use crate::comm::Comm;
 use crate::geometry::Vec3;
 use std::ops::Range;
 
@@ -38,8 +38,11 @@ use std::ops::Range;
 pub struct Plan {
     /// Copies of owned atoms, for each rank that has some.
     send: Vec<Copies>,
-    /// Ghosts, for each rank that owns some: which of this rank's atoms they are.
+    /// Ghosts, for each rank that owns some: which of this rank's atoms they are, one
+    /// range after another up to the last ghost.
     receive: Vec<(usize, Range<usize>)>,
+    /// The words of all copies, on their way.
+    packed: Vec<i64>,
 }
 
 /// The copies of owned atoms that one rank has, in its order.
@@ -53,87 +56,98 @@ struct Copies {
 }
 
 impl Copies {
+    /// The shift and the owned atoms of each run.
+    fn runs(&self) -> impl Iterator<Item = (&Vec3, &[u32])> {
+        let starts = [0].into_iter().chain(self.runs.iter().map(|(_, end)| *end));
+        self.runs.iter().zip(starts).map(|((shift, end), start)| (shift, &self.atoms[start..*end]))
+    }
+
     /// Owned atom and shift of each copy.
     fn iter(&self) -> impl Iterator<Item = (usize, &Vec3)> {
-        let starts = [0].into_iter().chain(self.runs.iter().map(|(_, end)| *end));
-        self.runs.iter().zip(starts).flat_map(move |((shift, end), start)| {
-            self.atoms[start..*end].iter().map(move |&i| (i as usize, shift))
-        })
+        self.runs().flat_map(|(shift, atoms)| atoms.iter().map(move |&i| (i as usize, shift)))
     }
 }
-
-/// Words on their way; `finish_...` of the same kind takes them in.
-#[must_use = "an exchange that was started must be finished"]
-pub struct Flight<'c> {
-    pending: Box<dyn Pending + 'c>,
-    words: usize,
-}
-
-const WORD: usize = size_of::<i64>();
 
 impl Plan {
-    /// Starts to send every ghost its owner's words, `words` per atom, for atom i
-    /// those at `values[i * words..]`.
-    pub fn start_refresh<'c>(&self, comm: &'c Comm, values: &[i64], words: usize) -> Flight<'c> {
-        self.start_to_ghosts(comm, words, |i, _, bytes| {
-            bytes.extend_from_slice(bytemuck::cast_slice(&values[i * words..(i + 1) * words]));
-        })
+    /// Sends every ghost its owner's words, `words` per atom, those of atom i at
+    /// `values[i * words..]`: then it has them too.
+    pub fn refresh(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
+        self.send_packed(comm, values, words, |from, _, to| to.copy_from_slice(from));
     }
 
-    /// Then ghosts have their owners' words.
-    pub fn finish_refresh(&self, flight: Flight, values: &mut [i64]) {
-        let words = flight.words;
-        for ((_, ghosts), bytes) in self.receive.iter().zip(flight.pending.wait()) {
-            let target = &mut values[ghosts.start * words..ghosts.end * words];
-            bytemuck::cast_slice_mut(target).copy_from_slice(&bytes);
-        }
-    }
-
-    /// Starts to send every ghost its owner's position, shifted as its image is.
-    pub fn start_positions<'c>(&self, comm: &'c Comm, positions: &[[f64; 4]]) -> Flight<'c> {
-        self.start_to_ghosts(comm, 3, |i, shift, bytes| {
+    /// The same for positions: then a ghost is where its owner is, shifted as its image
+    /// is; on the grid, exact.
+    pub fn refresh_positions(&mut self, comm: &Comm, positions: &mut [[f64; 4]]) {
+        let values = bytemuck::cast_slice_mut(positions.as_flattened_mut());
+        self.send_packed(comm, values, 4, |from, shift, to| {
             for d in 0..3 {
-                bytes.extend_from_slice(&(positions[i][d] + shift[d]).to_ne_bytes());
+                to[d] = (f64::from_bits(from[d] as u64) + shift[d]).to_bits() as i64;
             }
-        })
+            to[3] = from[3];
+        });
     }
 
-    /// Then a ghost is where its owner is, shifted as its image is: on the grid, exact.
-    pub fn finish_positions(&self, flight: Flight, positions: &mut [[f64; 4]]) {
-        for ((_, ghosts), bytes) in self.receive.iter().zip(flight.pending.wait()) {
-            let received = bytes.chunks_exact(3 * WORD);
-            for (position, new) in positions[ghosts.clone()].iter_mut().zip(received) {
-                for d in 0..3 {
-                    position[d] = bytemuck::pod_read_unaligned(&new[d * WORD..][..WORD]);
+    /// Sends the words of ghosts back to their owners: then an owner has the sum of its
+    /// words and those of all its ghosts.
+    pub fn gather(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
+        let packed = room(&mut self.packed, &self.send, words);
+        let send: Vec<(usize, &[u8])> = self
+            .receive
+            .iter()
+            .map(|(rank, ghosts)| {
+                (*rank, bytemuck::cast_slice(&values[ghosts.start * words..ghosts.end * words]))
+            })
+            .collect();
+        let mut rest = &mut *packed;
+        let mut receive = Vec::with_capacity(self.send.len());
+        for copies in &self.send {
+            let (mine, others) = rest.split_at_mut(copies.atoms.len() * words);
+            receive.push((copies.rank, bytemuck::cast_slice_mut(mine)));
+            rest = others;
+        }
+        comm.transport().transfer(&send, &mut receive);
+        let mut received = packed.chunks_exact(words);
+        for copies in &self.send {
+            for (&i, received) in copies.atoms.iter().zip(&mut received) {
+                let owner = &mut values[i as usize * words..][..words];
+                for (sum, word) in owner.iter_mut().zip(received) {
+                    *sum = sum.wrapping_add(*word);
                 }
             }
         }
     }
 
-    /// Starts to send the words of ghosts back to their owners.
-    pub fn start_gather<'c>(&self, comm: &'c Comm, values: &[i64], words: usize) -> Flight<'c> {
-        let message = |(rank, ghosts): &(usize, Range<usize>)| {
-            let from_ghosts = &values[ghosts.start * words..ghosts.end * words];
-            (*rank, bytemuck::cast_slice(from_ghosts).to_vec())
-        };
-        let send: Vec<Message> = self.receive.iter().map(message).collect();
-        let expect: Vec<(usize, usize)> =
-            self.send.iter().map(|to| (to.rank, to.atoms.len() * words * WORD)).collect();
-        Flight { pending: comm.transport().start(send, &expect), words }
-    }
-
-    /// Then an owner has the sum of its words and those of all its ghosts.
-    pub fn finish_gather(&self, flight: Flight, values: &mut [i64]) {
-        let words = flight.words;
-        for (copies, bytes) in self.send.iter().zip(flight.pending.wait()) {
-            let mut received = bytes.chunks_exact(WORD).map(bytemuck::pod_read_unaligned::<i64>);
-            for &i in &copies.atoms {
-                let owner = &mut values[i as usize * words..(i as usize + 1) * words];
-                for (sum, word) in owner.iter_mut().zip(&mut received) {
-                    *sum = sum.wrapping_add(word);
-                }
+    /// Owners to ghosts: packs the words of copies by `pack`(words of the owner, shift, words of the copy).
+    fn send_packed(
+        &mut self,
+        comm: &Comm,
+        values: &mut [i64],
+        words: usize,
+        pack: impl Fn(&[i64], &Vec3, &mut [i64]),
+    ) {
+        let packed = room(&mut self.packed, &self.send, words);
+        let mut places = packed.chunks_exact_mut(words);
+        for (shift, atoms) in self.send.iter().flat_map(Copies::runs) {
+            for (&i, to) in atoms.iter().zip(&mut places) {
+                pack(&values[i as usize * words..][..words], shift, to);
             }
         }
+        let mut packed = &*packed;
+        let mut send: Vec<(usize, &[u8])> = Vec::with_capacity(self.send.len());
+        for copies in &self.send {
+            let (theirs, others) = packed.split_at(copies.atoms.len() * words);
+            send.push((copies.rank, bytemuck::cast_slice(theirs)));
+            packed = others;
+        }
+        let first_ghost = self.receive.first().map_or(0, |(_, ghosts)| ghosts.start);
+        let mut rest = &mut values[first_ghost * words..];
+        let mut receive = Vec::with_capacity(self.receive.len());
+        for (rank, ghosts) in &self.receive {
+            let (theirs, others) = rest.split_at_mut(ghosts.len() * words);
+            receive.push((*rank, bytemuck::cast_slice_mut(theirs)));
+            rest = others;
+        }
+        comm.transport().transfer(&send, &mut receive);
     }
 
     /// Ranks (this one included) that have ghosts of this rank's atoms.
@@ -146,26 +160,15 @@ impl Plan {
         let copies = |to: &Copies| {
             to.atoms.capacity() * size_of::<u32>() + to.runs.capacity() * size_of::<(Vec3, usize)>()
         };
-        self.send.iter().map(copies).sum()
+        self.send.iter().map(copies).sum::<usize>() + self.packed.capacity() * size_of::<i64>()
     }
+}
 
-    fn start_to_ghosts<'c>(
-        &self,
-        comm: &'c Comm,
-        words: usize,
-        pack: impl Fn(usize, &Vec3, &mut Vec<u8>),
-    ) -> Flight<'c> {
-        let message = |copies: &Copies| {
-            let mut bytes = Vec::with_capacity(copies.atoms.len() * words * WORD);
-            copies.iter().for_each(|(i, shift)| pack(i, shift, &mut bytes));
-            (copies.rank, bytes)
-        };
-        let send: Vec<Message> = self.send.iter().map(message).collect();
-        let expect: Vec<(usize, usize)> = self
-            .receive
-            .iter()
-            .map(|(rank, ghosts)| (*rank, ghosts.len() * words * WORD))
-            .collect();
-        Flight { pending: comm.transport().start(send, &expect), words }
+/// Room for `words` of each copy.
+fn room<'a>(packed: &'a mut Vec<i64>, send: &[Copies], words: usize) -> &'a mut [i64] {
+    let needed = words * send.iter().map(|copies| copies.atoms.len()).sum::<usize>();
+    if packed.len() < needed {
+        packed.resize(needed, 0);
     }
+    &mut packed[..needed]
 }

@@ -28,7 +28,7 @@ fn with_ghosts<R: Send>(
     ranks: usize,
     cell: Cell,
     list: &[Atom],
-    body: impl Fn(&Comm, &mut Atoms, &Plan) -> R + Sync,
+    body: impl Fn(&Comm, &mut Atoms, &mut Plan) -> R + Sync,
 ) -> Vec<R> {
     threads::run(ranks, |comm| {
         let mine = if comm.rank() == ranks - 1 { list } else { &[] };
@@ -40,8 +40,8 @@ fn with_ghosts<R: Send>(
             assert_eq!(domains.owner(&atoms.position[i]), comm.rank());
             assert_eq!(atoms.record(i), list[atoms.id[i] as usize], "nothing changed on the way");
         }
-        let plan = share_ghosts(comm, &cell, SHELL, &mut atoms);
-        body(comm, &mut atoms, &plan)
+        let mut plan = share_ghosts(comm, &cell, SHELL, &mut atoms);
+        body(comm, &mut atoms, &mut plan)
     })
 }
 
@@ -113,8 +113,7 @@ fn refreshed_ghosts_are_owner_plus_shift_exactly() {
                         atoms.position[i][d] += step(atoms.id[i], d);
                     }
                 }
-                let flight = plan.start_positions(comm, &atoms.position);
-                plan.finish_positions(flight, &mut atoms.position);
+                plan.refresh_positions(comm, &mut atoms.position);
                 for (i, before) in before.iter().enumerate() {
                     let expected: [f64; 3] =
                         std::array::from_fn(|d| before[d] + step(atoms.id[i], d));
@@ -124,8 +123,7 @@ fn refreshed_ghosts_are_owner_plus_shift_exactly() {
                 for i in 0..atoms.owned {
                     words[3 * i..3 * i + 3].fill(atoms.id[i] as i64);
                 }
-                let flight = plan.start_refresh(comm, &words, 3);
-                plan.finish_refresh(flight, &mut words);
+                plan.refresh(comm, &mut words, 3);
                 assert!((0..words.len()).all(|w| words[w] == atoms.id[w / 3] as i64));
             });
         }
@@ -147,8 +145,7 @@ fn gathering_is_the_adjoint_of_refreshing() {
                     partial[words * atoms.id[w / 2] as usize + w % 2] += value;
                 }
                 comm.sum_i64(&mut partial);
-                let flight = plan.start_gather(comm, &values, words);
-                plan.finish_gather(flight, &mut values);
+                plan.gather(comm, &mut values, words);
                 for w in 0..words * atoms.owned {
                     assert_eq!(values[w], partial[words * atoms.id[w / 2] as usize + w % 2]);
                 }

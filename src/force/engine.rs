@@ -19,7 +19,7 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::{System, Totals};
-use crate::atoms::{Atom, Atoms};
+use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
 use crate::domain::Domains;
@@ -328,8 +328,7 @@ impl<'c, P: Potential> Engine<'c, P> {
 
     fn refresh_positions(&mut self) {
         let caller = self.clock.enter(Phase::Exchange);
-        let flight = self.plan.start_positions(self.comm, &self.atoms.position);
-        self.plan.finish_positions(flight, &mut self.atoms.position);
+        self.plan.refresh_positions(self.comm, &mut self.atoms.position);
         self.clock.enter(caller);
     }
 
@@ -352,8 +351,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         }
         if stride > 0 {
             clock.enter(Phase::Exchange);
-            let flight = plan.start_gather(comm, words, stride);
-            plan.finish_gather(flight, words);
+            plan.gather(comm, words, stride);
         }
 
         clock.enter(Phase::Embedding);
@@ -363,8 +361,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         }
         if stride > 0 {
             clock.enter(Phase::Exchange);
-            let flight = plan.start_refresh(comm, words, stride);
-            plan.finish_refresh(flight, words);
+            plan.refresh(comm, words, stride);
         }
 
         clock.enter(Phase::Force);
@@ -376,25 +373,35 @@ impl<'c, P: Potential> Engine<'c, P> {
             *virial = partial_virial(position, force);
         }
         clock.enter(Phase::Exchange);
-        let flight = plan.start_gather(comm, force.as_flattened(), 4);
-        plan.finish_gather(flight, force.as_flattened_mut());
+        plan.gather(comm, force.as_flattened_mut(), 4);
         result
     }
 
-    fn check_energies(&self) -> Result<()> {
+    /// Energy of the owned atoms in quanta, none of them beyond the bound.
+    fn sum_energies(&self) -> Result<i128> {
         let quantum = self.atoms.quantum;
         let bound = self.settings.energy_bound;
-        let energies = self.atoms.force[..self.atoms.owned].iter().map(|f| quantum.value(f[3]));
-        for (i, energy) in energies.enumerate() {
-            if energy.abs() > bound {
-                let message = format!(
-                    "the energy of this atom is {energy:.6} eV, beyond the bound of {bound} eV; \
-                     do atoms overlap, or is the time step too long?"
-                );
-                return Err(self.failure(i, message));
-            }
+        let owned = &self.atoms.force[..self.atoms.owned];
+        let part = |forces: &[FixedForce]| {
+            let add = |(sum, largest): (i128, u64), f: &FixedForce| {
+                (sum + f[3] as i128, largest.max(f[3].unsigned_abs()))
+            };
+            forces.iter().fold((0, 0), add)
+        };
+        let parts = owned.par_chunks(4096).map(part);
+        let (sum, largest) = parts.reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1.max(b.1)));
+        let is_beyond = |quanta: u64| quantum.value_wide(quanta as i128) > bound;
+        if !is_beyond(largest) {
+            return Ok(sum);
         }
-        Ok(())
+        let beyond = owned.iter().position(|f| is_beyond(f[3].unsigned_abs()));
+        let atom = beyond.expect("the largest energy is of some atom");
+        let energy = self.atoms.energy_of(atom);
+        let message = format!(
+            "the energy of this atom is {energy:.6} eV, beyond the bound of {bound} eV; \
+             do atoms overlap, or is the time step too long?"
+        );
+        Err(self.failure(atom, message))
     }
 }
 
@@ -438,11 +445,10 @@ impl<P: Potential> System for Engine<'_, P> {
         }
         let mut partial_virial = virial.then_some([0; 6]);
         let phases = self.run_phases(&mut partial_virial);
-        let result = phases.and_then(|()| self.check_energies());
+        let result = phases.and_then(|()| self.sum_energies());
 
         // Energy, failures, virial: one reduction.
-        let owned = &self.atoms.force[..self.atoms.owned];
-        let mut sums = vec![owned.iter().map(|f| f[3] as i128).sum(), result.is_err() as i128];
+        let mut sums = vec![*result.as_ref().unwrap_or(&0), result.is_err() as i128];
         sums.extend(partial_virial.into_iter().flatten());
         self.comm.sum_i128(&mut sums);
         self.clock.enter(caller);

@@ -85,9 +85,9 @@ impl<'a> Search<'a> {
     fn new(rows: &'a Rows, atoms: &'a Atoms, reach: f64) -> Search<'a> {
         let order = rows.order(&atoms.position);
         let coordinate = [0, 1, 2].map(|d| {
-            let mut values: Vec<f64> = Vec::with_capacity(atoms.len() + WIDTH);
-            values.extend(order.atoms.iter().map(|&i| atoms.position[i as usize][d]));
-            values.resize(atoms.len() + WIDTH, 0.0);
+            let mut values = vec![0.0; atoms.len() + WIDTH];
+            let places = values.par_iter_mut().with_min_len(4096).zip(&order.atoms);
+            places.for_each(|(value, &i)| *value = atoms.position[i as usize][d]);
             values
         });
         let mut index = order.atoms;

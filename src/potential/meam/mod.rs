@@ -300,7 +300,7 @@ impl Potential for Meam {
         quantum: Quantum,
     ) -> Result<()> {
         /// Atoms of a task for one thread.
-        const TASK: usize = 2048;
+        const TASK: usize = 512;
         let quanta = &self.quanta.map(Quantum::per_unit);
         let species = &env.species[..env.owned];
         let (words, force) = (&mut words[..env.owned * self.word_count], &mut force[..env.owned]);
