@@ -112,7 +112,7 @@ pub fn write_checkpoint(
     let write = |group: &Comm| {
         write_file(&partial, group, checkpoint, &slab)?;
         seal::close(&partial, group)?;
-        read_slab(&partial, group).map(drop)
+        read_fields(&partial, group).map(drop)
     };
     let written = comm.agree(comm.writers().group.as_ref().map_or(Ok(()), write));
     if written.is_err() && comm.is_root() {
@@ -142,6 +142,13 @@ pub fn read_checkpoint(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> 
 /// The same for the ranks that touch files, collective among them.
 fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
+    let (checkpoint, fields) = read_fields(path, comm)?;
+    Ok((checkpoint, fields.into_atoms()))
+}
+
+/// The arrays of a slab as HDF5 gives them, each held against its checksums and the ids
+/// against their places; what stands under the seal is not looked at.
+fn read_fields(path: &Path, comm: &Comm) -> Result<(Checkpoint, Fields)> {
     let file = File::open(path, comm, false)?;
     let header = file.read_text("/header")?;
     let checkpoint = parse_header(path, &header)?;
@@ -149,8 +156,8 @@ fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     let mut fields = Fields::empty((mine.end - mine.start) as usize);
     fields.each(&mut Reader { file: &file, total: checkpoint.atoms, start: mine.start })?;
     file.close()?;
-    let atoms = comm.agree(fields.into_atoms(mine.start).map_err(|m| damaged(path, &m)))?;
-    Ok((checkpoint, atoms))
+    comm.agree(fields.check_ids(mine.start).map_err(|message| damaged(path, &message)))?;
+    Ok((checkpoint, fields))
 }
 
 /// Finished checkpoints in a folder, newest first. The first rank looks, so that
@@ -240,13 +247,18 @@ impl Fields {
         visitor.visit("particle", 1, &mut self.particle)
     }
 
-    fn into_atoms(self, start: u64) -> Result<Atoms, String> {
+    fn check_ids(&self, start: u64) -> Result<(), String> {
+        match (start..).zip(&self.id).find(|(expected, id)| expected != *id) {
+            Some((expected, id)) => {
+                Err(format!("atom {id} stands in the place of atom {expected}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn into_atoms(self) -> Atoms {
         let mut atoms = Atoms::default();
         for (i, &id) in self.id.iter().enumerate() {
-            let expected = start + i as u64;
-            if id != expected {
-                return Err(format!("atom {id} stands in the place of atom {expected}"));
-            }
             let vector = |list: &[f64]| [list[3 * i], list[3 * i + 1], list[3 * i + 2]];
             atoms.push_owned(&Atom {
                 id,
@@ -258,7 +270,7 @@ impl Fields {
                 padding: 0,
             });
         }
-        Ok(atoms)
+        atoms
     }
 }
 

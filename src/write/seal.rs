@@ -17,7 +17,8 @@ pub const LENGTH: u64 = 512;
 const BLOCK: u64 = 1 << 20;
 const TITLE: &str = "sinter-hpc checkpoint";
 
-/// Brings a written file to the disk and seals it. Collective.
+/// Brings a written file to the disk and seals it, with the checksum of what is read
+/// back from there. Collective.
 pub fn close(path: &Path, comm: &Comm) -> Result<()> {
     comm.agree(synchronise(path))?;
     let length = comm.agree(length(path))?;
@@ -28,7 +29,11 @@ pub fn close(path: &Path, comm: &Comm) -> Result<()> {
         file.sync_all()
     };
     let written = if comm.is_root() { write() } else { Ok(()) };
-    comm.agree(written.map_err(|error| Error::file(path, error)))
+    comm.agree(written.map_err(|error| Error::file(path, error)))?;
+    match comm.agree(read(path))? {
+        told if told == (length, sum) => Ok(()),
+        _ => Err(damaged(path, "its seal is not what was written")),
+    }
 }
 
 /// An error if the file is not as it was when it was sealed. Collective.
