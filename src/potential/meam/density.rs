@@ -151,7 +151,7 @@ impl<L: Lanes> Terms<L> {
                 break;
             }
             // SAFETY: atoms of this range and their neighbours are out of reach of the
-            // other ranges of the same colour.
+            // other ranges of the same colour; each has its words.
             let words = unsafe { sums.at(atoms[lane] as usize * meam.word_count, COMPONENTS) };
             let (first, second) = words.split_at_mut(WIDTH);
             let first = first.first_chunk_mut().expect("eight words");

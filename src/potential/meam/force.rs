@@ -329,8 +329,8 @@ fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
 
 #[inline(always)]
 fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
-    // SAFETY: atoms of this range and their neighbours are out of reach of the other
-    // ranges of the same colour; the reference ends with this function.
+    // SAFETY: atoms of this range and their neighbours, each with its force, are out of
+    // reach of the other ranges of the same colour; the reference ends with this function.
     let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
     for d in 0..4 {
         sum[d] = sum[d].wrapping_add(quanta[d]);

@@ -275,6 +275,8 @@ impl Potential for Meam {
     }
 
     fn densities(&self, env: Environment, scratch: &mut Scratch, sums: &mut [i64]) -> Result<()> {
+        // All that the list names have sums.
+        assert!(sums.len() >= env.position.len() * self.word_count);
         let sums = Shared::new(sums);
         let Scratch { records, coarse } = scratch;
         coarsen(env, coarse);
@@ -341,6 +343,7 @@ impl Potential for Meam {
         force: &mut [FixedForce],
         quantum: Quantum,
     ) -> Result<()> {
+        assert!(force.len() >= env.position.len());
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
         let task = Task { meam: self, env, adjoints, force: &force, quantum };

@@ -21,16 +21,17 @@ impl<'a, T> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
     }
 
-    /// The entries `first .. first + count`.
+    /// The entries `first .. first + count`. They are compared with the length in debug
+    /// builds only: in the force phase these comparisons took 6 % of the time.
     ///
     /// # Safety
-    /// No other thread may access these entries while the result lives, nor may the
-    /// caller hold another reference to them.
+    /// The slice has these entries. No other thread may access them while the result
+    /// lives, nor may the caller hold another reference to them.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn at(&self, first: usize, count: usize) -> &mut [T] {
-        assert!(first + count <= self.length);
-        // SAFETY: in bounds by the line above, unshared by the caller's promise.
+        debug_assert!(first + count <= self.length);
+        // SAFETY: in bounds and unshared by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(first), count) }
     }
 }
