@@ -124,13 +124,12 @@ impl Bar {
     }
 }
 
-/// Standard error, or else standard output: launchers of MPI programs pass on only
-/// the latter as a terminal.
+/// Standard error alone: launchers of MPI programs make standard output a terminal even
+/// where their own goes into a file, and then the bar would go there too.
 fn terminal() -> ProgressDrawTarget {
-    match (std::io::stderr().is_terminal(), std::io::stdout().is_terminal()) {
-        (true, _) => ProgressDrawTarget::stderr(),
-        (false, true) => ProgressDrawTarget::stdout(),
-        (false, false) => ProgressDrawTarget::hidden(),
+    match std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
     }
 }
 

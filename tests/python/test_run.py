@@ -239,6 +239,7 @@ def test_quickstart_on_two_ranks_grows_a_neck(tmp_path):
     found HDF5 waiting forever in the second stage, in a file with many series."""
     done = run("--output", tmp_path, ROOT / "inputs/quickstart.toml", ranks=2)
     assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout, "no bar where nobody looks, whatever the launcher pretends"
     told = re.search(
         r"the gap closed, for good since ([0-9.]+) ps; (\d+) atoms in the neck, radius ([0-9.]+) Å",
         done.stdout,

@@ -15,14 +15,14 @@ LONG = """
 [[stage]]
 kind = "hold"
 temperature_k = 1473
-duration_ps = 3
+duration_ps = 15
 thermostat = "langevin"
 [[stage]]
 kind = "hold"
 ensemble = "nve"
-duration_ps = 1
+duration_ps = 5
 """
-END = 2000
+END = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_wall_time_stops_after_a_step_at_least(undisturbed, tmp_path):
 
 def test_a_job_ends_before_its_scheduler_kills_it(undisturbed, tmp_path, monkeypatch):
     path, _ = undisturbed
-    endless = write_input(tmp_path, path.read_text().replace("duration_ps = 3", "duration_ps = 3000"))
+    endless = write_input(tmp_path, path.read_text().replace("duration_ps = 15", "duration_ps = 15000"))
     end = int(time.time()) + 7
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(end))
     done = run("--output", tmp_path / "out", endless, ranks=2)
