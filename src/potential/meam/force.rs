@@ -212,14 +212,7 @@ fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
         radial_j = L::lookup(&decay[l], species_i).mul_add(term_j, radial_j);
     }
     let radial = (radial_i + radial_j) + slope;
-    let [x, y, z] = harmonics::gradient(&combined, bonds.u);
-    let (inverse, u) = (bonds.inverse, bonds.u);
-    let gradient = [
-        radial.mul_add(u[0], x * inverse),
-        radial.mul_add(u[1], y * inverse),
-        radial.mul_add(u[2], z * inverse),
-    ];
-    ((value_i + value_j) + phi, gradient, phi)
+    ((value_i + value_j) + phi, gradient(bonds, &combined, radial), phi)
 }
 
 /// The same for pairs of atoms of one species: with equal densities the adjoints of both
@@ -250,14 +243,20 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
         value = value + term;
         radial = L::lookup(&decay[l], species).mul_add(term, radial);
     }
-    let [x, y, z] = harmonics::gradient(&combined, bonds.u);
+    (value + phi, gradient(bonds, &combined, radial), phi)
+}
+
+/// The gradient by d_ij of pairs with this derivative along r_ij and these weights of the
+/// harmonics.
+#[inline(always)]
+fn gradient<L: Lanes>(bonds: &Bonds<L>, weights: &[L; COMPONENTS], radial: L) -> [L; 3] {
+    let [x, y, z] = harmonics::gradient(weights, bonds.u);
     let (inverse, u) = (bonds.inverse, bonds.u);
-    let gradient = [
+    [
         radial.mul_add(u[0], x * inverse),
         radial.mul_add(u[1], y * inverse),
         radial.mul_add(u[2], z * inverse),
-    ];
-    (value + phi, gradient, phi)
+    ]
 }
 
 /// The adjoints of i plus those of j seen from i, where odd ones change sign.
