@@ -60,7 +60,6 @@ impl Observer for Pairs {
         if contacts.is_empty() {
             return Ok(None);
         }
-        let compactness: Vec<f64> = contacts.iter().map(|c| compactness(scene, c)).collect();
         let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
         let lines: Vec<Line> = pairs.iter().map(|p| line(scene, *p)).collect();
         let sections = sections(scene, &pairs, &lines);
@@ -76,8 +75,9 @@ impl Observer for Pairs {
             }
         }
         let ratios = contacts.iter().zip(&necks).map(|(c, neck)| neck.radius / c.smaller_radius());
-        let ratios = ratios.collect();
-        Ok(Some(columns(&pairs, &lines, &necks, [ratios, compactness])))
+        let compactness = contacts.iter().zip(&lines).map(|(c, line)| compactness(scene, c, line));
+        let sizes = [ratios.collect(), compactness.collect()];
+        Ok(Some(columns(&pairs, &lines, &necks, sizes)))
     }
 }
 
@@ -88,13 +88,12 @@ fn line(scene: &Scene, pair: [u32; 2]) -> Line {
 
 /// Gyration radius of the two bodies together over that of one ball with their first
 /// volumes: (m_A R_A² + m_B R_B²)/M + m_A m_B d²/M² against 3/5 (r_A³ + r_B³)^⅔.
-fn compactness(scene: &Scene, contact: &Contact) -> f64 {
+fn compactness(scene: &Scene, contact: &Contact, line: &Line) -> f64 {
     let [a, b] = contact.particles.map(|k| &scene.bodies[k as usize]);
     let mass = a.mass + b.mass;
-    let distance = line(scene, contact.particles).distance;
     let square = |x: f64| x * x;
     let own = a.mass * square(a.gyration_radius()) + b.mass * square(b.gyration_radius());
-    let apart = a.mass * b.mass / mass * square(distance);
+    let apart = a.mass * b.mass / mass * square(line.distance);
     let volume: f64 = contact.radii.iter().map(|&r| square(r) * r).sum();
     let ball = 0.6 * square(libm::cbrt(volume));
     ((own + apart) / mass / ball).sqrt()
@@ -205,16 +204,9 @@ fn columns(
     [ratios, compactness]: [Vec<f64>; 2],
 ) -> Series {
     let shape = vec![pairs.len()];
-    let number = |name, definition, values| Column {
+    let real = |name, unit, definition, values| Column {
         name,
-        unit: "",
-        definition,
-        shape: shape.clone(),
-        values: Values::Real(values),
-    };
-    let real = |name, definition, values| Column {
-        name,
-        unit: "Angstrom",
+        unit,
         definition,
         shape: shape.clone(),
         values: Values::Real(values),
@@ -236,17 +228,20 @@ fn columns(
         },
         real(
             "centre_distance",
+            "Angstrom",
             "distance of the two centres of mass, nearest image",
             lines.iter().map(|line| line.distance).collect(),
         ),
         real(
             "gap",
+            "Angstrom",
             "empty interval of the coordinate along the line of centres at the narrowest \
              cross-section, between outermost atoms; 0 where it is bridged by bonded atoms",
             necks.iter().map(|neck| neck.gap).collect(),
         ),
         real(
             "neck_radius",
+            "Angstrom",
             "radius of a disc with the area of the narrowest cross-section between the \
              centres; 0 where the gap is open",
             necks.iter().map(|neck| neck.radius).collect(),
@@ -263,14 +258,16 @@ fn columns(
              and second neighbours (1.21 nearest-neighbour distances)",
             necks.iter().map(|neck| neck.bonded).collect(),
         ),
-        number(
+        real(
             "neck_ratio",
+            "",
             "neck radius over the radius of the smaller particle when the pair was chosen, \
              as a sphere of its gyration radius",
             ratios,
         ),
-        number(
+        real(
             "compactness",
+            "",
             "gyration radius of both particles together over that of one ball of the \
              volumes that they had as spheres when the pair was chosen",
             compactness,
