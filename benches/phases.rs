@@ -17,6 +17,7 @@ use sinter_hpc::potential::{Environment, Potential};
 use std::time::Duration;
 
 fn main() {
+    hot::start_threads();
     let sizes = Sizes::read();
     let comm = Comm::single();
     let mut criterion = Criterion::default()

@@ -10,6 +10,7 @@ use sinter_hpc::comm::Comm;
 use std::time::Instant;
 
 fn main() {
+    hot::start_threads();
     let sizes = Sizes::read();
     let comm = Comm::world_if_launched().unwrap_or_else(|error| panic!("{error}"));
     for &atoms in &sizes.atoms {

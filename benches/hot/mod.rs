@@ -33,6 +33,12 @@ impl Sizes {
     }
 }
 
+/// Starts the threads, `RAYON_NUM_THREADS` of them, as a run does: this one among them.
+pub fn start_threads() {
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
+    pool.build_global().unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The input of a run of two particles.
 pub fn config(atoms: usize, sizes: &Sizes) -> Config {
     let temperature = sizes.temperature_k;

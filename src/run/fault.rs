@@ -36,7 +36,12 @@ impl Fault {
             return;
         }
         match self.kind {
-            Kind::Panic => drop(rayon::join(|| (), || -> () { panic!("ordered by {VARIABLE}") })),
+            // The last one is a worker, if this rank has any.
+            Kind::Panic => drop(rayon::broadcast(|thread| {
+                if thread.index() + 1 == thread.num_threads() {
+                    panic!("ordered by {VARIABLE}");
+                }
+            })),
             Kind::Nan => {
                 atoms.velocity[..atoms.owned].iter_mut().take(1).for_each(|v| v[1] = f64::NAN)
             }

@@ -4,7 +4,9 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::num::NonZeroUsize;
 
-/// Starts the pool that every parallel loop of this rank uses; returns its size.
+/// Starts the pool that every parallel loop of this rank uses; returns its size. The
+/// calling thread is one of it: a loop that begins there need not wait for another thread
+/// to wake, on another core with another cache, and a lone thread does all by itself.
 /// Collective. Unless told how many, the cores that this rank may use are divided
 /// by the number of ranks that may use the same ones.
 pub fn start(comm: &Comm, wanted: Option<NonZeroUsize>) -> Result<usize> {
@@ -13,6 +15,7 @@ pub fn start(comm: &Comm, wanted: Option<NonZeroUsize>) -> Result<usize> {
     let threads = wanted.map_or((cores / sharing).max(1), NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .use_current_thread()
         .thread_name(|number| format!("worker {number}"))
         .build_global()
         .map_err(|error| Error::Run(format!("{threads} threads cannot be started: {error}")))?;

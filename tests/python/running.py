@@ -97,11 +97,11 @@ def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300):
     )
 
 
-def start(*arguments, ranks=None, prefix=(), more=()):
+def start(*arguments, ranks=None, threads=1, prefix=(), more=()):
     """Starts the program and returns the running process, the launcher where there are
     `ranks`; `more`: environment."""
     launch = [MPIRUN, "-n", str(ranks)] if ranks else []
-    command = [*prefix, *launch, str(PROGRAM), "--threads", "1", *map(str, arguments)]
+    command = [*prefix, *launch, str(PROGRAM), "--threads", str(threads), *map(str, arguments)]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

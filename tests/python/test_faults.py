@@ -190,7 +190,8 @@ def test_a_potential_that_is_gone_at_the_restart(undisturbed, tmp_path):
 
 def test_a_panic_in_a_worker_of_one_rank_of_eight_ends_all(undisturbed, tmp_path):
     path, _ = undisturbed
-    job = start("--output", tmp_path / "out", path, ranks=8, more={"SINTER_FAULT": "panic 43 5"})
+    fault = {"SINTER_FAULT": "panic 43 5"}
+    job = start("--output", tmp_path / "out", path, ranks=8, threads=2, more=fault)
     wait_until(lambda: steps_begun(tmp_path / "out"), PATIENCE)
     ranks = ranks_of(job)
     assert len(ranks) == 8
