@@ -23,33 +23,66 @@ use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
 use std::ops::Range;
 
 /// Eight pairs as vectors.
-pub struct Bonds<L> {
-    pub i: [u32; WIDTH],
-    pub j: [u32; WIDTH],
+pub struct Bonds<'a, L> {
+    pub i: &'a [u32; WIDTH],
+    pub j: &'a [u32; WIDTH],
     pub species_i: [u32; WIDTH],
     pub species_j: [u32; WIDTH],
-    /// From i to j, Å.
-    pub d: [L; 3],
-    pub r: L,
-    pub inverse: L,
-    /// d/r
-    pub u: [L; 3],
+    pub line: &'a Line<L>,
 }
 
-impl<L: Lanes> Bonds<L> {
+/// The lines from i to j.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<L> {
+    /// Of length 1.
+    pub u: [L; 3],
+    /// Å
+    pub r: L,
+    /// 1/r
+    pub inverse: L,
+}
+
+/// Lines of pairs, found before anything else is done with them: a root and a quotient
+/// take long, and are on their way for several vectors at once only where little stands
+/// between these.
+pub struct Lines<L>([Line<L>; AHEAD]);
+
+/// More than the vectors of most blocks.
+pub const AHEAD: usize = 32;
+
+impl<L: Lanes> Lines<L> {
     #[inline(always)]
-    pub fn load(env: Environment, pairs: &Pairs, at: usize) -> Bonds<L> {
-        let (i, j) = (*eight(&pairs.i, at), *eight(&pairs.j, at));
-        // SAFETY: records hold atoms of the list.
-        let (p, q) =
-            unsafe { (L::gather_rows(env.position, &i), L::gather_rows(env.position, &j)) };
-        let d @ [x, y, z] = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
-        let r = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
-        let inverse = r.inverse();
+    pub fn new() -> Lines<L> {
+        let zero = L::splat(0.0);
+        Lines([Line { u: [zero; 3], r: zero, inverse: zero }; AHEAD])
+    }
+
+    /// Of as many of these pairs as there is room for, by vector.
+    #[inline(always)]
+    pub fn find(&mut self, env: Environment, pairs: &Pairs, range: Range<usize>) -> &[Line<L>] {
+        for (line, at) in self.0.iter_mut().zip(range.step_by(WIDTH)) {
+            // SAFETY: records hold atoms of the list.
+            let (p, q) = unsafe {
+                (
+                    L::gather_rows(env.position, eight(&pairs.i, at)),
+                    L::gather_rows(env.position, eight(&pairs.j, at)),
+                )
+            };
+            let [x, y, z] = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
+            let r = z.mul_add(z, y.mul_add(y, x * x)).sqrt();
+            let inverse = r.inverse();
+            *line = Line { u: [x * inverse, y * inverse, z * inverse], r, inverse };
+        }
+        &self.0
+    }
+}
+
+impl<'a, L: Lanes> Bonds<'a, L> {
+    #[inline(always)]
+    pub fn new(pairs: &'a Pairs, at: usize, line: &'a Line<L>) -> Bonds<'a, L> {
         let species = eight(&pairs.species, at);
         let (species_i, species_j) = (species.map(|s| s >> 16), species.map(|s| s & 0xffff));
-        let u = [x * inverse, y * inverse, z * inverse];
-        Bonds { i, j, species_i, species_j, d, r, inverse, u }
+        Bonds { i: eight(&pairs.i, at), j: eight(&pairs.j, at), species_i, species_j, line }
     }
 }
 
@@ -63,35 +96,53 @@ pub fn accumulate<L: Lanes>(
     range: Range<usize>,
     alike: usize,
     sums: &Shared<i64>,
+    lines: &mut Lines<L>,
 ) {
-    // Whole vectors of pairs whose ends are alike, which give both the same.
-    let alike = alike - (alike - range.start) % WIDTH;
-    for at in (range.start..alike).step_by(WIDTH) {
-        let bonds = Bonds::<L>::load(env, pairs, at);
-        let screening = screen(meam, &bonds, pairs, at);
-        let y = harmonics::evaluate(bonds.u);
-        let densities = meam.coefficients.densities(&bonds.species_j, bonds.r);
-        let densities = scaled(screening, densities);
-        let terms = Terms::new(meam, densities, &y);
-        terms.add::<false>(meam, sums, &bonds.i);
-        terms.add::<true>(meam, sums, &bonds.j);
-        add_weights(meam, sums, &bonds.i, &bonds.species_j, densities[0]);
-        add_weights(meam, sums, &bonds.j, &bonds.species_j, densities[0]);
+    for first in range.clone().step_by(AHEAD * WIDTH) {
+        let lines = lines.find(env, pairs, first..range.end);
+        for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
+            let screening = screen(meam, line, pairs, at);
+            let bonds = Bonds::new(pairs, at, line);
+            if at + WIDTH <= alike {
+                add_alike(meam, sums, &bonds, screening);
+            } else {
+                add_unlike(meam, sums, &bonds, screening, WIDTH.min(range.end - at));
+            }
+        }
     }
-    for at in (alike..range.end).step_by(WIDTH) {
-        let count = WIDTH.min(range.end - at);
-        let bonds = Bonds::<L>::load(env, pairs, at);
-        let screening = screen(meam, &bonds, pairs, at);
-        let y = harmonics::evaluate(bonds.u);
-        let (i, j) = (&bonds.i[..count], &bonds.j[..count]);
-        let [from_j, from_i] =
-            meam.coefficients.both_densities([&bonds.species_j, &bonds.species_i], bonds.r);
-        let (from_j, from_i) = (scaled(screening, from_j), scaled(screening, from_i));
-        Terms::new(meam, from_j, &y).add::<false>(meam, sums, i);
-        Terms::new(meam, from_i, &y).add::<true>(meam, sums, j);
-        add_weights(meam, sums, i, &bonds.species_j, from_j[0]);
-        add_weights(meam, sums, j, &bonds.species_i, from_i[0]);
-    }
+}
+
+/// Pairs whose ends are alike, which give both the same.
+#[inline(always)]
+fn add_alike<L: Lanes>(meam: &Meam, sums: &Shared<i64>, bonds: &Bonds<L>, screening: L) {
+    let y = harmonics::evaluate(bonds.line.u);
+    let densities = meam.coefficients.densities(&bonds.species_j, bonds.line.r);
+    let densities = scaled(screening, densities);
+    let terms = Terms::new(meam, densities, &y);
+    terms.add::<false>(meam, sums, bonds.i);
+    terms.add::<true>(meam, sums, bonds.j);
+    add_weights(meam, sums, bonds.i, &bonds.species_j, densities[0]);
+    add_weights(meam, sums, bonds.j, &bonds.species_j, densities[0]);
+}
+
+/// The first `count` of pairs of any species.
+#[inline(always)]
+fn add_unlike<L: Lanes>(
+    meam: &Meam,
+    sums: &Shared<i64>,
+    bonds: &Bonds<L>,
+    screening: L,
+    count: usize,
+) {
+    let y = harmonics::evaluate(bonds.line.u);
+    let (i, j) = (&bonds.i[..count], &bonds.j[..count]);
+    let [from_j, from_i] =
+        meam.coefficients.both_densities([&bonds.species_j, &bonds.species_i], bonds.line.r);
+    let (from_j, from_i) = (scaled(screening, from_j), scaled(screening, from_i));
+    Terms::new(meam, from_j, &y).add::<false>(meam, sums, i);
+    Terms::new(meam, from_i, &y).add::<true>(meam, sums, j);
+    add_weights(meam, sums, i, &bonds.species_j, from_j[0]);
+    add_weights(meam, sums, j, &bonds.species_i, from_i[0]);
 }
 
 #[inline(always)]
@@ -102,16 +153,16 @@ fn scaled<L: Lanes>(factor: L, densities: [L; 4]) -> [L; 4] {
 
 /// Completes S and dS/d(r_ij²) of these pairs by the cutoff.
 #[inline(always)]
-fn screen<L: Lanes>(meam: &Meam, bonds: &Bonds<L>, pairs: &mut Pairs, at: usize) -> L {
+fn screen<L: Lanes>(meam: &Meam, line: &Line<L>, pairs: &mut Pairs, at: usize) -> L {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
-    let x = (L::splat(meam.cutoff) - bonds.r) * L::splat(1.0 / meam.smoothing);
+    let x = (L::splat(meam.cutoff) - line.r) * L::splat(1.0 / meam.smoothing);
     let (radial, radial_slope) = cutoff(x.max(zero).min(one));
     let half_inverse_smoothing = L::splat(0.5 / meam.smoothing);
     let product = L::load(eight(&pairs.screening, at));
     let log_slope = L::load(eight(&pairs.slope, at));
     let screening = radial * product;
     let slope =
-        screening * log_slope - radial_slope * product * (half_inverse_smoothing * bonds.inverse);
+        screening * log_slope - radial_slope * product * (half_inverse_smoothing * line.inverse);
     screening.store(eight_mut(&mut pairs.screening, at));
     slope.store(eight_mut(&mut pairs.slope, at));
     screening

@@ -22,7 +22,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
-use super::density::{Bonds, ODD};
+use super::density::{AHEAD, Bonds, Line, Lines, ODD};
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::{Block, Records, ensure};
 use super::shared::Shared;
@@ -51,19 +51,22 @@ pub struct Task<'a> {
 #[inline(always)]
 pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>) -> Result<()> {
     let [mut first_pair, mut first_triple] = [0, 0];
+    let mut lines = Lines::<L>::new();
     for &Block { alike, pairs: last_pair, triples: last_triple } in &records.blocks {
         ensure(scales, last_pair - first_pair + WIDTH);
         let pairs = first_pair..last_pair;
         // Those of one species first: what their last vector writes behind them into
         // `scales` is overwritten.
-        let sound = push_pairs::<L, true>(task, records, first_pair..alike, &mut scales[..])
-            & push_pairs::<L, false>(
-                task,
-                records,
-                alike..last_pair,
-                &mut scales[alike - first_pair..],
-            )
-            & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
+        let sound =
+            push_pairs::<L, true>(task, records, first_pair..alike, &mut scales[..], &mut lines)
+                & push_pairs::<L, false>(
+                    task,
+                    records,
+                    alike..last_pair,
+                    &mut scales[alike - first_pair..],
+                    &mut lines,
+                )
+                & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
         if !sound {
             return Err(out_of_bounds(task, records, pairs));
         }
@@ -80,38 +83,45 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
     records: &Records,
     range: Range<usize>,
     scales: &mut [f64],
+    lines: &mut Lines<L>,
 ) -> bool {
     let per_unit = L::splat(task.quantum.per_unit());
     let mut sound = u32::MAX;
-    for at in range.clone().step_by(WIDTH) {
-        let count = WIDTH.min(range.end - at);
-        let bonds = Bonds::<L>::load(task.env, &records.pairs, at);
-        let screening = L::load(eight(&records.pairs.screening, at));
-        let slope = L::load(eight(&records.pairs.slope, at));
-        let (by_screening, gradient, energy) =
-            if ALIKE { bond_alike(task, &bonds) } else { bond(task, &bonds) };
+    for first in range.clone().step_by(AHEAD * WIDTH) {
+        let lines = lines.find(task.env, &records.pairs, first..range.end);
+        for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
+            let bonds = &Bonds::new(&records.pairs, at, line);
+            let count = WIDTH.min(range.end - at);
+            let screening = L::load(eight(&records.pairs.screening, at));
+            let slope = L::load(eight(&records.pairs.slope, at));
+            let (by_screening, [radial, tangential @ ..], energy) =
+                if ALIKE { bond_alike(task, bonds) } else { bond(task, bonds) };
 
-        let factor = (slope + slope) * by_screening;
-        let pull = [
-            screening * gradient[0] + factor * bonds.d[0],
-            screening * gradient[1] + factor * bonds.d[1],
-            screening * gradient[2] + factor * bonds.d[2],
-        ];
-        let half = L::splat(0.5) * screening * energy;
-        ((screening + screening) * by_screening).store(eight_mut(scales, at - range.start));
+            // Along the line between the atoms and across it.
+            let &Line { u, r, inverse } = line;
+            let along = screening.mul_add(radial, (slope + slope) * by_screening * r);
+            let across = screening * inverse;
+            let pull = [
+                along.mul_add(u[0], across * tangential[0]),
+                along.mul_add(u[1], across * tangential[1]),
+                along.mul_add(u[2], across * tangential[2]),
+            ];
+            let half = L::splat(0.5) * screening * energy;
+            ((screening + screening) * by_screening).store(eight_mut(scales, at - range.start));
 
-        sound &= bounded(task.quantum, [pull[0], pull[1], pull[2], half]) | (0xff << count);
-        let rows = L::rows([
-            pull[0].quanta(per_unit),
-            pull[1].quanta(per_unit),
-            pull[2].quanta(per_unit),
-            half.quanta(per_unit),
-        ]);
-        for lane in 0..count {
-            let [x, y, z, half] = rows[lane];
-            add(task.force, bonds.i[lane], [x, y, z, half]);
-            let [x, y, z] = [x, y, z].map(i64::wrapping_neg);
-            add(task.force, bonds.j[lane], [x, y, z, half]);
+            sound &= bounded(task.quantum, [pull[0], pull[1], pull[2], half]) | (0xff << count);
+            let rows = L::rows([
+                pull[0].quanta(per_unit),
+                pull[1].quanta(per_unit),
+                pull[2].quanta(per_unit),
+                half.quanta(per_unit),
+            ]);
+            for lane in 0..count {
+                let [x, y, z, half] = rows[lane];
+                add(task.force, bonds.i[lane], [x, y, z, half]);
+                let [x, y, z] = [x, y, z].map(i64::wrapping_neg);
+                add(task.force, bonds.j[lane], [x, y, z, half]);
+            }
         }
     }
     sound & 0xff == 0xff
@@ -182,17 +192,17 @@ fn push_thirds<L: Lanes>(
 
 /// P_ij + P_ji + φ_ij, its gradient by d_ij at fixed S, and φ_ij.
 #[inline(always)]
-fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
+fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
     let (meam, zero) = (task.meam, L::splat(0.0));
     let (species_i, species_j) = (&bonds.species_i, &bonds.species_j);
-    let a = adjoints::<L>(task, &bonds.i);
-    let b = adjoints::<L>(task, &bonds.j);
-    let y = harmonics::evaluate(bonds.u);
-    let [rho_j, rho_i] = meam.coefficients.both_densities([species_j, species_i], bonds.r);
-    let (phi, slope) = meam.coefficients.pair_energy(meam, [species_i, species_j], bonds.r);
+    let a = adjoints::<L>(task, bonds.i);
+    let b = adjoints::<L>(task, bonds.j);
+    let y = harmonics::evaluate(bonds.line.u);
+    let [rho_j, rho_i] = meam.coefficients.both_densities([species_j, species_i], bonds.line.r);
+    let (phi, slope) = meam.coefficients.pair_energy(meam, [species_i, species_j], bonds.line.r);
 
-    let mut value_i = rho_j[0] * spherical(task, &bonds.i, species_j, a[0]);
-    let mut value_j = rho_i[0] * spherical(task, &bonds.j, species_i, b[0]);
+    let mut value_i = rho_j[0] * spherical(task, bonds.i, species_j, a[0]);
+    let mut value_j = rho_i[0] * spherical(task, bonds.j, species_i, b[0]);
     let decay = &meam.coefficients.decay;
     let mut radial_i = L::lookup(&decay[0], species_j) * value_i;
     let mut radial_j = L::lookup(&decay[0], species_i) * value_j;
@@ -212,21 +222,22 @@ fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
         radial_j = L::lookup(&decay[l], species_i).mul_add(term_j, radial_j);
     }
     let radial = (radial_i + radial_j) + slope;
-    ((value_i + value_j) + phi, gradient(bonds, &combined, radial), phi)
+    let [x, y, z] = harmonics::gradient(&combined, bonds.line.u);
+    ((value_i + value_j) + phi, [radial, x, y, z], phi)
 }
 
 /// The same for pairs of atoms of one species: with equal densities the adjoints of both
 /// ends add up to those of one.
 #[inline(always)]
-fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
+fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
     let (meam, species) = (task.meam, &bonds.species_j);
-    let c = joint_adjoints::<L>(task, &bonds.i, &bonds.j);
-    let y = harmonics::evaluate(bonds.u);
-    let rho = meam.coefficients.densities(species, bonds.r);
-    let (phi, slope) = meam.coefficients.pair_energy(meam, [species, species], bonds.r);
+    let c = joint_adjoints::<L>(task, bonds.i, bonds.j);
+    let y = harmonics::evaluate(bonds.line.u);
+    let rho = meam.coefficients.densities(species, bonds.line.r);
+    let (phi, slope) = meam.coefficients.pair_energy(meam, [species, species], bonds.line.r);
 
-    let total = spherical(task, &bonds.i, species, L::splat(0.0))
-        + spherical(task, &bonds.j, species, L::splat(0.0));
+    let total = spherical(task, bonds.i, species, L::splat(0.0))
+        + spherical(task, bonds.j, species, L::splat(0.0));
     let decay = &meam.coefficients.decay;
     let mut value = rho[0] * (c[0] + total);
     let mut radial = L::lookup(&decay[0], species).mul_add(value, slope);
@@ -243,20 +254,8 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 3], L) {
         value = value + term;
         radial = L::lookup(&decay[l], species).mul_add(term, radial);
     }
-    (value + phi, gradient(bonds, &combined, radial), phi)
-}
-
-/// The gradient by d_ij of pairs with this derivative along r_ij and these weights of the
-/// harmonics.
-#[inline(always)]
-fn gradient<L: Lanes>(bonds: &Bonds<L>, weights: &[L; COMPONENTS], radial: L) -> [L; 3] {
-    let [x, y, z] = harmonics::gradient(weights, bonds.u);
-    let (inverse, u) = (bonds.inverse, bonds.u);
-    [
-        radial.mul_add(u[0], x * inverse),
-        radial.mul_add(u[1], y * inverse),
-        radial.mul_add(u[2], z * inverse),
-    ]
+    let [x, y, z] = harmonics::gradient(&combined, bonds.line.u);
+    (value + phi, [radial, x, y, z], phi)
 }
 
 /// The adjoints of i plus those of j seen from i, where odd ones change sign.

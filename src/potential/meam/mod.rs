@@ -249,12 +249,20 @@ fn screen_and_sum<L: Lanes>(
     sums: &Shared<i64>,
 ) -> Result<()> {
     records.clear();
+    let mut lines = density::Lines::new();
     for first in range.clone().step_by(BLOCK) {
         let first_pair = records.pairs.len;
         let atoms = first..range.end.min(first + BLOCK);
         screening::find::<L>(view, atoms, records, workspace)?;
         let &Block { alike, pairs, .. } = records.blocks.last().expect("the block just found");
-        density::accumulate::<L>(view, &mut records.pairs, first_pair..pairs, alike, sums);
+        density::accumulate::<L>(
+            view,
+            &mut records.pairs,
+            first_pair..pairs,
+            alike,
+            sums,
+            &mut lines,
+        );
     }
     Ok(())
 }
