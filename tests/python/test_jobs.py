@@ -14,12 +14,25 @@ SCRIPTS = ROOT / "jobscripts"
 RUN_SECONDS = 180
 LONGEST_SECONDS = 1800
 
-# Each scheduler's directive, and the variables that its documentation promises to a job.
+# Each scheduler's directive, and the variables that its documentation promises to a job
+# (jobscripts/README.md tells which documentation).
 SCHEDULERS = {
     "slurm": ("#SBATCH", {"SLURM_CPUS_PER_TASK", "SLURM_JOB_ID"}),
     "pbs": ("#PBS", {"PBS_JOBID", "PBS_NODEFILE", "PBS_O_WORKDIR", "OMP_NUM_THREADS"}),
     "lsf": ("#BSUB", {"LSB_DJOB_NUMPROC", "LSB_JOBID", "LS_SUBCWD"}),
     "flux": ("#flux:", set()),
+}
+# What may stand in a directive, by the same documentation.
+DIRECTIVES = {
+    "slurm": r"--(nodes|ntasks-per-node|cpus-per-task)=\d+|--time=\d+:\d\d:\d\d|--job-name=\w+"
+    r"|--output=\S+|--hint=nomultithread|--signal=USR2@\d+",
+    "pbs": r"-l select=\d+(:(ncpus|mpiprocs|ompthreads)=\d+)+|-l walltime=\d+:\d\d:\d\d"
+    r"|-l place=(free|pack|scatter|vscatter)(:(excl|shared|exclhost))?|-N \w+|-j oe",
+    "lsf": r'-n \d+|-R "span\[ptile=\d+\]"|-R "affinity\[core\(\d+,same=(numa|socket)\)'
+    r':cpubind=(numa|socket|core|thread):membind=local(only|prefer):distribute=pack\]"'
+    r"|-W \d+:\d\d|-J \w+|-o \S+|-x|-wa [A-Z0-9]+|-wt \d+",
+    "flux": r"--(nodes|nslots|cores-per-slot)=\d+|--time-limit=\d+[smhd]|--job-name=\w+"
+    r"|--output=\S+|--exclusive",
 }
 # Of the shell, and of the program (README.md).
 OTHER_VARIABLES = {"BASH_REMATCH", "IFS", "SECONDS", "SINTER_JOB_END_TIME"}
@@ -110,6 +123,20 @@ def test_script_uses_documented_variables_only(name):
     code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     used = set(re.findall(r"\b[A-Z][A-Z_]{2,}\b", re.sub(r"#.*|Resource_\S*|USR2", "", code)))
     assert used <= SCHEDULERS[name][1] | OTHER_VARIABLES, used
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_script_uses_documented_directives_only(name):
+    directive, _ = SCHEDULERS[name]
+    lines = (SCRIPTS / f"{name}.sh").read_text().splitlines()
+    # A comment may stand behind, but for PBS, which has none.
+    comment = r"$" if name == "pbs" else r"( +#.*)?$"
+    for line in lines:
+        if line.startswith(directive):
+            assert re.fullmatch(f"{directive} ({DIRECTIVES[name]}){comment}", line), line
+        else:
+            # Flux takes any other line in which its tag follows the sign of a comment for an error.
+            assert not re.match(r"\W*(flux|FLUX):", line), line
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
