@@ -11,7 +11,7 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::exchange::share_ghosts;
 use sinter_hpc::force::System;
 use sinter_hpc::geometry::{Cell, Vec3};
-use sinter_hpc::neighbour::{Neighbours, Rows};
+use sinter_hpc::neighbour::{Neighbours, Rows, Schedule};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential};
 use std::time::Duration;
@@ -49,37 +49,47 @@ fn neighbours(group: &mut Group, atoms: &Atoms, reach: f64) {
     group.bench_function("list", |bencher| bencher.iter(|| build(&mut list, &mut atoms, reach)));
 }
 
-fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) {
+fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) -> (Rows, Vec<u32>) {
     let rows = Rows::around(&atoms.position, reach);
     let first = rows.sort_owned(atoms);
     list.build(&rows, &first, atoms, reach);
+    (rows, first)
 }
 
 /// The three phases of the potential; the first is screening and densities in one.
 fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
     let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
-    build(&mut list, &mut atoms, reach);
+    let (rows, first) = build(&mut list, &mut atoms, reach);
+    // As if all atoms had ghosts, one phase after the other.
+    let threads = rayon::current_num_threads();
+    let Schedule { waves, .. } = Schedule::new(&rows, &first, threads, 0..atoms.owned);
     let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
-    let env = Environment { owned: *owned, position, species, id, neighbours: &list };
+    let (owned, quantum) = (*owned, *quantum);
+    let env = Environment { owned, position, species, id, neighbours: &list, quantum };
     let mut scratch = Default::default();
-    let mut sums = vec![0; *owned * potential.words()];
+    let mut sums = vec![0; owned * potential.words()];
     group.bench_function("density", |bencher| {
         bencher.iter(|| {
             sums.fill(0);
-            potential.densities(env, &mut scratch, &mut sums).unwrap();
+            potential.prepare(env, 0..owned, &mut scratch);
+            for wave in &waves {
+                potential.densities(env, wave, &mut scratch, &mut sums).unwrap();
+            }
         });
     });
     let mut words = sums.clone();
     group.bench_function("embedding", |bencher| {
         bencher.iter(|| {
             words.copy_from_slice(&sums);
-            potential.embed(env, &mut scratch, &mut words, force, *quantum).unwrap();
+            potential.embed(env, 0..owned, &mut words, force).unwrap();
         });
     });
     group.bench_function("force", |bencher| {
         bencher.iter(|| {
             force.fill([0; 4]);
-            potential.forces(env, &mut scratch, &words, force, *quantum).unwrap();
+            for wave in &waves {
+                potential.forces(env, wave, &mut scratch, &words, force).unwrap();
+            }
         });
     });
 }

@@ -150,6 +150,11 @@ impl Plan {
         comm.transport().transfer(&send, &mut receive);
     }
 
+    /// Owned atoms that have ghosts, on this rank or another; some of them several times.
+    pub fn shared(&self) -> impl Iterator<Item = usize> {
+        self.send.iter().flat_map(|copies| copies.atoms.iter().map(|&i| i as usize))
+    }
+
     /// Ranks (this one included) that have ghosts of this rank's atoms.
     pub fn neighbours(&self) -> usize {
         self.send.len()

@@ -18,6 +18,7 @@
 //! depends on the skin, so wrapped positions do too; unwrapped ones
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
+use super::phases::Phases;
 use super::{System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
@@ -27,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
-use crate::neighbour::{Neighbours, Rows};
+use crate::neighbour::{Neighbours, Rows, Schedule};
 use crate::potential::{Environment, Potential};
 use rayon::prelude::*;
 
@@ -79,6 +80,7 @@ pub struct Engine<'c, P: Potential> {
     domains: Domains,
     plan: Plan,
     neighbours: Neighbours,
+    schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` per atom, owned and ghosts.
     words: Vec<i64>,
     /// Where owned atoms were when the neighbour list was built.
@@ -120,6 +122,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             domains: Domains::bisect(&cell, comm.size(), &[], &[], comm),
             plan: Plan::default(),
             neighbours: Neighbours::default(),
+            schedule: Schedule::default(),
             words: Vec::new(),
             built_at: Vec::new(),
             statistics: Statistics::default(),
@@ -229,6 +232,8 @@ impl<'c, P: Potential> Engine<'c, P> {
 
         self.clock.enter(Phase::Neighbour);
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
+        let threads = rayon::current_num_threads();
+        self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared());
         self.words.resize(self.atoms.len() * self.potential.words(), 0);
         self.take_statistics();
         self.clock.enter(caller);
@@ -335,46 +340,39 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// The three phases. What fails on this rank is returned only when all
     /// exchanges are done, with zeros in place of what it could not compute.
     fn run_phases(&mut self, virial: &mut Option<[i128; 6]>) -> Result<()> {
-        let Engine { comm, potential, scratch, atoms, neighbours, words, plan, clock, .. } = self;
-        let quantum = atoms.quantum;
+        let Engine { comm, potential, scratch, atoms, neighbours, schedule, .. } = self;
+        let Engine { words, plan, clock, .. } = self;
         let stride = potential.words();
-        let Atoms { owned, id, species, position, force, .. } = atoms;
-        let env = Environment { owned: *owned, position, species, id, neighbours };
+        let Atoms { owned, id, species, position, force, quantum, .. } = atoms;
+        let (owned, ghosts) = (*owned, *owned..position.len());
+        let env = Environment { owned, position, species, id, neighbours, quantum: *quantum };
+        let waves = &schedule.waves;
+        let mut phases = Phases { potential: *potential, scratch, waves, clock, result: Ok(()) };
 
-        words.par_iter_mut().with_min_len(4096).for_each(|w| *w = 0);
-        force.par_iter_mut().with_min_len(4096).for_each(|f| *f = [0; 4]);
-
-        clock.enter(Phase::Density);
-        let mut result = potential.densities(env, scratch, words);
-        if result.is_err() {
-            words.fill(0);
-        }
+        phases.run(&schedule.while_positions_travel, env, words, force);
+        phases.begin(ghosts, env, words, force);
+        phases.run(&schedule.before_gather, env, words, force);
         if stride > 0 {
-            clock.enter(Phase::Exchange);
+            phases.withhold(words);
+            phases.clock.enter(Phase::Exchange);
             plan.gather(comm, words, stride);
         }
-
-        clock.enter(Phase::Embedding);
-        result = result.and_then(|()| potential.embed(env, scratch, words, force, quantum));
-        if result.is_err() {
-            words.fill(0);
-        }
+        phases.run(&schedule.while_sums_travel, env, words, force);
+        phases.run(&schedule.before_refresh, env, words, force);
         if stride > 0 {
-            clock.enter(Phase::Exchange);
+            phases.withhold(words);
+            phases.clock.enter(Phase::Exchange);
             plan.refresh(comm, words, stride);
         }
-
-        clock.enter(Phase::Force);
-        result = result.and_then(|()| potential.forces(env, scratch, words, force, quantum));
-        if result.is_err() {
-            force.fill([0; 4]);
-        }
+        phases.run(&schedule.while_adjoints_travel, env, words, force);
+        phases.run(&schedule.at_last, env, words, force);
+        phases.withhold(force.as_flattened_mut());
         if let Some(virial) = virial {
             *virial = partial_virial(position, force);
         }
-        clock.enter(Phase::Exchange);
+        phases.clock.enter(Phase::Exchange);
         plan.gather(comm, force.as_flattened_mut(), 4);
-        result
+        phases.result
     }
 
     /// Energy of the owned atoms in quanta, none of them beyond the bound.

@@ -5,6 +5,7 @@ mod engine;
 mod evaluate;
 #[cfg(test)]
 mod pair_functional;
+mod phases;
 #[cfg(test)]
 mod tests;
 

@@ -9,8 +9,9 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::MINE;
+use crate::neighbour::{MINE, Wave};
 use crate::potential::{Environment, Potential};
+use std::ops::Range;
 
 pub const RANGE: f64 = 3.0;
 /// Keeps the derivative of the square root finite for an atom alone.
@@ -45,9 +46,9 @@ struct Pair {
     r: f64,
 }
 
-/// All pairs that this rank computes, in the order of the schedule.
-fn pairs(env: Environment<'_>) -> impl Iterator<Item = Pair> + '_ {
-    let ranges = env.neighbours.schedule.iter().flatten().cloned();
+/// All pairs of a wave that this rank computes, in the order of its colours.
+fn pairs<'a>(env: Environment<'a>, wave: &'a Wave) -> impl Iterator<Item = Pair> + 'a {
+    let ranges = wave.colours.iter().flatten().cloned();
     let entries = ranges.flatten().flat_map(move |i| {
         env.neighbours.of(i).iter().filter(|e| *e & MINE != 0).map(move |e| (i, e & !MINE))
     });
@@ -92,8 +93,8 @@ impl Potential for PairFunctional {
         2
     }
 
-    fn densities(&self, env: Environment, _: &mut (), sums: &mut [i64]) -> Result<()> {
-        for Pair { i, j, r, .. } in pairs(env) {
+    fn densities(&self, env: Environment, wave: &Wave, _: &mut (), sums: &mut [i64]) -> Result<()> {
+        for Pair { i, j, r, .. } in pairs(env, wave) {
             let w = weight(r);
             for (at, other) in [(i, j), (j, i)] {
                 sums[2 * at] += DENSITY.round(w);
@@ -106,12 +107,12 @@ impl Potential for PairFunctional {
     fn embed(
         &self,
         env: Environment,
-        _: &mut (),
+        atoms: Range<usize>,
         words: &mut [i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()> {
-        for i in 0..env.owned {
+        let quantum = env.quantum;
+        for i in atoms {
             let (rho, sigma) = (DENSITY.value(words[2 * i]), DENSITY.value(words[2 * i + 1]));
             force[i][3] += quantum.round(density(rho, sigma));
             words[2 * i] = (-0.5 / (rho + LEAST_DENSITY).sqrt()).to_bits() as i64;
@@ -123,13 +124,14 @@ impl Potential for PairFunctional {
     fn forces(
         &self,
         env: Environment,
+        wave: &Wave,
         _: &mut (),
         words: &[i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()> {
+        let quantum = env.quantum;
         let adjoint = |i: usize, k: usize| f64::from_bits(words[2 * i + k] as u64);
-        for Pair { i, j, d, r } in pairs(env) {
+        for Pair { i, j, d, r } in pairs(env, wave) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;
             let dphi = -self.strength * (6.0 * x * x + 2.0 * x) / RANGE;

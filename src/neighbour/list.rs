@@ -5,7 +5,7 @@
 //! order need not be exact for a kernel that looks at near atoms first, so they are
 //! dealt out into shells by counting, where a sort would take half of the time.
 
-use super::{MINE, Neighbours, Rows, computes_pair, schedule};
+use super::{MINE, Neighbours, Rows, computes_pair};
 use crate::atoms::Atoms;
 use crate::lanes::{InstructionSet, Lanes, WIDTH, dispatch, eight_mut};
 use rayon::prelude::*;
@@ -55,7 +55,6 @@ impl Neighbours {
                 self.entries.extend_from_slice(&list.entries);
             }
         }
-        self.schedule = schedule::schedule(rows, owned_first, rayon::current_num_threads());
     }
 
     /// Room for `more` entries; where it lacks, for as many as the atoms so far

@@ -8,8 +8,8 @@
 //!
 //! A rebuild goes: `Rows::around` the owned atoms; owned atoms into the order of
 //! these rows (`sort_owned`), so that atoms near in space are near in memory;
-//! ghosts; then `Neighbours::build`. Rows also tell which owned atoms may be
-//! worked on at the same time (`schedule`).
+//! ghosts; then `Neighbours::build`. Rows also tell in which order owned atoms are worked
+//! on, and which at the same time (`schedule`).
 
 mod list;
 mod rows;
@@ -18,8 +18,7 @@ mod schedule;
 mod tests;
 
 pub use rows::{RowOrder, Rows};
-
-use std::ops::Range;
+pub use schedule::{Schedule, Step, Task, Wave};
 
 /// Set in an entry of the list when this end of the pair computes it: over all
 /// ranks and images exactly one of the two ends of a pair has it.
@@ -32,10 +31,6 @@ pub struct Neighbours {
     pub first: Vec<usize>,
     /// Index of the neighbour, with `MINE` or without.
     pub entries: Vec<u32>,
-    /// Ranges of owned atoms by colour: no atom is within reach (range + skin)
-    /// of two ranges of one colour, so these may run in parallel and write to
-    /// all neighbours of their atoms; colours run one after another.
-    pub schedule: Vec<Vec<Range<usize>>>,
 }
 
 impl Neighbours {

@@ -50,22 +50,89 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
             }
         }
     }
-    // Every owned atom once, and no atom within reach of two ranges of a colour.
+    // Atoms that see ghosts have ghosts themselves, and so may others.
+    let sees_ghosts = |i: usize| list.of(i).iter().any(|e| (e & !MINE) as usize >= owned);
+    let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 97 == 5);
+    let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
+    let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied());
+    check_colours(&schedule, &list, atoms.len())?;
+    check_steps(&schedule, &list, &shared)
+}
+
+/// Every owned atom once, and no atom within reach of two ranges of a colour.
+fn check_colours(schedule: &Schedule, list: &Neighbours, all: usize) -> Result<(), TestCaseError> {
+    let owned = list.first.len() - 1;
     let mut seen = vec![0; owned];
-    for colour in &list.schedule {
-        let mut writer = vec![usize::MAX; atoms.len()];
-        for (number, range) in colour.iter().enumerate() {
-            for i in range.clone() {
-                seen[i] += 1;
-                let written = list.of(i).iter().map(|e| (e & !MINE) as usize);
-                for j in written.chain([i]) {
-                    prop_assert!(writer[j] == usize::MAX || writer[j] == number);
-                    writer[j] = number;
+    for wave in &schedule.waves {
+        for colour in &wave.colours {
+            let mut writer = vec![usize::MAX; all];
+            for (number, range) in colour.iter().enumerate() {
+                for i in range.clone() {
+                    prop_assert!(wave.atoms.contains(&i));
+                    seen[i] += 1;
+                    let written = list.of(i).iter().map(|e| (e & !MINE) as usize);
+                    for j in written.chain([i]) {
+                        prop_assert!(writer[j] == usize::MAX || writer[j] == number);
+                        writer[j] = number;
+                    }
                 }
             }
         }
     }
     prop_assert!(seen.iter().all(|&n| n == 1));
+    Ok(())
+}
+
+/// Every step finds what it needs, atom by atom: nothing is read before it is complete,
+/// nothing of a ghost is touched on its way, and no wave takes the place of another.
+fn check_steps(
+    schedule: &Schedule,
+    list: &Neighbours,
+    shared: &[usize],
+) -> Result<(), TestCaseError> {
+    let owned = list.first.len() - 1;
+    let sections = [
+        &schedule.while_positions_travel,
+        &schedule.before_gather,
+        &schedule.while_sums_travel,
+        &schedule.before_refresh,
+        &schedule.while_adjoints_travel,
+        &schedule.at_last,
+    ];
+    let mut done = vec![None; owned];
+    let mut in_place = std::collections::HashMap::new();
+    for (section, steps) in sections.into_iter().enumerate() {
+        for &(task, number) in steps {
+            let wave = &schedule.waves[number];
+            for i in wave.atoms.clone() {
+                let before = match task {
+                    Task::Begin => None,
+                    Task::Densities => Some(Task::Begin),
+                    Task::Embed => Some(Task::Densities),
+                    Task::Forces => Some(Task::Embed),
+                };
+                prop_assert_eq!(done[i], before);
+                for j in list.of(i).iter().map(|e| (e & !MINE) as usize) {
+                    if j < owned {
+                        prop_assert!(done[j] >= before, "{task:?} of {i} needs {j}");
+                    } else if task == Task::Densities {
+                        prop_assert_eq!(section, 1, "ghosts are written to before they leave");
+                    } else if task == Task::Forces {
+                        prop_assert_eq!(section, 5, "ghosts are read when they are there");
+                    }
+                }
+                let is_shared = shared.binary_search(&i).is_ok();
+                prop_assert!(task != Task::Embed || !is_shared || section == 3);
+            }
+            match task {
+                Task::Densities => prop_assert_eq!(in_place.insert(wave.place, number), None),
+                Task::Forces => prop_assert_eq!(in_place.remove(&wave.place), Some(number)),
+                Task::Begin | Task::Embed => {}
+            }
+            wave.atoms.clone().for_each(|i| done[i] = Some(task));
+        }
+    }
+    prop_assert!(done.iter().all(|task| *task == Some(Task::Forces)));
     Ok(())
 }
 
@@ -97,6 +164,32 @@ proptest! {
         let kept: Vec<[f64; 3]> = positions[..owned].iter().copied().chain(ghosts).collect();
         check(&kept, owned, threads)?;
     }
+}
+
+/// A crystal of so many sites, 1 Å apart.
+fn beam(length: usize, width: usize) -> Vec<[f64; 3]> {
+    let site = |n: usize| [n / width / width, n / width % width, n % width].map(|c| c as f64);
+    (0..length * width * width).map(site).collect()
+}
+
+#[test]
+fn a_long_beam_is_swept_with_few_waves_under_way() {
+    let positions = beam(120, 12);
+    for threads in [1, 2, 4] {
+        check(&positions, positions.len(), threads).unwrap();
+        // Ghosts at one end, and a third of all.
+        check(&positions, positions.len() - 12 * 12, threads).unwrap();
+        check(&positions, positions.len() * 2 / 3, threads).unwrap();
+    }
+    let (rows, first, _) = prepare(&positions, positions.len());
+    let places = |shared: &[usize]| {
+        let schedule = Schedule::new(&rows, &first, 1, shared.iter().copied());
+        assert!(schedule.waves.len() > 10);
+        1 + schedule.waves.iter().map(|wave| wave.place).max().unwrap()
+    };
+    assert_eq!(places(&[]), 3);
+    // The two waves that are open wait, and beside them one that does not see ghosts.
+    assert!(places(&[0, positions.len() - 1]) <= 7);
 }
 
 #[test]

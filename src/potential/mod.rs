@@ -8,6 +8,9 @@
 //! 3. `forces`: the chain rule over the same pairs and triples, for owned atoms
 //!    and ghosts; then ghosts send their forces to the owner, which adds them.
 //!
+//! A phase is given one wave of atoms at a time (`neighbour::Schedule`), and reads and
+//! writes what is in reach of them.
+//!
 //! Nothing here knows of ranks. Invariants that the determinism of the program
 //! rests on: the result for a pair or a triple has the same bits whichever way
 //! round its atoms are given; sums are integers (`fixed`), so their order does
@@ -16,7 +19,8 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::Result;
 use crate::fixed::Quantum;
-use crate::neighbour::Neighbours;
+use crate::neighbour::{Neighbours, Wave};
+use std::ops::Range;
 
 pub mod meam;
 
@@ -32,6 +36,8 @@ pub struct Environment<'a> {
     /// For messages only: which atom it is over all ranks.
     pub id: &'a [u64],
     pub neighbours: &'a Neighbours,
+    /// Of forces and energies.
+    pub quantum: Quantum,
 }
 
 pub trait Potential: Send + Sync {
@@ -51,34 +57,38 @@ pub trait Potential: Send + Sync {
         Quantum::STANDARD
     }
 
-    /// Adds the fixed-point sums of all pairs that this rank computes to `sums`
-    /// (zero on entry; `words()` per atom, owned and ghosts).
+    /// Comes before the phases see these atoms, owned or ghosts, at their positions.
+    fn prepare(&self, _: Environment, _: Range<usize>, _: &mut Self::Scratch) {}
+
+    /// Adds the fixed-point sums of all pairs of the wave that this rank computes to `sums`
+    /// (zero on entry to the first wave; `words()` per atom, owned and ghosts).
     fn densities(
         &self,
         env: Environment,
+        wave: &Wave,
         scratch: &mut Self::Scratch,
         sums: &mut [i64],
     ) -> Result<()>;
 
-    /// For each owned atom: adds its energy to `force[i][3]` and writes the bits
+    /// For each of these owned atoms: adds its energy to `force[i][3]` and writes the bits
     /// of its adjoints (f64) over its sums.
     fn embed(
         &self,
         env: Environment,
-        scratch: &mut Self::Scratch,
+        atoms: Range<usize>,
         words: &mut [i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()>;
 
-    /// Adds forces and pair energies, for owned atoms and ghosts, to `force`.
+    /// Adds forces and pair energies of the pairs of the wave, for owned atoms and ghosts,
+    /// to `force`: after `densities` of the same wave, with nothing else in its place since.
     /// Fails with the atom's id where a force is NaN or beyond the quantum's bound.
     fn forces(
         &self,
         env: Environment,
+        wave: &Wave,
         scratch: &mut Self::Scratch,
         words: &[i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()>;
 }

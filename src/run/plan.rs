@@ -38,9 +38,10 @@ const THERMAL: f64 = 0.15;
 const OWNED_BYTES: u64 = 8 + 1 + 32 + 32 + 24 + 4 + 12 + 24 + 8;
 const GHOST_BYTES: u64 = 8 + 1 + 32 + 32 + 4;
 
-/// What the kernel keeps per owned atom beyond the engine's own arrays, bytes:
-/// surviving pairs and triples of a dense metal.
-const KERNEL_BYTES: u64 = 1200;
+/// What the kernel keeps per owned atom beyond the engine's own arrays, bytes: coarse
+/// positions and, where sums wait for those of ghosts, pairs and triples of a dense metal.
+const KERNEL_BYTES: u64 = 16;
+const WAITING_BYTES: u64 = 450;
 
 /// What the messages of a step take on a cluster, however few the atoms: refresh and
 /// two gathers among some ten neighbours, and a reduction, seconds.
@@ -120,7 +121,8 @@ impl Share {
     /// The arrays of the engine and of the kernel, bytes.
     fn bytes(&self, words: usize) -> u64 {
         let word = 8 * words as u64;
-        self.atoms * (OWNED_BYTES + word + KERNEL_BYTES)
+        let waiting = if self.ghosts > 0 { WAITING_BYTES } else { 0 };
+        self.atoms * (OWNED_BYTES + word + KERNEL_BYTES + waiting)
             + self.ghosts * (GHOST_BYTES + word)
             + self.neighbours * 4
     }

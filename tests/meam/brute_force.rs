@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::neighbour::{MINE, Neighbours, computes_pair};
+use sinter_hpc::neighbour::{MINE, Neighbours, Wave, computes_pair};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential};
 
@@ -15,7 +15,7 @@ pub struct Listing {
     /// Å beyond the range of the potential.
     pub skin: f64,
     pub reversed: bool,
-    /// Atoms per range of the schedule.
+    /// Atoms per range of the wave.
     pub chunk: usize,
     /// All ranges in one colour, for atoms in groups out of each other's reach; else each
     /// range has a colour of its own.
@@ -117,11 +117,15 @@ fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing)
         neighbours.entries.extend(found.iter().map(|(_, entry)| entry));
         neighbours.first.push(neighbours.entries.len());
     }
+    neighbours
+}
+
+fn wave(owned: usize, listing: Listing) -> Wave {
     let chunk = listing.chunk.min(owned.max(1));
     let ranges = (0..owned).step_by(chunk).map(|i| i..(i + chunk).min(owned));
-    neighbours.schedule =
+    let colours =
         if listing.parallel { vec![ranges.collect()] } else { ranges.map(|r| vec![r]).collect() };
-    neighbours
+    Wave { atoms: 0..owned, colours, place: 0 }
 }
 
 /// Energies, forces and virial; `ids` decide which end computes a pair.
@@ -139,30 +143,33 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         })
         .collect();
     let neighbours = list(&images, &id, owned, reach, listing);
+    let wave = wave(owned, listing);
     let env = Environment {
         owned,
         position: &images.positions,
         species: &species,
         id: &id,
         neighbours: &neighbours,
+        quantum: listing.quantum,
     };
 
     let (total, words) = (images.positions.len(), meam.words());
     let mut scratch = Default::default();
     let mut sums = vec![0i64; total * words];
     let mut force = vec![[0i64; 4]; total];
-    meam.densities(env, &mut scratch, &mut sums)?;
+    meam.prepare(env, 0..total, &mut scratch);
+    meam.densities(env, &wave, &mut scratch, &mut sums)?;
     for ghost in owned..total {
         for w in 0..words {
             sums[images.owner[ghost] * words + w] += sums[ghost * words + w];
         }
     }
-    meam.embed(env, &mut scratch, &mut sums, &mut force, listing.quantum)?;
+    meam.embed(env, 0..owned, &mut sums, &mut force)?;
     for ghost in owned..total {
         let from = images.owner[ghost] * words;
         sums.copy_within(from..from + words, ghost * words);
     }
-    meam.forces(env, &mut scratch, &sums, &mut force, listing.quantum)?;
+    meam.forces(env, &wave, &mut scratch, &sums, &mut force)?;
 
     let value = |quanta| listing.quantum.value(quanta);
     let mut virial = [0.0; 6];

@@ -13,7 +13,7 @@ use super::parameters::{Averaging, Pair};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::{MINE, Neighbours, Wave};
 use crate::potential::{Environment, Potential};
 use std::fmt::Write;
 
@@ -126,25 +126,26 @@ impl Meam {
         let neighbours = Neighbours {
             first: vec![0, position.len() - 1],
             entries: (1..position.len() as u32).map(|j| j | MINE).collect(),
-            schedule: vec![vec![0..1]],
         };
+        let wave = Wave { atoms: 0..1, colours: vec![vec![0..1]], place: 0 };
         let env = Environment {
             owned: 1,
             position: &position,
             species: &species,
             id: &id,
             neighbours: &neighbours,
+            quantum: Quantum::STANDARD,
         };
         let mut scratch = Default::default();
         let mut sums = vec![0; position.len() * self.words()];
         let mut force = vec![[0; 4]; position.len()];
-        let quantum = Quantum::STANDARD;
-        self.densities(env, &mut scratch, &mut sums)?;
-        self.embed(env, &mut scratch, &mut sums, &mut force, quantum)?;
+        self.prepare(env, 0..position.len(), &mut scratch);
+        self.densities(env, &wave, &mut scratch, &mut sums)?;
+        self.embed(env, 0..1, &mut sums, &mut force)?;
         // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
         sums[self.words()..].fill(0);
-        self.forces(env, &mut scratch, &sums, &mut force, quantum)?;
-        Ok(quantum.value(force[0][3]))
+        self.forces(env, &wave, &mut scratch, &sums, &mut force)?;
+        Ok(env.quantum.value(force[0][3]))
     }
 
     /// The conventions in effect, line by line, for the log.

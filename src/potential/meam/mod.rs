@@ -25,6 +25,7 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
+use crate::neighbour::Wave;
 use crate::potential::{Environment, Potential};
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
@@ -85,11 +86,22 @@ pub struct Meam {
 /// with the neighbours of these atoms stay in the first level of the cache.
 const BLOCK: usize = 32;
 
-/// What `densities` leaves for `forces`: one set of records per range of the schedule.
+/// What the phases share.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    records: Vec<Records>,
+    /// What `densities` leaves for `forces`, by the place of the wave: one set of records
+    /// for each of its ranges.
+    records: Vec<Vec<Records>>,
     coarse: Vec<CoarseAtom>,
+}
+
+impl Scratch {
+    fn records_of(&mut self, wave: &Wave) -> &mut Vec<Records> {
+        if self.records.len() <= wave.place {
+            self.records.resize_with(wave.place + 1, Vec::new);
+        }
+        &mut self.records[wave.place]
+    }
 }
 
 impl Meam {
@@ -171,32 +183,30 @@ impl Meam {
     fn species_count(&self) -> usize {
         self.species.len()
     }
+}
 
-    /// Runs `work` over all ranges of the schedule, those of one colour in parallel.
-    fn over_schedule<W: Default>(
-        &self,
-        env: Environment,
-        all_records: &mut Vec<Records>,
-        work: impl Fn(Range<usize>, &mut Records, &mut W) -> Result<()> + Sync,
-    ) -> Result<()> {
-        let schedule = &env.neighbours.schedule;
-        let ranges = schedule.iter().map(Vec::len).sum();
-        if all_records.len() < ranges {
-            all_records.resize_with(ranges, Records::default);
-        }
-        let mut records = all_records.as_mut_slice();
-        for colour in schedule {
-            let (now, later) = records.split_at_mut(colour.len());
-            records = later;
-            colour
-                .par_iter()
-                .zip(now)
-                .try_for_each_init(W::default, |workspace, (range, records)| {
-                    work(range.clone(), records, workspace)
-                })?;
-        }
-        Ok(())
+/// Runs `work` over all ranges of the wave, those of one colour in parallel.
+fn over_ranges<W: Default>(
+    wave: &Wave,
+    records: &mut Vec<Records>,
+    work: impl Fn(Range<usize>, &mut Records, &mut W) -> Result<()> + Sync,
+) -> Result<()> {
+    let ranges = wave.colours.iter().map(Vec::len).sum();
+    if records.len() < ranges {
+        records.resize_with(ranges, Records::default);
     }
+    let mut records = records.as_mut_slice();
+    for colour in &wave.colours {
+        let (now, later) = records.split_at_mut(colour.len());
+        records = later;
+        colour
+            .par_iter()
+            .zip(now)
+            .try_for_each_init(W::default, |workspace, (range, records)| {
+                work(range.clone(), records, workspace)
+            })?;
+    }
+    Ok(())
 }
 
 /// How far the ellipse of Cmax reaches from either end, squared, over the squared
@@ -282,14 +292,24 @@ impl Potential for Meam {
         self.word_count
     }
 
-    fn densities(&self, env: Environment, scratch: &mut Scratch, sums: &mut [i64]) -> Result<()> {
+    fn prepare(&self, env: Environment, atoms: Range<usize>, scratch: &mut Scratch) {
+        coarsen(env, atoms, &mut scratch.coarse);
+    }
+
+    fn densities(
+        &self,
+        env: Environment,
+        wave: &Wave,
+        scratch: &mut Scratch,
+        sums: &mut [i64],
+    ) -> Result<()> {
         // All that the list names have sums.
         assert!(sums.len() >= env.position.len() * self.word_count);
         let sums = Shared::new(sums);
+        scratch.records_of(wave);
         let Scratch { records, coarse } = scratch;
-        coarsen(env, coarse);
         let view = View { meam: self, env, coarse };
-        self.over_schedule(env, records, |range, records, workspace| {
+        over_ranges(wave, &mut records[wave.place], |range, records, workspace| {
             let sums = &sums;
             dispatch!(self.instruction_set, screen_and_sum, (
                 view: View,
@@ -304,20 +324,19 @@ impl Potential for Meam {
     fn embed(
         &self,
         env: Environment,
-        _: &mut Scratch,
+        atoms: Range<usize>,
         words: &mut [i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()> {
         /// Atoms of a task for one thread.
         const TASK: usize = 512;
         let quanta = &self.quanta.map(Quantum::per_unit);
-        let species = &env.species[..env.owned];
-        let (words, force) = (&mut words[..env.owned * self.word_count], &mut force[..env.owned]);
+        let quantum = env.quantum;
+        let words = &mut words[atoms.start * self.word_count..atoms.end * self.word_count];
         words
             .par_chunks_mut(TASK * self.word_count)
-            .zip(force.par_chunks_mut(TASK))
-            .zip(species.par_chunks(TASK))
+            .zip(force[atoms.clone()].par_chunks_mut(TASK))
+            .zip(env.species[atoms.clone()].par_chunks(TASK))
             .enumerate()
             .try_for_each(|(n, ((words, force), species))| {
                 let words = bytemuck::cast_slice_mut(words);
@@ -338,7 +357,7 @@ impl Potential for Meam {
                         "its embedding energy {energy:.3e} eV is not below {:.0} eV",
                         quantum.bound()
                     );
-                    Error::OutOfBounds { atom: env.id[n * TASK + atom], message }
+                    Error::OutOfBounds { atom: env.id[atoms.start + n * TASK + atom], message }
                 })
             })
     }
@@ -346,16 +365,16 @@ impl Potential for Meam {
     fn forces(
         &self,
         env: Environment,
+        wave: &Wave,
         scratch: &mut Scratch,
         words: &[i64],
         force: &mut [FixedForce],
-        quantum: Quantum,
     ) -> Result<()> {
         assert!(force.len() >= env.position.len());
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
-        let task = Task { meam: self, env, adjoints, force: &force, quantum };
-        self.over_schedule(env, &mut scratch.records, |_, records, scales| {
+        let task = Task { meam: self, env, adjoints, force: &force, quantum: env.quantum };
+        over_ranges(wave, scratch.records_of(wave), |_, records, scales| {
             dispatch!(self.instruction_set, force::accumulate, (
                 task: Task,
                 records: &Records,

@@ -1,6 +1,6 @@
 //! A slice that several threads write to at once, in disjoint places.
 //!
-//! The schedule of the neighbour list (`neighbour::Neighbours::schedule`) promises that
+//! The colours of a wave (`neighbour::Wave`) promise that
 //! no atom is within reach of two ranges of one colour. A thread that works on one
 //! range therefore writes to atoms that no other thread touches meanwhile, although
 //! their indices are scattered and the compiler cannot know.

@@ -44,19 +44,22 @@ pub struct View<'a> {
     pub coarse: &'a [CoarseAtom],
 }
 
-/// Writes the coarse form of all atoms.
-pub fn coarsen(env: Environment, coarse: &mut Vec<CoarseAtom>) {
+/// Writes the coarse form of these atoms.
+pub fn coarsen(env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
     /// 1.5 × 2⁵²: adding it leaves the nearest integer in the low bits of the mantissa.
     const MAGIC: f64 = 6_755_399_441_055_744.0;
-    env.position
-        .par_iter()
-        .zip(env.species)
+    let missing = env.position.len().saturating_sub(coarse.len());
+    coarse.reserve_exact(missing);
+    coarse.resize(coarse.len() + missing, Default::default());
+    coarse[atoms.clone()]
+        .par_iter_mut()
+        .zip(&env.position[atoms.clone()])
+        .zip(&env.species[atoms])
         .with_min_len(4096)
-        .map(|(&[x, y, z, _], species)| {
+        .for_each(|((coarse, &[x, y, z, _]), &species)| {
             let [x, y, z] = [x, y, z].map(|x| (x * PER_ANGSTROM + MAGIC).to_bits() as i32);
-            [x, y, z, *species as i32]
-        })
-        .collect_into_vec(coarse);
+            *coarse = [x, y, z, species as i32];
+        });
 }
 
 /// The bounds of C in single precision.

@@ -1,0 +1,76 @@
+//! The phases of one evaluation on this rank, wave by wave as the schedule orders them.
+
+use crate::atoms::FixedForce;
+use crate::clock::{Clock, Phase};
+use crate::error::Result;
+use crate::neighbour::{Step, Task, Wave};
+use crate::potential::{Environment, Potential};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// One evaluation under way.
+pub struct Phases<'a, P: Potential> {
+    pub potential: &'a P,
+    pub scratch: &'a mut P::Scratch,
+    pub waves: &'a [Wave],
+    pub clock: &'a mut Clock,
+    /// The first failure: after it nothing is computed any more.
+    pub result: Result<()>,
+}
+
+impl<P: Potential> Phases<'_, P> {
+    /// Carries out these steps. `words` and `force` belong to the atoms of `env`.
+    pub fn run(
+        &mut self,
+        steps: &[Step],
+        env: Environment,
+        words: &mut [i64],
+        force: &mut [FixedForce],
+    ) {
+        for &(task, wave) in steps {
+            if self.result.is_err() {
+                return;
+            }
+            let (potential, wave) = (self.potential, &self.waves[wave]);
+            self.clock.enter(match task {
+                Task::Begin | Task::Densities => Phase::Density,
+                Task::Embed => Phase::Embedding,
+                Task::Forces => Phase::Force,
+            });
+            self.result = match task {
+                Task::Begin => {
+                    self.begin(wave.atoms.clone(), env, words, force);
+                    Ok(())
+                }
+                Task::Densities => potential.densities(env, wave, self.scratch, words),
+                Task::Embed => potential.embed(env, wave.atoms.clone(), words, force),
+                Task::Forces => potential.forces(env, wave, self.scratch, words, force),
+            };
+        }
+    }
+
+    /// Sums and forces of these atoms from zero.
+    pub fn begin(
+        &mut self,
+        atoms: Range<usize>,
+        env: Environment,
+        words: &mut [i64],
+        force: &mut [FixedForce],
+    ) {
+        let stride = self.potential.words();
+        zero(&mut words[atoms.start * stride..atoms.end * stride]);
+        zero(force[atoms.clone()].as_flattened_mut());
+        self.potential.prepare(env, atoms, self.scratch);
+    }
+
+    /// Whatever other ranks will be sent after a failure is zero: it fails nothing there.
+    pub fn withhold(&self, words: &mut [i64]) {
+        if self.result.is_err() {
+            zero(words);
+        }
+    }
+}
+
+fn zero(words: &mut [i64]) {
+    words.par_iter_mut().with_min_len(1 << 15).for_each(|word| *word = 0);
+}
