@@ -13,6 +13,10 @@ pub const GRID: f64 = 1.0 / (1u64 << 36) as f64;
 /// Largest magnitude of a coordinate, Å (3.3 µm): `on_grid` is exact below it.
 pub const LARGEST_COORDINATE: f64 = 32768.0;
 
+/// Shortest length of a periodic direction, Å: no atom is thinner, and an atom sees all
+/// of its images within the range of a potential.
+pub const SHORTEST_PERIOD: f64 = 1.0;
+
 /// 1.5 × 2⁵² × GRID: adding it pushes the bits below the grid out of the mantissa.
 const GRID_MAGIC: f64 = 98304.0;
 
@@ -26,6 +30,11 @@ pub fn on_grid(x: f64) -> f64 {
 #[inline(always)]
 pub fn grid_index(x: f64) -> i64 {
     (x * (1u64 << 36) as f64) as i64
+}
+
+/// Whether a periodic direction may have this length.
+pub fn is_period(length: f64) -> bool {
+    (SHORTEST_PERIOD..LARGEST_COORDINATE).contains(&length)
 }
 
 /// An orthogonal box. In a free direction the box encloses the atoms and grows
@@ -67,6 +76,14 @@ impl Cell {
             let shift = if self.periodic[d] { image[d] as f64 * self.length[d] } else { 0.0 };
             position[d] + shift
         })
+    }
+
+    /// The first periodic direction whose length or origin no run can live with.
+    pub fn unusable(&self) -> Option<usize> {
+        let is_usable = |d: usize| {
+            is_period(self.length[d]) && self.origin[d].abs() <= LARGEST_COORDINATE / 2.0
+        };
+        (0..3).find(|&d| self.periodic[d] && !is_usable(d))
     }
 
     /// Volume in Å³; meaningful only where every direction is periodic.

@@ -232,7 +232,7 @@ fn frames_that_cannot_be_evaluated_are_refused_by_number_and_reason() {
         (
             "1\nLattice=\"4 0 0 0 4 0 0 0 0\" Properties=species:S:1:pos:R:3\nPt 0 0 0\n",
             2,
-            "frame 1 (the first is 0): the box length along z is 0 Å",
+            "frame 1 (the first is 0): the box length along z is 0.0 Å, from 0.0 Å on",
         ),
         (
             "1\npbc=\"T F F\" Properties=species:S:1:pos:R:3\nPt 0 0 0\n",

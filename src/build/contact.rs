@@ -3,6 +3,10 @@
 use crate::geometry::{Vec3, norm, sub};
 use std::collections::HashMap;
 
+/// Atoms of a cube that are looked at. Where more are, in a damaged file, many of these
+/// are closer than the limit already, and to compare all would take forever.
+const CROWD: usize = 64;
+
 /// The closest of those pairs, one atom of `a` and one of `b`, that `counts` lets
 /// count: distance (below `limit`) and places in `a` and `b`. Atoms of `b` are sorted
 /// into cubes of side `limit`, of which 27 are searched for each of `a`.
@@ -15,7 +19,10 @@ pub fn closest(
     let cube = |r: Vec3| r.map(|x| (x / limit).floor() as i64);
     let mut cubes: HashMap<[i64; 3], Vec<(usize, Vec3)>> = HashMap::new();
     for (j, r) in b.enumerate() {
-        cubes.entry(cube(r)).or_default().push((j, r));
+        let cube = cubes.entry(cube(r)).or_default();
+        if cube.len() < CROWD {
+            cube.push((j, r));
+        }
     }
     let mut closest: Option<(f64, usize, usize)> = None;
     for (i, r) in a.enumerate() {

@@ -74,7 +74,7 @@ impl Reader<'_> {
         let Ok(values) = self.group.dataset(&format!("{name}/value")) else { return Ok(None) };
         let frames = values.shape().first().copied().unwrap_or(0);
         let row = match self.frame {
-            frame if frame < 0 => frames as i64 + frame,
+            frame if frame < 0 => (frames as i64).saturating_add(frame),
             frame => frame,
         };
         if row < 0 || row >= frames as i64 {
@@ -92,6 +92,14 @@ impl Reader<'_> {
         dataset: &Dataset,
         row: Option<usize>,
     ) -> Result<ArrayD<T>> {
+        // No buffer is made for numbers that only damage tells.
+        let here = dataset.shape();
+        let rest = &here[row.is_some() as usize..];
+        let bytes = rest.iter().try_fold(size_of::<T>(), |bytes, &n| bytes.checked_mul(n));
+        let length = std::fs::metadata(self.path).map_or(0, |data| data.len());
+        if bytes.is_none_or(|bytes| bytes as u64 > length) {
+            return Err(bad(self.path, format!("`{name}` claims more than the file has bytes")));
+        }
         let mut selection = vec![SliceOrIndex::from(..); dataset.ndim()];
         if let (Some(row), Some(first)) = (row, selection.first_mut()) {
             *first = SliceOrIndex::Index(row);

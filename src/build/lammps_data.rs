@@ -168,7 +168,8 @@ fn read_atoms<R: BufRead>(
             molecules.push(integer(lines, all.get(*column))?);
         }
         let kind_number = integer(lines, all.get(*kind))?;
-        let symbol = usize::try_from(kind_number - 1).ok().and_then(|k| types.get(k));
+        let symbol =
+            usize::try_from(kind_number).ok().and_then(|kind| types.get(kind.checked_sub(1)?));
         frame.species.push(symbol.cloned().ok_or_else(|| {
             lines.error(
                 all[*kind].column,

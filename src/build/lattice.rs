@@ -70,13 +70,6 @@ impl Crystal {
     }
 }
 
-/// Volume of one atom in Å³ for the cubic lattice constant `a` in Å.
-pub fn atomic_volume(lattice: Lattice, a: f64) -> f64 {
-    match lattice {
-        Lattice::Fcc => a * a * a / 4.0,
-    }
-}
-
 /// Distance of nearest neighbours in Å for the cubic lattice constant `a` in Å.
 pub fn nearest_distance(lattice: Lattice, a: f64) -> f64 {
     match lattice {

@@ -11,7 +11,9 @@ use super::layout::{Layout, ParticleInfo, bounds, cell, spread};
 use super::{extxyz, h5md, lammps_data};
 use crate::atoms::Atom;
 use crate::error::{Error, Result};
-use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, add, norm, on_grid, scale, sub};
+use crate::geometry::{
+    Cell, LARGEST_COORDINATE, SHORTEST_PERIOD, Vec3, add, norm, on_grid, scale, sub,
+};
 use crate::input::{Config, StructureConfig, StructureFormat};
 use std::collections::VecDeque;
 
@@ -118,6 +120,8 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
     let StructureConfig { file, format, frame: wanted, types } = structure;
     let frame = match format.or_else(|| StructureFormat::of(file)) {
         Some(StructureFormat::Extxyz) => {
+            // As many of the last frames as it takes to count from the end.
+            let most = if *wanted < 0 { wanted.unsigned_abs() } else { 0 };
             let mut kept = VecDeque::new();
             let mut count = 0;
             for frame in extxyz::open(file)? {
@@ -127,11 +131,11 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
                 }
                 count += 1;
                 kept.push_back(frame);
-                if kept.len() as i64 > -wanted {
+                if kept.len() as u64 > most {
                     kept.pop_front();
                 }
             }
-            let first = kept.pop_front().filter(|_| kept.len() as i64 == -wanted - 1);
+            let first = kept.pop_front().filter(|_| kept.len() as u64 + 1 == most);
             first.ok_or_else(|| {
                 let message = format!(
                     "frame {wanted} is wanted, but `{}` has {count} frames",
@@ -216,10 +220,9 @@ fn file_cell(config: &Config, frame: &Frame, bounds: [Vec3; 2]) -> Result<Cell> 
         }
     };
     let cell = cell(config, bounds, known);
-    for (d, name) in ["x", "y", "z"].into_iter().enumerate() {
-        if cell.periodic[d]
-            && (known.is_none() && config.cell.lengths_angstrom.is_none() || cell.length[d] <= 0.0)
-        {
+    let names = ["x", "y", "z"];
+    for (d, name) in names.into_iter().enumerate() {
+        if cell.periodic[d] && known.is_none() && config.cell.lengths_angstrom.is_none() {
             return Err(config.source.error(
                 "box.boundary",
                 format!(
@@ -230,6 +233,14 @@ fn file_cell(config: &Config, frame: &Frame, bounds: [Vec3; 2]) -> Result<Cell> 
         if frame.periodic[d] && frame.lattice.is_some() && !cell.periodic[d] {
             log::warn!("the file is periodic along {name}, `box.boundary` is free: taken as free");
         }
+    }
+    if let Some(d) = cell.unusable() {
+        let message = format!(
+            "along {} the box is {:?} Å long from {:?} Å on: a periodic direction must be at least \
+             {SHORTEST_PERIOD} Å long and lie within {LARGEST_COORDINATE} Å",
+            names[d], cell.length[d], cell.origin[d]
+        );
+        return Err(bad(config, message));
     }
     Ok(cell)
 }

@@ -2,7 +2,7 @@
 //! its atoms are made of is dealt out when the atoms are wanted (`alloy`).
 
 use super::alloy;
-use super::lattice::{Site, atomic_volume, dot, nearest_distance, position, step};
+use super::lattice::{Site, dot, nearest_distance, position, step};
 use super::orientation::{IDENTITY, Rotation, about, apply, euler, facing, product};
 use super::shape::{Outline, Shape};
 use crate::error::Result;
@@ -10,7 +10,6 @@ use crate::geometry::{Vec3, norm, on_grid};
 use crate::input::{AdatomConfig, Config, Facet, ParticleConfig, PlacementConfig};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
-use std::f64::consts::PI;
 use std::rc::Rc;
 
 /// The geometry of a particle; the origin of its frame is the centre of its shape.
@@ -53,10 +52,7 @@ fn shape(particle: &ParticleConfig) -> Shape {
         crate::input::Shape::Sphere => Outline::Sphere,
         crate::input::Shape::Cube => Outline::Cube,
     };
-    let volume = PI / 6.0 * (10.0 * particle.diameter_nm.unwrap_or(0.0)).powi(3);
-    let atoms = volume / atomic_volume(particle.lattice, particle.lattice_constant_angstrom);
-    let wanted = particle.atoms.unwrap_or(atoms.round() as usize);
-    Shape::new(outline, particle.lattice, wanted, particle.size)
+    Shape::new(outline, particle.lattice, particle.wanted_atoms() as usize, particle.size)
 }
 
 fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Result<Solid> {

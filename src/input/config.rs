@@ -10,6 +10,7 @@ use super::source::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::f64::consts::PI;
 use std::path::{Path, PathBuf};
 
 /// A whole input file.
@@ -55,6 +56,13 @@ pub struct Config {
     /// The text that this came from, for messages that name the place of a key.
     #[serde(skip)]
     pub source: Source,
+}
+
+impl Config {
+    /// How many atoms the particles to build have, nearly.
+    pub fn atoms_to_build(&self) -> f64 {
+        self.particles.iter().map(|particle| particle.count as f64 * particle.wanted_atoms()).sum()
+    }
 }
 
 fn default_seed() -> u64 {
@@ -156,7 +164,7 @@ pub struct ParticleConfig {
     #[serde(default = "default_surface_energies")]
     #[schemars(extend(
         "propertyNames" = { "enum": SURFACES },
-        "additionalProperties" = { "type": "number", "exclusiveMinimum": 0 },
+        "additionalProperties" = { "type": "number", "minimum": 0.001, "maximum": 1000 },
         "minProperties" = 1
     ))]
     pub surface_energy_j_per_m2: BTreeMap<String, f64>,
@@ -179,6 +187,19 @@ pub struct ParticleConfig {
 
 fn one() -> usize {
     1
+}
+
+impl ParticleConfig {
+    /// The wanted number of atoms, adatoms not counted.
+    pub fn wanted_atoms(&self) -> f64 {
+        let a = self.lattice_constant_angstrom;
+        let atomic_volume = match self.lattice {
+            Lattice::Fcc => a * a * a / 4.0,
+        };
+        let diameter = 10.0 * self.diameter_nm.unwrap_or(0.0);
+        let volume = PI / 6.0 * diameter.powi(3);
+        self.atoms.map_or((volume / atomic_volume).round(), |atoms| atoms as f64)
+    }
 }
 
 /// The facet families that a Wulff shape may show.
@@ -327,7 +348,7 @@ impl StructureFormat {
 pub struct DynamicsConfig {
     /// Time step of the velocity Verlet integration.
     #[serde(default = "default_timestep")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20))]
+    #[schemars(range(min = 0.01, max = 20))]
     pub timestep_fs: f64,
     /// Added to the range of the neighbour list; changes speed, never results.
     #[serde(default = "default_skin")]
@@ -374,7 +395,7 @@ pub struct StageConfig {
     pub kind: StageKind,
     /// Simulated time, to the nearest whole number of steps; not for `minimise` and `quench`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     pub duration_ps: Option<f64>,
     /// Temperature, or the one at the start of a ramp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -419,15 +440,15 @@ pub struct StageConfig {
     pub force_tolerance_ev_per_angstrom: f64,
     /// For `minimise` and `quench`: give up after so many steps.
     #[serde(default = "default_max_steps")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub max_steps: u64,
     /// Between frames of the trajectory; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     pub trajectory_interval_ps: Option<f64>,
     /// Between points of the time series; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     pub series_interval_ps: Option<f64>,
 }
 
@@ -533,11 +554,11 @@ pub enum Arrangement {
 pub struct OutputConfig {
     /// Between frames of the trajectory, to the nearest whole number of steps.
     #[serde(default = "default_trajectory_interval")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     pub trajectory_interval_ps: f64,
     /// Between points of the time series and lines of the log, to the nearest whole number of steps.
     #[serde(default = "default_series_interval")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     pub series_interval_ps: f64,
     /// Velocities of the atoms in the trajectory.
     #[serde(default = "yes")]

@@ -53,7 +53,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config> {
     source.index(document.get_ref());
 
     let mut problems = Problems::new(&source);
-    conform::conform(document.get_ref(), &schema::keys_of_input(), &mut problems);
+    conform::conform(document.get_ref(), schema::keys_of_input(), &mut problems);
     problems.into_result()?;
 
     let mut config = Config::deserialize(toml::de::Deserializer::from(document))

@@ -9,8 +9,8 @@ use serde_json::Value;
 pub fn reference() -> String {
     let keys = keys_of_input();
     let mut text = String::from("### Top of the file\n");
-    table(&keys, &mut text);
-    sections(&keys, "", &mut text);
+    table(keys, &mut text);
+    sections(keys, "", &mut text);
     text
 }
 

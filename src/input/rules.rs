@@ -4,12 +4,15 @@ use super::config::*;
 use super::conform::nearest;
 use super::schema::or;
 use super::source::Problems;
-use crate::geometry::LARGEST_COORDINATE;
+use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// How far a composition may be from adding up to 1, to allow for thirds in five digits.
 const COMPOSITION_TOLERANCE: f64 = 1e-4;
+
+/// Most atoms to build: some hundred bytes each while they are chosen.
+const MOST_ATOMS: f64 = 1e9;
 
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
 const LONG_TIMESTEP_FS: f64 = 5.0;
@@ -147,7 +150,23 @@ fn atoms(config: &Config, problems: &mut Problems) {
                 known_element(config, element, &format!("structure.types[{i}]"), problems);
             }
         }
-        (None, false) => {}
+        (None, false) => few_enough(config, problems),
+    }
+}
+
+/// Every process that builds particles holds the sites of all of them.
+fn few_enough(config: &Config, problems: &mut Problems) {
+    let mut atoms = 0.0;
+    for (i, particle) in config.particles.iter().enumerate() {
+        atoms += particle.count as f64 * particle.wanted_atoms();
+        if atoms > MOST_ATOMS {
+            let size = if particle.atoms.is_some() { "atoms" } else { "diameter_nm" };
+            let message = format!(
+                "with this the particles have {atoms:.2e} atoms, and at most {MOST_ATOMS:.0e} can \
+                 be built: make them smaller or fewer"
+            );
+            return problems.at(&format!("particle[{i}].{size}"), message);
+        }
     }
 }
 
@@ -224,7 +243,7 @@ fn composition(config: &Config, particle: &ParticleConfig, key: &str, problems: 
 }
 
 fn particle_count(config: &Config) -> usize {
-    config.particles.iter().map(|particle| particle.count).sum()
+    config.particles.iter().fold(0, |sum, particle| particle.count.saturating_add(sum))
 }
 
 /// Only the families (100), (110) and (111) are facets here.
@@ -258,11 +277,11 @@ fn cell(config: &Config, problems: &mut Problems) {
         None => {}
         Some(lengths) => {
             for d in (0..3).filter(|&d| periodic[d]) {
-                if !(0.0 < lengths[d] && lengths[d] < LARGEST_COORDINATE) {
+                if !is_period(lengths[d]) {
                     problems.at(
                         &format!("box.lengths_angstrom[{d}]"),
                         format!(
-                            "the length of a periodic direction must be above 0 and below \
+                            "the length of a periodic direction must be at least {SHORTEST_PERIOD} and below \
                              {LARGEST_COORDINATE}, not {}",
                             lengths[d]
                         ),

@@ -8,6 +8,7 @@
 use super::config::Config;
 use serde_json::Value;
 use std::fmt::{self, Display, Formatter};
+use std::sync::LazyLock;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
@@ -84,7 +85,12 @@ impl Key {
 }
 
 /// The keys of an input file at its top level.
-pub fn keys_of_input() -> Vec<Key> {
+pub fn keys_of_input() -> &'static [Key] {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(derived);
+    &KEYS
+}
+
+fn derived() -> Vec<Key> {
     let schema = schemars::generate::SchemaSettings::default()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
@@ -258,7 +264,7 @@ mod tests {
     fn every_key_and_every_choice_has_a_meaning() {
         let input = keys_of_input();
         let mut keys = Vec::new();
-        every_key(&input, &mut keys);
+        every_key(input, &mut keys);
         assert!(keys.iter().any(|key| key.name == "removed_fraction"), "tables within tables");
         for key in keys {
             assert!(!key.meaning.is_empty(), "{} has no doc comment", key.name);

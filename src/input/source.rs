@@ -89,25 +89,36 @@ pub fn join(above: &str, key: &str) -> String {
     if above.is_empty() { key.to_string() } else { format!("{above}.{key}") }
 }
 
+/// More problems than this are counted, not told.
+const MOST_TOLD: usize = 100;
+
 /// All that is wrong with an input, gathered before it is refused.
 pub struct Problems<'a> {
     source: &'a Source,
     found: Vec<(Place, String)>,
+    untold: usize,
 }
 
 impl<'a> Problems<'a> {
     pub fn new(source: &'a Source) -> Problems<'a> {
-        Problems { source, found: Vec::new() }
+        Problems { source, found: Vec::new(), untold: 0 }
     }
 
     /// Something wrong at the place of a key.
     pub fn at(&mut self, key: &str, message: impl Into<String>) {
-        self.found.push((self.source.place(key), message.into()));
+        self.add(|source| source.place(key), message.into());
     }
 
     /// Something wrong at a byte of the text.
     pub fn at_byte(&mut self, byte: usize, message: impl Into<String>) {
-        self.found.push((self.source.place_at(byte), message.into()));
+        self.add(|source| source.place_at(byte), message.into());
+    }
+
+    fn add(&mut self, place: impl Fn(&Source) -> Place, message: String) {
+        match self.found.len() {
+            ..MOST_TOLD => self.found.push((place(self.source), message)),
+            _ => self.untold += 1,
+        }
     }
 
     /// One line `file:line:column: message` for each, in the order of the file.
@@ -123,6 +134,9 @@ impl<'a> Problems<'a> {
         let Some((place, mut message)) = found.next() else { return Ok(()) };
         for (place, more) in found {
             message += &format!("\n{place}: {more}");
+        }
+        if self.untold > 0 {
+            message += &format!("\nand {} more", self.untold);
         }
         Err(Error::Input { place, message })
     }

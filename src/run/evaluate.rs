@@ -11,7 +11,7 @@ use crate::build::frame::Frame;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
-use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, on_grid};
+use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, SHORTEST_PERIOD, on_grid};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use bytemuck::Zeroable;
@@ -121,12 +121,19 @@ fn cell_of(frame: &Frame) -> std::result::Result<Cell, String> {
                 along[2]
             ));
         }
-        if !(along[d] > 0.0 && along[d] < LARGEST_COORDINATE) {
-            return Err(format!("the box length along {axis} is {} Å", along[d]));
-        }
         length[d] = along[d];
     }
-    Ok(Cell::new(frame.origin, length, frame.periodic))
+    let cell = Cell::new(frame.origin, length, frame.periodic);
+    match cell.unusable() {
+        None => Ok(cell),
+        Some(d) => Err(format!(
+            "the box length along {} is {:?} Å, from {:?} Å on: a periodic direction must be at least \
+             {SHORTEST_PERIOD} Å long and lie within {LARGEST_COORDINATE} Å",
+            ["x", "y", "z"][d],
+            length[d],
+            frame.origin[d]
+        )),
+    }
 }
 
 fn atoms_of(frame: &Frame, species: &[Species]) -> std::result::Result<Vec<Atom>, String> {

@@ -16,7 +16,8 @@ pub fn inspect(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn report(path: &Path) -> Result<String> {
+/// What `inspect` prints.
+pub fn report(path: &Path) -> Result<String> {
     let size = std::fs::metadata(path).map_err(|source| Error::file(path, source))?.len();
     let told = if seal::is_sealed(path) {
         let (checkpoint, atoms) = read_checkpoint(path, &Comm::single())?;

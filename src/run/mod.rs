@@ -8,7 +8,7 @@ pub mod evaluate;
 mod fault;
 mod files;
 pub mod folder;
-mod inspect;
+pub mod inspect;
 mod limits;
 mod plan;
 mod potential;

@@ -152,6 +152,7 @@ fn read_fields(path: &Path, comm: &Comm) -> Result<(Checkpoint, Fields)> {
     let file = File::open(path, comm, false)?;
     let header = file.read_text("/header")?;
     let checkpoint = parse_header(path, &header)?;
+    comm.agree(file.check_holds(checkpoint.atoms, Fields::BYTES))?;
     let mine = slab(checkpoint.atoms, comm.rank(), comm.size());
     let mut fields = Fields::empty((mine.end - mine.start) as usize);
     fields.each(&mut Reader { file: &file, total: checkpoint.atoms, start: mine.start })?;
@@ -215,6 +216,9 @@ trait Visitor {
 }
 
 impl Fields {
+    /// Of an atom.
+    const BYTES: usize = 8 + 3 * 8 + 3 * 4 + 3 * 8 + 1 + 4;
+
     fn empty(atoms: usize) -> Fields {
         Fields {
             id: vec![0; atoms],

@@ -172,7 +172,10 @@ impl Surveyor<'_> {
                 quantity.value()
             )));
         }
-        let width: u64 = shape[2..].iter().product();
+        let width = shape[2..].iter().try_fold(1, |width: u64, n| width.checked_mul(*n));
+        let width = width
+            .filter(|width| (1..=AT_ONCE).contains(width))
+            .ok_or_else(|| wrong(&format!("{} has the shape {shape:?}", quantity.value())))?;
         for frame in 0..frames {
             for start in (0..atoms).step_by((AT_ONCE / width) as usize) {
                 let mut count = shape.clone();

@@ -49,6 +49,12 @@ fn bad_libraries() {
         (both("3.917", "-3.917"), "library.meam:2:47: `alat` is -3.917 but must be positive"),
         (both("78", "780"), "library.meam:2:16: ielement is 780, which is no atomic number"),
         (both("5.77", "inf"), "library.meam:2:53: `inf` is no number; `esub` needs one"),
+        (
+            both("4.92", "4.92e9"),
+            "library.meam: the densities of Pt grow beyond 1e30 between contact and cutoff: its \
+             rozero, b0 to b3 or re cannot be meant",
+        ),
+        (both("3.94", "3.94e300"), "library.meam: t1, t2 and t3 weigh densities beyond 1e30"),
         (PT.to_string(), "library.meam: no entry `Fe`; there are Pt; did you mean `Pt`?"),
         (String::new(), "library.meam: no entry `Pt`: the file holds no entry at all"),
     ];
@@ -63,7 +69,18 @@ fn bad_parameters() {
     let cases = [
         ("rc = four", "pair.meam:1:6: `four` is no number; `rc` needs one"),
         ("\n\nrc =", "pair.meam:3:1: `rc` has no value"),
-        ("rc = -4", "pair.meam:1:6: `rc` is -4 but must be positive"),
+        ("rc = -4", "pair.meam:1:6: `rc` is -4 but must be from 1 to 20"),
+        ("rc = 1e-10", "pair.meam:1:6: `rc` is 1e-10 but must be from 1 to 20"),
+        ("Cmax(1,1,1) = 1e308", "pair.meam:1:15: `Cmax` is 1e308 but must be from -100 to 100"),
+        (
+            "rc = 20\nCmax(1,1,1) = 30",
+            "pair.meam: with these Cmax atoms matter up to 56 Å; more than 30 Å make no \
+             short-ranged potential",
+        ),
+        (
+            "alpha(1,2) = 1e308\nzbl(1,2) = 0",
+            "pair.meam: the pair energy of Pt-Fe is not finite up to the cutoff",
+        ),
         ("Cmn(1,1,1) = 2", "pair.meam:1:1: unknown keyword `Cmn`; did you mean `Cmin`?"),
         (
             "Cmin(1,1) = 2",
@@ -96,6 +113,12 @@ fn bad_parameters() {
 #[test]
 fn bad_requests() {
     let library = format!("{PT}{FE}");
+    let many: Vec<String> = (0..33).map(|n| format!("E{n}=Pt")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(
+        message(&library, "", &many),
+        "library.meam: 33 elements are named; at most 32 may be"
+    );
     assert_eq!(
         message(&library, "", &["Pt", "Pt=Fe"]),
         "library.meam: the element `Pt` is named twice"

@@ -44,6 +44,9 @@ const VALUES: [&str; 19] = [
     "t0", "t1", "t2", "t3", "rozero", "ibar",
 ];
 
+/// Tables grow with the third power of the number of elements.
+const MOST_ELEMENTS: usize = 32;
+
 /// The elements that `wanted` names, each either `Pt` or, where the entry has
 /// another name, `Ni=Ni4`.
 pub fn read(path: &Path, wanted: &[String]) -> Result<Vec<Element>> {
@@ -51,6 +54,11 @@ pub fn read(path: &Path, wanted: &[String]) -> Result<Vec<Element>> {
     let entries = split(path, &text)?;
     if wanted.is_empty() {
         return Err(Error::input(path, 0, 0, "no element is named: which entries are wanted?"));
+    }
+    if wanted.len() > MOST_ELEMENTS {
+        let message =
+            format!("{} elements are named; at most {MOST_ELEMENTS} may be", wanted.len());
+        return Err(Error::input(path, 0, 0, message));
     }
     let mut elements: Vec<Element> = Vec::new();
     for name in wanted {

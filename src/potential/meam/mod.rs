@@ -82,6 +82,9 @@ pub struct Meam {
     instruction_set: InstructionSet,
 }
 
+/// Å; atoms that matter farther away would come by the thousand.
+const LONGEST_RANGE: f64 = 30.0;
+
 /// Atoms whose pairs and triples are worked on at a time: some two hundred pairs, which
 /// with the neighbours of these atoms stay in the first level of the cache.
 const BLOCK: usize = 32;
@@ -116,7 +119,11 @@ impl Meam {
         elements: &[String],
     ) -> Result<Meam> {
         let instruction_set = InstructionSet::choose()?;
-        Ok(Meam::new(Parameters::read(library, parameters, elements)?, instruction_set))
+        let read = Parameters::read(library, parameters, elements)?;
+        let bad = |path: &Path, message: String| Error::input(path, 0, 0, message);
+        let quanta = quanta(&read).map_err(|message| bad(library, message))?;
+        Meam::new(read, quanta, instruction_set)
+            .map_err(|message| bad(parameters.unwrap_or(library), message))
     }
 
     /// The same potential, computed with another instruction set, which this processor
@@ -132,11 +139,15 @@ impl Meam {
         self.cutoff
     }
 
-    fn new(parameters: Parameters, instruction_set: InstructionSet) -> Meam {
+    /// Numbers that each may be but together make no potential are told.
+    fn new(
+        parameters: Parameters,
+        quanta: [Quantum; MOST_WORDS],
+        instruction_set: InstructionSet,
+    ) -> Result<Meam, String> {
         /// Quanta below which a density is noise.
         const FLOOR_QUANTA: f64 = 16.0;
         let n = parameters.elements.len();
-        let quanta = quanta(&parameters);
         let coarsest =
             [0].into_iter().chain(WEIGHTS..MOST_WORDS).map(|w| 1.0 / quanta[w].per_unit());
         let references = References::new(&parameters, FLOOR_QUANTA * coarsest.fold(0.0, f64::max));
@@ -148,6 +159,10 @@ impl Meam {
                 _ => PairTable::default(),
             })
             .collect();
+        if let Some(p) = tables.iter().position(|table| !table.is_finite()) {
+            let [a, b] = [p / n, p % n].map(|e| &parameters.elements[e].symbol);
+            return Err(format!("the pair energy of {a}-{b} is not finite up to the cutoff"));
+        }
         let (densities, embeddings) = references.into_parts();
         let ellipse_bounds: Vec<f64> = parameters
             .screens
@@ -155,6 +170,13 @@ impl Meam {
             .map(|thirds| thirds.iter().map(|s| ellipse_bound(s.maximum)).fold(1.0, f64::max))
             .collect();
         let reach = ellipse_bounds.iter().copied().fold(1.0, f64::max);
+        let range = parameters.cutoff * reach.sqrt();
+        if range > LONGEST_RANGE {
+            return Err(format!(
+                "with these Cmax atoms matter up to {range:.0} Å; more than {LONGEST_RANGE} Å \
+                 make no short-ranged potential"
+            ));
+        }
         let species = parameters
             .elements
             .iter()
@@ -165,7 +187,7 @@ impl Meam {
             })
             .collect();
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
-        Meam {
+        Ok(Meam {
             species,
             bounds: Bounds::new(&parameters, &ellipse_bounds),
             coefficients: Coefficients::new(&parameters, &densities, &tables),
@@ -177,7 +199,7 @@ impl Meam {
             quanta,
             instruction_set,
             parameters,
-        }
+        })
     }
 
     fn species_count(&self) -> usize {
@@ -218,12 +240,21 @@ fn ellipse_bound(maximum: f64) -> f64 {
 /// The quantum of each word of the sums: 2⁻⁴⁰, or coarser where single terms can reach
 /// 2048. Their bound follows from the largest partial density of each l between contact
 /// and cutoff, and from the weights t; sums of 4096 such terms still fit into an i64.
-fn quanta(parameters: &Parameters) -> [Quantum; MOST_WORDS] {
+fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
+    /// No sum of densities is meant to be larger, in units that cancel.
+    const LARGEST: f64 = 1e30;
     let mut bounds = [1.0f64; MOST_WORDS];
     for (e, element) in parameters.elements.iter().enumerate() {
         let far = 1.0 - parameters.cutoff / element.distance;
         let largest =
             element.beta.map(|beta| element.density * libm::exp(beta.max(beta * far).max(0.0)));
+        if largest.iter().any(|&density| density > LARGEST) {
+            return Err(format!(
+                "the densities of {} grow beyond {LARGEST:e} between contact and cutoff: its \
+                 rozero, b0 to b3 or re cannot be meant",
+                element.symbol
+            ));
+        }
         let weights = parameters.weights(e);
         for l in 0..4 {
             let factor = match parameters.averaging {
@@ -240,13 +271,16 @@ fn quanta(parameters: &Parameters) -> [Quantum; MOST_WORDS] {
             }
         }
     }
-    bounds.map(|bound| {
+    if bounds.iter().any(|&bound| bound > LARGEST) {
+        return Err(format!("t1, t2 and t3 weigh densities beyond {LARGEST:e}"));
+    }
+    Ok(bounds.map(|bound| {
         let mut bits = 40;
         while bound >= LARGEST_QUANTA / Quantum::new(bits).per_unit() {
             bits -= 1;
         }
         Quantum::new(bits)
-    })
+    }))
 }
 
 /// Phase 1 for one range of atoms.

@@ -9,6 +9,7 @@ use super::lattice::Lattice;
 use super::library::{self, Element};
 use super::text::{Word, words_of};
 use crate::error::{Error, Result};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// How the weights t of an atom's angular densities follow from its neighbours (`ialloy`).
@@ -125,18 +126,30 @@ struct RawPair {
     values: [Option<f64>; PAIRS.len()],
 }
 
-/// Keywords without index, with the values that they may take (none: any positive).
-const SCALARS: [(&str, &[f64]); 9] = [
-    ("rc", &[]),
-    ("delr", &[]),
-    ("gsmooth_factor", &[]),
-    ("augt1", &[0.0, 1.0]),
-    ("ialloy", &[0.0, 1.0, 2.0]),
-    ("mixture_ref_t", &[0.0, 1.0]),
-    ("erose_form", &[0.0, 1.0, 2.0]),
-    ("emb_lin_neg", &[0.0, 1.0]),
-    ("bkgd_dyn", &[0.0, 1.0]),
+/// The values that a keyword may take.
+enum Allowed {
+    Positive,
+    Within(RangeInclusive<f64>),
+    OneOf(&'static [f64]),
+}
+
+use Allowed::{OneOf, Positive, Within};
+
+/// Keywords without index.
+const SCALARS: [(&str, Allowed); 9] = [
+    ("rc", Within(1.0..=20.0)),
+    ("delr", Within(1e-3..=20.0)),
+    ("gsmooth_factor", Positive),
+    ("augt1", OneOf(&[0.0, 1.0])),
+    ("ialloy", OneOf(&[0.0, 1.0, 2.0])),
+    ("mixture_ref_t", OneOf(&[0.0, 1.0])),
+    ("erose_form", OneOf(&[0.0, 1.0, 2.0])),
+    ("emb_lin_neg", OneOf(&[0.0, 1.0])),
+    ("bkgd_dyn", OneOf(&[0.0, 1.0])),
 ];
+const FLAG: Allowed = OneOf(&[0.0, 1.0]);
+/// Of Cmin and Cmax: beyond, an atom would screen from far away.
+const SCREENS: Allowed = Within(-100.0..=100.0);
 const PAIRS: [&str; 9] = ["Ec", "re", "alpha", "delta", "attrac", "repuls", "nn2", "zbl", "theta"];
 
 const DEFAULT_SCREEN: Screen = Screen { minimum: 2.0, maximum: 2.8 };
@@ -178,16 +191,8 @@ impl Raw {
             *slot = self.element(path, *word)?;
         }
         let [i, j, k] = index;
-        let flag = |allowed: &[f64]| -> Result<f64> {
-            let x = value.number(path, name)?;
-            if allowed.contains(&x) {
-                return Ok(x);
-            }
-            let allowed: Vec<String> = allowed.iter().map(|x| x.to_string()).collect();
-            Err(value.error(path, format!("`{name}` is {x}; it may be {}", allowed.join(" or "))))
-        };
         match name {
-            "rho0" => self.density[i] = Some(positive(path, *value, name)?),
+            "rho0" => self.density[i] = Some(Positive.value(path, *value, name)?),
             "lattce" => {
                 let Some(lattice) = Lattice::from_name(value.text) else {
                     return Err(value.error(path, library::unknown_lattice(value.text)));
@@ -199,20 +204,19 @@ impl Raw {
                 self.pairs[i * self.n + j].lattice = Some(lattice);
             }
             "Cmin" => {
-                self.screens[(i * self.n + j) * self.n + k].minimum = value.number(path, name)?
+                self.screens[(i * self.n + j) * self.n + k].minimum =
+                    SCREENS.value(path, *value, name)?
             }
             "Cmax" => {
-                self.screens[(i * self.n + j) * self.n + k].maximum = value.number(path, name)?
+                self.screens[(i * self.n + j) * self.n + k].maximum =
+                    SCREENS.value(path, *value, name)?
             }
-            "nn2" | "zbl" => self.pair_value(i, j, name, flag(&[0.0, 1.0])?),
+            "nn2" | "zbl" => self.pair_value(i, j, name, FLAG.value(path, *value, name)?),
             _ if indices_wanted == 2 => self.pair_value(i, j, name, value.number(path, name)?),
             _ => {
                 for ((scalar, allowed), slot) in SCALARS.iter().zip(&mut self.scalars) {
                     if *scalar == name {
-                        *slot = Some(match allowed {
-                            [] => positive(path, *value, name)?,
-                            allowed => flag(allowed)?,
-                        });
+                        *slot = Some(allowed.value(path, *value, name)?);
                     }
                 }
             }
@@ -372,10 +376,24 @@ fn position(name: &str) -> usize {
     PAIRS.iter().position(|p| *p == name).unwrap_or(0)
 }
 
-fn positive(path: &Path, value: Word, name: &str) -> Result<f64> {
-    match value.number(path, name)? {
-        x if x > 0.0 => Ok(x),
-        x => Err(value.error(path, format!("`{name}` is {x} but must be positive"))),
+impl Allowed {
+    /// The word as a number, if it may be that.
+    fn value(&self, path: &Path, word: Word, name: &str) -> Result<f64> {
+        let x = word.number(path, name)?;
+        let wanted = match self {
+            Positive if x > 0.0 => return Ok(x),
+            Positive => "but must be positive".to_string(),
+            Within(range) if range.contains(&x) => return Ok(x),
+            Within(range) => format!("but must be from {} to {}", range.start(), range.end()),
+            OneOf(list) if list.contains(&x) => return Ok(x),
+            OneOf(list) => {
+                let list: Vec<String> = list.iter().map(f64::to_string).collect();
+                return Err(
+                    word.error(path, format!("`{name}` is {x}; it may be {}", list.join(" or ")))
+                );
+            }
+        };
+        Err(word.error(path, format!("`{name}` is {} {wanted}", word.text)))
     }
 }
 

@@ -177,9 +177,10 @@ impl File<'_> {
             {
                 return Err(self.inner.unsound(format!("{name} of {path} is not text")));
             }
-            let mut bytes = vec![0u8; points as usize * length];
+            let size = self.inner.bytes(&[points as u64], length.max(1))?;
+            let mut bytes = vec![0u8; size as usize];
             self.inner.check(h5a::H5Aread(attribute.0, kind.0, bytes.as_mut_ptr().cast()))?;
-            Ok(bytes.chunks(length).map(|text| trimmed(text.to_vec())).collect())
+            Ok(bytes.chunks(length.max(1)).map(|text| trimmed(text.to_vec())).collect())
         })
     }
 
@@ -268,7 +269,8 @@ impl File<'_> {
             {
                 return Err(self.inner.unsound(format!("{path} is not a text")));
             }
-            let mut bytes = vec![0u8; h5t::H5Tget_size(kind.0)];
+            let size = self.inner.bytes(&[1], h5t::H5Tget_size(kind.0))?;
+            let mut bytes = vec![0u8; size as usize];
             self.inner.check(h5d::H5Dread(
                 dataset.id.0,
                 kind.0,

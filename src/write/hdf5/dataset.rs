@@ -176,7 +176,8 @@ impl<'c> Dataset<'c> {
 
     /// Reads this rank's block.
     pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let mut values = vec![T::zeroed(); count.iter().product::<u64>() as usize];
+        let bytes = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
+        let mut values = vec![T::zeroed(); bytes as usize / size_of::<T>()];
         let mut rest = &mut values[..];
         self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(length);

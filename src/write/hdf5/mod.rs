@@ -22,6 +22,7 @@ mod superblock;
 
 pub use attribute::Attribute;
 pub use dataset::{Char, Dataset, Element};
+pub use superblock::lookup3;
 
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -95,6 +96,17 @@ impl Inner<'_> {
         let status =
             sync(|| unsafe { h5l::H5Lexists(self.id.0, c"h5md".as_ptr(), h5p::H5P_DEFAULT) });
         self.check(status).map(drop)
+    }
+
+    /// The bytes of so many elements. More than the file has is not sound: no buffer is
+    /// made for a number that only damage tells.
+    fn bytes(&self, count: &[u64], size: usize) -> Result<u64> {
+        let length = std::fs::metadata(&self.path).map_err(|e| Error::file(&self.path, e))?.len();
+        let product = |bytes: u64, n: &u64| bytes.checked_mul(*n);
+        match count.iter().try_fold(size as u64, product) {
+            Some(bytes) if bytes <= length => Ok(bytes),
+            _ => Err(self.unsound("it claims to hold more than it has bytes")),
+        }
     }
 
     fn unsound(&self, message: impl std::fmt::Display) -> Error {
@@ -172,6 +184,11 @@ impl<'c> File<'c> {
         let id = comm.agree(open(name, access.0))?;
         let inner = Inner { comm, path: path.to_path_buf(), id, transfer };
         Ok(File { inner: Rc::new(inner) })
+    }
+
+    /// An error if so many elements of this size are more than the file has bytes.
+    pub fn check_holds(&self, elements: u64, size: usize) -> Result<()> {
+        self.inner.bytes(&[elements], size).map(drop)
     }
 
     pub fn path(&self) -> &Path {

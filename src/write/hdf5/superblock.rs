@@ -70,8 +70,8 @@ fn with_end(block: &mut [u8; LENGTH], end: u64) -> bool {
     true
 }
 
-/// lookup3, "hashlittle" with initial value 0.
-fn lookup3(bytes: &[u8]) -> u32 {
+/// lookup3, "hashlittle" with initial value 0: the checksum of HDF5's own structures.
+pub fn lookup3(bytes: &[u8]) -> u32 {
     let start = 0xdead_beef_u32.wrapping_add(bytes.len() as u32);
     let (mut a, mut b, mut c) = (start, start, start);
     let mut rest = bytes;
