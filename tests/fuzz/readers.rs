@@ -22,8 +22,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also that of its folder in `corpus`.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("toml", toml),
     ("meam", meam),
     ("extxyz", extxyz),
