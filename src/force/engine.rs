@@ -28,8 +28,10 @@ use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
+use crate::lanes::{WIDTH, Words};
 use crate::neighbour::{Neighbours, Rows, Schedule};
 use crate::potential::{Environment, Potential};
+use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
 
 /// Space is divided anew when the greatest cost of a rank exceeds the mean by
@@ -82,7 +84,7 @@ pub struct Engine<'c, P: Potential> {
     neighbours: Neighbours,
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` per atom, owned and ghosts.
-    words: Vec<i64>,
+    words: Vec<Words>,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
@@ -234,7 +236,8 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
         let threads = rayon::current_num_threads();
         self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared());
-        self.words.resize(self.atoms.len() * self.potential.words(), 0);
+        let words = self.atoms.len() * self.potential.words();
+        self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();
         self.clock.enter(caller);
         Ok(())
@@ -327,7 +330,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.atoms.bytes()
             + self.neighbours.bytes()
             + self.plan.bytes()
-            + self.words.capacity() * size_of::<i64>()
+            + self.words.capacity() * size_of::<Words>()
             + self.built_at.capacity() * size_of::<Vec3>()
     }
 
@@ -343,6 +346,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let Engine { comm, potential, scratch, atoms, neighbours, schedule, .. } = self;
         let Engine { words, plan, clock, .. } = self;
         let stride = potential.words();
+        let words = &mut cast_slice_mut(words)[..atoms.len() * stride];
         let Atoms { owned, id, species, position, force, quantum, .. } = atoms;
         let (owned, ghosts) = (*owned, *owned..position.len());
         let env = Environment { owned, position, species, id, neighbours, quantum: *quantum };

@@ -293,6 +293,18 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        let mut found = [0; WIDTH];
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            let values = _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index);
+            _mm256_storeu_si256(found.as_mut_ptr().cast(), values);
+        }
+        found
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         // SAFETY: head of this file, and the caller's promise.
         unsafe {

@@ -137,19 +137,14 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn lookup(table: &[f64], index: &[u32; WIDTH]) -> Self {
+        if table.len() > WIDTH {
+            return lookup_long(table, index);
+        }
         // SAFETY: head of this file.
         unsafe {
             let index = _mm512_cvtepu32_epi64(_mm256_loadu_si256(index.as_ptr().cast()));
-            let part = _mm512_loadu_pd(super::eight(table, 0).as_ptr());
-            let mut found = _mm512_permutexvar_pd(index, part);
-            let mut first = WIDTH;
-            while first < table.len() {
-                let part = _mm512_loadu_pd(super::eight(table, first).as_ptr());
-                let here = _mm512_cmpge_epi64_mask(index, _mm512_set1_epi64(first as i64));
-                found = _mm512_mask_permutexvar_pd(found, here, index, part);
-                first += WIDTH;
-            }
-            Avx512(found)
+            let table = _mm512_loadu_pd(super::eight(table, 0).as_ptr());
+            Avx512(_mm512_permutexvar_pd(index, table))
         }
     }
 
@@ -160,6 +155,18 @@ impl Lanes for Avx512 {
             let index = _mm256_loadu_si256(index.as_ptr().cast());
             Avx512(_mm512_i32gather_pd::<8>(index, table.as_ptr()))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        let mut found = [0; WIDTH];
+        // SAFETY: head of this file, and the caller's promise.
+        unsafe {
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            let values = _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index);
+            _mm256_storeu_si256(found.as_mut_ptr().cast(), values);
+        }
+        found
     }
 
     #[inline(always)]
@@ -330,6 +337,14 @@ impl Lanes for Avx512 {
             Avx512(_mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(self.0), power)))
         }
     }
+}
+
+/// Tables of more than eight species are rare; a loop over their parts, or what only
+/// might be one, would take the registers of all that stands around it.
+#[cold]
+#[inline(never)]
+fn lookup_long(table: &[f64], index: &[u32; WIDTH]) -> Avx512 {
+    Lanes::load(&index.map(|i| table[i as usize]))
 }
 
 /// Sixteen f32 in one register.

@@ -41,6 +41,13 @@ const ONE_KIBI_EXPONENT: i64 = 1024 << 52;
 /// The bits of 2⁵² with an integer below it in the mantissa, less this, are the integer less 1024.
 const EXPONENT_MAGIC: f64 = 4_503_599_627_370_496.0;
 
+/// Eight integers on a line of the cache of their own. A vector that lies across two lines
+/// is loaded and stored as two, so what kernels read and write eight at a time stands in
+/// arrays of these.
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+pub struct Words([i64; WIDTH]);
+
 /// What formulas need: an f64, or eight of them.
 pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     fn splat(x: f64) -> Self;
@@ -96,6 +103,11 @@ pub trait Lanes: Real {
     /// # Safety
     /// Every index is below the length of the table.
     unsafe fn gather(table: &[f64], index: &[u32; WIDTH]) -> Self;
+    /// The same for integers.
+    ///
+    /// # Safety
+    /// Every index is below the length of the table, and that below 2³¹.
+    unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH];
     /// `table[index][c]` for the four c.
     ///
     /// # Safety

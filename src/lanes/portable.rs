@@ -173,6 +173,14 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        index.map(
+            #[inline(always)]
+            |i| table[i as usize],
+        )
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         let mut columns = [[0.0; WIDTH]; 4];
         for lane in 0..WIDTH {

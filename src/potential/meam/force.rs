@@ -258,6 +258,15 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
     (value + phi, [radial, x, y, z], phi)
 }
 
+/// The adjoints of an atom to its harmonics.
+#[inline(always)]
+fn words<'a>(task: Task<'a>, atom: u32) -> &'a [f64] {
+    let first = atom as usize * task.meam.word_count;
+    debug_assert!(first + COMPONENTS <= task.adjoints.len());
+    // SAFETY: records hold atoms of the list, and each has its words (`Meam::forces`).
+    unsafe { task.adjoints.get_unchecked(first..first + COMPONENTS) }
+}
+
 /// The adjoints of i plus those of j seen from i, where odd ones change sign.
 #[inline(always)]
 fn joint_adjoints<L: Lanes>(task: Task, i: &[u32; WIDTH], j: &[u32; WIDTH]) -> [L; COMPONENTS] {
@@ -267,10 +276,7 @@ fn joint_adjoints<L: Lanes>(task: Task, i: &[u32; WIDTH], j: &[u32; WIDTH]) -> [
     let mut low = [L::splat(0.0); WIDTH];
     let mut high = low;
     for lane in 0..WIDTH {
-        let [a, b] = [i[lane], j[lane]].map(|atom| {
-            let first = atom as usize * task.meam.word_count;
-            &task.adjoints[first..first + COMPONENTS]
-        });
+        let [a, b] = [i[lane], j[lane]].map(|atom| words(task, atom));
         low[lane] = L::load(eight(b, 0)).mul_add(low_sign, L::load(eight(a, 0)));
         high[lane] = L::load(eight(b, WIDTH)).mul_add(high_sign, L::load(eight(a, WIDTH)));
     }
@@ -285,8 +291,7 @@ fn adjoints<L: Lanes>(task: Task, atoms: &[u32; WIDTH]) -> [L; COMPONENTS] {
     let mut low = [L::splat(0.0); WIDTH];
     let mut high = low;
     for lane in 0..WIDTH {
-        let first = atoms[lane] as usize * task.meam.word_count;
-        let words = &task.adjoints[first..first + COMPONENTS];
+        let words = words(task, atoms[lane]);
         low[lane] = L::load(eight(words, 0));
         high[lane] = L::load(eight(words, WIDTH));
     }

@@ -71,7 +71,7 @@ fn quotient<L: Lanes>(twice_a: L, a_square: L, b: L, c: L) -> (L, L) {
 /// Distances are computed anew, which is cheaper than to pack them in the first stage.
 #[inline(always)]
 fn derive<L: Lanes>(
-    View { meam, env, .. }: View,
+    View { meam, env, coarse }: View,
     records: &mut Records,
     [first_pair, first_triple]: [usize; 2],
     work: &mut Workspace,
@@ -81,20 +81,34 @@ fn derive<L: Lanes>(
     let Workspace { factor, term, .. } = work;
     ensure(factor, count + WIDTH + 1);
     ensure(term, count + WIDTH + 1);
+    let coarse: &[u32] = bytemuck::cast_slice(coarse);
+    // Places in it are signed integers for the processor.
+    assert!(coarse.len() < 1 << 31);
     let tables = &meam.coefficients;
     let count_species = meam.species_count() as u32;
     let (zero, one, two) = (L::splat(0.0), L::splat(1.0), L::splat(2.0));
     for at in (0..count).step_by(WIDTH) {
-        let (mut i, mut j, mut bounds) = ([0; WIDTH], [0; WIDTH], [0; WIDTH]);
         let pair = eight(&triples.pair, first_triple + at);
         let k = eight(&triples.k, first_triple + at);
+        // The fourth word of a coarse atom is its species.
+        let mut place = *k;
+        for place in &mut place {
+            *place = 4 * *place + 3;
+        }
+        // SAFETY: triples name pairs of their block, and what stands behind the last one its
+        // first; k are atoms, of which all have a coarse form.
+        let (i, j, species, third) = unsafe {
+            (
+                L::gather_index(&pairs.i[first_pair..], pair),
+                L::gather_index(&pairs.j[first_pair..], pair),
+                L::gather_index(&pairs.species[first_pair..], pair),
+                L::gather_index(coarse, &place),
+            )
+        };
+        let mut bounds = [0; WIDTH];
         for lane in 0..WIDTH {
-            let pair = first_pair + pair[lane] as usize;
-            i[lane] = pairs.i[pair];
-            j[lane] = pairs.j[pair];
-            let third = env.species[k[lane] as usize] as u32;
-            let [first, second] = [pairs.species[pair] >> 16, pairs.species[pair] & 0xffff];
-            bounds[lane] = (first * count_species + second) * tables.stride as u32 + third;
+            let [first, second] = [species[lane] >> 16, species[lane] & 0xffff];
+            bounds[lane] = (first * count_species + second) * tables.stride as u32 + third[lane];
         }
         // SAFETY: atoms of the list; places in the tables of the bounds.
         let (p, q, t, minimum, inverse_width) = unsafe {
