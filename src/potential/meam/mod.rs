@@ -40,6 +40,7 @@ use shared::Shared;
 use sieve::{Bounds, CoarseAtom, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use table::PairTable;
 
 mod check;
@@ -96,14 +97,25 @@ pub struct Scratch {
     /// for each of its ranges.
     records: Vec<Vec<Records>>,
     coarse: Vec<CoarseAtom>,
+    /// By thread: making them anew for each wave takes ten microseconds.
+    workspaces: Vec<Mutex<Workspace>>,
 }
 
 impl Scratch {
-    fn records_of(&mut self, wave: &Wave) -> &mut Vec<Records> {
+    /// Room for this wave and for the threads that will work on it.
+    fn prepare(&mut self, wave: &Wave) {
         if self.records.len() <= wave.place {
             self.records.resize_with(wave.place + 1, Vec::new);
         }
-        &mut self.records[wave.place]
+        let records = &mut self.records[wave.place];
+        let ranges = wave.colours.iter().map(Vec::len).sum();
+        if records.len() < ranges {
+            records.resize_with(ranges, Records::default);
+        }
+        let threads = rayon::current_num_threads();
+        if self.workspaces.len() < threads {
+            self.workspaces.resize_with(threads, Mutex::default);
+        }
     }
 }
 
@@ -208,25 +220,22 @@ impl Meam {
 }
 
 /// Runs `work` over all ranges of the wave, those of one colour in parallel.
-fn over_ranges<W: Default>(
+fn over_ranges(
     wave: &Wave,
-    records: &mut Vec<Records>,
-    work: impl Fn(Range<usize>, &mut Records, &mut W) -> Result<()> + Sync,
+    mut records: &mut [Records],
+    workspaces: &[Mutex<Workspace>],
+    work: impl Fn(Range<usize>, &mut Records, &mut Workspace) -> Result<()> + Sync,
 ) -> Result<()> {
-    let ranges = wave.colours.iter().map(Vec::len).sum();
-    if records.len() < ranges {
-        records.resize_with(ranges, Records::default);
-    }
-    let mut records = records.as_mut_slice();
     for colour in &wave.colours {
         let (now, later) = records.split_at_mut(colour.len());
         records = later;
-        colour
-            .par_iter()
-            .zip(now)
-            .try_for_each_init(W::default, |workspace, (range, records)| {
-                work(range.clone(), records, workspace)
-            })?;
+        colour.par_iter().zip(now).try_for_each(|(range, records)| {
+            let thread = rayon::current_thread_index().unwrap_or(0);
+            // No other thread wants it, and what a panic leaves in it is overwritten.
+            let workspace = workspaces[thread].lock();
+            let workspace = &mut *workspace.unwrap_or_else(PoisonError::into_inner);
+            work(range.clone(), records, workspace)
+        })?;
     }
     Ok(())
 }
@@ -340,10 +349,10 @@ impl Potential for Meam {
         // All that the list names have sums.
         assert!(sums.len() >= env.position.len() * self.word_count);
         let sums = Shared::new(sums);
-        scratch.records_of(wave);
-        let Scratch { records, coarse } = scratch;
+        scratch.prepare(wave);
+        let Scratch { records, coarse, workspaces } = scratch;
         let view = View { meam: self, env, coarse };
-        over_ranges(wave, &mut records[wave.place], |range, records, workspace| {
+        over_ranges(wave, &mut records[wave.place], workspaces, |range, records, workspace| {
             let sums = &sums;
             dispatch!(self.instruction_set, screen_and_sum, (
                 view: View,
@@ -410,7 +419,9 @@ impl Potential for Meam {
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
         let task = Task { meam: self, env, adjoints, force: &force, quantum: env.quantum };
-        over_ranges(wave, scratch.records_of(wave), |_, records, scales| {
+        let Scratch { records, workspaces, .. } = scratch;
+        over_ranges(wave, &mut records[wave.place], workspaces, |_, records, workspace| {
+            let scales = &mut workspace.scales;
             dispatch!(self.instruction_set, force::accumulate, (
                 task: Task,
                 records: &Records,

@@ -34,13 +34,15 @@ use std::ops::Range;
 /// Pairs with so many triples or fewer, nine out of ten, are sorted eight at a time.
 const NETWORK: usize = 4;
 
-/// What is known of the pairs and triples of a block before S.
+/// What a thread needs besides the records while it works on a block.
 #[derive(Debug, Default)]
 pub struct Workspace {
     sieve: Sieve,
     /// By triple: factor of S, d ln S/dr_ij².
     factor: Vec<f64>,
     term: Vec<f64>,
+    /// For phase 3, by pair: 2 S [P_ij + P_ji + φ_ij].
+    pub scales: Vec<f64>,
 }
 
 /// Appends the pairs and triples of a block of atoms to `records`. The product over k
@@ -167,7 +169,7 @@ fn combine<L: Lanes>(
 ) {
     let count = records.pairs.len - first_pair;
     let triples = records.triples.len - first_triple;
-    let Workspace { sieve, factor, term } = work;
+    let Workspace { sieve, factor, term, .. } = work;
     let Pairs { screening: product, slope: log_slope, .. } = &mut records.pairs;
     let pair_first = &mut sieve.first_triple;
     // Pairs behind the last have no triples.
