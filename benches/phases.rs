@@ -62,10 +62,10 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
     let (rows, first) = build(&mut list, &mut atoms, reach);
     // As if all atoms had ghosts, one phase after the other.
     let threads = rayon::current_num_threads();
-    let Schedule { waves, .. } = Schedule::new(&rows, &first, threads, 0..atoms.owned);
+    let Schedule { waves, ring, .. } = Schedule::new(&rows, &first, threads, 0..atoms.owned);
     let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
     let (owned, quantum) = (*owned, *quantum);
-    let env = Environment { owned, position, species, id, neighbours: &list, quantum };
+    let env = Environment { owned, position, species, id, neighbours: &list, quantum, ring };
     let mut scratch = Default::default();
     let mut sums = vec![0; owned * potential.words()];
     group.bench_function("density", |bencher| {

@@ -71,7 +71,7 @@ stage = [{{ kind = "hold", {stage} }}]
     let plan = Plan::new(&input::parse(&text, Path::new("nve.toml")).unwrap());
     let (comm, potential) = (Comm::single(), platinum_iron());
     let settings = Settings { skin: 1.0, energy_bound: 100.0 };
-    let mut engine = Engine::new(&comm, &potential, cell, start, settings).unwrap();
+    let mut engine = Engine::new(&comm, &potential, cell, start.to_vec(), settings).unwrap();
     let mut progress = Progress::default();
     let mut integrator = Integrator::begin(&plan, &progress, &mut engine, &comm).unwrap();
     while !integrator.is_finished(&progress) {

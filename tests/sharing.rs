@@ -53,7 +53,7 @@ fn evaluate(potential: &Meam, name: &str, ranks: usize, workers: usize, skin: f6
         let mine: Vec<Atom> =
             atoms.iter().filter(|a| a.id as usize % ranks == comm.rank()).copied().collect();
         let settings = Settings { skin, energy_bound: 100.0 };
-        let mut engine = Engine::new(comm, potential, cell, &mine, settings).unwrap();
+        let mut engine = Engine::new(comm, potential, cell, mine, settings).unwrap();
         let mut evaluations = Vec::new();
         for _ in 0..3 {
             let totals = engine.update_forces(true).unwrap();

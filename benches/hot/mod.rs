@@ -98,7 +98,7 @@ impl<'c> Run<'c> {
         let built = sinter_hpc::build::structure(config, comm).expect("the particles are valid");
         let atoms: Vec<Atom> = built.atoms.iter().map(displaced).collect();
         let settings = Settings { skin: config.dynamics.skin_angstrom, energy_bound: 100.0 };
-        let mut engine = Engine::new(comm, potential, built.cell, &atoms, settings).unwrap();
+        let mut engine = Engine::new(comm, potential, built.cell, atoms, settings).unwrap();
         let plan = Plan::new(config);
         let progress = Progress::default();
         let integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();

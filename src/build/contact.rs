@@ -1,41 +1,55 @@
 //! Atoms that are too close to each other.
 
 use crate::geometry::{Vec3, norm, sub};
-use std::collections::HashMap;
 
-/// Atoms of a cube that are looked at. Where more are, in a damaged file, many of these
+/// An atom in its cube.
+struct Placed {
+    cube: [i64; 3],
+    place: usize,
+    position: Vec3,
+}
+
+/// Atoms of a run that are looked at. Where more are, in a damaged file, many of these
 /// are closer than the limit already, and to compare all would take forever.
-const CROWD: usize = 64;
+const CROWD: usize = 192;
 
 /// The closest of those pairs, one atom of `a` and one of `b`, that `counts` lets
-/// count: distance (below `limit`) and places in `a` and `b`. Atoms of `b` are sorted
-/// into cubes of side `limit`, of which 27 are searched for each of `a`.
+/// count: distance (below `limit`) and places in `a` and `b`. Atoms are sorted by cubes
+/// of side `limit`, of which 27 are searched for each of `a`: nine runs of three, and as the
+/// cubes of `a` go up, so do these runs. Nothing is looked up, and memory is read in order.
 pub fn closest(
     a: impl Iterator<Item = Vec3>,
     b: impl Iterator<Item = Vec3>,
     limit: f64,
     counts: impl Fn(usize, usize) -> bool,
 ) -> Option<(f64, usize, usize)> {
-    let cube = |r: Vec3| r.map(|x| (x / limit).floor() as i64);
-    let mut cubes: HashMap<[i64; 3], Vec<(usize, Vec3)>> = HashMap::new();
-    for (j, r) in b.enumerate() {
-        let cube = cubes.entry(cube(r)).or_default();
-        if cube.len() < CROWD {
-            cube.push((j, r));
-        }
-    }
+    let (a, b) = (sorted(a, limit), sorted(b, limit));
+    let mut runs = [0; 9];
     let mut closest: Option<(f64, usize, usize)> = None;
-    for (i, r) in a.enumerate() {
-        let [x, y, z] = cube(r);
-        let near = (0..27).map(|k| [x + k % 3 - 1, y + k / 3 % 3 - 1, z + k / 9 - 1]);
-        for &(j, s) in near.filter_map(|cube| cubes.get(&cube)).flatten() {
-            let distance = norm(sub(r, s));
-            if distance < closest.map_or(limit, |c| c.0) && counts(i, j) {
-                closest = Some((distance, i, j));
+    for &Placed { cube: [x, y, z], place: i, position: r } in &a {
+        for (k, start) in runs.iter_mut().enumerate() {
+            let [x, y] = [x + k as i64 / 3 - 1, y + k as i64 % 3 - 1];
+            while b.get(*start).is_some_and(|s| s.cube < [x, y, z - 1]) {
+                *start += 1;
+            }
+            let near = b[*start..].iter().take_while(|s| s.cube <= [x, y, z + 1]).take(CROWD);
+            for &Placed { place: j, position: s, .. } in near {
+                let distance = norm(sub(r, s));
+                if distance < closest.map_or(limit, |c| c.0) && counts(i, j) {
+                    closest = Some((distance, i, j));
+                }
             }
         }
     }
     closest
+}
+
+fn sorted(atoms: impl Iterator<Item = Vec3>, side: f64) -> Vec<Placed> {
+    let cube = |r: Vec3| r.map(|x| (x / side).floor() as i64);
+    let place = |(place, position)| Placed { cube: cube(position), place, position };
+    let mut placed: Vec<Placed> = atoms.enumerate().map(place).collect();
+    placed.sort_unstable_by_key(|atom| atom.cube);
+    placed
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::{Cell, add};
 use crate::input::{Config, StructureConfig};
+use read::Read;
 use solid::Solid;
 use std::ops::Range;
 
@@ -90,14 +91,19 @@ fn dealt_out(
     })?;
     let (layout, velocities): (Layout, bool) =
         comm.broadcast(0, read.as_ref().map(|read| (read.layout.clone(), read.velocities)));
-    let all = read.map_or(Vec::new(), |read| read.atoms);
-    let shares: Vec<(usize, Vec<Atom>)> = (0..comm.size())
-        .map(|rank| (rank, share(layout.atoms, rank, comm.size())))
-        .filter(|_| comm.is_root())
-        .map(|(rank, ids)| (rank, all[ids.start as usize..ids.end as usize].to_vec()))
+    let of = |rank| share(layout.atoms, rank, comm.size());
+    let Some(Read { mut atoms, .. }) = read else {
+        let received = comm.exchange(&[]);
+        let mine = received.into_iter().flat_map(|(_, atoms)| atoms).collect();
+        return Ok((layout, mine, velocities));
+    };
+    let others = (1..comm.size()).map(|rank| (rank, of(rank)));
+    let shares: Vec<(usize, Vec<Atom>)> = others
+        .map(|(rank, ids)| (rank, atoms[ids.start as usize..ids.end as usize].to_vec()))
         .collect();
-    let mine = comm.exchange(&shares).into_iter().flat_map(|(_, atoms)| atoms).collect();
-    Ok((layout, mine, velocities))
+    comm.exchange(&shares);
+    atoms.truncate(of(0).end as usize);
+    Ok((layout, atoms, velocities))
 }
 
 /// This rank's share of the built particles.

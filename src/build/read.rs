@@ -33,11 +33,17 @@ pub struct Read {
 
 /// Reads the file that `[structure]` names.
 pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
-    let frame = frame(config, structure)?;
+    let mut frame = frame(config, structure)?;
+    // What is done with is freed at once: of millions of atoms it would be the most that
+    // the run ever holds.
     let species = species(config, &frame)?;
+    frame.species = Vec::new();
+    for position in &mut frame.positions {
+        *position = position.map(on_grid);
+    }
+    let positions = &frame.positions;
+    check_positions(config, positions)?;
     let order = order(&frame);
-    let positions: Vec<Vec3> = frame.positions.iter().map(|r| r.map(on_grid)).collect();
-    check_positions(config, &positions)?;
 
     let mut particles: Vec<ParticleInfo> = Vec::new();
     let mut atoms = Vec::with_capacity(order.len());
@@ -65,7 +71,7 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
         let away = own.iter().map(|a| norm(sub(a.position, info.centre)));
         info.radius = away.fold(0.0, f64::max);
     }
-    let cell = file_cell(config, &frame, bounds(positions.into_iter()))?;
+    let cell = file_cell(config, &frame, bounds(positions.iter().copied()))?;
     let apart = spread(config, &mut particles)?;
     if apart.is_some() && cell.periodic != [false; 3] {
         let message =

@@ -83,7 +83,7 @@ pub struct Engine<'c, P: Potential> {
     plan: Plan,
     neighbours: Neighbours,
     schedule: Schedule,
-    /// Density sums, then adjoints: `potential.words()` per atom, owned and ghosts.
+    /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
@@ -103,10 +103,11 @@ impl<'c, P: Potential> Engine<'c, P> {
         comm: &'c Comm,
         potential: &'c P,
         cell: Cell,
-        list: &[Atom],
+        list: Vec<Atom>,
         settings: Settings,
     ) -> Result<Engine<'c, P>> {
-        let mut atoms = Atoms::from_list(list);
+        let mut atoms = Atoms::from_list(&list);
+        drop(list);
         atoms.quantum = potential.quantum();
         for position in &mut atoms.position {
             *position = position.map(on_grid);
@@ -143,7 +144,7 @@ impl<'c, P: Potential> Engine<'c, P> {
 
     /// The same system with other atoms in another cell: after something has moved
     /// them farther than a step does. Its clock goes on. Collective.
-    pub fn restarted(&self, cell: Cell, list: &[Atom]) -> Result<Engine<'c, P>> {
+    pub fn restarted(&self, cell: Cell, list: Vec<Atom>) -> Result<Engine<'c, P>> {
         let mut engine = Engine::new(self.comm, self.potential, cell, list, self.settings)?;
         engine.clock = self.clock.clone();
         engine.step = self.step;
@@ -236,7 +237,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
         let threads = rayon::current_num_threads();
         self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared());
-        let words = self.atoms.len() * self.potential.words();
+        let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();
         self.clock.enter(caller);
@@ -346,10 +347,12 @@ impl<'c, P: Potential> Engine<'c, P> {
         let Engine { comm, potential, scratch, atoms, neighbours, schedule, .. } = self;
         let Engine { words, plan, clock, .. } = self;
         let stride = potential.words();
-        let words = &mut cast_slice_mut(words)[..atoms.len() * stride];
+        let ring = schedule.ring;
+        let words = &mut cast_slice_mut(words)[..ring.places(atoms.len()) * stride];
         let Atoms { owned, id, species, position, force, quantum, .. } = atoms;
         let (owned, ghosts) = (*owned, *owned..position.len());
-        let env = Environment { owned, position, species, id, neighbours, quantum: *quantum };
+        let quantum = *quantum;
+        let env = Environment { owned, position, species, id, neighbours, quantum, ring };
         let waves = &schedule.waves;
         let mut phases = Phases { potential: *potential, scratch, waves, clock, result: Ok(()) };
 

@@ -26,7 +26,7 @@ pub struct Evaluation {
 pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Result<Evaluation> {
     let comm = Comm::single();
     let settings = Settings { skin: 0.0, energy_bound: f64::INFINITY };
-    let mut engine = Engine::new(&comm, potential, cell, atoms, settings)?;
+    let mut engine = Engine::new(&comm, potential, cell, atoms.to_vec(), settings)?;
     let mut totals = engine.update_forces(true);
     for bits in COARSER_BITS {
         if matches!(totals, Err(Error::Physics { .. })) {

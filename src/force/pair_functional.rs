@@ -96,7 +96,8 @@ impl Potential for PairFunctional {
     fn densities(&self, env: Environment, wave: &Wave, _: &mut (), sums: &mut [i64]) -> Result<()> {
         for Pair { i, j, r, .. } in pairs(env, wave) {
             let w = weight(r);
-            for (at, other) in [(i, j), (j, i)] {
+            for (atom, other) in [(i, j), (j, i)] {
+                let at = env.ring.place(atom);
                 sums[2 * at] += DENSITY.round(w);
                 sums[2 * at + 1] += DENSITY.round(charge(env.species[other]) * (w * w));
             }
@@ -112,11 +113,11 @@ impl Potential for PairFunctional {
         force: &mut [FixedForce],
     ) -> Result<()> {
         let quantum = env.quantum;
-        for i in atoms {
-            let (rho, sigma) = (DENSITY.value(words[2 * i]), DENSITY.value(words[2 * i + 1]));
-            force[i][3] += quantum.round(density(rho, sigma));
-            words[2 * i] = (-0.5 / (rho + LEAST_DENSITY).sqrt()).to_bits() as i64;
-            words[2 * i + 1] = (sigma / 4.0).to_bits() as i64;
+        for (words, force) in words.chunks_exact_mut(2).zip(&mut force[atoms]) {
+            let (rho, sigma) = (DENSITY.value(words[0]), DENSITY.value(words[1]));
+            force[3] += quantum.round(density(rho, sigma));
+            words[0] = (-0.5 / (rho + LEAST_DENSITY).sqrt()).to_bits() as i64;
+            words[1] = (sigma / 4.0).to_bits() as i64;
         }
         Ok(())
     }
@@ -130,7 +131,7 @@ impl Potential for PairFunctional {
         force: &mut [FixedForce],
     ) -> Result<()> {
         let quantum = env.quantum;
-        let adjoint = |i: usize, k: usize| f64::from_bits(words[2 * i + k] as u64);
+        let adjoint = |i: usize, k: usize| f64::from_bits(words[2 * env.ring.place(i) + k] as u64);
         for Pair { i, j, d, r } in pairs(env, wave) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;

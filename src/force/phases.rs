@@ -43,7 +43,7 @@ impl<P: Potential> Phases<'_, P> {
                     Ok(())
                 }
                 Task::Densities => potential.densities(env, wave, self.scratch, words),
-                Task::Embed => potential.embed(env, wave.atoms.clone(), words, force),
+                Task::Embed => self.embed(wave.atoms.clone(), env, words, force),
                 Task::Forces => potential.forces(env, wave, self.scratch, words, force),
             };
         }
@@ -57,10 +57,35 @@ impl<P: Potential> Phases<'_, P> {
         words: &mut [i64],
         force: &mut [FixedForce],
     ) {
-        let stride = self.potential.words();
-        zero(&mut words[atoms.start * stride..atoms.end * stride]);
+        for atoms in env.ring.parts(atoms.clone()) {
+            zero(self.words_of(atoms, env, words));
+        }
         zero(force[atoms.clone()].as_flattened_mut());
         self.potential.prepare(env, atoms, self.scratch);
+    }
+
+    fn embed(
+        &self,
+        atoms: Range<usize>,
+        env: Environment,
+        words: &mut [i64],
+        force: &mut [FixedForce],
+    ) -> Result<()> {
+        env.ring.parts(atoms).try_for_each(|atoms| {
+            let words = self.words_of(atoms.clone(), env, words);
+            self.potential.embed(env, atoms, words, force)
+        })
+    }
+
+    /// The words of atoms whose places follow one another.
+    fn words_of<'w>(
+        &self,
+        atoms: Range<usize>,
+        env: Environment,
+        words: &'w mut [i64],
+    ) -> &'w mut [i64] {
+        let (stride, first) = (self.potential.words(), env.ring.place(atoms.start));
+        &mut words[first * stride..(first + atoms.len()) * stride]
     }
 
     /// Whatever other ranks will be sent after a failure is zero: it fails nothing there.

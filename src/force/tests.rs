@@ -86,7 +86,7 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
         list.retain(|a| (noise(a.id ^ (shuffle + 1)).abs() * ranks as f64) as usize == comm.rank());
         let potential = PairFunctional::default();
         let settings = Settings { skin, ..SETTINGS };
-        let mut engine = Engine::new(comm, &potential, sample.cell, &list, settings).unwrap();
+        let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
         let mut totals = vec![bits(&engine.update_forces(true).unwrap())];
         for step in 0..steps {
             kick(&mut engine, 0.5 * TIME_STEP);
@@ -252,7 +252,7 @@ fn failure(ranks: usize, spoil: impl Fn(&mut Engine<PairFunctional>) + Sync) -> 
     let sample = sample([5, 4, 4], [false; 3]);
     let said = threads::run(ranks, |comm| {
         let potential = PairFunctional::default();
-        let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+        let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
         let mut engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
         engine.update_forces(false).unwrap();
         engine.set_step(17);
@@ -332,7 +332,7 @@ fn an_energy_out_of_bounds_and_an_infinite_force_end_the_run_on_all_ranks() {
     for ranks in [1, 2] {
         threads::run(ranks, |comm| {
             let potential = PairFunctional::default();
-            let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+            let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
             let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
             let said = engine.update_forces(false).unwrap_err().to_string();
             assert!(said.contains("beyond the bound of 0.001 eV"), "{said}");
@@ -368,7 +368,7 @@ fn statistics_count_atoms_ghosts_and_balance() {
     let sample = sample([12, 6, 6], [false; 3]);
     let all = threads::run(6, |comm| {
         let potential = PairFunctional::default();
-        let list = if comm.is_root() { &sample.atoms[..] } else { &[] };
+        let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
         let engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
         let ghosts = engine.comm().sum((engine.atoms().len() - engine.atoms().owned) as i64);
         assert_eq!(engine.statistics().ghosts, ghosts as u64);

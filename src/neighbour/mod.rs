@@ -18,7 +18,7 @@ mod schedule;
 mod tests;
 
 pub use rows::{RowOrder, Rows};
-pub use schedule::{Schedule, Step, Task, Wave};
+pub use schedule::{Ring, Schedule, Step, Task, Wave};
 
 /// Set in an entry of the list when this end of the pair computes it: over all
 /// ranks and images exactly one of the two ends of a pair has it.

@@ -45,6 +45,44 @@ pub struct Wave {
     pub place: usize,
 }
 
+/// Places for what atoms have only while a sweep passes over them: those of atoms that
+/// need one at the same time are different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// As many places as this and one, a power of two; or more than there are atoms.
+    mask: usize,
+}
+
+impl Default for Ring {
+    fn default() -> Ring {
+        Ring { mask: usize::MAX }
+    }
+}
+
+impl Ring {
+    /// The place of an atom.
+    #[inline(always)]
+    pub fn place(self, atom: usize) -> usize {
+        atom & self.mask
+    }
+
+    /// How many places so many atoms need.
+    pub fn places(self, atoms: usize) -> usize {
+        atoms.min(self.mask.saturating_add(1))
+    }
+
+    /// The longest parts of these atoms whose places follow one another.
+    pub fn parts(self, atoms: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut rest = atoms;
+        std::iter::from_fn(move || {
+            let behind = (rest.start | self.mask).saturating_add(1).min(rest.end);
+            let part = rest.start..behind;
+            rest.start = behind;
+            (!part.is_empty()).then_some(part)
+        })
+    }
+}
+
 /// What can be done to a wave, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Task {
@@ -63,6 +101,8 @@ pub type Step = (Task, usize);
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schedule {
     pub waves: Vec<Wave>,
+    /// Of sums and adjoints.
+    pub ring: Ring,
     pub while_positions_travel: Vec<Step>,
     /// Leaves all sums of ghosts complete.
     pub before_gather: Vec<Step>,
@@ -96,6 +136,7 @@ impl Schedule {
         let (border, inner): (Vec<usize>, Vec<usize>) =
             (0..waves.len()).partition(|&wave| open[wave]);
         let part = |n: usize| &inner[n * inner.len() / 3..(n + 1) * inner.len() / 3];
+        let ring = if border.is_empty() { ring(&waves) } else { Ring::default() };
         let done = vec![None; waves.len()];
         let mut sweep = Sweep { waves, open, done, free: Vec::new(), places: 0, steps: Vec::new() };
         sweep.run(part(0));
@@ -113,6 +154,7 @@ impl Schedule {
         let at_last = sweep.section();
         Schedule {
             waves: sweep.waves,
+            ring,
             while_positions_travel,
             before_gather,
             while_sums_travel,
@@ -191,6 +233,14 @@ impl Sweep<'_> {
         self.done[wave] = Some(task);
         self.steps.push((task, wave));
     }
+}
+
+/// With room for five waves in a row: when one begins, the forces of the third before it
+/// are still to come, and need what belongs to the fourth.
+fn ring(waves: &[Wave]) -> Ring {
+    let five = |n: usize| waves[(n + 4).min(waves.len() - 1)].atoms.end - waves[n].atoms.start;
+    let most = (0..waves.len()).map(five).max().unwrap_or(0);
+    Ring { mask: most.next_power_of_two() - 1 }
 }
 
 /// Slabs in waves of as few as are worth it.

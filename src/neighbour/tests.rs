@@ -101,6 +101,11 @@ fn check_steps(
     ];
     let mut done = vec![None; owned];
     let mut in_place = std::collections::HashMap::new();
+    let mut holder = vec![None; schedule.ring.places(owned)];
+    let needs = |holder: usize, done: &[Option<Task>]| {
+        let near = list.of(holder).iter().map(|e| (e & !MINE) as usize).chain([holder]);
+        near.filter(|&j| j < owned).any(|j| done[j] != Some(Task::Forces))
+    };
     for (section, steps) in sections.into_iter().enumerate() {
         for &(task, number) in steps {
             let wave = &schedule.waves[number];
@@ -120,6 +125,10 @@ fn check_steps(
                     } else if task == Task::Forces {
                         prop_assert_eq!(section, 5, "ghosts are read when they are there");
                     }
+                }
+                if task == Task::Begin {
+                    let before = holder[schedule.ring.place(i)].replace(i);
+                    prop_assert!(before.is_none_or(|before| !needs(before, &done)));
                 }
                 let is_shared = shared.binary_search(&i).is_ok();
                 prop_assert!(task != Task::Embed || !is_shared || section == 3);
@@ -188,6 +197,15 @@ fn a_long_beam_is_swept_with_few_waves_under_way() {
         1 + schedule.waves.iter().map(|wave| wave.place).max().unwrap()
     };
     assert_eq!(places(&[]), 3);
+    let ring = Schedule::new(&rows, &first, 1, []).ring;
+    assert!(ring.places(positions.len()) < positions.len() / 2);
+    let parts: Vec<_> = ring.parts(0..positions.len()).collect();
+    assert!(parts.len() > 2 && parts.windows(2).all(|two| two[0].end == two[1].start));
+    assert!(
+        parts
+            .iter()
+            .all(|part| ring.place(part.end - 1) + 1 == ring.place(part.start) + part.len())
+    );
     // The two waves that are open wait, and beside them one that does not see ghosts.
     assert!(places(&[0, positions.len() - 1]) <= 7);
 }

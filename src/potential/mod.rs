@@ -19,7 +19,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::Result;
 use crate::fixed::Quantum;
-use crate::neighbour::{Neighbours, Wave};
+use crate::neighbour::{Neighbours, Ring, Wave};
 use std::ops::Range;
 
 pub mod meam;
@@ -38,6 +38,8 @@ pub struct Environment<'a> {
     pub neighbours: &'a Neighbours,
     /// Of forces and energies.
     pub quantum: Quantum,
+    /// Where the words of an atom stand.
+    pub ring: Ring,
 }
 
 pub trait Potential: Send + Sync {
@@ -61,7 +63,7 @@ pub trait Potential: Send + Sync {
     fn prepare(&self, _: Environment, _: Range<usize>, _: &mut Self::Scratch) {}
 
     /// Adds the fixed-point sums of all pairs of the wave that this rank computes to `sums`
-    /// (zero on entry to the first wave; `words()` per atom, owned and ghosts).
+    /// (zero before; `words()` for each place of the ring).
     fn densities(
         &self,
         env: Environment,
@@ -71,7 +73,7 @@ pub trait Potential: Send + Sync {
     ) -> Result<()>;
 
     /// For each of these owned atoms: adds its energy to `force[i][3]` and writes the bits
-    /// of its adjoints (f64) over its sums.
+    /// of its adjoints (f64) over its sums. `words` are theirs alone.
     fn embed(
         &self,
         env: Environment,

@@ -133,7 +133,7 @@ fn shares(config: &Config, meam: &Meam, settings: Settings, ranks: usize) -> Res
     let comm = Comm::single();
     let mut built = build::structure(config, &comm)?;
     built.atoms.iter_mut().for_each(shake);
-    let engine = Engine::new(&comm, meam, built.cell, &built.atoms, settings)?;
+    let engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
     let (atoms, neighbours) = (engine.atoms(), engine.neighbours());
     let count = |i: usize| neighbours.of(i).len() as u64;
     let costs: Vec<i64> = (0..atoms.owned).map(|i| 1 + count(i) as i64).collect();
@@ -171,13 +171,14 @@ fn speed(config: &Config, meam: &Meam, settings: Settings) -> Result<f64> {
         let comm = Comm::single();
         let mut built = build::structure(config, &comm)?;
         built.atoms.truncate(SAMPLE);
-        let mut engine = Engine::new(&comm, meam, built.cell, &built.atoms, settings)?;
+        let atoms = built.atoms.len();
+        let mut engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
         engine.update_forces(false)?;
         let start = Instant::now();
         for _ in 0..EVALUATIONS {
             engine.update_forces(false)?;
         }
-        let evaluated = built.atoms.len() as f64 * EVALUATIONS as f64;
+        let evaluated = atoms as f64 * EVALUATIONS as f64;
         Ok(evaluated / start.elapsed().as_secs_f64())
     })
 }
@@ -342,7 +343,7 @@ mod tests {
             let real = crate::comm::threads::run(ranks, |comm| {
                 let mut built = build::structure(&config, comm).unwrap();
                 built.atoms.iter_mut().for_each(shake);
-                let engine = Engine::new(comm, &meam, built.cell, &built.atoms, settings).unwrap();
+                let engine = Engine::new(comm, &meam, built.cell, built.atoms, settings).unwrap();
                 *engine.statistics()
             })[0];
             let sum = |of: fn(&Share) -> u64| shares.iter().map(of).sum::<u64>();

@@ -85,7 +85,7 @@ impl<'c> Simulation<'c> {
             comm,
             plan: Plan::new(config),
             layout,
-            engine: Engine::new(comm, potential, cell, &atoms, settings(config))?,
+            engine: Engine::new(comm, potential, cell, atoms, settings(config))?,
             progress: state.progress,
             integrator: state.integrator,
             observers: state.observers,
@@ -229,7 +229,7 @@ impl<'c> Simulation<'c> {
             self.comm,
         );
         let moved = shifted(&self.engine, &join.shift);
-        self.engine = self.engine.restarted(join.cell, &moved)?;
+        self.engine = self.engine.restarted(join.cell, moved)?;
         if let Some(gap) = join.gap {
             self.files.log.say(&format!(
                 "\nThe particles are put together: {:.2} Å between the facet planes, {:.2} Å between the outermost atoms",

@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::neighbour::{MINE, Neighbours, Wave, computes_pair};
+use sinter_hpc::neighbour::{MINE, Neighbours, Ring, Wave, computes_pair};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential};
 
@@ -151,6 +151,7 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         id: &id,
         neighbours: &neighbours,
         quantum: listing.quantum,
+        ring: Ring::default(),
     };
 
     let (total, words) = (images.positions.len(), meam.words());
@@ -164,7 +165,7 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
             sums[images.owner[ghost] * words + w] += sums[ghost * words + w];
         }
     }
-    meam.embed(env, 0..owned, &mut sums, &mut force)?;
+    meam.embed(env, 0..owned, &mut sums[..owned * words], &mut force)?;
     for ghost in owned..total {
         let from = images.owner[ghost] * words;
         sums.copy_within(from..from + words, ghost * words);

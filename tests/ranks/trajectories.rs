@@ -82,7 +82,7 @@ stage = [{{ {stage} }}]
         .collect();
     let settings = Settings { skin: 0.1, energy_bound: 100.0 };
     let cell = Cell::new([0.0; 3], [1.0; 3], [false; 3]);
-    let mut engine = Engine::new(comm, potential, cell, &mine, settings).unwrap();
+    let mut engine = Engine::new(comm, potential, cell, mine, settings).unwrap();
     let mut progress = Progress::default();
     let mut integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
     while !integrator.is_finished(&progress) {

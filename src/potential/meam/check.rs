@@ -13,7 +13,7 @@ use super::parameters::{Averaging, Pair};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours, Wave};
+use crate::neighbour::{MINE, Neighbours, Ring, Wave};
 use crate::potential::{Environment, Potential};
 use std::fmt::Write;
 
@@ -135,13 +135,14 @@ impl Meam {
             id: &id,
             neighbours: &neighbours,
             quantum: Quantum::STANDARD,
+            ring: Ring::default(),
         };
         let mut scratch = Default::default();
         let mut sums = vec![0; position.len() * self.words()];
         let mut force = vec![[0; 4]; position.len()];
         self.prepare(env, 0..position.len(), &mut scratch);
         self.densities(env, &wave, &mut scratch, &mut sums)?;
-        self.embed(env, 0..1, &mut sums, &mut force)?;
+        self.embed(env, 0..1, &mut sums[..self.words()], &mut force)?;
         // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
         sums[self.words()..].fill(0);
         self.forces(env, &wave, &mut scratch, &sums, &mut force)?;

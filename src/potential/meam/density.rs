@@ -16,7 +16,7 @@ use super::embedding::WEIGHTS;
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::Pairs;
 use super::screening::cutoff;
-use super::shared::Shared;
+use super::shared::Sums;
 use super::sieve::View;
 use crate::potential::Environment;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
@@ -95,7 +95,7 @@ pub fn accumulate<L: Lanes>(
     pairs: &mut Pairs,
     range: Range<usize>,
     alike: usize,
-    sums: &Shared<i64>,
+    sums: &Sums,
     lines: &mut Lines<L>,
 ) {
     for first in range.clone().step_by(AHEAD * WIDTH) {
@@ -114,33 +114,27 @@ pub fn accumulate<L: Lanes>(
 
 /// Pairs whose ends are alike, which give both the same.
 #[inline(always)]
-fn add_alike<L: Lanes>(meam: &Meam, sums: &Shared<i64>, bonds: &Bonds<L>, screening: L) {
+fn add_alike<L: Lanes>(meam: &Meam, sums: &Sums, bonds: &Bonds<L>, screening: L) {
     let y = harmonics::evaluate(bonds.line.u);
     let densities = meam.coefficients.densities(&bonds.species_j, bonds.line.r);
     let densities = scaled(screening, densities);
     let terms = Terms::new(meam, densities, &y);
-    terms.add::<false>(meam, sums, bonds.i);
-    terms.add::<true>(meam, sums, bonds.j);
+    terms.add::<false>(sums, bonds.i);
+    terms.add::<true>(sums, bonds.j);
     add_weights(meam, sums, bonds.i, &bonds.species_j, densities[0]);
     add_weights(meam, sums, bonds.j, &bonds.species_j, densities[0]);
 }
 
 /// The first `count` of pairs of any species.
 #[inline(always)]
-fn add_unlike<L: Lanes>(
-    meam: &Meam,
-    sums: &Shared<i64>,
-    bonds: &Bonds<L>,
-    screening: L,
-    count: usize,
-) {
+fn add_unlike<L: Lanes>(meam: &Meam, sums: &Sums, bonds: &Bonds<L>, screening: L, count: usize) {
     let y = harmonics::evaluate(bonds.line.u);
     let (i, j) = (&bonds.i[..count], &bonds.j[..count]);
     let [from_j, from_i] =
         meam.coefficients.both_densities([&bonds.species_j, &bonds.species_i], bonds.line.r);
     let (from_j, from_i) = (scaled(screening, from_j), scaled(screening, from_i));
-    Terms::new(meam, from_j, &y).add::<false>(meam, sums, i);
-    Terms::new(meam, from_i, &y).add::<true>(meam, sums, j);
+    Terms::new(meam, from_j, &y).add::<false>(sums, i);
+    Terms::new(meam, from_i, &y).add::<true>(sums, j);
     add_weights(meam, sums, i, &bonds.species_j, from_j[0]);
     add_weights(meam, sums, j, &bonds.species_i, from_i[0]);
 }
@@ -196,14 +190,14 @@ impl<L: Lanes> Terms<L> {
 
     /// Adds to the sums of these atoms; towards the other end odd components change sign.
     #[inline(always)]
-    fn add<const OTHER_END: bool>(&self, meam: &Meam, sums: &Shared<i64>, atoms: &[u32]) {
+    fn add<const OTHER_END: bool>(&self, sums: &Sums, atoms: &[u32]) {
         for lane in 0..WIDTH {
             if lane == atoms.len() {
                 break;
             }
             // SAFETY: atoms of this range and their neighbours are out of reach of the
             // other ranges of the same colour; each has its words.
-            let words = unsafe { sums.at(atoms[lane] as usize * meam.word_count, COMPONENTS) };
+            let words = unsafe { sums.of(atoms[lane], 0, COMPONENTS) };
             let (first, second) = words.split_at_mut(WIDTH);
             let first = first.first_chunk_mut().expect("eight words");
             let second = second.first_chunk_mut().expect("eight words");
@@ -222,7 +216,7 @@ impl<L: Lanes> Terms<L> {
 #[inline(always)]
 fn add_weights<L: Lanes>(
     meam: &Meam,
-    sums: &Shared<i64>,
+    sums: &Sums,
     atoms: &[u32],
     species: &[u32; WIDTH],
     density: L,
@@ -233,7 +227,7 @@ fn add_weights<L: Lanes>(
         (L::lookup(weights, species) * density).quanta(per_unit).add_to(&mut quanta);
         for (atom, quanta) in atoms.iter().zip(quanta) {
             // SAFETY: as in `Terms::add`.
-            let words = unsafe { sums.at(*atom as usize * meam.word_count + WEIGHTS + h, 1) };
+            let words = unsafe { sums.of(*atom, WEIGHTS + h, 1) };
             words[0] += quanta;
         }
     }

@@ -39,7 +39,7 @@ use std::ops::Range;
 pub struct Task<'a> {
     pub meam: &'a Meam,
     pub env: Environment<'a>,
-    /// `word_count` values per atom.
+    /// `word_count` values for each place of the ring.
     pub adjoints: &'a [f64],
     pub force: &'a Shared<'a, FixedForce>,
     pub quantum: Quantum,
@@ -261,7 +261,7 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
 /// The adjoints of an atom to its harmonics.
 #[inline(always)]
 fn words<'a>(task: Task<'a>, atom: u32) -> &'a [f64] {
-    let first = atom as usize * task.meam.word_count;
+    let first = task.env.ring.place(atom as usize) * task.meam.word_count;
     debug_assert!(first + COMPONENTS <= task.adjoints.len());
     // SAFETY: records hold atoms of the list, and each has its words (`Meam::forces`).
     unsafe { task.adjoints.get_unchecked(first..first + COMPONENTS) }
@@ -312,8 +312,8 @@ fn spherical<L: Lanes>(
     for (h, weights) in task.meam.coefficients.weights.iter().enumerate() {
         let mut words = [0.0; WIDTH];
         for lane in 0..WIDTH {
-            words[lane] =
-                task.adjoints[atoms[lane] as usize * task.meam.word_count + COMPONENTS + h];
+            let first = task.env.ring.place(atoms[lane] as usize) * task.meam.word_count;
+            words[lane] = task.adjoints[first + COMPONENTS + h];
         }
         total = L::lookup(weights, species).mul_add(L::load(&words), total);
     }

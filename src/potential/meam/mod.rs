@@ -36,7 +36,7 @@ use rayon::prelude::*;
 use records::{Block, Records};
 use reference::References;
 use screening::Workspace;
-use shared::Shared;
+use shared::{Shared, Sums};
 use sieve::{Bounds, CoarseAtom, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
@@ -299,7 +299,7 @@ fn screen_and_sum<L: Lanes>(
     range: Range<usize>,
     records: &mut Records,
     workspace: &mut Workspace,
-    sums: &Shared<i64>,
+    sums: &Sums,
 ) -> Result<()> {
     records.clear();
     let mut lines = density::Lines::new();
@@ -347,8 +347,8 @@ impl Potential for Meam {
         sums: &mut [i64],
     ) -> Result<()> {
         // All that the list names have sums.
-        assert!(sums.len() >= env.position.len() * self.word_count);
-        let sums = Shared::new(sums);
+        assert!(sums.len() >= env.ring.places(env.position.len()) * self.word_count);
+        let sums = Sums { words: Shared::new(sums), count: self.word_count, ring: env.ring };
         scratch.prepare(wave);
         let Scratch { records, coarse, workspaces } = scratch;
         let view = View { meam: self, env, coarse };
@@ -359,7 +359,7 @@ impl Potential for Meam {
                 range: Range<usize>,
                 records: &mut Records,
                 workspace: &mut Workspace,
-                sums: &Shared<i64>,
+                sums: &Sums,
             ) -> Result<()>)
         })
     }
@@ -375,7 +375,6 @@ impl Potential for Meam {
         const TASK: usize = 512;
         let quanta = &self.quanta.map(Quantum::per_unit);
         let quantum = env.quantum;
-        let words = &mut words[atoms.start * self.word_count..atoms.end * self.word_count];
         words
             .par_chunks_mut(TASK * self.word_count)
             .zip(force[atoms.clone()].par_chunks_mut(TASK))

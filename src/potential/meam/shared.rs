@@ -5,6 +5,7 @@
 //! range therefore writes to atoms that no other thread touches meanwhile, although
 //! their indices are scattered and the compiler cannot know.
 
+use crate::neighbour::Ring;
 use std::marker::PhantomData;
 
 pub struct Shared<'a, T> {
@@ -33,5 +34,26 @@ impl<'a, T> Shared<'a, T> {
         debug_assert!(first + count <= self.length);
         // SAFETY: in bounds and unshared by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(first), count) }
+    }
+}
+
+/// The sums of atoms, to which several threads add in this way.
+pub struct Sums<'a> {
+    pub words: Shared<'a, i64>,
+    /// Of each atom.
+    pub count: usize,
+    pub ring: Ring,
+}
+
+impl Sums<'_> {
+    /// `count` words of an atom from the `first` on.
+    ///
+    /// # Safety
+    /// As for `Shared::at`: the atom has a place and these words.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn of(&self, atom: u32, first: usize, count: usize) -> &mut [i64] {
+        // SAFETY: by the caller's promise.
+        unsafe { self.words.at(self.ring.place(atom as usize) * self.count + first, count) }
     }
 }
