@@ -133,22 +133,27 @@ impl Schedule {
     /// For these waves, of which no two have a neighbour of a third in common unless one
     /// follows the other.
     pub fn of(waves: Vec<Wave>, open: &[bool]) -> Schedule {
-        let (border, inner): (Vec<usize>, Vec<usize>) =
-            (0..waves.len()).partition(|&wave| open[wave]);
-        let part = |n: usize| &inner[n * inner.len() / 3..(n + 1) * inner.len() / 3];
+        let all = 0..waves.len();
+        let (border, inner): (Vec<usize>, Vec<usize>) = all.partition(|&wave| open[wave]);
+        // Those beside an open wave add to its sums, and cannot wait until these are sent on.
+        let is_beside = |&wave: &usize| near(wave, 1, waves.len()).any(|near| open[near]);
+        let (beside, far): (Vec<usize>, Vec<usize>) = inner.iter().partition(|w| is_beside(w));
+        let (first, others) = far.split_at(far.len() / 3);
+        let (second, third) = others.split_at(others.len() / 2);
         let ring = if border.is_empty() { ring(&waves) } else { Ring::default() };
         let done = vec![None; waves.len()];
         let mut sweep = Sweep { waves, open, done, free: Vec::new(), places: 0, steps: Vec::new() };
-        sweep.run(part(0));
+        sweep.run(first);
         let while_positions_travel = sweep.section();
         sweep.run(&border);
         let before_gather = sweep.section();
-        sweep.run(part(1));
+        sweep.run(&beside);
+        sweep.run(second);
         let while_sums_travel = sweep.section();
         border.iter().for_each(|&wave| sweep.push(Task::Embed, wave));
         let before_refresh = sweep.section();
         inner.iter().for_each(|&wave| sweep.push_forces_if_possible(wave));
-        sweep.run(part(2));
+        sweep.run(third);
         let while_adjoints_travel = sweep.section();
         border.iter().for_each(|&wave| sweep.push(Task::Forces, wave));
         let at_last = sweep.section();
@@ -183,32 +188,33 @@ impl Sweep<'_> {
         std::mem::take(&mut self.steps)
     }
 
-    /// The waves in reach of the atoms of a wave, itself included.
-    fn near(&self, wave: usize) -> Range<usize> {
-        wave.saturating_sub(1)..(wave + 2).min(self.waves.len())
+    /// The waves that lie so near to this one, itself included.
+    fn near(&self, wave: usize, distance: usize) -> Range<usize> {
+        near(wave, distance, self.waves.len())
     }
 
-    fn have_all_near(&self, wave: usize, task: Task) -> bool {
-        self.near(wave).all(|near| self.done[near] >= Some(task))
+    /// Whether this task is done for all waves in reach of the atoms of a wave.
+    fn is_done_near(&self, wave: usize, task: Task) -> bool {
+        self.near(wave, 1).all(|near| self.done[near] >= Some(task))
     }
 
     /// Densities of these waves, and all that they make possible.
     fn run(&mut self, waves: &[usize]) {
         for &wave in waves {
-            for near in self.near(wave) {
+            for near in self.near(wave, 1) {
                 if self.done[near].is_none() {
                     self.push(Task::Begin, near);
                 }
             }
             self.push(Task::Densities, wave);
-            for near in self.near(wave) {
-                let complete = !self.open[near] && self.have_all_near(near, Task::Densities);
+            for near in self.near(wave, 1) {
+                let complete = !self.open[near] && self.is_done_near(near, Task::Densities);
                 if complete && self.done[near] == Some(Task::Densities) {
                     self.push(Task::Embed, near);
                 }
             }
             // Two waves on either side may have become possible.
-            for near in wave.saturating_sub(2)..(wave + 3).min(self.waves.len()) {
+            for near in self.near(wave, 2) {
                 self.push_forces_if_possible(near);
             }
         }
@@ -216,7 +222,7 @@ impl Sweep<'_> {
 
     fn push_forces_if_possible(&mut self, wave: usize) {
         let waits = !self.open[wave] && self.done[wave] == Some(Task::Embed);
-        if waits && self.have_all_near(wave, Task::Embed) {
+        if waits && self.is_done_near(wave, Task::Embed) {
             self.push(Task::Forces, wave);
         }
     }
@@ -233,6 +239,11 @@ impl Sweep<'_> {
         self.done[wave] = Some(task);
         self.steps.push((task, wave));
     }
+}
+
+/// The waves at most `distance` before or behind one of `count`.
+fn near(wave: usize, distance: usize, count: usize) -> Range<usize> {
+    wave.saturating_sub(distance)..(wave + distance + 1).min(count)
 }
 
 /// With room for five waves in a row: when one begins, the forces of the third before it

@@ -52,7 +52,7 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     }
     // Atoms that see ghosts have ghosts themselves, and so may others.
     let sees_ghosts = |i: usize| list.of(i).iter().any(|e| (e & !MINE) as usize >= owned);
-    let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 97 == 5);
+    let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 997 == 5);
     let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
     let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied());
     check_colours(&schedule, &list, atoms.len())?;
