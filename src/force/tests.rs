@@ -165,6 +165,13 @@ fn trajectory_does_not_depend_on_how_it_is_shared_in_a_slab_thinner_than_the_she
 }
 
 #[test]
+fn trajectory_does_not_depend_on_how_it_is_shared_in_a_beam_of_many_waves() {
+    for periodic in [[false; 3], [true, false, false]] {
+        assert_same_bits(&sample([70, 3, 3], periodic), 6, &SHARINGS[..5]);
+    }
+}
+
+#[test]
 fn boxes_of_one_and_two_atoms_hold_on_many_ranks() {
     assert_same_bits(&sample([1, 1, 1], [true; 3]), 4, &SHARINGS);
     assert_same_bits(&sample([2, 1, 1], [true; 3]), 4, &SHARINGS);

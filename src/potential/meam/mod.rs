@@ -414,7 +414,7 @@ impl Potential for Meam {
     ) -> Result<()> {
         // All that the records name have forces and adjoints.
         assert!(force.len() >= env.position.len());
-        assert!(words.len() >= env.position.len() * self.word_count);
+        assert!(words.len() >= env.ring.places(env.position.len()) * self.word_count);
         let force = Shared::new(force);
         let adjoints: &[f64] = bytemuck::cast_slice(words);
         let task = Task { meam: self, env, adjoints, force: &force, quantum: env.quantum };
