@@ -121,8 +121,8 @@ impl Share {
     /// The arrays of the engine and of the kernel, bytes.
     fn bytes(&self, words: usize) -> u64 {
         let word = 8 * words as u64;
-        let waiting = if self.ghosts > 0 { WAITING_BYTES } else { 0 };
-        self.atoms * (OWNED_BYTES + word + KERNEL_BYTES + waiting)
+        let waiting = if self.ghosts > 0 { word + WAITING_BYTES } else { 0 };
+        self.atoms * (OWNED_BYTES + KERNEL_BYTES + waiting)
             + self.ghosts * (GHOST_BYTES + word)
             + self.neighbours * 4
     }
