@@ -25,13 +25,14 @@ use std::sync::LazyLock;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its folder in `corpus`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("toml", toml),
     ("meam", meam),
     ("extxyz", extxyz),
     ("lammps_data", lammps_data),
     ("checkpoint", checkpoint),
     ("trajectory", trajectory),
+    ("forged", forged),
 ];
 
 /// Larger particles are not built: that would fuzz the allocator.
@@ -163,14 +164,13 @@ fn structure(configs: &[Config], length: usize) {
 /// A checkpoint, as `inspect` reads it. The first byte says what the others are.
 pub fn checkpoint(bytes: &[u8]) {
     let Some((how, rest)) = bytes.split_first() else { return };
-    static SOUND: LazyLock<Template> = LazyLock::new(|| Template::new(&sound_checkpoint()));
     let (content, sealed) = match how % 4 {
         0 => (rest.to_vec(), false),
         // HDF5 behind a seal that fits.
         1 => ([&vec![0; seal::LENGTH as usize], rest].concat(), true),
         // Another header in a sound file.
-        2 => (SOUND.with_header(rest), true),
-        _ => (SOUND.patched(rest), how & 4 == 0),
+        2 => (CHECKPOINT.with_header(rest), true),
+        _ => (CHECKPOINT.patched(rest, false), how & 4 == 0),
     };
     let path = file("checkpoint-1.h5", &content);
     if sealed {
@@ -183,14 +183,29 @@ pub fn checkpoint(bytes: &[u8]) {
 /// or patches of a sound one.
 pub fn trajectory(bytes: &[u8]) {
     let Some((how, rest)) = bytes.split_first() else { return };
-    static SOUND: LazyLock<Template> = LazyLock::new(|| Template::new(&sound_trajectory()));
     static CONFIGS: LazyLock<Vec<Config>> =
         LazyLock::new(|| configs("trajectory.h5", "frame = -1"));
-    let content = if how % 2 == 0 { rest.to_vec() } else { SOUND.patched(rest) };
+    let content = if how % 2 == 0 { rest.to_vec() } else { TRAJECTORY.patched(rest, false) };
     let path = file("trajectory.h5", &content);
     inspected(&path);
     structure(&CONFIGS, bytes.len());
 }
+
+/// Patches of a sound checkpoint or trajectory whose checksums are all made to fit. What
+/// HDF5 itself makes of these is not ours (README.md).
+pub fn forged(bytes: &[u8]) {
+    let Some((how, rest)) = bytes.split_first() else { return };
+    if how % 2 == 0 {
+        let path = file("checkpoint-1.h5", &CHECKPOINT.patched(rest, true));
+        seal::close(&path, &Comm::single()).expect("a seal");
+        inspected(&path);
+    } else {
+        inspected(&file("trajectory.h5", &TRAJECTORY.patched(rest, true)));
+    }
+}
+
+static CHECKPOINT: LazyLock<Template> = LazyLock::new(|| Template::new(&sound_checkpoint()));
+static TRAJECTORY: LazyLock<Template> = LazyLock::new(|| Template::new(&sound_trajectory()));
 
 fn inspected(path: &Path) {
     if let Err(error) = inspect::report(path) {
@@ -220,9 +235,9 @@ impl Template {
         Template { bytes, checked }
     }
 
-    /// With patches: two bytes of place, one of length, and the new bytes. HDF5's checksums
-    /// are made to fit, or else nothing but them would be tried.
-    fn patched(&self, mut patches: &[u8]) -> Vec<u8> {
+    /// With patches: two bytes of place, one of length, and the new bytes; and, where that
+    /// is wanted, with checksums of HDF5's structures that fit.
+    fn patched(&self, mut patches: &[u8], repaired: bool) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         while let [low, high, length, rest @ ..] = patches {
             let begin = u16::from_le_bytes([*low, *high]) as usize % bytes.len();
@@ -230,7 +245,7 @@ impl Template {
             bytes[begin..begin + length].copy_from_slice(&rest[..length]);
             patches = &rest[length..];
         }
-        for &(begin, end) in &self.checked {
+        for &(begin, end) in self.checked.iter().filter(|_| repaired) {
             let sum = sum(&bytes[begin..end]);
             bytes[end..end + 4].copy_from_slice(&sum);
         }

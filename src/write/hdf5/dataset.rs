@@ -176,7 +176,9 @@ impl<'c> Dataset<'c> {
 
     /// Reads this rank's block.
     pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let bytes = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
+        let sound = self.check_storage::<T>();
+        let bytes = sound.and_then(|()| self.file.bytes(count, size_of::<T>()));
+        let bytes = self.file.comm.agree(bytes)?;
         let mut values = vec![T::zeroed(); bytes as usize / size_of::<T>()];
         let mut rest = &mut values[..];
         self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
@@ -196,6 +198,27 @@ impl<'c> Dataset<'c> {
             }
         })?;
         Ok(values)
+    }
+
+    /// An error if the elements are of another type, or fewer are stored than the shape
+    /// says: HDF5 trusts its own structures, and would read beyond its buffers.
+    fn check_storage<T: Element>(&self) -> Result<()> {
+        let space = self.space()?;
+        // SAFETY: all identifiers are live.
+        let sound = sync(|| unsafe {
+            let kind = self.file.id(h5d::H5Dget_type(self.id.0))?;
+            let creation = self.file.id(h5d::H5Dget_create_plist(self.id.0))?;
+            let elements = h5s::H5Sget_simple_extent_npoints(space.0) as u64;
+            let bytes = elements.checked_mul(size_of::<T>() as u64);
+            let contiguous = h5p::H5Pget_layout(creation.0) == h5d::H5D_layout_t::H5D_CONTIGUOUS;
+            let stored = || h5d::H5Dget_storage_size(self.id.0);
+            Ok(h5t::H5Tequal(kind.0, T::types().0) > 0
+                && (!contiguous || bytes.is_some_and(|bytes| bytes <= stored())))
+        })?;
+        match sound {
+            true => Ok(()),
+            false => Err(self.file.unsound(format!("{} is not what it should be", self.name))),
+        }
     }
 
     /// The whole of a small dataset, on every rank.
