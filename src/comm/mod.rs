@@ -41,9 +41,19 @@ pub trait Transport {
     /// source. All ranks take part; a rank may send to itself, and has at most one
     /// message for each rank.
     fn exchange(&self, send: &[Message]) -> Vec<Message>;
-    /// The same exchange, straight from and into memory, where both sides know who sends
-    /// how many bytes: `send` to and `receive` from these ranks. Not collective.
-    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]);
+    /// Begins the same exchange, straight from and into memory, where both sides know who
+    /// sends how many bytes: `send` to and `receive` from these ranks. Not collective. One
+    /// at a time: each is complete before the next begins.
+    fn begin_transfer<'b>(
+        &self,
+        send: &[(usize, &'b [u8])],
+        receive: Vec<(usize, &'b mut [u8])>,
+    ) -> Box<dyn Transfer + 'b>;
+    /// The same to its end.
+    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]) {
+        let receive = receive.iter_mut().map(|(from, bytes)| (*from, &mut **bytes));
+        self.begin_transfer(send, receive.collect()).complete();
+    }
     /// What ends every rank with an exit code, for any thread and without `self`.
     fn aborter(&self) -> fn(i32) -> !;
     /// Ends every rank with this exit code.
@@ -58,6 +68,22 @@ pub trait Transport {
     /// Makes HDF5 transfers with this property list collective: every rank takes
     /// part in each of them. False where a single process writes alone.
     fn set_collective_transfer(&self, transfer_list: i64) -> bool;
+}
+
+/// Messages on their way, from and into memory that is theirs until they have arrived.
+pub trait Transfer {
+    /// Lets MPI look after them: most libraries move long messages only while they are called.
+    fn progress(&mut self);
+    /// Waits until all have arrived.
+    fn complete(self: Box<Self>);
+}
+
+/// What has arrived already.
+pub struct Arrived;
+
+impl Transfer for Arrived {
+    fn progress(&mut self) {}
+    fn complete(self: Box<Self>) {}
 }
 
 /// Ranks of a node that touch files. More do not make a parallel file system

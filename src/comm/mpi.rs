@@ -8,10 +8,11 @@
 //! one another, so pieces arrive in order. Errors inside MPI end all ranks
 //! (its default error handler), so return codes need no checks here.
 
-use super::{Message, Transport};
+use super::{Message, Transfer, Transport};
 use ::mpi::environment::{Threading, Universe, initialize_with_threading};
 use ::mpi::ffi;
 use std::ffi::c_int;
+use std::marker::PhantomData;
 
 /// Longest message handed to MPI at once, in bytes: far below the limit of 32-bit
 /// counts, long enough that the start of a message costs nothing beside it.
@@ -279,15 +280,19 @@ impl Transport for World {
         received
     }
 
-    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]) {
+    fn begin_transfer<'b>(
+        &self,
+        send: &[(usize, &'b [u8])],
+        receive: Vec<(usize, &'b mut [u8])>,
+    ) -> Box<dyn Transfer + 'b> {
         let mut transfers = Transfers::new(self.communicator);
         for (from, bytes) in receive {
-            transfers.receive(*from, CONTENT, bytes);
+            transfers.receive(from, CONTENT, bytes);
         }
         for (to, bytes) in send {
             transfers.send(*to, CONTENT, bytes);
         }
-        transfers.complete();
+        Box::new(UnderWay { transfers, buffers: PhantomData })
     }
 
     fn aborter(&self) -> fn(i32) -> ! {
@@ -408,6 +413,20 @@ impl Transfers {
         }
     }
 
+    /// Gives the library an occasion to move what waits.
+    fn test(&mut self) {
+        let mut all_done = 0;
+        // SAFETY: every request was started once; those that are done are set to null.
+        unsafe {
+            ffi::MPI_Testall(
+                self.requests.len() as c_int,
+                self.requests.as_mut_ptr(),
+                &mut all_done,
+                ffi::RSMPI_STATUSES_IGNORE,
+            );
+        }
+    }
+
     fn complete(&mut self) {
         // SAFETY: every request was started once; completion sets it to null.
         unsafe {
@@ -418,6 +437,27 @@ impl Transfers {
             );
         }
         self.requests.clear();
+    }
+}
+
+/// Transfers that have their buffers to the end.
+struct UnderWay<'b> {
+    transfers: Transfers,
+    buffers: PhantomData<&'b mut [u8]>,
+}
+
+impl Transfer for UnderWay<'_> {
+    fn progress(&mut self) {
+        self.transfers.test();
+    }
+
+    fn complete(self: Box<Self>) {}
+}
+
+impl Drop for UnderWay<'_> {
+    /// Complete, whatever happens meanwhile.
+    fn drop(&mut self) {
+        self.transfers.complete();
     }
 }
 

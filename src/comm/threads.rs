@@ -5,7 +5,7 @@
 //! two ranks wait in mailboxes keyed by source, destination and the number of
 //! the operation. A rank that panics takes all others with it.
 
-use super::{Comm, Message, Transport};
+use super::{Comm, Message, Transfer, Transport};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -75,6 +75,11 @@ impl Hub {
         }
     }
 
+    fn fetch(&self, operation: u64, from: usize, to: usize) -> Vec<u8> {
+        let key = (from, to, operation);
+        self.wait(|board| board.mail.remove(&key))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -108,11 +113,6 @@ impl Threads {
         self.hub.changed.notify_all();
     }
 
-    fn fetch(&self, operation: u64, from: usize) -> Vec<u8> {
-        let key = (from, self.rank, operation);
-        self.hub.wait(|board| board.mail.remove(&key))
-    }
-
     fn gather(&self, mine: &[u8]) -> Arc<Vec<Vec<u8>>> {
         let mut board = self.hub.lock();
         let round = board.round;
@@ -137,6 +137,26 @@ impl Threads {
             let size = size_of::<T>();
             let given = all.iter().map(|b| bytemuck::pod_read_unaligned(&b[k * size..][..size]));
             *value = given.reduce(&combine).expect("at least one rank");
+        }
+    }
+}
+
+/// A transfer whose messages are not fetched yet.
+struct UnderWay<'b> {
+    hub: Arc<Hub>,
+    rank: usize,
+    operation: u64,
+    receive: Vec<(usize, &'b mut [u8])>,
+}
+
+impl Transfer for UnderWay<'_> {
+    fn progress(&mut self) {}
+
+    fn complete(self: Box<Self>) {
+        let UnderWay { hub, rank, operation, receive } = *self;
+        for (from, bytes) in receive {
+            // Panics where the sides do not agree about the length.
+            bytes.copy_from_slice(&hub.fetch(operation, from, rank));
         }
     }
 }
@@ -188,15 +208,16 @@ impl Transport for Threads {
                 .any(|t| bytemuck::pod_read_unaligned::<u64>(t) == self.rank as u64)
         };
         let sources = (0..self.size()).filter(|&from| names_me(&all_targets[from]));
-        sources.map(|from| (from, self.fetch(operation, from))).collect()
+        sources.map(|from| (from, self.hub.fetch(operation, from, self.rank))).collect()
     }
-    fn transfer(&self, send: &[(usize, &[u8])], receive: &mut [(usize, &mut [u8])]) {
+    fn begin_transfer<'b>(
+        &self,
+        send: &[(usize, &'b [u8])],
+        receive: Vec<(usize, &'b mut [u8])>,
+    ) -> Box<dyn Transfer + 'b> {
         let operation = self.next_operation();
         self.post(operation, send.iter().map(|(to, bytes)| (*to, bytes.to_vec())));
-        for (from, bytes) in receive {
-            // Panics where the sides do not agree about the length.
-            bytes.copy_from_slice(&self.fetch(operation, *from));
-        }
+        Box::new(UnderWay { hub: self.hub.clone(), rank: self.rank, operation, receive })
     }
     fn aborter(&self) -> fn(i32) -> ! {
         |code| panic!("a rank ended the run with exit code {code}")

@@ -79,11 +79,10 @@ pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> 
     atoms.reserve_ghosts(ghosts);
     let mut receive = Vec::with_capacity(received.len());
     for (rank, list) in received {
-        let start = atoms.len();
         for g in &list {
             atoms.push_ghost(g.id, g.species as u8, g.particle, g.position);
         }
-        receive.push((rank, start..atoms.len()));
+        receive.push((rank, list.len()));
     }
     Plan { send, receive, packed: Vec::new() }
 }

@@ -11,6 +11,8 @@
 //! - `gather`: ghosts to owner. Then the owner has the sum of its own words and
 //!   those of all its ghosts; the ghosts' words count no more.
 //!
+//! The last two begin and end apart, so that work can be done while messages travel.
+//!
 //! Any two ranks may be neighbours, also a rank and itself (its own periodic
 //! images): one path serves all, so a region may be thinner than the shell, a box
 //! shorter than it, a rank without atoms. (A grid of ranks that pass ghosts on in
@@ -29,18 +31,17 @@ mod tests;
 pub use ghosts::share_ghosts;
 pub use migrate::{Census, migrate};
 
-use crate::comm::Comm;
+use crate::comm::{Comm, Transfer};
 use crate::geometry::Vec3;
-use std::ops::Range;
 
 /// The way of every ghost of this rank and of every copy of its owned atoms.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Copies of owned atoms, for each rank that has some.
     send: Vec<Copies>,
-    /// Ghosts, for each rank that owns some: which of this rank's atoms they are, one
-    /// range after another up to the last ghost.
-    receive: Vec<(usize, Range<usize>)>,
+    /// Ghosts, for each rank that owns some: how many, one after another behind the owned
+    /// atoms.
+    receive: Vec<(usize, usize)>,
     /// The words of all copies, on their way.
     packed: Vec<i64>,
 }
@@ -62,6 +63,11 @@ impl Copies {
         self.runs.iter().zip(starts).map(|((shift, end), start)| (shift, &self.atoms[start..*end]))
     }
 
+    /// The rank, and how many it has.
+    fn count(&self) -> (usize, usize) {
+        (self.rank, self.atoms.len())
+    }
+
     /// Owned atom and shift of each copy.
     fn iter(&self) -> impl Iterator<Item = (usize, &Vec3)> {
         self.runs().flat_map(|(shift, atoms)| atoms.iter().map(move |&i| (i as usize, shift)))
@@ -69,47 +75,56 @@ impl Copies {
 }
 
 impl Plan {
-    /// Sends every ghost its owner's words, `words` per atom, those of atom i at
-    /// `values[i * words..]`: then it has them too.
-    pub fn refresh(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
-        self.send_packed(comm, values, words, |from, _, to| to.copy_from_slice(from));
+    /// Begins to send every ghost its owner's words, `words` per atom; afterwards it has
+    /// them too.
+    pub fn begin_refresh<'a>(
+        &'a mut self,
+        comm: &Comm,
+        owned: &[i64],
+        ghosts: &'a mut [i64],
+        words: usize,
+    ) -> Box<dyn Transfer + 'a> {
+        self.send_packed(comm, owned, ghosts, words, |from, _, to| to.copy_from_slice(from))
     }
 
-    /// The same for positions: then a ghost is where its owner is, shifted as its image
-    /// is; on the grid, exact.
-    pub fn refresh_positions(&mut self, comm: &Comm, positions: &mut [[f64; 4]]) {
-        let values = bytemuck::cast_slice_mut(positions.as_flattened_mut());
-        self.send_packed(comm, values, 4, |from, shift, to| {
+    /// The same for positions: afterwards a ghost is where its owner is, shifted as its
+    /// image is; on the grid, exact.
+    pub fn begin_refresh_positions<'a>(
+        &'a mut self,
+        comm: &Comm,
+        owned: &[[f64; 4]],
+        ghosts: &'a mut [[f64; 4]],
+    ) -> Box<dyn Transfer + 'a> {
+        let owned = bytemuck::cast_slice(owned.as_flattened());
+        let ghosts = bytemuck::cast_slice_mut(ghosts.as_flattened_mut());
+        self.send_packed(comm, owned, ghosts, 4, |from, shift, to| {
             for d in 0..3 {
                 to[d] = (f64::from_bits(from[d] as u64) + shift[d]).to_bits() as i64;
             }
             to[3] = from[3];
-        });
+        })
     }
 
-    /// Sends the words of ghosts back to their owners: then an owner has the sum of its
-    /// words and those of all its ghosts.
-    pub fn gather(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
+    /// Begins to send the words of ghosts back to their owners, who `add_gathered` them.
+    pub fn begin_gather<'a>(
+        &'a mut self,
+        comm: &Comm,
+        ghosts: &'a [i64],
+        words: usize,
+    ) -> Box<dyn Transfer + 'a> {
         let packed = room(&mut self.packed, &self.send, words);
-        let send: Vec<(usize, &[u8])> = self
-            .receive
-            .iter()
-            .map(|(rank, ghosts)| {
-                (*rank, bytemuck::cast_slice(&values[ghosts.start * words..ghosts.end * words]))
-            })
-            .collect();
-        let mut rest = &mut *packed;
-        let mut receive = Vec::with_capacity(self.send.len());
-        for copies in &self.send {
-            let (mine, others) = rest.split_at_mut(copies.atoms.len() * words);
-            receive.push((copies.rank, bytemuck::cast_slice_mut(mine)));
-            rest = others;
-        }
-        comm.transport().transfer(&send, &mut receive);
-        let mut received = packed.chunks_exact(words);
+        let send = parts(ghosts, self.receive.iter().copied(), words);
+        let receive = parts_mut(packed, self.send.iter().map(Copies::count), words);
+        comm.transport().begin_transfer(&send, receive)
+    }
+
+    /// When gathering is complete: then an owner has the sum of its words and those of all
+    /// its ghosts.
+    pub fn add_gathered(&self, owned: &mut [i64], words: usize) {
+        let mut received = self.packed.chunks_exact(words);
         for copies in &self.send {
             for (&i, received) in copies.atoms.iter().zip(&mut received) {
-                let owner = &mut values[i as usize * words..][..words];
+                let owner = &mut owned[i as usize * words..][..words];
                 for (sum, word) in owner.iter_mut().zip(received) {
                     *sum = sum.wrapping_add(*word);
                 }
@@ -117,37 +132,49 @@ impl Plan {
         }
     }
 
+    /// `begin_refresh` to its end, with those of atom i at `values[i * words..]`.
+    pub fn refresh(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
+        let (owned, ghosts) = self.divide(values, words);
+        self.begin_refresh(comm, owned, ghosts, words).complete();
+    }
+
+    pub fn refresh_positions(&mut self, comm: &Comm, positions: &mut [[f64; 4]]) {
+        let (owned, ghosts) = self.divide(positions, 1);
+        self.begin_refresh_positions(comm, owned, ghosts).complete();
+    }
+
+    /// `begin_gather` to its end.
+    pub fn gather(&mut self, comm: &Comm, values: &mut [i64], words: usize) {
+        let (owned, ghosts) = self.divide(values, words);
+        self.begin_gather(comm, ghosts, words).complete();
+        self.add_gathered(owned, words);
+    }
+
+    /// Values of owned atoms and of ghosts, `each` per atom.
+    fn divide<'v, T>(&self, values: &'v mut [T], each: usize) -> (&'v mut [T], &'v mut [T]) {
+        let ghosts: usize = self.receive.iter().map(|(_, count)| count).sum();
+        values.split_at_mut(values.len() - ghosts * each)
+    }
+
     /// Owners to ghosts: packs the words of copies by `pack`(words of the owner, shift, words of the copy).
-    fn send_packed(
-        &mut self,
+    fn send_packed<'a>(
+        &'a mut self,
         comm: &Comm,
-        values: &mut [i64],
+        owned: &[i64],
+        ghosts: &'a mut [i64],
         words: usize,
         pack: impl Fn(&[i64], &Vec3, &mut [i64]),
-    ) {
+    ) -> Box<dyn Transfer + 'a> {
         let packed = room(&mut self.packed, &self.send, words);
         let mut places = packed.chunks_exact_mut(words);
         for (shift, atoms) in self.send.iter().flat_map(Copies::runs) {
             for (&i, to) in atoms.iter().zip(&mut places) {
-                pack(&values[i as usize * words..][..words], shift, to);
+                pack(&owned[i as usize * words..][..words], shift, to);
             }
         }
-        let mut packed = &*packed;
-        let mut send: Vec<(usize, &[u8])> = Vec::with_capacity(self.send.len());
-        for copies in &self.send {
-            let (theirs, others) = packed.split_at(copies.atoms.len() * words);
-            send.push((copies.rank, bytemuck::cast_slice(theirs)));
-            packed = others;
-        }
-        let first_ghost = self.receive.first().map_or(0, |(_, ghosts)| ghosts.start);
-        let mut rest = &mut values[first_ghost * words..];
-        let mut receive = Vec::with_capacity(self.receive.len());
-        for (rank, ghosts) in &self.receive {
-            let (theirs, others) = rest.split_at_mut(ghosts.len() * words);
-            receive.push((*rank, bytemuck::cast_slice_mut(theirs)));
-            rest = others;
-        }
-        comm.transport().transfer(&send, &mut receive);
+        let send = parts(packed, self.send.iter().map(Copies::count), words);
+        let receive = parts_mut(ghosts, self.receive.iter().copied(), words);
+        comm.transport().begin_transfer(&send, receive)
     }
 
     /// Owned atoms that have ghosts, on this rank or another; some of them several times.
@@ -167,6 +194,31 @@ impl Plan {
         };
         self.send.iter().map(copies).sum::<usize>() + self.packed.capacity() * size_of::<i64>()
     }
+}
+
+/// What so many atoms of each rank have, one after another: `words` each.
+fn parts(
+    mut values: &[i64],
+    counts: impl Iterator<Item = (usize, usize)>,
+    words: usize,
+) -> Vec<(usize, &[u8])> {
+    let part = |(rank, count): (usize, usize)| {
+        let part = values.split_off(..count * words).expect("words of every atom");
+        (rank, bytemuck::cast_slice(part))
+    };
+    counts.map(part).collect()
+}
+
+fn parts_mut(
+    mut values: &mut [i64],
+    counts: impl Iterator<Item = (usize, usize)>,
+    words: usize,
+) -> Vec<(usize, &mut [u8])> {
+    let part = |(rank, count): (usize, usize)| {
+        let part = values.split_off_mut(..count * words).expect("words of every atom");
+        (rank, bytemuck::cast_slice_mut(part))
+    };
+    counts.map(part).collect()
 }
 
 /// Room for `words` of each copy.

@@ -158,6 +158,37 @@ fn gathering_is_the_adjoint_of_refreshing() {
 }
 
 #[test]
+fn owned_words_may_change_while_messages_travel() {
+    for (cell, list) in cases() {
+        for ranks in RANKS {
+            with_ghosts(ranks, cell, &list, |comm, atoms, plan| {
+                let ids: Vec<i64> = atoms.id.iter().map(|&id| id as i64).collect();
+                let mut values = ids.clone();
+                let (own, ghosts) = values.split_at_mut(atoms.owned);
+                ghosts.fill(-1);
+                let mut transfer = plan.begin_refresh(comm, own, ghosts, 1);
+                own.fill(7);
+                transfer.progress();
+                transfer.complete();
+                assert_eq!(ghosts, &ids[atoms.owned..], "as it was when it left");
+                ghosts.fill(1);
+                let mut transfer = plan.begin_gather(comm, ghosts, 1);
+                own.iter_mut().for_each(|word| *word += 3);
+                transfer.progress();
+                transfer.complete();
+                plan.add_gathered(own, 1);
+                let mut copies = vec![0i64; list.len()];
+                atoms.id[atoms.owned..].iter().for_each(|&id| copies[id as usize] += 1);
+                comm.sum_i64(&mut copies);
+                for i in 0..atoms.owned {
+                    assert_eq!(own[i], 10 + copies[atoms.id[i] as usize]);
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn a_census_tells_lost_and_doubled_atoms() {
     let complete: Vec<u64> = (0..20).collect();
     let census = threads::run(1, |comm| Census::take(comm, &complete))[0];

@@ -22,14 +22,14 @@ use super::phases::Phases;
 use super::{System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
-use crate::comm::Comm;
+use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::Domains;
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Neighbours, Rows, Schedule};
+use crate::neighbour::{Neighbours, Ring, Rows, Schedule};
 use crate::potential::{Environment, Potential};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
@@ -237,6 +237,10 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
         let threads = rayon::current_num_threads();
         self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared());
+        if self.atoms.len() > self.atoms.owned {
+            // Also a ghost that no atom here has in reach is sent and received.
+            self.schedule.ring = Ring::default();
+        }
         let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();
@@ -335,44 +339,57 @@ impl<'c, P: Potential> Engine<'c, P> {
             + self.built_at.capacity() * size_of::<Vec3>()
     }
 
-    fn refresh_positions(&mut self) {
-        let caller = self.clock.enter(Phase::Exchange);
-        self.plan.refresh_positions(self.comm, &mut self.atoms.position);
-        self.clock.enter(caller);
-    }
-
-    /// The three phases. What fails on this rank is returned only when all
-    /// exchanges are done, with zeros in place of what it could not compute.
-    fn run_phases(&mut self, virial: &mut Option<[i128; 6]>) -> Result<()> {
+    /// Positions to ghosts, where they are not as new as the list, and the three phases.
+    /// What fails on this rank is returned only when all exchanges are done, with zeros in
+    /// place of what it could not compute.
+    fn run_phases(&mut self, is_new: bool, virial: &mut Option<[i128; 6]>) -> Result<()> {
         let Engine { comm, potential, scratch, atoms, neighbours, schedule, .. } = self;
         let Engine { words, plan, clock, .. } = self;
-        let stride = potential.words();
-        let ring = schedule.ring;
+        let (stride, ring) = (potential.words(), schedule.ring);
         let words = &mut cast_slice_mut(words)[..ring.places(atoms.len()) * stride];
         let Atoms { owned, id, species, position, force, quantum, .. } = atoms;
-        let (owned, ghosts) = (*owned, *owned..position.len());
-        let quantum = *quantum;
-        let env = Environment { owned, position, species, id, neighbours, quantum, ring };
+        let (owned, all, quantum) = (*owned, position.len(), *quantum);
+        let still = Environment { owned, position: &[], species, id, neighbours, quantum, ring };
         let waves = &schedule.waves;
         let mut phases = Phases { potential: *potential, scratch, waves, clock, result: Ok(()) };
+        let own_words = ring.places(owned) * stride;
 
-        phases.run(&schedule.while_positions_travel, env, words, force);
-        phases.begin(ghosts, env, words, force);
-        phases.run(&schedule.before_gather, env, words, force);
-        if stride > 0 {
-            phases.withhold(words);
-            phases.clock.enter(Phase::Exchange);
-            plan.gather(comm, words, stride);
-        }
-        phases.run(&schedule.while_sums_travel, env, words, force);
-        phases.run(&schedule.before_refresh, env, words, force);
-        if stride > 0 {
-            phases.withhold(words);
-            phases.clock.enter(Phase::Exchange);
-            plan.refresh(comm, words, stride);
-        }
-        phases.run(&schedule.while_adjoints_travel, env, words, force);
-        phases.run(&schedule.at_last, env, words, force);
+        // Behind an exchange under way the owned atoms are seen alone.
+        let (own, ghosts) = position.split_at_mut(owned);
+        let mut transfer: Box<dyn Transfer> = match is_new {
+            true => Box::new(Arrived),
+            false => plan.begin_refresh_positions(comm, own, ghosts),
+        };
+        let steps = &schedule.while_positions_travel;
+        phases.run(steps, still.at(own), words, force, &mut *transfer);
+        phases.clock.enter(Phase::Exchange);
+        transfer.complete();
+
+        phases.begin(owned..all, still.at(position), words, force);
+        phases.run(&schedule.before_gather, still.at(position), words, force, &mut Arrived);
+
+        let (own, ghosts) = words.split_at_mut(own_words);
+        phases.withhold(ghosts);
+        phases.clock.enter(Phase::Exchange);
+        let mut transfer = plan.begin_gather(comm, ghosts, stride);
+        let steps = &schedule.while_sums_travel;
+        phases.run(steps, still.at(&position[..owned]), own, force, &mut *transfer);
+        phases.clock.enter(Phase::Exchange);
+        transfer.complete();
+        plan.add_gathered(own, stride);
+
+        phases.run(&schedule.before_refresh, still.at(position), words, force, &mut Arrived);
+
+        let (own, ghosts) = words.split_at_mut(own_words);
+        phases.withhold(own);
+        phases.clock.enter(Phase::Exchange);
+        let mut transfer = plan.begin_refresh(comm, own, ghosts, stride);
+        let steps = &schedule.while_adjoints_travel;
+        phases.run(steps, still.at(&position[..owned]), own, force, &mut *transfer);
+        phases.clock.enter(Phase::Exchange);
+        transfer.complete();
+
+        phases.run(&schedule.at_last, still.at(position), words, force, &mut Arrived);
         phases.withhold(force.as_flattened_mut());
         if let Some(virial) = virial {
             *virial = partial_virial(position, force);
@@ -443,13 +460,12 @@ impl<P: Potential> System for Engine<'_, P> {
 
     fn update_forces(&mut self, virial: bool) -> Result<Totals> {
         let caller = self.clock.enter(Phase::Exchange);
-        if self.has_moved_far() {
+        let is_new = self.has_moved_far();
+        if is_new {
             self.rebuild()?;
-        } else {
-            self.refresh_positions();
         }
         let mut partial_virial = virial.then_some([0; 6]);
-        let phases = self.run_phases(&mut partial_virial);
+        let phases = self.run_phases(is_new, &mut partial_virial);
         let result = phases.and_then(|()| self.sum_energies());
 
         // Energy, failures, virial: one reduction.

@@ -2,6 +2,7 @@
 
 use crate::atoms::FixedForce;
 use crate::clock::{Clock, Phase};
+use crate::comm::Transfer;
 use crate::error::Result;
 use crate::neighbour::{Step, Task, Wave};
 use crate::potential::{Environment, Potential};
@@ -19,15 +20,18 @@ pub struct Phases<'a, P: Potential> {
 }
 
 impl<P: Potential> Phases<'_, P> {
-    /// Carries out these steps. `words` and `force` belong to the atoms of `env`.
+    /// Carries out these steps, and looks after the messages that travel meanwhile. `words`
+    /// and `force` belong to the atoms of `env`.
     pub fn run(
         &mut self,
         steps: &[Step],
         env: Environment,
         words: &mut [i64],
         force: &mut [FixedForce],
+        transfer: &mut dyn Transfer,
     ) {
         for &(task, wave) in steps {
+            transfer.progress();
             if self.result.is_err() {
                 return;
             }

@@ -172,6 +172,18 @@ fn trajectory_does_not_depend_on_how_it_is_shared_in_a_beam_of_many_waves() {
 }
 
 #[test]
+fn ghosts_that_no_atom_has_in_reach_are_of_no_consequence() {
+    // Two ranks: an L, and a line that comes close to its empty corner.
+    let upright = (0..13).map(|n| [0.0, 1.7 * (n % 8) as f64, 1.7 * (n / 8) as f64]);
+    let foot = (1..4).map(|n| [1.7 * n as f64, 0.0, 0.0]);
+    let line = (0..16).map(|n| [6.5 + 1.7 * n as f64, 11.9, 0.0]);
+    let atom = |(id, position): (u64, [f64; 3])| Atom { id, position, ..Atom::zeroed() };
+    let atoms: Vec<Atom> = (0..).zip(upright.chain(foot).chain(line)).map(atom).collect();
+    let sample = Sample { cell: Cell::new([0.0; 3], [40.0; 3], [false; 3]), atoms };
+    assert_same_bits(&sample, 2, &[Sharing { ranks: 2, ..ALONE }]);
+}
+
+#[test]
 fn boxes_of_one_and_two_atoms_hold_on_many_ranks() {
     assert_same_bits(&sample([1, 1, 1], [true; 3]), 4, &SHARINGS);
     assert_same_bits(&sample([2, 1, 1], [true; 3]), 4, &SHARINGS);

@@ -42,6 +42,16 @@ pub struct Environment<'a> {
     pub ring: Ring,
 }
 
+impl Environment<'_> {
+    /// The same with the atoms here.
+    pub fn at<'b>(self, position: &'b [[f64; 4]]) -> Environment<'b>
+    where
+        Self: 'b,
+    {
+        Environment { position, ..self }
+    }
+}
+
 pub trait Potential: Send + Sync {
     /// Memory that the phases share within one step; the caller keeps it between steps.
     type Scratch: Default + Send;
@@ -51,7 +61,7 @@ pub trait Potential: Send + Sync {
     /// Å: no atom farther than this from an owned atom matters to that atom's phases.
     fn range(&self) -> f64;
 
-    /// 64-bit words per atom that `densities` sums and `embed` overwrites.
+    /// 64-bit words per atom that `densities` sums and `embed` overwrites; at least one.
     fn words(&self) -> usize;
 
     /// The quantum of the force array that suits this potential in a run.

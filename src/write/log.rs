@@ -200,8 +200,12 @@ impl Log {
     pub fn finish(&mut self, times: &PhaseTimes, end: &End) -> Result<()> {
         let Some(sink) = &self.sink else { return Ok(()) };
         sink.bar.finish();
+        let (table, imbalance) = (times.table(), times.imbalance());
         let (speed, checkpoints) = (end.speed.line(), end.checkpoints.line(end.speed.wall));
-        sink.say(&format!("\n{}\n{speed}\n{checkpoints}\n\n{}", times.table(), report::end(end)));
+        sink.say(&format!(
+            "\n{table}\n{imbalance}\n{speed}\n{checkpoints}\n\n{}",
+            report::end(end)
+        ));
         sink.check()
     }
 }

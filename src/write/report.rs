@@ -213,19 +213,26 @@ fn numbers(series: &Series, name: &str) -> Vec<f64> {
 pub struct PhaseTimes {
     /// min, mean, max, in the order of `Phase::ALL`.
     pub seconds: [[f64; 3]; Phase::ALL.len()],
+    /// Mean and max of what a rank computes without waiting for another.
+    pub work: [f64; 2],
 }
+
+/// Phases in which no rank waits for another.
+const WORK: [Phase; 3] = [Phase::Density, Phase::Embedding, Phase::Force];
 
 impl PhaseTimes {
     /// Collective.
     pub fn gather(clock: &Clock, comm: &Comm) -> PhaseTimes {
         let mine = clock.seconds();
-        let mut extremes: Vec<f64> = mine.iter().flat_map(|s| [*s, -*s]).collect();
+        let work: f64 = WORK.iter().map(|&phase| mine[phase as usize]).sum();
+        let mut extremes: Vec<f64> = mine.iter().flat_map(|s| [*s, -*s]).chain([work]).collect();
         let mut sums = mine.map(|s| (s * 1e9) as i64);
         comm.max_f64(&mut extremes);
         comm.sum_i64(&mut sums);
         let mean = |k: usize| sums[k] as f64 * 1e-9 / comm.size() as f64;
         PhaseTimes {
             seconds: std::array::from_fn(|k| [-extremes[2 * k + 1], mean(k), extremes[2 * k]]),
+            work: [WORK.iter().map(|&phase| mean(phase as usize)).sum(), extremes[2 * mine.len()]],
         }
     }
 
@@ -243,6 +250,15 @@ impl PhaseTimes {
             }
         }
         out + &format!("  {:<11} {:>10}  {total:>10.2}\n", "total", "")
+    }
+
+    /// How evenly the ranks were loaded.
+    pub fn imbalance(&self) -> String {
+        let [mean, max] = self.work;
+        format!(
+            "imbalance: {:.3} (density, embedding and force on the busiest rank over the mean)",
+            if mean > 0.0 { max / mean } else { 1.0 }
+        )
     }
 }
 

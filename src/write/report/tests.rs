@@ -75,7 +75,9 @@ time by phase      min s      mean s       max s  share
   write             1.00       10.00       19.50   25 %
   total                        40.00
 ";
-    assert_eq!(PhaseTimes { seconds }.table(), expected);
+    let times = PhaseTimes { seconds, work: [30.0, 37.5] };
+    assert_eq!(times.table(), expected);
+    assert!(times.imbalance().starts_with("imbalance: 1.250 ("));
 }
 
 #[test]
@@ -89,6 +91,8 @@ fn phases_are_gathered_over_ranks() {
     });
     let times: Vec<f64> = all.iter().map(|(t, _)| *t).collect();
     let [min, mean, max] = all[0].1.seconds[Phase::Force as usize];
+    // No other phase was work.
+    assert_eq!(all[0].1.work, [mean, max]);
     assert_eq!(min, times.iter().copied().fold(f64::INFINITY, f64::min));
     assert_eq!(max, times.iter().copied().fold(0.0, f64::max));
     // Means are sums of whole nanoseconds.
