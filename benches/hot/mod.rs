@@ -8,11 +8,11 @@ use sinter_hpc::atoms::Atom;
 use sinter_hpc::comm::Comm;
 use sinter_hpc::dynamics::{Integrator, Plan, Progress};
 use sinter_hpc::force::{Engine, Settings};
-use sinter_hpc::geometry::on_grid;
+use sinter_hpc::geometry::{Cell, on_grid};
 use sinter_hpc::input::{self, Config};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::random::{Purpose, Stream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `sizes.toml`
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Sizes {
     pub skin_angstrom: f64,
     pub warm_up_steps: u64,
     pub timed_steps: u64,
+    pub kinds_atoms: usize,
+    pub kinds_rounds: usize,
 }
 
 impl Sizes {
@@ -39,24 +41,48 @@ pub fn start_threads() {
     pool.build_global().unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The input of a run of two particles.
+/// What the particles are made of.
+pub struct Material {
+    pub library: PathBuf,
+    pub parameters: PathBuf,
+    pub elements: Vec<String>,
+    /// Å
+    pub lattice_constant: f64,
+    /// As in an input: `Pt = 0.85, Fe = 0.15`.
+    pub composition: String,
+}
+
+/// The input of a run of two particles of platinum and iron.
 pub fn config(atoms: usize, sizes: &Sizes) -> Config {
+    let material = Material {
+        library: "inputs/potentials/PtFe.library.meam".into(),
+        parameters: "inputs/potentials/PtFe.meam".into(),
+        elements: vec!["Pt".into(), "Fe".into()],
+        lattice_constant: 3.95,
+        composition: "Pt = 0.85, Fe = 0.15".into(),
+    };
+    config_of(&material, atoms, sizes)
+}
+
+/// The same of another material.
+pub fn config_of(material: &Material, atoms: usize, sizes: &Sizes) -> Config {
+    let Material { library, parameters, elements, lattice_constant, composition } = material;
     let temperature = sizes.temperature_k;
     let text = format!(
         r#"
         title = "benches"
         seed = 1
         [potential]
-        library = "inputs/potentials/PtFe.library.meam"
-        parameters = "inputs/potentials/PtFe.meam"
-        elements = ["Pt", "Fe"]
+        library = {library:?}
+        parameters = {parameters:?}
+        elements = {elements:?}
         [[particle]]
         count = 2
         shape = "wulff"
         atoms = {}
         surface_energy_j_per_m2 = {{ "111" = 1.0, "100" = 1.07, "110" = 1.125 }}
-        lattice_constant_angstrom = 3.95
-        composition = {{ Pt = 0.85, Fe = 0.15 }}
+        lattice_constant_angstrom = {lattice_constant:?}
+        composition = {{ {composition} }}
         [placement]
         facing = [1, 0, 0]
         gap_angstrom = 5.5
@@ -95,10 +121,9 @@ pub struct Run<'c> {
 
 impl<'c> Run<'c> {
     pub fn new(config: &Config, sizes: &Sizes, comm: &'c Comm, potential: &'c Meam) -> Run<'c> {
-        let built = sinter_hpc::build::structure(config, comm).expect("the particles are valid");
-        let atoms: Vec<Atom> = built.atoms.iter().map(displaced).collect();
+        let (cell, atoms) = atoms(config, comm);
         let settings = Settings { skin: config.dynamics.skin_angstrom, energy_bound: 100.0 };
-        let mut engine = Engine::new(comm, potential, built.cell, atoms, settings).unwrap();
+        let mut engine = Engine::new(comm, potential, cell, atoms, settings).unwrap();
         let plan = Plan::new(config);
         let progress = Progress::default();
         let integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
@@ -114,6 +139,12 @@ impl<'c> Run<'c> {
             self.integrator.step(engine, comm, &self.progress, false).expect("a sound step");
         }
     }
+}
+
+/// The particles, each atom displaced.
+pub fn atoms(config: &Config, comm: &Comm) -> (Cell, Vec<Atom>) {
+    let built = sinter_hpc::build::structure(config, comm).expect("the particles are valid");
+    (built.cell, built.atoms.iter().map(displaced).collect())
 }
 
 /// An atom off its lattice site as heat puts it.

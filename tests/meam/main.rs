@@ -6,5 +6,6 @@ mod frames;
 mod golden;
 mod bad_files;
 mod laws;
+mod many_elements;
 mod reference_states;
 mod instruction_sets;
