@@ -155,9 +155,10 @@ fn main() {
     println!("|---|---|---|---|---|");
     let mut published = 0.0;
     for (n, kind) in KINDS.iter().enumerate() {
-        times[n].sort_by(f64::total_cmp);
         let statistics = engines[n].statistics();
-        let time = 1e9 * times[n][times[n].len() / 2] / statistics.atoms as f64;
+        // Whatever disturbs a round makes it longer.
+        let shortest = times[n].iter().copied().fold(f64::INFINITY, f64::min);
+        let time = 1e9 * shortest / statistics.atoms as f64;
         if n == 0 {
             published = time;
         }
