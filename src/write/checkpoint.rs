@@ -23,7 +23,7 @@ use super::seal;
 use crate::atoms::{Atom, Atoms};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
-use crate::geometry::Cell;
+use crate::geometry::{Cell, LARGEST_COORDINATE};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
@@ -157,7 +157,8 @@ fn read_fields(path: &Path, comm: &Comm) -> Result<(Checkpoint, Fields)> {
     let mut fields = Fields::empty((mine.end - mine.start) as usize);
     fields.each(&mut Reader { file: &file, total: checkpoint.atoms, start: mine.start })?;
     file.close()?;
-    comm.agree(fields.check_ids(mine.start).map_err(|message| damaged(path, &message)))?;
+    let checked = fields.check(mine.start, &checkpoint);
+    comm.agree(checked.map_err(|message| damaged(path, &message)))?;
     Ok((checkpoint, fields))
 }
 
@@ -251,11 +252,21 @@ impl Fields {
         visitor.visit("particle", 1, &mut self.particle)
     }
 
-    fn check_ids(&self, start: u64) -> Result<(), String> {
-        match (start..).zip(&self.id).find(|(expected, id)| expected != *id) {
-            Some((expected, id)) => {
-                Err(format!("atom {id} stands in the place of atom {expected}"))
-            }
+    /// What no checksum tells: that every atom is in its place and can be gone on with.
+    fn check(&self, start: u64, checkpoint: &Checkpoint) -> Result<(), String> {
+        if let Some((expected, id)) = (start..).zip(&self.id).find(|(wanted, id)| wanted != *id) {
+            return Err(format!("atom {id} stands in the place of atom {expected}"));
+        }
+        let kinds = checkpoint.provenance.species.len();
+        if let Some(i) = self.species.iter().position(|&kind| kind as usize >= kinds) {
+            return Err(format!("atom {} is of a species beyond all {kinds}", self.id[i]));
+        }
+        let is_place = |x: &f64| x.abs() < LARGEST_COORDINATE;
+        if let Some(n) = self.position.iter().position(|x| !is_place(x)) {
+            return Err(format!("atom {} is nowhere: {:?} Å", self.id[n / 3], self.position[n]));
+        }
+        match checkpoint.cell.unusable() {
+            Some(d) => Err(format!("its box cannot be {:?} Å long", checkpoint.cell.length[d])),
             None => Ok(()),
         }
     }

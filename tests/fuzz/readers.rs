@@ -41,11 +41,9 @@ const MOST_ATOMS: f64 = 1000.0;
 /// Divides an input of `meam` into the library and the parameter file.
 const DIVIDER: &str = "\n%%\n";
 
-/// A folder in memory with the files that inputs name, one for each process.
+/// A folder with the files that inputs name, one for each process.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    let above = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
-    let folder = above.join(format!("sinter-hpc-fuzz-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("sinter-hpc-fuzz-{}", std::process::id()));
     fs::create_dir_all(folder.join("potentials")).expect("a folder");
     let files = [
         ("PtFe.library.meam", include_str!("../../inputs/potentials/PtFe.library.meam")),
@@ -59,7 +57,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-/// Removes what this process has left in memory.
+/// Removes this folder.
 pub fn clean_up() {
     // What is not there need not go.
     let _ = fs::remove_dir_all(&*FOLDER);

@@ -201,9 +201,9 @@ impl<'c> Dataset<'c> {
     }
 
     /// An error if the elements are of another type, or fewer are stored than the shape
-    /// says: HDF5 trusts its own structures, and would read beyond its buffers.
+    /// says, or beyond the end: HDF5 trusts its own structures, and would read beyond its buffers.
     fn check_storage<T: Element>(&self) -> Result<()> {
-        let space = self.space()?;
+        let (space, length) = (self.space()?, self.file.length()?);
         // SAFETY: all identifiers are live.
         let sound = sync(|| unsafe {
             let kind = self.file.id(h5d::H5Dget_type(self.id.0))?;
@@ -211,9 +211,13 @@ impl<'c> Dataset<'c> {
             let elements = h5s::H5Sget_simple_extent_npoints(space.0) as u64;
             let bytes = elements.checked_mul(size_of::<T>() as u64);
             let contiguous = h5p::H5Pget_layout(creation.0) == h5d::H5D_layout_t::H5D_CONTIGUOUS;
-            let stored = || h5d::H5Dget_storage_size(self.id.0);
+            let is_stored = |bytes: u64| {
+                let stored = h5d::H5Dget_storage_size(self.id.0);
+                let end = h5d::H5Dget_offset(self.id.0).checked_add(stored);
+                bytes == 0 || (bytes <= stored && end.is_some_and(|end| end <= length))
+            };
             Ok(h5t::H5Tequal(kind.0, T::types().0) > 0
-                && (!contiguous || bytes.is_some_and(|bytes| bytes <= stored())))
+                && (!contiguous || bytes.is_some_and(is_stored)))
         })?;
         match sound {
             true => Ok(()),

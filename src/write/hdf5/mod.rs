@@ -98,10 +98,15 @@ impl Inner<'_> {
         self.check(status).map(drop)
     }
 
+    fn length(&self) -> Result<u64> {
+        let data = std::fs::metadata(&self.path);
+        Ok(data.map_err(|error| Error::file(&self.path, error))?.len())
+    }
+
     /// The bytes of so many elements. More than the file has is not sound: no buffer is
     /// made for a number that only damage tells.
     fn bytes(&self, count: &[u64], size: usize) -> Result<u64> {
-        let length = std::fs::metadata(&self.path).map_err(|e| Error::file(&self.path, e))?.len();
+        let length = self.length()?;
         let product = |bytes: u64, n: &u64| bytes.checked_mul(*n);
         match count.iter().try_fold(size as u64, product) {
             Some(bytes) if bytes <= length => Ok(bytes),
