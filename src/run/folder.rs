@@ -1,7 +1,9 @@
 //! The folder that a run writes into, and the promise that nothing of another run
 //! is overwritten without being asked.
 
+use super::lock::Lock;
 use crate::error::{Error, Result};
+use crate::write::checkpoint::is_checkpoint_name;
 use std::path::{Path, PathBuf};
 
 pub const TRAJECTORY: &str = "trajectory.h5md";
@@ -23,8 +25,13 @@ pub enum Existing {
 }
 
 /// The folder of the run of `input`: `output`, or else `results/<name of the input file>`
-/// below the current folder. It exists afterwards. For one rank to call.
-pub fn output_folder(input: &Path, output: Option<&Path>, existing: Existing) -> Result<PathBuf> {
+/// below the current folder. It exists afterwards and is no other run's as long as the lock
+/// is held. For one rank to call.
+pub fn output_folder(
+    input: &Path,
+    output: Option<&Path>,
+    existing: Existing,
+) -> Result<(PathBuf, Lock)> {
     let folder = match output {
         Some(folder) => folder.to_path_buf(),
         None => default_folder(input),
@@ -32,6 +39,8 @@ pub fn output_folder(input: &Path, output: Option<&Path>, existing: Existing) ->
     if folder.exists() && !folder.is_dir() {
         return Err(refusal(&folder, "this is a file, and the output goes into a folder"));
     }
+    std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+    let lock = Lock::take(&folder)?;
     if existing != Existing::Continue {
         // The effective input must not overwrite the one that was written by hand.
         if is_same_file(&folder.join(INPUT), input) {
@@ -57,8 +66,7 @@ pub fn output_folder(input: &Path, output: Option<&Path>, existing: Existing) ->
             }
         }
     }
-    std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
-    Ok(folder)
+    Ok((folder, lock))
 }
 
 /// Moves files of `folder` into a new folder below it, in their order; returns that
@@ -96,19 +104,12 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 
 /// What a run has left in the folder: the trajectory, the log, the input and all checkpoints.
 fn files_of_a_run(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(Error::file(folder, source)),
-    };
     let mut files = Vec::new();
-    for entry in entries {
+    for entry in std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))? {
         let entry = entry.map_err(|source| Error::file(folder, source))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let checkpoint = name.starts_with("checkpoint-")
-            && (name.ends_with(".h5") || name.ends_with(".h5.partial"));
-        if checkpoint || [TRAJECTORY, LOG, INPUT].contains(&&*name) {
+        if is_checkpoint_name(&name) || [TRAJECTORY, LOG, INPUT].contains(&&*name) {
             files.push(entry.path());
         }
     }
@@ -122,7 +123,8 @@ mod tests {
 
     fn finished_run(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
-        for name in [TRAJECTORY, LOG, INPUT, "checkpoint-500.h5", "notes.txt"] {
+        let checkpoints = ["checkpoint-500.h5", "checkpoint-600.h5.partial"];
+        for name in [TRAJECTORY, LOG, INPUT, "notes.txt"].into_iter().chain(checkpoints) {
             fs::write(folder.join(name), name).unwrap();
         }
     }
@@ -137,7 +139,8 @@ mod tests {
     fn a_new_folder_is_made() {
         let home = tempfile::tempdir().unwrap();
         let wanted = home.path().join("deep/out");
-        let folder = output_folder(Path::new("p.toml"), Some(&wanted), Existing::Refuse).unwrap();
+        let (folder, _lock) =
+            output_folder(Path::new("p.toml"), Some(&wanted), Existing::Refuse).unwrap();
         assert_eq!(folder, wanted);
         assert!(folder.is_dir());
     }
@@ -150,7 +153,7 @@ mod tests {
             output_folder(Path::new("pair.toml"), Some(home.path()), Existing::Refuse).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("--force"), "{error}");
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 5);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 6);
     }
 
     #[test]
@@ -182,7 +185,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         finished_run(home.path());
         output_folder(Path::new("pair.toml"), Some(home.path()), Existing::Continue).unwrap();
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 5);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 6);
     }
 
     #[test]

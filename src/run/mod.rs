@@ -10,6 +10,7 @@ mod files;
 pub mod folder;
 pub mod inspect;
 mod limits;
+mod lock;
 mod plan;
 mod potential;
 mod self_test;
@@ -17,7 +18,7 @@ mod signals;
 mod simulate;
 mod simulation;
 mod start;
-mod threads;
+pub mod threads;
 mod watch;
 
 use crate::comm::Comm;

@@ -1,11 +1,12 @@
 //! The command that runs an input: from its text to the last line of the log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Ending;
 use super::arguments::Run;
 use super::files::Files;
 use super::folder::{Existing, LOG, TRAJECTORY, default_folder, output_folder};
+use super::lock::Lock;
 use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
@@ -47,7 +48,8 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         Origin::Checkpoint(path) => Start::restart(&config, &potential, comm, path)?,
         _ => Start::build(&config, &potential, comm)?,
     };
-    let folder = folder(run, &from, comm)?;
+    // Held to the end.
+    let (folder, _lock) = folder(run, &from, comm)?;
     let opened = log.open(&folder.join(LOG));
     comm.agree(opened)?;
     log.start(&report::Start {
@@ -102,19 +104,18 @@ fn resolve(run: &Run, comm: &Comm) -> Result<Origin> {
     Ok(newest.map_or(Origin::Beginning(existing), Origin::Checkpoint))
 }
 
-/// The output folder, which the first rank makes.
-fn folder(run: &Run, from: &Origin, comm: &Comm) -> Result<PathBuf> {
+/// The output folder, which the first rank makes and locks.
+fn folder(run: &Run, from: &Origin, comm: &Comm) -> Result<(PathBuf, Option<Lock>)> {
     let existing = match from {
         Origin::Beginning(existing) => *existing,
         Origin::Checkpoint(_) => Existing::Continue,
     };
-    let mine = match comm.is_root() {
-        true => output_folder(&run.input, run.output.as_deref(), existing),
-        false => Ok(PathBuf::new()),
-    };
-    let mine = comm.agree(mine)?;
-    let name: String = comm.broadcast(0, Some(mine.to_string_lossy().into_owned()));
-    Ok(Path::new(&name).to_path_buf())
+    let output = run.output.as_deref();
+    let made = comm.is_root().then(|| output_folder(&run.input, output, existing)).transpose();
+    let (folder, lock) = comm.agree(made)?.unzip();
+    let name = folder.map(|folder| folder.to_string_lossy().into_owned());
+    let name: String = comm.broadcast(0, name);
+    Ok((PathBuf::from(name), lock))
 }
 
 /// Symbol and number of atoms of each species.

@@ -1,22 +1,26 @@
 //! Atoms in the order of their ids, whichever rank owns them: what goes into a
 //! file is the same for any number of ranks and any decomposition.
 //!
-//! The ranks that touch files (`Comm::writers`) hold them, each a slab of ids: a
+//! The ranks that touch files (`Comm::writers`) take them, each a slab of ids: a
 //! whole number of blocks of `BLOCK` atoms, so that checksums of blocks do not
 //! depend on the number of ranks either. Few atoms leave most ranks without any;
 //! then the amount is small too.
+//!
+//! Where each value comes from is found once (`Order::find`). Then one field of the atoms
+//! after the other passes in rounds, through a few MB that stay in the cache: a slab is
+//! never in memory a second time, and each array of a file is written from front to back.
 
-use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
+use bytemuck::Pod;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Atoms in a block.
 pub const BLOCK: u64 = 4096;
 
-/// Atoms that one rank receives in one round of the exchange: bounds the memory
-/// that the exchange takes.
-const ROUND: u64 = 64 * BLOCK;
+/// Atoms of each slab that pass in one round.
+pub const ROUND: u64 = 32 * BLOCK;
 
 /// The ids of writer `writer` among `writers`.
 pub fn slab(total: u64, writer: usize, writers: usize) -> Range<u64> {
@@ -25,101 +29,245 @@ pub fn slab(total: u64, writer: usize, writers: usize) -> Range<u64> {
     start(writer)..start(writer + 1)
 }
 
-/// The ids of this rank; none if it is no writer.
-fn own_slab(comm: &Comm, total: u64) -> Range<u64> {
-    let group = comm.writers().group.as_ref();
-    group.map_or(0..0, |group| slab(total, group.rank(), group.size()))
-}
-
 /// The writer whose slab holds this id.
 fn holder(id: u64, total: u64, writers: usize) -> usize {
     let (block, blocks) = (id / BLOCK, total.div_ceil(BLOCK));
     (((block + 1) * writers as u64 - 1) / blocks) as usize
 }
 
-/// An atom with its force, as it travels to its slab.
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct Record {
-    atom: Atom,
-    force: FixedForce,
+/// Where the value of an atom comes from: its number on this rank, or, with this bit, its
+/// place among the values that the other ranks send in its round.
+type Source = u32;
+const RECEIVED: Source = 1 << 31;
+const NOWHERE: Source = Source::MAX;
+
+/// How the atoms of all ranks come into the order of their ids.
+pub struct Order<'c> {
+    routes: Routes<'c>,
+    /// Ids of this rank's slab; none if it is no writer.
+    slab: Range<u64>,
+    /// Of each atom of the slab.
+    sources: Vec<Source>,
 }
 
-/// The atoms of this rank's slab, in order of id, from those that it owns; none on a
-/// rank that is no writer. `total` is the number of atoms over all ranks, whose ids are 0 .. total - 1.
-/// Collective; an error on every rank if an id is missing, twice there or too large.
-pub fn by_id(comm: &Comm, atoms: &Atoms, total: u64) -> Result<Atoms> {
-    comm.agree(check_range(atoms, total))?;
-    let writers = comm.writers().ranks.len();
-    let mine = own_slab(comm, total);
-    let longest = (0..writers).map(|w| slab(total, w, writers)).map(|s| s.end - s.start);
-    let rounds = longest.max().unwrap_or(0).div_ceil(ROUND);
-
-    let round_of = |id: u64| {
-        let to = holder(id, total, writers);
-        (id - slab(total, to, writers).start) / ROUND
-    };
-    let mut order: Vec<(u64, u32)> =
-        (0..atoms.owned).map(|i| (round_of(atoms.id[i]), i as u32)).collect();
-    order.sort_unstable();
-
-    let mut sorted = Atoms { quantum: atoms.quantum, ..Atoms::default() };
-    let mut rest = &order[..];
-    let mut complete = Ok(());
-    for round in 0..rounds {
-        let (now, later) = rest.split_at(rest.partition_point(|&(r, _)| r == round));
-        rest = later;
-        let records = trade(comm, atoms, now, total);
-        let start = mine.start + (round * ROUND).min(mine.end - mine.start);
-        let expected = start..(start + ROUND).min(mine.end);
-        if complete.is_ok() {
-            complete = append(&mut sorted, records, expected);
-        }
+impl<'c> Order<'c> {
+    /// `ids`: those of the atoms that this rank owns. `total` is the number of atoms over all
+    /// ranks, whose ids are 0 .. total - 1. Collective; an error on every rank if an id is
+    /// missing, twice there or too large.
+    pub fn find(comm: &'c Comm, ids: &[u64], total: u64) -> Result<Order<'c>> {
+        comm.agree(check_range(ids, total))?;
+        let turns = Turns::new(comm, total);
+        let slab = turns.own.map_or(0..0, |own| slab(total, own, turns.writers));
+        let mut sources = vec![NOWHERE; (slab.end - slab.start) as usize];
+        let mut complete = Ok(());
+        let mut put = |place: usize, source: Source| {
+            if std::mem::replace(&mut sources[place], source) != NOWHERE {
+                let id = slab.start + place as u64;
+                complete = Err(Error::Run(format!("atom {id} is owned twice")));
+            }
+        };
+        let routes = Routes::find(comm, ids, &turns, |i| {
+            put((ids[i] - slab.start) as usize, i as Source);
+        });
+        let within = |i: usize| (turns.place_of(ids[i]) % ROUND) as u32;
+        routes.carry(within, |round, places| {
+            for (n, &place) in places.iter().enumerate() {
+                put(round * ROUND as usize + place as usize, n as Source | RECEIVED);
+            }
+        });
+        let missing = sources.iter().position(|&source| source == NOWHERE);
+        comm.agree(complete.and(match missing {
+            None => Ok(()),
+            Some(place) => {
+                let id = slab.start + place as u64;
+                Err(Error::Run(format!("atom {id} is lost: no rank owns it")))
+            }
+        }))?;
+        Ok(Order { routes, slab, sources })
     }
-    comm.agree(complete)?;
-    Ok(sorted)
+
+    pub fn comm(&self) -> &'c Comm {
+        self.routes.comm
+    }
+
+    /// Passes `value(i)` of every atom i of this rank to the rank that holds its slab. There
+    /// `take` gets the values in order of id, in as many rounds on every writer, with the id
+    /// of the first, at least once; after an error no more. Collective but for its outcome.
+    pub fn pass<T: Pod + Send + Sync>(
+        &self,
+        value: impl Fn(usize) -> T + Sync,
+        mut take: impl FnMut(u64, &[T]) -> Result<()>,
+    ) -> Result<()> {
+        let is_writer = self.comm().writers().group.is_some();
+        let mut sorted = Vec::new();
+        let mut outcome = Ok(());
+        self.routes.carry(&value, |round, received| {
+            if is_writer && outcome.is_ok() {
+                let length = self.sources.len();
+                let first = (round * ROUND as usize).min(length);
+                let sources = &self.sources[first..(first + ROUND as usize).min(length)];
+                let pick = |&source: &Source| match source & RECEIVED {
+                    0 => value(source as usize),
+                    _ => received[(source ^ RECEIVED) as usize],
+                };
+                sources.par_iter().map(pick).collect_into_vec(&mut sorted);
+                outcome = take(self.slab.start + first as u64, &sorted);
+            }
+        });
+        outcome
+    }
 }
 
-fn check_range(atoms: &Atoms, total: u64) -> Result<()> {
-    match atoms.id[..atoms.owned].iter().find(|&&id| id >= total) {
+fn check_range(ids: &[u64], total: u64) -> Result<()> {
+    assert!(ids.len() < RECEIVED as usize, "atoms of a rank are numbered in 31 bits");
+    match ids.iter().find(|&&id| id >= total) {
         Some(id) => Err(Error::Run(format!("atom {id} among {total} atoms: its id is too large"))),
         None => Ok(()),
     }
 }
 
-/// Sends the atoms `now` of this rank to their slabs and returns what came here.
-fn trade(comm: &Comm, atoms: &Atoms, now: &[(u64, u32)], total: u64) -> Vec<Record> {
-    let writers = &comm.writers().ranks;
-    let mut send: std::collections::BTreeMap<usize, Vec<Record>> = Default::default();
-    for &(_, i) in now {
-        let i = i as usize;
-        let record = Record { atom: atoms.record(i), force: atoms.force[i] };
-        send.entry(writers[holder(record.atom.id, total, writers.len())]).or_default().push(record);
-    }
-    let send: Vec<(usize, Vec<Record>)> = send.into_iter().collect();
-    comm.exchange(&send).into_iter().flat_map(|(_, records)| records).collect()
+/// When the atoms of each block pass, and to which writer.
+struct Turns {
+    total: u64,
+    writers: usize,
+    /// The number of this rank among the writers.
+    own: Option<usize>,
+    rounds: usize,
+    /// Of each block: round times `writers`, plus writer.
+    of_block: Vec<u32>,
 }
 
-fn append(sorted: &mut Atoms, mut records: Vec<Record>, expected: Range<u64>) -> Result<()> {
-    records.sort_unstable_by_key(|record| record.atom.id);
-    let mut wanted = expected.clone();
-    for record in &records {
-        match wanted.next() {
-            Some(id) if id == record.atom.id => {}
-            Some(id) if id < record.atom.id => return Err(lost(id)),
-            _ => {
-                let id = record.atom.id;
-                return Err(Error::Run(format!("atom {id} is owned twice")));
+impl Turns {
+    fn new(comm: &Comm, total: u64) -> Turns {
+        let ranks = &comm.writers().ranks;
+        let writers = ranks.len();
+        let longest = (0..writers).map(|w| slab(total, w, writers)).map(|s| s.end - s.start).max();
+        let mut turns = Turns {
+            total,
+            writers,
+            own: ranks.iter().position(|&rank| rank == comm.rank()),
+            rounds: longest.unwrap_or(0).div_ceil(ROUND).max(1) as usize,
+            of_block: Vec::new(),
+        };
+        let turn = |id| {
+            let (round, to) = (turns.place_of(id) / ROUND, holder(id, total, writers));
+            round as u32 * writers as u32 + to as u32
+        };
+        turns.of_block = (0..total).step_by(BLOCK as usize).map(turn).collect();
+        turns
+    }
+
+    /// Where an atom stands in its slab.
+    fn place_of(&self, id: u64) -> u64 {
+        id - slab(self.total, holder(id, self.total, self.writers), self.writers).start
+    }
+
+    fn of(&self, id: u64) -> usize {
+        self.of_block[(id / BLOCK) as usize] as usize
+    }
+
+    fn is_own(&self, turn: usize) -> bool {
+        self.own == Some(turn % self.writers)
+    }
+}
+
+/// What travels between ranks, round by round.
+struct Routes<'c> {
+    comm: &'c Comm,
+    rounds: Vec<Round>,
+    /// Atoms of this rank in slabs of others, in the order in which they travel.
+    leaving: Vec<u32>,
+}
+
+/// How many values go to each rank and come from each.
+#[derive(Default)]
+struct Round {
+    to: Vec<(usize, usize)>,
+    from: Vec<(usize, usize)>,
+}
+
+impl<'c> Routes<'c> {
+    /// `stay` is told the atoms that do not travel.
+    fn find(comm: &'c Comm, ids: &[u64], turns: &Turns, mut stay: impl FnMut(usize)) -> Self {
+        let mut counts = vec![0u32; turns.rounds * turns.writers];
+        for &id in ids {
+            counts[turns.of(id)] += 1;
+        }
+        let mut places = Vec::with_capacity(counts.len());
+        let mut total = 0;
+        for (turn, count) in counts.iter_mut().enumerate() {
+            if turns.is_own(turn) {
+                *count = 0;
+            }
+            places.push(total);
+            total += *count as usize;
+        }
+        let mut leaving = vec![0; total];
+        for (i, &id) in ids.iter().enumerate() {
+            let turn = turns.of(id);
+            if turns.is_own(turn) {
+                stay(i);
+            } else {
+                leaving[places[turn]] = i as u32;
+                places[turn] += 1;
             }
         }
-        sorted.push_owned(&record.atom);
-        *sorted.force.last_mut().expect("just pushed") = record.force;
+        Routes { comm, rounds: announce(comm, &counts, turns), leaving }
     }
-    wanted.next().map_or(Ok(()), |id| Err(lost(id)))
+
+    /// Carries `value(i)` of the travelling atoms; `arrive` gets what came in each round.
+    fn carry<T: Pod + Send + Sync>(
+        &self,
+        value: impl Fn(usize) -> T + Sync,
+        mut arrive: impl FnMut(usize, &[T]),
+    ) {
+        let mut rest = &self.leaving[..];
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        for (number, Round { to, from }) in self.rounds.iter().enumerate() {
+            let (now, later) = rest.split_at(to.iter().map(|&(_, count)| count).sum());
+            rest = later;
+            now.par_iter().map(|&i| value(i as usize)).collect_into_vec(&mut sent);
+            received.resize(from.iter().map(|&(_, count)| count).sum(), T::zeroed());
+            let mut outgoing = &sent[..];
+            let sends: Vec<(usize, &[u8])> = to
+                .iter()
+                .map(|&(rank, count)| {
+                    (rank, bytemuck::cast_slice(outgoing.split_off(..count).expect("counted")))
+                })
+                .collect();
+            let mut incoming = &mut received[..];
+            let mut receives: Vec<(usize, &mut [u8])> = from
+                .iter()
+                .map(|&(rank, count)| {
+                    let part = incoming.split_off_mut(..count).expect("counted");
+                    (rank, bytemuck::cast_slice_mut(part))
+                })
+                .collect();
+            self.comm.transport().transfer(&sends, &mut receives);
+            arrive(number, &received);
+        }
+    }
 }
 
-fn lost(id: u64) -> Error {
-    Error::Run(format!("atom {id} is lost: no rank owns it"))
+/// Tells the writers how much will come; `counts` are of each turn.
+fn announce(comm: &Comm, counts: &[u32], turns: &Turns) -> Vec<Round> {
+    let mut rounds: Vec<Round> = (0..turns.rounds).map(|_| Round::default()).collect();
+    let mut send = Vec::new();
+    for (to, &rank) in comm.writers().ranks.iter().enumerate() {
+        let by_round: Vec<u32> = counts.iter().skip(to).step_by(turns.writers).copied().collect();
+        for (round, &count) in rounds.iter_mut().zip(&by_round).filter(|(_, count)| **count > 0) {
+            round.to.push((rank, count as usize));
+        }
+        if by_round.iter().any(|&count| count > 0) {
+            send.push((rank, by_round));
+        }
+    }
+    for (rank, by_round) in comm.exchange(&send) {
+        for (round, &count) in rounds.iter_mut().zip(&by_round).filter(|(_, count)| **count > 0) {
+            round.from.push((rank, count as usize));
+        }
+    }
+    rounds
 }
 
 #[cfg(test)]
@@ -127,33 +275,17 @@ mod tests {
     use super::*;
     use crate::comm::threads;
 
-    /// More than two rounds' worth would be slow; several blocks and a part of one.
-    const TOTAL: u64 = 3 * BLOCK + 17;
+    /// On one rank more than two rounds; several blocks and a part of one.
+    const TOTAL: u64 = 2 * ROUND + 3 * BLOCK + 17;
 
-    fn atom(id: u64) -> Atom {
-        Atom {
-            id,
-            position: [id as f64, 0.5, -1.0],
-            velocity: [0.25 * id as f64, 1.0, 2.0],
-            image: [id as i32, 0, -1],
-            particle: (id % 3) as u32,
-            species: (id % 2) as u32,
-            padding: 0,
-        }
+    /// Deals ids to ranks like cards, in falling order.
+    fn dealt(comm: &Comm, total: u64) -> Vec<u64> {
+        share(comm, &(0..total).collect::<Vec<_>>())
     }
 
-    /// Deals atoms to ranks like cards, in falling order.
-    fn dealt(comm: &Comm, ids: impl DoubleEndedIterator<Item = u64>) -> Atoms {
-        let mine: Vec<Atom> = ids
-            .rev()
-            .filter(|id| (id * 7 % 5) as usize % comm.size() == comm.rank())
-            .map(atom)
-            .collect();
-        let mut atoms = Atoms::from_list(&mine);
-        for (force, id) in atoms.force.iter_mut().zip(&atoms.id) {
-            *force = [*id as i64, 1, 2, 3];
-        }
-        atoms
+    fn share(comm: &Comm, ids: &[u64]) -> Vec<u64> {
+        let is_mine = |id: &u64| (id * 7 % 5) as usize % comm.size() == comm.rank();
+        ids.iter().copied().rev().filter(is_mine).collect()
     }
 
     #[test]
@@ -178,12 +310,32 @@ mod tests {
     fn slabs_joined_are_all_atoms_in_order_for_any_number_of_ranks() {
         for ranks in [1, 2, 3, 5] {
             let slabs = threads::run(ranks, |comm| {
-                let slab = by_id(comm, &dealt(comm, 0..TOTAL), TOTAL).unwrap();
-                (0..slab.owned).map(|i| (slab.record(i), slab.force[i])).collect::<Vec<_>>()
+                let mine = dealt(comm, TOTAL);
+                let order = Order::find(comm, &mine, TOTAL).unwrap();
+                let (mut ids, mut vectors) = (Vec::new(), Vec::new());
+                let start = slab(TOTAL, comm.rank(), ranks).start;
+                order
+                    .pass(
+                        |i| mine[i],
+                        |first, values| {
+                            assert_eq!(first, start + ids.len() as u64);
+                            ids.extend_from_slice(values);
+                            Ok(())
+                        },
+                    )
+                    .unwrap();
+                let vector = |i: usize| [mine[i] as f64, 0.5, -1.0];
+                let take = |_, values: &[[f64; 3]]| {
+                    vectors.extend_from_slice(values);
+                    Ok(())
+                };
+                order.pass(vector, take).unwrap();
+                (ids, vectors)
             });
-            let joined: Vec<_> = slabs.into_iter().flatten().collect();
-            let expected: Vec<_> = (0..TOTAL).map(|id| (atom(id), [id as i64, 1, 2, 3])).collect();
-            assert!(joined == expected, "{ranks} ranks");
+            let (ids, vectors): (Vec<_>, Vec<_>) = slabs.into_iter().unzip();
+            assert!(ids.concat().into_iter().eq(0..TOTAL), "{ranks} ranks");
+            let expected = (0..TOTAL).map(|id| [id as f64, 0.5, -1.0]);
+            assert!(vectors.concat().into_iter().eq(expected), "{ranks} ranks");
         }
     }
 
@@ -191,8 +343,8 @@ mod tests {
     fn a_lost_and_a_doubled_atom_are_named_on_every_rank() {
         let messages = |ids: fn() -> Vec<u64>| {
             threads::run(2, move |comm| {
-                let atoms = dealt(comm, ids().into_iter());
-                by_id(comm, &atoms, 10).unwrap_err().to_string()
+                let found = Order::find(comm, &share(comm, &ids()), 10);
+                found.err().expect("it must be found").to_string()
             })
         };
         let lost = messages(|| (0..10).filter(|&id| id != 4).collect());

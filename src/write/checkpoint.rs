@@ -1,35 +1,34 @@
 //! Checkpoints: everything that the next step needs, in one HDF5 file that any
 //! number of ranks reads.
 //!
-//! Layout: a user block of `SEAL` bytes, then HDF5 with
-//! `/header` (JSON, `Checkpoint`), `/atoms/<field>` (in order of id) and
-//! `/checksums/<field>` (XXH3-64 of each block of `by_id::BLOCK` atoms, taken from
-//! memory before writing). Forces are not in it: they follow from the positions,
+//! Layout: a user block of `seal::LENGTH` bytes, then HDF5 with `/header` (JSON,
+//! `Checkpoint`), `/atoms/<field>` (in order of id) and `/checksums/<field>`, taken from
+//! memory before writing (`arrays`). Forces are not in it: they follow from the positions,
 //! to the bit (ARCHITECTURE.md, determinism).
 //!
-//! The user block is text that seals the file: its length, and an XXH3-64 over
-//! all that follows. So a cut or flipped file is recognised before HDF5 looks at
-//! it, and the checksums tell that HDF5 gave back what it was given.
+//! The user block seals the file (`seal`): a cut file, or one whose structure has
+//! changed, is recognised before HDF5 looks at it, and a changed value by the checksum of
+//! its block.
 //!
-//! A checkpoint is written under a temporary name, closed, synchronised with the
-//! disk, sealed, opened again and verified, renamed, and then the folder is
-//! synchronised: under its own name it is complete or not there. The same state
-//! gives the same bytes on any number of ranks.
+//! A checkpoint is written under a temporary name, closed, brought to the disk, opened
+//! again and verified, sealed, renamed, and then the folder is synchronised: under its own
+//! name it is complete or not there. The same state gives the same bytes on any number of
+//! ranks.
 
-use super::by_id::{BLOCK, by_id, slab};
-use super::hdf5::{Element, File, Purpose};
+use super::arrays::{self, Output};
+use super::by_id::{Order, slab};
+use super::hdf5::{File, Purpose};
 use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
-use super::seal;
-use crate::atoms::{Atom, Atoms};
+use super::seal::{self, damaged};
+use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::{Cell, LARGEST_COORDINATE};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Version of the layout; a reader refuses others.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What a checkpoint says besides the atoms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +91,11 @@ fn step_of(name: &str) -> Option<u64> {
     (checkpoint_name(step) == name).then_some(step)
 }
 
+/// Whether a file of this name is a checkpoint, finished or begun.
+pub fn is_checkpoint_name(name: &str) -> bool {
+    step_of(name.strip_suffix(PARTIAL).unwrap_or(name)).is_some()
+}
+
 /// Writes a checkpoint into `folder` and then removes all but the `keep` newest
 /// (at least one). Returns its path. Collective, like everything here.
 pub fn write_checkpoint(
@@ -103,18 +107,8 @@ pub fn write_checkpoint(
 ) -> Result<PathBuf> {
     let finished = folder.join(checkpoint_name(checkpoint.step));
     let partial = folder.join(checkpoint_name(checkpoint.step) + PARTIAL);
-    let mut slab = by_id(comm, atoms, checkpoint.atoms)?;
-    // When a run wraps depends on its skin and its restarts; its state does not.
-    for (position, image) in slab.position.iter_mut().zip(&mut slab.image) {
-        checkpoint.cell.wrap(position, image);
-    }
-
-    let write = |group: &Comm| {
-        write_file(&partial, group, checkpoint, &slab)?;
-        seal::close(&partial, group)?;
-        read_fields(&partial, group).map(drop)
-    };
-    let written = comm.agree(comm.writers().group.as_ref().map_or(Ok(()), write));
+    let order = Order::find(comm, &atoms.id[..atoms.owned], checkpoint.atoms)?;
+    let written = write_file(&partial, comm, checkpoint, atoms, &order);
     if written.is_err() && comm.is_root() {
         // The disk may be full; that it is not there either is no second failure.
         let _ = std::fs::remove_file(&partial);
@@ -142,24 +136,16 @@ pub fn read_checkpoint(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> 
 /// The same for the ranks that touch files, collective among them.
 fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
-    let (checkpoint, fields) = read_fields(path, comm)?;
-    Ok((checkpoint, fields.into_atoms()))
-}
-
-/// The arrays of a slab as HDF5 gives them, each held against its checksums and the ids
-/// against their places; what stands under the seal is not looked at.
-fn read_fields(path: &Path, comm: &Comm) -> Result<(Checkpoint, Fields)> {
     let file = File::open(path, comm, false)?;
-    let header = file.read_text("/header")?;
-    let checkpoint = parse_header(path, &header)?;
-    comm.agree(file.check_holds(checkpoint.atoms, Fields::BYTES))?;
-    let mine = slab(checkpoint.atoms, comm.rank(), comm.size());
-    let mut fields = Fields::empty((mine.end - mine.start) as usize);
-    fields.each(&mut Reader { file: &file, total: checkpoint.atoms, start: mine.start })?;
+    let checkpoint = parse_header(path, &file.read_text("/header")?)?;
+    let mut atoms = arrays::read_from_disk(&file, checkpoint.atoms, &checkpoint.cell)?;
     file.close()?;
-    let checked = fields.check(mine.start, &checkpoint);
+    atoms.owned = atoms.id.len();
+    atoms.force = vec![[0; 4]; atoms.owned];
+    let first = slab(checkpoint.atoms, comm.rank(), comm.size()).start;
+    let checked = check(&atoms, first, &checkpoint);
     comm.agree(checked.map_err(|message| damaged(path, &message)))?;
-    Ok((checkpoint, fields))
+    Ok((checkpoint, atoms))
 }
 
 /// Finished checkpoints in a folder, newest first. The first rank looks, so that
@@ -186,159 +172,50 @@ pub fn newest_sound(folder: &Path, comm: &Comm) -> Result<(Option<PathBuf>, Vec<
     Ok((None, refused))
 }
 
-fn write_file(path: &Path, comm: &Comm, checkpoint: &Checkpoint, slab: &Atoms) -> Result<()> {
-    let header = serde_json::to_string_pretty(checkpoint).expect("plain data serialises");
-    let file = File::create(path, comm, Purpose::Fixed { user_block: seal::LENGTH })?;
-    file.write_text("/header", &header)?;
-    file.create_group("/atoms")?;
-    file.create_group("/checksums")?;
-    let start = super::by_id::slab(checkpoint.atoms, comm.rank(), comm.size()).start;
-    let mut fields = Fields::of(slab);
-    fields.each(&mut Writer { file: &file, total: checkpoint.atoms, start })?;
-    file.close()
+/// Collective over all ranks; those that touch no file hand over their atoms.
+fn write_file(
+    path: &Path,
+    comm: &Comm,
+    checkpoint: &Checkpoint,
+    atoms: &Atoms,
+    order: &Order,
+) -> Result<()> {
+    let cell = &checkpoint.cell;
+    let group = comm.writers().group.as_ref();
+    let begin = |group| -> Result<Output> {
+        let file = File::create(path, group, Purpose::Fixed { user_block: seal::LENGTH })?;
+        let header = serde_json::to_string_pretty(checkpoint).expect("plain data serialises");
+        file.write_text("/header", &header)?;
+        Output::start(file, checkpoint.atoms, cell)
+    };
+    let mut output = comm.agree(group.map(begin).transpose())?;
+    let written = arrays::write(cell, atoms, order, output.as_mut())?;
+    let finish = |(group, output): (&Comm, Output)| {
+        let head = output.finish(cell, &written)?;
+        seal::close(path, group, head)
+    };
+    comm.agree(group.zip(output).map_or(Ok(()), finish))
 }
 
-/// The arrays of a checkpoint, flat and in order of id.
-struct Fields {
-    id: Vec<u64>,
-    /// Å, wrapped into the box
-    position: Vec<f64>,
-    image: Vec<i32>,
-    /// Å/ps
-    velocity: Vec<f64>,
-    species: Vec<u8>,
-    particle: Vec<u32>,
-}
-
-/// Something done with every array of a checkpoint.
-trait Visitor {
-    /// `width`: elements per atom.
-    fn visit<T: Element>(&mut self, name: &str, width: u64, values: &mut Vec<T>) -> Result<()>;
-}
-
-impl Fields {
-    /// Of an atom.
-    const BYTES: usize = 8 + 3 * 8 + 3 * 4 + 3 * 8 + 1 + 4;
-
-    fn empty(atoms: usize) -> Fields {
-        Fields {
-            id: vec![0; atoms],
-            position: vec![0.0; 3 * atoms],
-            image: vec![0; 3 * atoms],
-            velocity: vec![0.0; 3 * atoms],
-            species: vec![0; atoms],
-            particle: vec![0; atoms],
+/// What no checksum tells: that every atom is in its place and can be gone on with.
+fn check(atoms: &Atoms, first: u64, checkpoint: &Checkpoint) -> Result<(), String> {
+    if let Some((expected, id)) = (first..).zip(&atoms.id).find(|(wanted, id)| wanted != *id) {
+        return Err(format!("atom {id} stands in the place of atom {expected}"));
+    }
+    let kinds = checkpoint.provenance.species.len();
+    if let Some(i) = atoms.species.iter().position(|&kind| kind as usize >= kinds) {
+        return Err(format!("atom {} is of a species beyond all {kinds}", atoms.id[i]));
+    }
+    let is_nowhere = |x: &f64| x.is_nan() || x.abs() >= LARGEST_COORDINATE;
+    for (id, position) in atoms.id.iter().zip(&atoms.position) {
+        if let Some(x) = position.iter().find(|x| is_nowhere(x)) {
+            return Err(format!("atom {id} is nowhere: {x:?} Å"));
         }
     }
-
-    fn of(slab: &Atoms) -> Fields {
-        Fields {
-            id: slab.id.clone(),
-            position: slab.position.iter().flat_map(|p| [p[0], p[1], p[2]]).collect(),
-            image: slab.image.iter().copied().flatten().collect(),
-            velocity: slab.velocity.iter().copied().flatten().collect(),
-            species: slab.species.clone(),
-            particle: slab.particle.clone(),
-        }
+    match checkpoint.cell.unusable() {
+        Some(d) => Err(format!("its box cannot be {:?} Å long", checkpoint.cell.length[d])),
+        None => Ok(()),
     }
-
-    /// The one list of what a checkpoint holds of an atom.
-    fn each(&mut self, visitor: &mut impl Visitor) -> Result<()> {
-        visitor.visit("id", 1, &mut self.id)?;
-        visitor.visit("position", 3, &mut self.position)?;
-        visitor.visit("image", 3, &mut self.image)?;
-        visitor.visit("velocity", 3, &mut self.velocity)?;
-        visitor.visit("species", 1, &mut self.species)?;
-        visitor.visit("particle", 1, &mut self.particle)
-    }
-
-    /// What no checksum tells: that every atom is in its place and can be gone on with.
-    fn check(&self, start: u64, checkpoint: &Checkpoint) -> Result<(), String> {
-        if let Some((expected, id)) = (start..).zip(&self.id).find(|(wanted, id)| wanted != *id) {
-            return Err(format!("atom {id} stands in the place of atom {expected}"));
-        }
-        let kinds = checkpoint.provenance.species.len();
-        if let Some(i) = self.species.iter().position(|&kind| kind as usize >= kinds) {
-            return Err(format!("atom {} is of a species beyond all {kinds}", self.id[i]));
-        }
-        let is_place = |x: &f64| x.abs() < LARGEST_COORDINATE;
-        if let Some(n) = self.position.iter().position(|x| !is_place(x)) {
-            return Err(format!("atom {} is nowhere: {:?} Å", self.id[n / 3], self.position[n]));
-        }
-        match checkpoint.cell.unusable() {
-            Some(d) => Err(format!("its box cannot be {:?} Å long", checkpoint.cell.length[d])),
-            None => Ok(()),
-        }
-    }
-
-    fn into_atoms(self) -> Atoms {
-        let mut atoms = Atoms::default();
-        for (i, &id) in self.id.iter().enumerate() {
-            let vector = |list: &[f64]| [list[3 * i], list[3 * i + 1], list[3 * i + 2]];
-            atoms.push_owned(&Atom {
-                id,
-                position: vector(&self.position),
-                velocity: vector(&self.velocity),
-                image: [self.image[3 * i], self.image[3 * i + 1], self.image[3 * i + 2]],
-                particle: self.particle[i],
-                species: self.species[i] as u32,
-                padding: 0,
-            });
-        }
-        atoms
-    }
-}
-
-struct Writer<'a, 'c> {
-    file: &'a File<'c>,
-    total: u64,
-    start: u64,
-}
-
-impl Visitor for Writer<'_, '_> {
-    fn visit<T: Element>(&mut self, name: &str, width: u64, values: &mut Vec<T>) -> Result<()> {
-        let sums = checksums(values, width);
-        let data =
-            self.file.create_dataset::<T>(&format!("/atoms/{name}"), &[self.total, width])?;
-        data.write(&[self.start, 0], &[values.len() as u64 / width, width], values)?;
-        let blocks = [self.total.div_ceil(BLOCK)];
-        let table = self.file.create_dataset::<u64>(&format!("/checksums/{name}"), &blocks)?;
-        table.write(&[self.start.div_ceil(BLOCK)], &[sums.len() as u64], &sums)
-    }
-}
-
-struct Reader<'a, 'c> {
-    file: &'a File<'c>,
-    total: u64,
-    start: u64,
-}
-
-impl Visitor for Reader<'_, '_> {
-    fn visit<T: Element>(&mut self, name: &str, width: u64, values: &mut Vec<T>) -> Result<()> {
-        let data = self.file.dataset(&format!("/atoms/{name}"))?;
-        let table = self.file.dataset(&format!("/checksums/{name}"))?;
-        let path = self.file.path();
-        if data.shape()? != [self.total, width] || table.shape()? != [self.total.div_ceil(BLOCK)] {
-            return Err(damaged(path, &format!("{name} is not there for {} atoms", self.total)));
-        }
-        *values = data.read(&[self.start, 0], &[values.len() as u64 / width, width])?;
-        let sums = checksums(values, width);
-        let expected = table.read::<u64>(&[self.start.div_ceil(BLOCK)], &[sums.len() as u64])?;
-        let wrong = sums.iter().zip(&expected).position(|(found, written)| found != written);
-        self.file.comm().agree(match wrong {
-            None => Ok(()),
-            Some(block) => {
-                let atom = self.start + block as u64 * BLOCK;
-                Err(damaged(path, &format!("checksum of {name} is wrong from atom {atom} on")))
-            }
-        })
-    }
-}
-
-/// One checksum for each block of atoms.
-fn checksums<T: Element>(values: &[T], width: u64) -> Vec<u64> {
-    let blocks = values.chunks((BLOCK * width) as usize);
-    blocks.map(|block| xxh3_64(bytemuck::cast_slice(block))).collect()
 }
 
 fn parse_header(path: &Path, text: &str) -> Result<Checkpoint> {
@@ -355,10 +232,6 @@ fn parse_header(path: &Path, text: &str) -> Result<Checkpoint> {
         ));
     }
     serde_json::from_str(text).map_err(told)
-}
-
-fn damaged(path: &Path, what: &str) -> Error {
-    Error::Run(format!("{}: not a sound checkpoint: {what}", path.display()))
 }
 
 /// Steps of the finished checkpoints in a folder, newest first.

@@ -7,8 +7,8 @@
 //! number of ranks (only `/parameters` tells them). After a killed job the file
 //! opens as it was at its last flush.
 
-use super::by_id::{by_id, slab};
-use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose};
+use super::by_id::Order;
+use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose, Row};
 use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
 use super::series::SeriesWriter;
@@ -49,6 +49,8 @@ pub struct Trajectory<'c> {
     comm: &'c Comm,
     atoms: u64,
     standing: Standing,
+    /// Atomic number of each species.
+    numbers: Vec<i32>,
     file: Option<OpenFile<'c>>,
 }
 
@@ -65,8 +67,6 @@ struct Standing {
 struct OpenFile<'c> {
     file: File<'c>,
     comm: &'c Comm,
-    species: Vec<Species>,
-    atoms: u64,
     columns: Columns<'c>,
     series: SeriesWriter<'c>,
 }
@@ -141,7 +141,7 @@ impl<'c> Trajectory<'c> {
         content: Content,
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
-        Trajectory::begin(comm, |group| {
+        Trajectory::begin(comm, &origin.0.species, |group| {
             let file = File::create(path, group, Purpose::Growing)?;
             write_root(&file, &origin.0.title)?;
             write_h5md(&file, &origin.0.author)?;
@@ -151,7 +151,7 @@ impl<'c> Trajectory<'c> {
             write_parameters(&file, origin.0, origin.1)?;
             file.create_group(schema::SERIES)?;
             file.flush()?;
-            OpenFile::start(file, origin.0.species.clone())
+            OpenFile::start(file)
         })
     }
 
@@ -164,9 +164,9 @@ impl<'c> Trajectory<'c> {
         (step, reached): (u64, Option<u64>),
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
-        Trajectory::begin(comm, |group| {
+        Trajectory::begin(comm, &origin.0.species, |group| {
             let file = File::open(path, group, true)?;
-            let (mut open, mut standing) = OpenFile::start(file, origin.0.species.clone())?;
+            let (mut open, mut standing) = OpenFile::start(file)?;
             open.cut_back(step, &mut standing)?;
             // A file that begins later, of a restart into a new folder, lacks nothing.
             if standing.last_step.is_some() && standing.last_step < reached {
@@ -188,12 +188,14 @@ impl<'c> Trajectory<'c> {
     /// Opens the file on the ranks that touch it and tells the others where it stands.
     fn begin(
         comm: &'c Comm,
+        species: &[Species],
         open: impl FnOnce(&'c Comm) -> Result<(OpenFile<'c>, Standing)>,
     ) -> Result<Trajectory<'c>> {
         let opened = comm.agree(comm.writers().group.as_ref().map(open).transpose())?;
         let (file, standing) = opened.unzip();
         let standing: Standing = comm.broadcast(0, standing);
-        Ok(Trajectory { comm, atoms: standing.atoms, standing, file })
+        let numbers = species.iter().map(|species| species.atomic_number as i32).collect();
+        Ok(Trajectory { comm, atoms: standing.atoms, standing, numbers, file })
     }
 
     /// What frames of this file hold: on resuming, what they held from the start.
@@ -217,11 +219,61 @@ impl<'c> Trajectory<'c> {
         if last_step.is_some_and(|last| frame.step <= last) {
             return Ok(false);
         }
-        let slab = by_id(self.comm, frame.atoms, self.atoms)?;
-        self.on_file(|file| file.append(frames, &Frame { atoms: &slab, ..*frame }))?;
+        let atoms = frame.atoms;
+        let order = Order::find(self.comm, &atoms.id[..atoms.owned], self.atoms)?;
+        self.on_file(|file| file.begin_frame(frames, frame))?;
+        self.write_atoms(frames, frame, &order)?;
+        self.on_file(OpenFile::flush)?;
         self.standing.frames += 1;
         self.standing.last_step = Some(frame.step);
         Ok(true)
+    }
+
+    fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
+        let Frame { cell, atoms, .. } = *frame;
+        let Content { velocities, forces, energies } = self.standing.content;
+        let row = Some(row);
+        let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
+        self.column(row, order, |columns| Some(&columns.position), unwrapped)?;
+        if velocities {
+            self.column(row, order, |columns| columns.velocity.as_ref(), |i| atoms.velocity[i])?;
+        }
+        if forces {
+            self.column(row, order, |columns| columns.force.as_ref(), |i| atoms.force_on(i))?;
+        }
+        if energies {
+            self.column(row, order, |columns| columns.energy.as_ref(), |i| atoms.energy_of(i))?;
+        }
+        self.column(row, order, |columns| Some(&columns.id), |i| atoms.id[i] as i64)?;
+        let numbers = &self.numbers;
+        let number = |i: usize| numbers[atoms.species[i] as usize];
+        self.column(row, order, |columns| Some(&columns.species), number)?;
+        if row == Some(0) {
+            let particle = |i: usize| atoms.particle[i] as i32;
+            self.column(None, order, |columns| Some(&columns.particle), particle)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a value of every atom: in a row of the column, or in one that has no rows.
+    fn column<T: Row>(
+        &self,
+        row: Option<u64>,
+        order: &Order,
+        select: impl for<'a> Fn(&'a Columns<'c>) -> Option<&'a Dataset<'c>>,
+        value: impl Fn(usize) -> T + Sync,
+    ) -> Result<()> {
+        let column = self.file.as_ref().and_then(|file| select(&file.columns));
+        let place = |row: Option<u64>, atom: u64, within: u64| -> Vec<u64> {
+            let within = (T::WIDTH > 1).then_some(within);
+            row.into_iter().chain([atom]).chain(within).collect()
+        };
+        let passed = order.pass(value, |first, values: &[T]| {
+            let count = place(row.map(|_| 1), values.len() as u64, T::WIDTH);
+            let column = column.expect("a rank that holds a slab has the file open");
+            column.write(&place(row, first, 0), &count, T::numbers(values))
+        });
+        self.comm.agree(passed)
     }
 
     /// Appends a row to each time series; it is written with the next frame, by
@@ -254,7 +306,7 @@ impl<'c> Trajectory<'c> {
 }
 
 impl<'c> OpenFile<'c> {
-    fn start(file: File<'c>, species: Vec<Species>) -> Result<(OpenFile<'c>, Standing)> {
+    fn start(file: File<'c>) -> Result<(OpenFile<'c>, Standing)> {
         let columns = Columns::open(&file)?;
         let atoms = columns.position.shape()?[1];
         let steps: Vec<i64> = columns.step.read_all()?;
@@ -269,22 +321,17 @@ impl<'c> OpenFile<'c> {
             last_step: steps.last().map(|&step| step as u64),
         };
         let series = SeriesWriter::open(&file)?;
-        Ok((OpenFile { comm: file.comm(), species, atoms, columns, series, file }, standing))
+        Ok((OpenFile { comm: file.comm(), columns, series, file }, standing))
     }
 
-    /// `slab.atoms` are those of this rank's slab.
-    fn append(&mut self, row: u64, slab: &Frame) -> Result<()> {
-        if row == 0 {
-            self.write_particles(slab.atoms)?;
-        }
+    /// A new row with all but the atoms.
+    fn begin_frame(&mut self, row: u64, frame: &Frame) -> Result<()> {
         for column in self.columns.growing() {
             column.set_rows(row + 1)?;
         }
-        self.write_row(&self.columns.step, row, &[slab.step as i64])?;
-        self.write_row(&self.columns.time, row, &[slab.time_ps])?;
-        self.write_cell(row, slab.cell)?;
-        self.write_atoms(row, slab.cell, slab.atoms)?;
-        self.flush()
+        self.write_row(&self.columns.step, row, &[frame.step as i64])?;
+        self.write_row(&self.columns.time, row, &[frame.time_ps])?;
+        self.write_cell(row, frame.cell)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -348,43 +395,6 @@ impl<'c> OpenFile<'c> {
         self.write_row(&self.columns.edges, row, &acting(cell.length))?;
         self.write_row(&self.columns.angles, row, &[90.0; 3])?;
         self.write_row(&self.columns.origin, row, &acting(cell.origin))
-    }
-
-    fn write_atoms(&self, row: u64, cell: &Cell, slab: &Atoms) -> Result<()> {
-        let count = slab.owned as u64;
-        let first = self.first_id();
-        let vectors = |column: &Dataset, value: &dyn Fn(usize) -> [f64; 3]| {
-            let values: Vec<f64> = (0..slab.owned).flat_map(value).collect();
-            column.write(&[row, first, 0], &[1, count, 3], &values)
-        };
-        vectors(&self.columns.position, &|i| cell.unwrap(&slab.position[i], &slab.image[i]))?;
-        if let Some(column) = &self.columns.velocity {
-            vectors(column, &|i| slab.velocity[i])?;
-        }
-        if let Some(column) = &self.columns.force {
-            vectors(column, &|i| slab.force_on(i))?;
-        }
-        if let Some(column) = &self.columns.energy {
-            let values: Vec<f64> = (0..slab.owned).map(|i| slab.energy_of(i)).collect();
-            column.write(&[row, first], &[1, count], &values)?;
-        }
-        let ids: Vec<i64> = slab.id.iter().map(|&id| id as i64).collect();
-        self.columns.id.write(&[row, first], &[1, count], &ids)?;
-        let numbers: Vec<i32> = slab
-            .species
-            .iter()
-            .map(|&species| self.species[species as usize].atomic_number as i32)
-            .collect();
-        self.columns.species.write(&[row, first], &[1, count], &numbers)
-    }
-
-    fn write_particles(&self, slab: &Atoms) -> Result<()> {
-        let particles: Vec<i32> = slab.particle.iter().map(|&p| p as i32).collect();
-        self.columns.particle.write(&[self.first_id()], &[slab.owned as u64], &particles)
-    }
-
-    fn first_id(&self) -> u64 {
-        slab(self.atoms, self.comm.rank(), self.comm.size()).start
     }
 }
 

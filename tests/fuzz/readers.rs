@@ -172,7 +172,7 @@ pub fn checkpoint(bytes: &[u8]) {
     };
     let path = file("checkpoint-1.h5", &content);
     if sealed {
-        seal::close(&path, &Comm::single()).expect("a seal");
+        seal::close(&path, &Comm::single(), content.len() as u64).expect("a seal");
     }
     inspected(&path);
 }
@@ -194,8 +194,9 @@ pub fn trajectory(bytes: &[u8]) {
 pub fn forged(bytes: &[u8]) {
     let Some((how, rest)) = bytes.split_first() else { return };
     if how % 2 == 0 {
-        let path = file("checkpoint-1.h5", &CHECKPOINT.patched(rest, true));
-        seal::close(&path, &Comm::single()).expect("a seal");
+        let content = CHECKPOINT.patched(rest, true);
+        let path = file("checkpoint-1.h5", &content);
+        seal::close(&path, &Comm::single(), content.len() as u64).expect("a seal");
         inspected(&path);
     } else {
         inspected(&file("trajectory.h5", &TRAJECTORY.patched(rest, true)));

@@ -124,6 +124,23 @@ def test_fifty_kills_at_any_moment(undisturbed, tmp_path):
     assert in_writing >= 5, "some hit a checkpoint that was being written"
 
 
+def test_two_runs_never_write_into_one_folder(undisturbed, tmp_path):
+    path, reference = undisturbed
+    folder = tmp_path / "out"
+    job = start("--output", folder, path)
+    wait_until(lambda: steps_begun(folder), PATIENCE)
+    job.send_signal(signal.SIGSTOP)
+    for how in ["--resume", "--force"]:
+        second = run(how, "--output", folder, path)
+        assert second.returncode == 2, second.stderr
+        assert f"another run writes into this folder (process {job.pid} on " in second.stderr, second.stderr
+    job.send_signal(signal.SIGCONT)
+    output, errors = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, output + errors
+    same_end(reference, folder)
+    assert not (folder / "run.lock").exists()
+
+
 def test_a_full_file_system(undisturbed, tmp_path):
     """A limit on the size of files, set while the ranks run: the trajectory meets it."""
     path, _ = undisturbed

@@ -63,11 +63,13 @@ def test_a_cut_file_is_refused(files, tmp_path, name, part):
 
 
 def test_a_flipped_bit_of_a_checkpoint_is_found(files, tmp_path):
-    data = bytearray((files / "checkpoint-20.h5").read_bytes())
-    data[len(data) // 2] ^= 1
+    sound = (files / "checkpoint-20.h5").read_bytes()
     flipped = tmp_path / "checkpoint-20.h5"
-    flipped.write_bytes(data)
-    assert refused(flipped).startswith("not a sound checkpoint: its checksum is wrong")
+    for place, what in [(5000, "its checksum is wrong"), (-1, "its checksum of particle is wrong")]:
+        data = bytearray(sound)
+        data[place] ^= 1
+        flipped.write_bytes(data)
+        assert refused(flipped).startswith(f"not a sound checkpoint: {what}")
 
 
 def test_foreign_files_are_named(files, tmp_path):

@@ -6,7 +6,7 @@ use sinter_hpc::atoms::{Atom, Atoms, Species};
 use sinter_hpc::comm::Comm;
 use sinter_hpc::geometry::{Cell, on_grid};
 use sinter_hpc::observe::{Column, Record, Series};
-use sinter_hpc::write::hdf5::{File, Purpose};
+use sinter_hpc::write::hdf5::{Element, File, Purpose};
 use sinter_hpc::write::{
     Checkpoint, Content, Frame, Job, PotentialFile, Provenance, Trajectory, read_checkpoint,
     write_checkpoint,
@@ -137,12 +137,18 @@ fn compare_trajectories(left: &Path, right: &Path) {
         let (a, b) = (bits(a.unwrap()), bits(b.unwrap()));
         assert!(!a.is_empty() && a == b, "{name}");
     }
-    for name in ["id", "atom_types", "step", "particle", "sinter/thermo/step"] {
-        let [a, b] =
-            [&left, &right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<i64>());
-        let (a, b) = (a.unwrap(), b.unwrap());
-        assert!(!a.is_empty() && a == b, "{name}");
+    for name in ["id", "step", "sinter/thermo/step"] {
+        compare_integers::<i64>(&left, &right, name);
     }
+    for name in ["atom_types", "particle"] {
+        compare_integers::<i32>(&left, &right, name);
+    }
+}
+
+fn compare_integers<T: Element + PartialEq>(left: &File, right: &File, name: &str) {
+    let [a, b] = [left, right].map(|f| f.dataset(&format!("/{name}")).unwrap().read_all::<T>());
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert!(!a.is_empty() && a == b, "{name}");
 }
 
 fn trajectory_is_the_same(comm: &Comm) {

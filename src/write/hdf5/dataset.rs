@@ -5,8 +5,9 @@ use crate::comm::Comm;
 use crate::error::Result;
 use ::hdf5::sync::sync;
 use hdf5_sys::h5d::{self, H5D_alloc_time_t, H5D_fill_time_t};
-use hdf5_sys::{h5p, h5s, h5t};
+use hdf5_sys::{h5, h5p, h5s, h5t};
 use std::ffi::c_int;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Longest transfer of one rank in one call, bytes: MPI counts are 32-bit.
@@ -17,6 +18,28 @@ pub trait Element: bytemuck::Pod {
     /// The type in the file and in memory. Constants of the library, to be asked
     /// for under its lock.
     fn types() -> (RawId, RawId);
+}
+
+/// What an array holds of one atom: a number, or three.
+pub trait Row: bytemuck::Pod + Send + Sync {
+    type Number: Element;
+    const WIDTH: u64 = (size_of::<Self>() / size_of::<Self::Number>()) as u64;
+
+    fn numbers(rows: &[Self]) -> &[Self::Number] {
+        bytemuck::cast_slice(rows)
+    }
+
+    fn numbers_mut(rows: &mut [Self]) -> &mut [Self::Number] {
+        bytemuck::cast_slice_mut(rows)
+    }
+}
+
+impl<T: Element + Send + Sync> Row for T {
+    type Number = T;
+}
+
+impl<T: Element + Send + Sync> Row for [T; 3] {
+    type Number = T;
 }
 
 /// One ASCII character (netCDF's NC_CHAR).
@@ -148,6 +171,18 @@ impl<'c> Dataset<'c> {
         })
     }
 
+    /// Where a dataset of fixed shape stands in the file, bytes.
+    pub fn place(&self) -> Result<Range<u64>> {
+        // SAFETY: the dataset is live.
+        let (start, length) = sync(|| unsafe {
+            (h5d::H5Dget_offset(self.id.0), h5d::H5Dget_storage_size(self.id.0))
+        });
+        match start == h5::HADDR_UNDEF {
+            true => Err(self.file.unsound(format!("{} has no place in it", self.name))),
+            false => Ok(start..start.saturating_add(length)),
+        }
+    }
+
     /// Grows the dataset along its first direction, or cuts it back.
     pub fn set_rows(&self, rows: u64) -> Result<()> {
         let mut shape = self.shape()?;
@@ -176,11 +211,22 @@ impl<'c> Dataset<'c> {
 
     /// Reads this rank's block.
     pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let sound = self.check_storage::<T>();
-        let bytes = sound.and_then(|()| self.file.bytes(count, size_of::<T>()));
-        let bytes = self.file.comm.agree(bytes)?;
+        let bytes = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
         let mut values = vec![T::zeroed(); bytes as usize / size_of::<T>()];
-        let mut rest = &mut values[..];
+        self.read_into(start, count, &mut values)?;
+        Ok(values)
+    }
+
+    /// The same into memory that is there.
+    pub fn read_into<T: Element>(
+        &self,
+        start: &[u64],
+        count: &[u64],
+        values: &mut [T],
+    ) -> Result<()> {
+        assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
+        self.file.comm.agree(self.check_storage::<T>())?;
+        let mut rest = values;
         self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(length);
             rest = later;
@@ -196,8 +242,7 @@ impl<'c> Dataset<'c> {
                     now.as_mut_ptr().cast(),
                 )
             }
-        })?;
-        Ok(values)
+        })
     }
 
     /// An error if the elements are of another type, or fewer are stored than the shape

@@ -21,7 +21,7 @@ mod dataset;
 mod superblock;
 
 pub use attribute::Attribute;
-pub use dataset::{Char, Dataset, Element};
+pub use dataset::{Char, Dataset, Element, Row};
 pub use superblock::lookup3;
 
 use crate::comm::Comm;
@@ -43,6 +43,10 @@ const COMPACT: u32 = 256;
 /// atoms come before the first node is split, the one change of a growing file that
 /// takes several writes at once (a killed program may leave it half done).
 const CHUNK_NODE: u32 = 512;
+
+/// Bytes for all that describes the datasets of a file of fixed size, in one piece at its
+/// front: the data follow in the order of their creation.
+const STRUCTURE: u64 = 1 << 14;
 
 /// What a new file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +135,13 @@ impl<'c> File<'c> {
         let made = if comm.is_root() { std::fs::File::create(path).map(drop) } else { Ok(()) };
         comm.agree(made.map_err(|error| Error::file(path, error)))?;
         File::start(path, comm, |name, access| {
+            if let Purpose::Fixed { .. } = purpose {
+                // SAFETY: the list is live.
+                sync(|| unsafe {
+                    h5p::H5Pset_meta_block_size(access, STRUCTURE);
+                    h5p::H5Pset_small_data_block_size(access, 0)
+                });
+            }
             let creation = plist(path, &h5p::H5P_CLS_FILE_CREATE)?;
             let root = keep_order(path, creation)?;
             // SAFETY: lists are live; the name ends in NUL.
@@ -189,11 +200,6 @@ impl<'c> File<'c> {
         let id = comm.agree(open(name, access.0))?;
         let inner = Inner { comm, path: path.to_path_buf(), id, transfer };
         Ok(File { inner: Rc::new(inner) })
-    }
-
-    /// An error if so many elements of this size are more than the file has bytes.
-    pub fn check_holds(&self, elements: u64, size: usize) -> Result<()> {
-        self.inner.bytes(&[elements], size).map(drop)
     }
 
     pub fn path(&self) -> &Path {
