@@ -71,6 +71,11 @@ fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String]) -> Result<Frame> {
                 return Err(lines.error(1, "a second section `Atoms`"));
             }
             "Atoms" => ids = read_atoms(&mut lines, &section, atoms, types, &mut frame)?,
+            "Velocities" if ids.len() != atoms => {
+                let message =
+                    "the section `Velocities` stands before `Atoms`: which atoms are these?";
+                return Err(lines.error(1, message));
+            }
             "Velocities" => {
                 frame.velocities = Some(read_velocities(&mut lines, &section, &ids)?);
             }
@@ -334,6 +339,11 @@ mod tests {
                 HEADER,
                 "Atoms\n\n1 1 0 0 0\n2 1 1 1 1\n\nVelocities\n\n3 0 0 0\n",
                 "a.data:15:1: there is no atom 3",
+            ),
+            (
+                HEADER,
+                "Velocities\n\n1 0 0 0\n2 0 0 0\n\nAtoms\n\n1 1 0 0 0\n2 1 1 1 1\n",
+                "a.data:8:1: the section `Velocities` stands before `Atoms`: which atoms are these?",
             ),
             (
                 HEADER,
