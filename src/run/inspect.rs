@@ -36,13 +36,20 @@ impl Table {
     fn line(&mut self, name: &str, value: impl std::fmt::Display) {
         writeln!(self.0, "  {name:<12}{value}").expect("a string takes text");
     }
+
+    /// Nothing, where the input has no title.
+    fn title(&mut self, title: &str) {
+        if !title.is_empty() {
+            self.line("title", title);
+        }
+    }
 }
 
 fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
     let mut table = Table::default();
     let origin = &checkpoint.provenance;
     table.line("holds", "a checkpoint");
-    table.line("title", &origin.title);
+    table.title(&origin.title);
     table.line("state", at((checkpoint.step as i64, checkpoint.time_ps)));
     table.line("stages", format!("{} finished", checkpoint.stage));
     let counts: Vec<(String, u64)> = (0u8..)
@@ -66,7 +73,7 @@ fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
 fn of_trajectory(survey: &Survey) -> String {
     let mut table = Table::default();
     table.line("holds", "a trajectory (H5MD 1.1, AMBER netCDF-4)");
-    table.line("title", &survey.title);
+    table.title(&survey.title);
     table.line("frames", span(&survey.frames));
     table.line("", survey.content.join(", "));
     table.line("atoms", composition(survey.atoms, &survey.composition));

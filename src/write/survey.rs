@@ -1,7 +1,7 @@
 //! What a trajectory file holds, read from its beginning to its end by one
 //! process, and whether it keeps its promises (`trajectory`, invariants).
 
-use super::hdf5::File;
+use super::hdf5::{File, why_closed};
 use super::provenance::{PROGRAM, Restart};
 use super::schema::{self, Quantity};
 use crate::comm::Comm;
@@ -58,8 +58,7 @@ pub fn survey(path: &Path) -> Result<Survey> {
 
 fn read(path: &Path) -> Result<Survey> {
     let comm = Comm::single();
-    let file = File::open(path, &comm, false)
-        .map_err(|_| Error::Run("this is not an HDF5 file, or its beginning is damaged".into()))?;
+    let file = File::open(path, &comm, false).map_err(|_| wrong(&why_closed(path)))?;
     let surveyor = Surveyor { file };
     if surveyor.file.exists("/header")? && surveyor.file.exists("/checksums")? {
         return Err(wrong("this is a checkpoint that was never finished"));

@@ -22,7 +22,7 @@ mod superblock;
 
 pub use attribute::Attribute;
 pub use dataset::{Char, Dataset, Element, Row};
-pub use superblock::lookup3;
+pub use superblock::{lookup3, why_closed};
 
 use crate::comm::Comm;
 use crate::error::{Error, Result};

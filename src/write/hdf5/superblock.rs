@@ -58,16 +58,48 @@ fn announce(path: &Path, end: u64) -> std::io::Result<()> {
 
 /// Sets the end in a superblock of version 2; false if this is not a sound one.
 fn with_end(block: &mut [u8; LENGTH], end: u64) -> bool {
-    let checksum = |block: &[u8; LENGTH]| lookup3(&block[..CHECKSUM]).to_le_bytes();
-    // Version 2, with addresses and lengths of 8 bytes.
-    let known = block.starts_with(SIGNATURE) && block[8..11] == [2, 8, 8];
-    if !known || block[CHECKSUM..] != checksum(block) {
+    if !is_sound(block) {
         return false;
     }
     block[END..END + 8].copy_from_slice(&end.to_le_bytes());
     let sum = checksum(block);
     block[CHECKSUM..].copy_from_slice(&sum);
     true
+}
+
+/// Version 2, with addresses and lengths of 8 bytes.
+fn is_sound(block: &[u8; LENGTH]) -> bool {
+    let known = block.starts_with(SIGNATURE) && block[8..11] == [2, 8, 8];
+    known && block[CHECKSUM..] == checksum(block)
+}
+
+fn checksum(block: &[u8; LENGTH]) -> [u8; 4] {
+    lookup3(&block[..CHECKSUM]).to_le_bytes()
+}
+
+/// Why HDF5 does not open this file.
+pub fn why_closed(path: &Path) -> String {
+    if path.is_dir() {
+        return "this is a folder".into();
+    }
+    let mut block = [0; LENGTH];
+    let found = OpenOptions::new().read(true).open(path).and_then(|file| {
+        let length = file.metadata()?.len();
+        let there = file.read_at(&mut block, 0)?;
+        Ok((length, block[..there].starts_with(SIGNATURE)))
+    });
+    match found {
+        Err(error) => error.to_string(),
+        Ok((_, false)) => "this is not an HDF5 file, or its beginning is damaged".into(),
+        Ok((length, true)) => {
+            let end = u64::from_le_bytes(block[END..END + 8].try_into().expect("eight bytes"));
+            if is_sound(&block) && length < end {
+                format!("it was cut short: {length} bytes are there, of {end}")
+            } else {
+                "its beginning is damaged".into()
+            }
+        }
+    }
 }
 
 /// lookup3, "hashlittle" with initial value 0: the checksum of HDF5's own structures.
