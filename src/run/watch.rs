@@ -24,8 +24,9 @@ const BETWEEN_FILE_LOOKS: Duration = Duration::from_secs(1);
 /// system may be busier next time ...
 const SAFETY: f64 = 2.0;
 
-/// ... and this, for closing files and leaving.
-const LEAVING: Duration = Duration::from_secs(2);
+/// ... and this, for closing files and leaving, on a disk that others keep busy too: two
+/// seconds were once too few by a hundredth of one.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// Rate of writing that is assumed before the first checkpoint, atoms/s (of about
 /// 80 bytes): a slow disk.

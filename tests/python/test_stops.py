@@ -117,7 +117,7 @@ def test_wall_time_stops_after_a_step_at_least(undisturbed, tmp_path):
 def test_a_job_ends_before_its_scheduler_kills_it(undisturbed, tmp_path, monkeypatch):
     path, _ = undisturbed
     endless = write_input(tmp_path, path.read_text().replace("duration_ps = 15", "duration_ps = 15000"))
-    end = int(time.time()) + 7
+    end = int(time.time()) + 12
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(end))
     done = run("--output", tmp_path / "out", endless, ranks=2)
     assert done.returncode == 75, done.stderr
