@@ -91,9 +91,7 @@ impl Atoms {
 
     /// Appends owned atoms, without room for more; only while there are no ghosts.
     pub fn append_owned(&mut self, list: &[Atom]) {
-        self.reserve_ghosts(list.len());
-        self.velocity.reserve_exact(list.len());
-        self.image.reserve_exact(list.len());
+        self.reserve_owned(list.len());
         list.iter().for_each(|atom| self.push_owned(atom));
     }
 
@@ -119,6 +117,13 @@ impl Atoms {
         self.particle.push(particle);
         self.position.push([x, y, z, 0.0]);
         self.force.push([0; 4]);
+    }
+
+    /// Makes room for just so many owned atoms.
+    pub fn reserve_owned(&mut self, owned: usize) {
+        self.reserve_ghosts(owned);
+        self.velocity.reserve_exact(owned);
+        self.image.reserve_exact(owned);
     }
 
     /// Makes room for just so many ghosts.

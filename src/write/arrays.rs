@@ -4,30 +4,50 @@
 //! What is large stands last in the file: the arrays, one after the other up to its end.
 //! Whatever tells where and what they are stands before them, and so do their checksums.
 
-use super::by_id::{BLOCK, Order, ROUND, slab};
+use super::by_id::{BLOCK, Order, slab};
 use super::hdf5::{File, Row};
 use super::read_ahead::ReadAhead;
 use super::seal::{self, damaged};
 use super::write_back::WriteBack;
 use crate::atoms::Atoms;
 use crate::error::Result;
-use crate::geometry::{Cell, Vec3};
+use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3};
 use rayon::prelude::*;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Atoms of a slab that are read at once: what was read is still in the cache when it is
+/// looked at.
+pub const PART: u64 = 8 * BLOCK;
+
+/// What the arrays of a file are to hold.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// Number of atoms over all ranks.
+    pub total: u64,
+    pub cell: &'a Cell,
+    /// Number of species.
+    pub kinds: usize,
+}
+
 /// One array and where its values stand in memory.
-struct Field<T, V> {
+struct Field<T, V, C> {
     name: &'static str,
     /// That of an atom of this rank.
     value: V,
+    /// What no checksum tells: whether it fits the atom of this id.
+    check: C,
     /// Appends what was read of some atoms.
     add: fn(&mut Atoms, &[T]),
 }
 
+/// Or why a value cannot be gone on with.
+type Fit = Result<(), String>;
+
 /// The one list of what a checkpoint holds of an atom.
-fn fields(cell: &Cell) -> [Box<dyn Array>; 6] {
-    let cell = *cell;
+fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
+    let (cell, kinds) = (*expected.cell, expected.kinds);
+    let is_nowhere = |x: &&f64| x.is_nan() || x.abs() >= LARGEST_COORDINATE;
     // When a run wraps depends on its skin and its restarts; its state does not.
     let wrapped = move |atoms: &Atoms, i: usize| -> (Vec3, [i32; 3]) {
         let (mut position, mut image) = (atoms.position[i], atoms.image[i]);
@@ -38,21 +58,57 @@ fn fields(cell: &Cell) -> [Box<dyn Array>; 6] {
     fn field<T: Row>(
         name: &'static str,
         value: impl Fn(&Atoms, usize) -> T + Sync + 'static,
+        check: impl Fn(u64, &T) -> Fit + Sync + 'static,
         add: fn(&mut Atoms, &[T]),
     ) -> Box<dyn Array> {
-        Box::new(Field { name, value, add })
+        Box::new(Field { name, value, check, add })
     }
     [
-        field("id", |atoms, i| atoms.id[i], |atoms, list| atoms.id.extend(list)),
+        field(
+            "id",
+            |atoms, i| atoms.id[i],
+            |expected, &id| match id == expected {
+                true => Ok(()),
+                false => Err(format!("atom {id} stands in the place of atom {expected}")),
+            },
+            |atoms, list| atoms.id.extend(list),
+        ),
         field(
             "position",
             move |atoms, i| wrapped(atoms, i).0,
+            move |id, position| match position.iter().find(is_nowhere) {
+                None => Ok(()),
+                Some(x) => Err(format!("atom {id} is nowhere: {x:?} Å")),
+            },
             |atoms, list| atoms.position.extend(list.iter().map(|&[x, y, z]| [x, y, z, 0.0])),
         ),
-        field("image", move |atoms, i| wrapped(atoms, i).1, |atoms, list| atoms.image.extend(list)),
-        field("velocity", |atoms, i| atoms.velocity[i], |atoms, list| atoms.velocity.extend(list)),
-        field("species", |atoms, i| atoms.species[i], |atoms, list| atoms.species.extend(list)),
-        field("particle", |atoms, i| atoms.particle[i], |atoms, list| atoms.particle.extend(list)),
+        field(
+            "image",
+            move |atoms, i| wrapped(atoms, i).1,
+            |_, _| Ok(()),
+            |atoms, list| atoms.image.extend(list),
+        ),
+        field(
+            "velocity",
+            |atoms, i| atoms.velocity[i],
+            |_, _| Ok(()),
+            |atoms, list| atoms.velocity.extend(list),
+        ),
+        field(
+            "species",
+            |atoms, i| atoms.species[i],
+            move |id, &kind| match (kind as usize) < kinds {
+                true => Ok(()),
+                false => Err(format!("atom {id} is of a species beyond all {kinds}")),
+            },
+            |atoms, list| atoms.species.extend(list),
+        ),
+        field(
+            "particle",
+            |atoms, i| atoms.particle[i],
+            |_, _| Ok(()),
+            |atoms, list| atoms.particle.extend(list),
+        ),
     ]
 }
 
@@ -60,35 +116,35 @@ fn fields(cell: &Cell) -> [Box<dyn Array>; 6] {
 pub type Checksums = Vec<Vec<u64>>;
 
 /// A file that is being written.
-pub struct Output<'c> {
-    file: File<'c>,
-    total: u64,
+pub struct Output<'a> {
+    file: File<'a>,
+    expected: Expected<'a>,
     /// Where the arrays stand in the file, bytes.
     places: Vec<Range<u64>>,
     write_back: WriteBack,
 }
 
-impl<'c> Output<'c> {
+impl<'a> Output<'a> {
     /// In a file that was made for it.
-    pub fn start(file: File<'c>, total: u64, cell: &Cell) -> Result<Output<'c>> {
+    pub fn start(file: File<'a>, expected: Expected<'a>) -> Result<Output<'a>> {
         file.create_group("/atoms")?;
         file.create_group("/checksums")?;
-        for field in fields(cell) {
-            field.prepare(&file, total)?;
+        for field in fields(expected) {
+            field.prepare(&file, expected.total)?;
         }
         let write_back = file.comm().agree(WriteBack::start(file.path()))?;
-        Ok(Output { file, total, places: Vec::new(), write_back })
+        Ok(Output { file, expected, places: Vec::new(), write_back })
     }
 
     /// Closes the file, brings it to the disk and meanwhile reads back from it what was
     /// written, of which these are the checksums. Returns how much of the file stands before the arrays.
-    pub fn finish(self, cell: &Cell, written: &Checksums) -> Result<u64> {
-        let Output { file, total, places, write_back } = self;
+    pub fn finish(self, written: &Checksums) -> Result<u64> {
+        let Output { file, expected, places, write_back } = self;
         let (path, comm) = (file.path().to_path_buf(), file.comm());
         file.close()?;
         let last_part = write_back.finish();
         let verified = File::open(&path, comm, false).and_then(|file| {
-            let read = read(&file, total, cell, (None, None))?;
+            let read = read(&file, expected, None)?;
             file.close()?;
             comm.agree(match read == *written {
                 true => Ok(()),
@@ -108,12 +164,12 @@ impl<'c> Output<'c> {
 /// Writes all fields and returns their checksums; `output` on a rank that touches the
 /// file. Collective over all ranks.
 pub fn write(
-    cell: &Cell,
+    expected: Expected,
     atoms: &Atoms,
     order: &Order,
     mut output: Option<&mut Output>,
 ) -> Result<Checksums> {
-    let fields = fields(cell);
+    let fields = fields(expected);
     let written = fields.iter().map(|field| {
         let sums = field.write(atoms, order, output.as_deref_mut());
         order.comm().agree(sums)
@@ -121,27 +177,30 @@ pub fn write(
     written.collect()
 }
 
-/// The atoms of this rank's slab, but for their forces and number, from a file that may be on
-/// the disk only. Collective over the ranks that touch the file.
-pub fn read_from_disk(file: &File, total: u64, cell: &Cell) -> Result<Atoms> {
-    let parts = fields(cell).into_iter().map(|field| field.parts(file, total));
-    let parts: Vec<Vec<Range<u64>>> = parts.collect::<Result<_>>()?;
-    let ahead = ReadAhead::start(file.path(), parts.concat());
+/// The atoms of this rank's slab, but for their forces. Collective over the ranks that
+/// touch the file.
+pub fn read_atoms(file: &File, expected: Expected) -> Result<Atoms> {
     let mut atoms = Atoms::default();
-    read(file, total, cell, (Some(&mut atoms), Some(&ahead)))?;
+    read(file, expected, Some(&mut atoms))?;
+    atoms.owned = atoms.id.len();
     Ok(atoms)
 }
 
-/// Reads the fields of a slab, holds them against their checksums and returns these.
-fn read(
-    file: &File,
-    total: u64,
-    cell: &Cell,
-    (mut atoms, ahead): (Option<&mut Atoms>, Option<&ReadAhead>),
-) -> Result<Checksums> {
-    let read = fields(cell)
-        .into_iter()
-        .map(|field| field.read(file, total, (atoms.as_deref_mut(), ahead)));
+/// Reads the fields of a slab, holds them against their checksums and returns these. The
+/// values do not pass through HDF5, which would have all ranks wait for each other in each
+/// of its transfers: it tells where they stand, as they are in memory, and each rank reads its own.
+fn read(file: &File, expected: Expected, mut atoms: Option<&mut Atoms>) -> Result<Checksums> {
+    let Expected { total, .. } = expected;
+    let fields = fields(expected);
+    let parts = fields.iter().map(|field| field.parts(file, total));
+    let parts: Vec<Vec<Range<u64>>> = parts.collect::<Result<_>>()?;
+    if let Some(atoms) = &mut atoms {
+        let slab = own_slab(file, total);
+        atoms.reserve_owned((slab.end - slab.start) as usize);
+    }
+    let comm = file.comm();
+    let mut ahead = comm.agree(ReadAhead::start(file.path(), parts.concat()))?;
+    let read = fields.iter().map(|field| field.read(file, total, &mut ahead, atoms.as_deref_mut()));
     read.collect()
 }
 
@@ -156,11 +215,17 @@ trait Array {
         &self,
         file: &File,
         total: u64,
-        to: (Option<&mut Atoms>, Option<&ReadAhead>),
+        ahead: &mut ReadAhead,
+        atoms: Option<&mut Atoms>,
     ) -> Result<Vec<u64>>;
 }
 
-impl<T: Row, V: Fn(&Atoms, usize) -> T + Sync> Array for Field<T, V> {
+impl<T, V, C> Array for Field<T, V, C>
+where
+    T: Row,
+    V: Fn(&Atoms, usize) -> T + Sync,
+    C: Fn(u64, &T) -> Fit + Sync,
+{
     fn prepare(&self, file: &File, total: u64) -> Result<()> {
         file.create_dataset::<u64>(&table(self.name), &[total.div_ceil(BLOCK)]).map(drop)
     }
@@ -170,7 +235,7 @@ impl<T: Row, V: Fn(&Atoms, usize) -> T + Sync> Array for Field<T, V> {
         let Some(output) = output else {
             return order.pass(value, |_, _: &[T]| Ok(())).map(|()| Vec::new());
         };
-        let Output { file, total, places, write_back } = output;
+        let Output { file, expected: Expected { total, .. }, places, write_back } = output;
         let (mut data, mut sums) = (None, Vec::new());
         order.pass(value, |first, rows: &[T]| {
             let data = match &mut data {
@@ -193,58 +258,61 @@ impl<T: Row, V: Fn(&Atoms, usize) -> T + Sync> Array for Field<T, V> {
     }
 
     fn parts(&self, file: &File, total: u64) -> Result<Vec<Range<u64>>> {
-        let path = file.path();
-        let place = file.dataset(&array(self.name))?.place()?;
-        let length = file.comm().agree(seal::length(path))?;
-        let wanted = total.checked_mul(size_of::<T>() as u64);
-        if wanted != Some(place.end - place.start) || length < place.end {
-            return Err(damaged(path, &format!("{} is not there for {total} atoms", self.name)));
+        let data = file.dataset(&array(self.name))?;
+        let sums = file.dataset(&table(self.name))?;
+        if data.shape()? != [total, T::WIDTH] || sums.shape()? != [total.div_ceil(BLOCK)] {
+            let message = format!("{} is not there for {total} atoms", self.name);
+            return Err(damaged(file.path(), &message));
         }
+        let place = file.comm().agree(data.place_of::<T::Number>())?;
         let byte = |atom: u64| place.start + atom * size_of::<T>() as u64;
         let slab = own_slab(file, total);
-        let firsts = slab.clone().step_by(ROUND as usize);
-        Ok(firsts.map(|first| byte(first)..byte((first + ROUND).min(slab.end))).collect())
+        let firsts = slab.clone().step_by(PART as usize);
+        Ok(firsts.map(|first| byte(first)..byte((first + PART).min(slab.end))).collect())
     }
 
     fn read(
         &self,
         file: &File,
         total: u64,
-        (mut atoms, ahead): (Option<&mut Atoms>, Option<&ReadAhead>),
+        ahead: &mut ReadAhead,
+        atoms: Option<&mut Atoms>,
     ) -> Result<Vec<u64>> {
-        let (name, path) = (self.name, file.path());
-        let data = file.dataset(&array(name))?;
-        let table = file.dataset(&table(name))?;
-        if data.shape()? != [total, T::WIDTH] || table.shape()? != [total.div_ceil(BLOCK)] {
-            return Err(damaged(path, &format!("{name} is not there for {total} atoms")));
-        }
-        let slab = own_slab(file, total);
-        let comm = file.comm();
-        let mut rows = vec![T::zeroed(); (slab.end - slab.start).min(ROUND) as usize];
-        let mut sums = Vec::new();
-        for round in 0..comm.max_u64((slab.end - slab.start).div_ceil(ROUND)) {
-            let first = (slab.start + round * ROUND).min(slab.end);
-            rows.truncate((slab.end - first) as usize);
-            let count = [rows.len() as u64, T::WIDTH];
-            if let Some(ahead) = ahead.filter(|_| !rows.is_empty()) {
-                ahead.next();
-            }
-            data.read_into(&[first, 0], &count, T::numbers_mut(&mut rows))?;
-            sums.par_extend(checksums(&rows));
-            if let Some(atoms) = &mut atoms {
-                (self.add)(atoms, &rows);
-            }
-        }
+        let (comm, slab) = (file.comm(), own_slab(file, total));
+        let (sums, fit) = comm.agree(self.take(slab.clone(), ahead, atoms))?;
         let block = slab.start.div_ceil(BLOCK);
-        let expected = table.read::<u64>(&[block], &[sums.len() as u64])?;
-        let wrong = sums.iter().zip(&expected).position(|(found, written)| found != written);
-        comm.agree(match wrong {
-            None => Ok(sums),
-            Some(block) => {
-                let atom = slab.start + block as u64 * BLOCK;
-                Err(damaged(path, &format!("its checksum of {name} is wrong from atom {atom} on")))
+        let written = file.dataset(&table(self.name))?;
+        let written = written.read::<u64>(&[block], &[sums.len() as u64])?;
+        let wrong = sums.iter().zip(&written).position(|(found, written)| found != written);
+        let fit = wrong.map_or(fit, |block| {
+            let atom = slab.start + block as u64 * BLOCK;
+            Err(format!("its checksum of {} is wrong from atom {atom} on", self.name))
+        });
+        comm.agree(fit.map(|()| sums).map_err(|message| damaged(file.path(), &message)))
+    }
+}
+
+impl<T: Row, V, C: Fn(u64, &T) -> Fit> Field<T, V, C> {
+    /// Takes the values of a slab. Returns their checksums and whether they fit.
+    fn take(
+        &self,
+        slab: Range<u64>,
+        ahead: &mut ReadAhead,
+        mut atoms: Option<&mut Atoms>,
+    ) -> Result<(Vec<u64>, Fit)> {
+        let (mut sums, mut fit) = (Vec::new(), Ok(()));
+        let mut next = slab.start;
+        while next < slab.end {
+            let rows: &[T] = ahead.next()?;
+            sums.par_extend(checksums(rows));
+            if let Some(atoms) = &mut atoms {
+                let mut each = (next..).zip(rows);
+                fit = fit.and_then(|()| each.try_for_each(|(id, row)| (self.check)(id, row)));
+                (self.add)(atoms, rows);
             }
-        })
+            next += rows.len() as u64;
+        }
+        Ok((sums, fit))
     }
 }
 

@@ -20,7 +20,7 @@ use std::ops::Range;
 pub const BLOCK: u64 = 4096;
 
 /// Atoms of each slab that pass in one round.
-pub const ROUND: u64 = 32 * BLOCK;
+const ROUND: u64 = 32 * BLOCK;
 
 /// The ids of writer `writer` among `writers`.
 pub fn slab(total: u64, writer: usize, writers: usize) -> Range<u64> {

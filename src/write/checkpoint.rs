@@ -15,15 +15,15 @@
 //! name it is complete or not there. The same state gives the same bytes on any number of
 //! ranks.
 
-use super::arrays::{self, Output};
-use super::by_id::{Order, slab};
+use super::arrays::{self, Expected, Output};
+use super::by_id::Order;
 use super::hdf5::{File, Purpose};
 use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
 use super::seal::{self, damaged};
 use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
-use crate::geometry::{Cell, LARGEST_COORDINATE};
+use crate::geometry::Cell;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -74,6 +74,11 @@ impl Checkpoint {
             cell,
             state,
         }
+    }
+
+    fn expected(&self) -> Expected<'_> {
+        let kinds = self.provenance.species.len();
+        Expected { total: self.atoms, cell: &self.cell, kinds }
     }
 }
 
@@ -138,13 +143,13 @@ fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
     let file = File::open(path, comm, false)?;
     let checkpoint = parse_header(path, &file.read_text("/header")?)?;
-    let mut atoms = arrays::read_from_disk(&file, checkpoint.atoms, &checkpoint.cell)?;
+    if let Some(d) = checkpoint.cell.unusable() {
+        let length = checkpoint.cell.length[d];
+        return Err(damaged(path, &format!("its box cannot be {length:?} Å long")));
+    }
+    let mut atoms = arrays::read_atoms(&file, checkpoint.expected())?;
     file.close()?;
-    atoms.owned = atoms.id.len();
     atoms.force = vec![[0; 4]; atoms.owned];
-    let first = slab(checkpoint.atoms, comm.rank(), comm.size()).start;
-    let checked = check(&atoms, first, &checkpoint);
-    comm.agree(checked.map_err(|message| damaged(path, &message)))?;
     Ok((checkpoint, atoms))
 }
 
@@ -180,42 +185,21 @@ fn write_file(
     atoms: &Atoms,
     order: &Order,
 ) -> Result<()> {
-    let cell = &checkpoint.cell;
+    let expected = checkpoint.expected();
     let group = comm.writers().group.as_ref();
     let begin = |group| -> Result<Output> {
         let file = File::create(path, group, Purpose::Fixed { user_block: seal::LENGTH })?;
         let header = serde_json::to_string_pretty(checkpoint).expect("plain data serialises");
         file.write_text("/header", &header)?;
-        Output::start(file, checkpoint.atoms, cell)
+        Output::start(file, expected)
     };
     let mut output = comm.agree(group.map(begin).transpose())?;
-    let written = arrays::write(cell, atoms, order, output.as_mut())?;
+    let written = arrays::write(expected, atoms, order, output.as_mut())?;
     let finish = |(group, output): (&Comm, Output)| {
-        let head = output.finish(cell, &written)?;
+        let head = output.finish(&written)?;
         seal::close(path, group, head)
     };
     comm.agree(group.zip(output).map_or(Ok(()), finish))
-}
-
-/// What no checksum tells: that every atom is in its place and can be gone on with.
-fn check(atoms: &Atoms, first: u64, checkpoint: &Checkpoint) -> Result<(), String> {
-    if let Some((expected, id)) = (first..).zip(&atoms.id).find(|(wanted, id)| wanted != *id) {
-        return Err(format!("atom {id} stands in the place of atom {expected}"));
-    }
-    let kinds = checkpoint.provenance.species.len();
-    if let Some(i) = atoms.species.iter().position(|&kind| kind as usize >= kinds) {
-        return Err(format!("atom {} is of a species beyond all {kinds}", atoms.id[i]));
-    }
-    let is_nowhere = |x: &f64| x.is_nan() || x.abs() >= LARGEST_COORDINATE;
-    for (id, position) in atoms.id.iter().zip(&atoms.position) {
-        if let Some(x) = position.iter().find(|x| is_nowhere(x)) {
-            return Err(format!("atom {id} is nowhere: {x:?} Å"));
-        }
-    }
-    match checkpoint.cell.unusable() {
-        Some(d) => Err(format!("its box cannot be {:?} Å long", checkpoint.cell.length[d])),
-        None => Ok(()),
-    }
 }
 
 fn parse_header(path: &Path, text: &str) -> Result<Checkpoint> {

@@ -1,49 +1,73 @@
 //! Reads parts of a file before they are wanted, so that the disk works while the
-//! processor looks at what came before. What was read waits in the system's memory.
+//! processor looks at what came before. The buffers go round: fresh memory would cost
+//! more than what is done with it.
 
+use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Parts that may wait.
-const LEAD: usize = 8;
+/// Buffers, and so the parts that may wait.
+const LEAD: usize = 16;
 
-/// Bytes that are read at once.
-const PIECE: usize = 1 << 20;
+/// What was read, in words: any number may stand at its front.
+#[derive(Default)]
+struct Buffer {
+    words: Vec<u64>,
+    /// Bytes.
+    length: usize,
+}
 
 pub struct ReadAhead {
-    there: Receiver<()>,
+    path: PathBuf,
+    full: Receiver<io::Result<Buffer>>,
+    empty: Sender<Buffer>,
+    /// The part that is looked at.
+    part: Buffer,
 }
 
 impl ReadAhead {
-    /// Begins with the first part. What cannot be read is left to the reader to find.
-    pub fn start(path: &Path, parts: Vec<Range<u64>>) -> ReadAhead {
-        let (done, there) = sync_channel(LEAD);
-        let path = path.to_path_buf();
+    /// Begins with the first part.
+    pub fn start(path: &Path, parts: Vec<Range<u64>>) -> Result<ReadAhead> {
+        let failed = |error| Error::file(path, error);
+        let file = File::open(path).map_err(failed)?;
+        let (filled, full) = channel();
+        let (empty, emptied) = channel();
+        // The part that is looked at is a buffer too.
+        (1..LEAD).for_each(|_| empty.send(Buffer::default()).expect("both ends are here"));
         let thread = std::thread::Builder::new().name("read-ahead".into());
-        let _ = thread.spawn(move || read(&path, parts, done));
-        ReadAhead { there }
+        thread.spawn(move || read(file, parts, &emptied, &filled)).map_err(failed)?;
+        Ok(ReadAhead { path: path.to_path_buf(), full, empty, part: Buffer::default() })
     }
 
-    /// Waits for the next part.
-    pub fn next(&self) {
-        let _ = self.there.recv();
+    /// The next part, whose length is a multiple of that of `T`.
+    pub fn next<T: bytemuck::Pod>(&mut self) -> Result<&[T]> {
+        // A thread that is through needs no more buffers.
+        let _ = self.empty.send(std::mem::take(&mut self.part));
+        let next = self.full.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()));
+        self.part = next.map_err(|error| Error::file(&self.path, error))?;
+        let bytes: &[u8] = bytemuck::cast_slice(&self.part.words);
+        Ok(bytemuck::cast_slice(&bytes[..self.part.length]))
     }
 }
 
-/// Ends early when nobody waits any more.
-fn read(path: &Path, parts: Vec<Range<u64>>, done: SyncSender<()>) {
-    let Ok(mut file) = File::open(path) else { return };
-    let mut buffer = vec![0; PIECE];
+/// Ends with the first failure, and when nobody waits any more.
+fn read(
+    mut file: File,
+    parts: Vec<Range<u64>>,
+    empty: &Receiver<Buffer>,
+    filled: &Sender<io::Result<Buffer>>,
+) {
     for part in parts {
-        if file.seek(SeekFrom::Start(part.start)).is_err() {
-            return;
-        }
-        let mut rest = (&mut file).take(part.end - part.start);
-        while rest.read(&mut buffer).is_ok_and(|length| length > 0) {}
-        if done.send(()).is_err() {
+        let Ok(mut buffer) = empty.recv() else { return };
+        buffer.length = (part.end - part.start) as usize;
+        buffer.words.resize(buffer.length.div_ceil(size_of::<u64>()), 0);
+        let bytes = &mut bytemuck::cast_slice_mut(&mut buffer.words)[..buffer.length];
+        let read = file.seek(SeekFrom::Start(part.start)).and_then(|_| file.read_exact(bytes));
+        let failed = read.is_err();
+        if filled.send(read.map(|()| buffer)).is_err() || failed {
             return;
         }
     }
@@ -53,14 +77,38 @@ fn read(path: &Path, parts: Vec<Range<u64>>, done: SyncSender<()>) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn waits_for_each_part_and_never_for_what_cannot_be_read() {
-        let folder = tempfile::tempdir().unwrap();
+    fn write(folder: &tempfile::TempDir, bytes: &[u8]) -> PathBuf {
         let path = folder.path().join("file");
-        std::fs::write(&path, vec![7; 3 * PIECE]).unwrap();
-        let parts = (0..20).map(|n| n * 1000..4 * PIECE as u64).collect();
-        let ahead = ReadAhead::start(&path, parts);
-        (0..25).for_each(|_| ahead.next());
-        ReadAhead::start(&folder.path().join("nowhere"), vec![0..1, 1..2]).next();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn gives_each_part_in_turn_whatever_their_lengths() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        let path = write(&folder, &bytes);
+        // Longer and shorter ones, more than there are buffers, some empty, not in order.
+        let start = |n: u64| n * 7919 % 50_000;
+        let parts: Vec<_> = (0..5 * LEAD as u64).map(|n| start(n)..start(n) + n * 12).collect();
+        let mut ahead = ReadAhead::start(&path, parts.clone()).unwrap();
+        for part in parts {
+            let expected = &bytes[part.start as usize..part.end as usize];
+            let rows: &[[i32; 3]] = ahead.next().unwrap();
+            assert_eq!(bytemuck::cast_slice::<_, u8>(rows), expected);
+        }
+    }
+
+    #[test]
+    fn tells_what_cannot_be_read_and_does_not_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write(&folder, &[7; 100]);
+        let mut ahead = ReadAhead::start(&path, vec![0..100, 60..101, 0..1]).unwrap();
+        assert_eq!(ahead.next::<u8>().unwrap(), [7; 100]);
+        for _ in 0..3 {
+            let error = ahead.next::<u8>().expect_err("the file is too short").to_string();
+            assert!(error.contains("file"), "{error}");
+        }
+        assert!(ReadAhead::start(&folder.path().join("nowhere"), vec![0..1, 1..2]).is_err());
     }
 }

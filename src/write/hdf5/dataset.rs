@@ -1,6 +1,6 @@
 //! Datasets: arrays that a rank reads and writes block by block.
 
-use super::{File, Id, Inner, RawId, c_string, no_times, plist};
+use super::{File, Id, Inner, RawId, bytes, c_string, no_times, plist};
 use crate::comm::Comm;
 use crate::error::Result;
 use ::hdf5::sync::sync;
@@ -27,10 +27,6 @@ pub trait Row: bytemuck::Pod + Send + Sync {
 
     fn numbers(rows: &[Self]) -> &[Self::Number] {
         bytemuck::cast_slice(rows)
-    }
-
-    fn numbers_mut(rows: &mut [Self]) -> &mut [Self::Number] {
-        bytemuck::cast_slice_mut(rows)
     }
 }
 
@@ -183,6 +179,19 @@ impl<'c> Dataset<'c> {
         }
     }
 
+    /// The same for whoever reads it there; an error unless these are all its elements, in
+    /// the form that they have in memory.
+    pub fn place_of<T: Element>(&self) -> Result<Range<u64>> {
+        self.check_storage::<T>()?;
+        let (place, shape) = (self.place()?, self.shape()?);
+        // SAFETY: types of the library.
+        let same = sync(|| unsafe { h5t::H5Tequal(T::types().0, T::types().1) } > 0);
+        match same && Some(place.end - place.start) == bytes(&shape, size_of::<T>()) {
+            true => Ok(place),
+            false => Err(self.file.unsound(format!("{} is not what it should be", self.name))),
+        }
+    }
+
     /// Grows the dataset along its first direction, or cuts it back.
     pub fn set_rows(&self, rows: u64) -> Result<()> {
         let mut shape = self.shape()?;
@@ -211,22 +220,10 @@ impl<'c> Dataset<'c> {
 
     /// Reads this rank's block.
     pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let bytes = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
-        let mut values = vec![T::zeroed(); bytes as usize / size_of::<T>()];
-        self.read_into(start, count, &mut values)?;
-        Ok(values)
-    }
-
-    /// The same into memory that is there.
-    pub fn read_into<T: Element>(
-        &self,
-        start: &[u64],
-        count: &[u64],
-        values: &mut [T],
-    ) -> Result<()> {
-        assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
+        let length = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
+        let mut values = vec![T::zeroed(); length as usize / size_of::<T>()];
         self.file.comm.agree(self.check_storage::<T>())?;
-        let mut rest = values;
+        let mut rest = &mut values[..];
         self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(length);
             rest = later;
@@ -242,7 +239,8 @@ impl<'c> Dataset<'c> {
                     now.as_mut_ptr().cast(),
                 )
             }
-        })
+        })?;
+        Ok(values)
     }
 
     /// An error if the elements are of another type, or fewer are stored than the shape

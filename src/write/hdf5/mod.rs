@@ -111,8 +111,7 @@ impl Inner<'_> {
     /// made for a number that only damage tells.
     fn bytes(&self, count: &[u64], size: usize) -> Result<u64> {
         let length = self.length()?;
-        let product = |bytes: u64, n: &u64| bytes.checked_mul(*n);
-        match count.iter().try_fold(size as u64, product) {
+        match bytes(count, size) {
             Some(bytes) if bytes <= length => Ok(bytes),
             _ => Err(self.unsound("it claims to hold more than it has bytes")),
         }
@@ -121,6 +120,11 @@ impl Inner<'_> {
     fn unsound(&self, message: impl std::fmt::Display) -> Error {
         Error::Run(format!("{}: {message}", self.path.display()))
     }
+}
+
+/// Of so many elements; none if no number tells it.
+fn bytes(count: &[u64], size: usize) -> Option<u64> {
+    count.iter().try_fold(size as u64, |bytes, &n| bytes.checked_mul(n))
 }
 
 /// An open file.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::write::arrays::PART;
 use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
 use crate::write::hdf5::{File, Purpose};
 use bytemuck::Zeroable;
@@ -39,6 +40,48 @@ fn a_checkpoint_gives_back_what_it_was_given() {
     records.reverse();
     let read: Vec<_> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
     assert_eq!(read, records);
+}
+
+#[test]
+fn atoms_of_several_parts_come_back_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = 2 * PART + 5;
+    let atom = |id| Atom {
+        id,
+        position: [0.25 * id as f64, -0.5, 1.0],
+        velocity: [id as f64, 0.1, -0.1],
+        image: [id as i32, 0, -1],
+        particle: (id / 3) as u32,
+        species: (id % 2) as u32,
+        padding: 0,
+    };
+    let written: Vec<Atom> = (0..count).map(atom).collect();
+    let free = Cell::new([0.0; 3], [1.0; 3], [false; 3]);
+    let checkpoint = Checkpoint { atoms: count, cell: free, ..checkpoint(40) };
+    let (comm, atoms) = (Comm::single(), Atoms::from_list(&written));
+    let path = write_checkpoint(folder.path(), &comm, &checkpoint, &atoms, 2).unwrap();
+    let (_, atoms) = read_checkpoint(&path, &comm).unwrap();
+    let read: Vec<Atom> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
+    assert!(read == written);
+}
+
+/// Of files that are as they were written: their checksums are right.
+#[test]
+fn atoms_that_cannot_be_gone_on_with_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |spoil: fn(&mut Atoms)| {
+        let mut atoms = atoms_at(40);
+        spoil(&mut atoms);
+        let path =
+            write_checkpoint(folder.path(), &Comm::single(), &checkpoint(40), &atoms, 2).unwrap();
+        refusal(&path)
+    };
+    let told = refused(|atoms| atoms.position[3][2] = f64::NAN);
+    assert!(told.contains("atom 46 is nowhere: NaN Å"), "{told}");
+    let told = refused(|atoms| atoms.position[4][2] = -1e9);
+    assert!(told.contains("atom 45 is nowhere: -1000000000.0 Å"), "{told}");
+    let told = refused(|atoms| atoms.species[0] = 2);
+    assert!(told.contains("atom 49 is of a species beyond all 2"), "{told}");
 }
 
 #[test]
