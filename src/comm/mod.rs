@@ -78,6 +78,31 @@ pub trait Transfer {
     fn complete(self: Box<Self>);
 }
 
+/// What stands one after another for several ranks, as a transfer sends it: the part of each
+/// rank, by how many values it has.
+pub fn parts<T: bytemuck::Pod>(
+    mut values: &[T],
+    counts: impl Iterator<Item = (usize, usize)>,
+) -> Vec<(usize, &[u8])> {
+    let part = |(rank, count): (usize, usize)| {
+        let part = values.split_off(..count).expect("values of every rank");
+        (rank, bytemuck::cast_slice(part))
+    };
+    counts.map(part).collect()
+}
+
+/// The same to receive into.
+pub fn parts_mut<T: bytemuck::Pod>(
+    mut values: &mut [T],
+    counts: impl Iterator<Item = (usize, usize)>,
+) -> Vec<(usize, &mut [u8])> {
+    let part = |(rank, count): (usize, usize)| {
+        let part = values.split_off_mut(..count).expect("values of every rank");
+        (rank, bytemuck::cast_slice_mut(part))
+    };
+    counts.map(part).collect()
+}
+
 /// What has arrived already.
 pub struct Arrived;
 

@@ -31,7 +31,7 @@ mod tests;
 pub use ghosts::share_ghosts;
 pub use migrate::{Census, migrate};
 
-use crate::comm::{Comm, Transfer};
+use crate::comm::{Comm, Transfer, parts, parts_mut};
 use crate::geometry::Vec3;
 
 /// The way of every ghost of this rank and of every copy of its owned atoms.
@@ -113,8 +113,8 @@ impl Plan {
         words: usize,
     ) -> Box<dyn Transfer + 'a> {
         let packed = room(&mut self.packed, &self.send, words);
-        let send = parts(ghosts, self.receive.iter().copied(), words);
-        let receive = parts_mut(packed, self.send.iter().map(Copies::count), words);
+        let send = parts(ghosts, counts(self.receive.iter().copied(), words));
+        let receive = parts_mut(packed, counts(self.send.iter().map(Copies::count), words));
         comm.transport().begin_transfer(&send, receive)
     }
 
@@ -172,8 +172,8 @@ impl Plan {
                 pack(&owned[i as usize * words..][..words], shift, to);
             }
         }
-        let send = parts(packed, self.send.iter().map(Copies::count), words);
-        let receive = parts_mut(ghosts, self.receive.iter().copied(), words);
+        let send = parts(packed, counts(self.send.iter().map(Copies::count), words));
+        let receive = parts_mut(ghosts, counts(self.receive.iter().copied(), words));
         comm.transport().begin_transfer(&send, receive)
     }
 
@@ -196,29 +196,12 @@ impl Plan {
     }
 }
 
-/// What so many atoms of each rank have, one after another: `words` each.
-fn parts(
-    mut values: &[i64],
-    counts: impl Iterator<Item = (usize, usize)>,
+/// How many words each rank has of so many atoms.
+fn counts(
+    atoms: impl Iterator<Item = (usize, usize)>,
     words: usize,
-) -> Vec<(usize, &[u8])> {
-    let part = |(rank, count): (usize, usize)| {
-        let part = values.split_off(..count * words).expect("words of every atom");
-        (rank, bytemuck::cast_slice(part))
-    };
-    counts.map(part).collect()
-}
-
-fn parts_mut(
-    mut values: &mut [i64],
-    counts: impl Iterator<Item = (usize, usize)>,
-    words: usize,
-) -> Vec<(usize, &mut [u8])> {
-    let part = |(rank, count): (usize, usize)| {
-        let part = values.split_off_mut(..count * words).expect("words of every atom");
-        (rank, bytemuck::cast_slice_mut(part))
-    };
-    counts.map(part).collect()
+) -> impl Iterator<Item = (usize, usize)> {
+    atoms.map(move |(rank, atoms)| (rank, atoms * words))
 }
 
 /// Room for `words` of each copy.

@@ -5,6 +5,7 @@
 //! calls where `InstructionSet::is_available`. Memory is reached through references to
 //! as many values as are read or written.
 
+use super::avx2::Avx2;
 use super::{
     COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
     ONE_KIBI_EXPONENT, Real, WIDTH,
@@ -159,14 +160,9 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH] {
-        let mut found = [0; WIDTH];
-        // SAFETY: head of this file, and the caller's promise.
-        unsafe {
-            let index = _mm256_loadu_si256(index.as_ptr().cast());
-            let values = _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index);
-            _mm256_storeu_si256(found.as_mut_ptr().cast(), values);
-        }
-        found
+        // SAFETY: the caller's promise. Eight integers fill a vector of AVX2, which this
+        // processor has too.
+        unsafe { Avx2::gather_index(table, index) }
     }
 
     #[inline(always)]

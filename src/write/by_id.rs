@@ -10,7 +10,7 @@
 //! after the other passes in rounds, through a few MB that stay in the cache: a slab is
 //! never in memory a second time, and each array of a file is written from front to back.
 
-use crate::comm::Comm;
+use crate::comm::{Comm, parts, parts_mut};
 use crate::error::{Error, Result};
 use bytemuck::Pod;
 use rayon::prelude::*;
@@ -228,21 +228,8 @@ impl<'c> Routes<'c> {
             rest = later;
             now.par_iter().map(|&i| value(i as usize)).collect_into_vec(&mut sent);
             received.resize(from.iter().map(|&(_, count)| count).sum(), T::zeroed());
-            let mut outgoing = &sent[..];
-            let sends: Vec<(usize, &[u8])> = to
-                .iter()
-                .map(|&(rank, count)| {
-                    (rank, bytemuck::cast_slice(outgoing.split_off(..count).expect("counted")))
-                })
-                .collect();
-            let mut incoming = &mut received[..];
-            let mut receives: Vec<(usize, &mut [u8])> = from
-                .iter()
-                .map(|&(rank, count)| {
-                    let part = incoming.split_off_mut(..count).expect("counted");
-                    (rank, bytemuck::cast_slice_mut(part))
-                })
-                .collect();
+            let sends = parts(&sent, to.iter().copied());
+            let mut receives = parts_mut(&mut received, from.iter().copied());
             self.comm.transport().transfer(&sends, &mut receives);
             arrive(number, &received);
         }
