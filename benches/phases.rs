@@ -11,9 +11,9 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::exchange::share_ghosts;
 use sinter_hpc::force::System;
 use sinter_hpc::geometry::{Cell, Vec3};
-use sinter_hpc::neighbour::{Neighbours, Rows, Schedule};
+use sinter_hpc::neighbour::{Neighbours, Ring, Rows};
 use sinter_hpc::potential::meam::Meam;
-use sinter_hpc::potential::{Environment, Potential};
+use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
 use std::time::Duration;
 
 fn main() {
@@ -56,40 +56,38 @@ fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) -> (Rows, Vec<u32
     (rows, first)
 }
 
-/// The three phases of the potential; the first is screening and densities in one.
+/// The three phases of the potential, each over all atoms at once on one thread; the first is
+/// screening and densities in one.
 fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
     let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
-    let (rows, first) = build(&mut list, &mut atoms, reach);
-    // As if all atoms had ghosts, one phase after the other.
-    let threads = rayon::current_num_threads();
-    let Schedule { waves, ring, .. } = Schedule::new(&rows, &first, threads, 0..atoms.owned);
+    build(&mut list, &mut atoms, reach);
     let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
     let (owned, quantum) = (*owned, *quantum);
-    let env = Environment { owned, position, species, id, neighbours: &list, quantum, ring };
-    let mut scratch = Default::default();
-    let mut sums = vec![0; owned * potential.words()];
+    let env = Environment { owned, position, species, id, neighbours: &list, quantum };
+    let (mut coarse, mut records) = Default::default();
+    let count = potential.words();
+    let mut sums = vec![0; owned * count];
     group.bench_function("density", |bencher| {
         bencher.iter(|| {
             sums.fill(0);
-            potential.prepare(env, 0..owned, &mut scratch);
-            for wave in &waves {
-                potential.densities(env, wave, &mut scratch, &mut sums).unwrap();
-            }
+            potential.prepare(env, 0..owned, &mut coarse);
+            let sums = Sums::new(&mut sums, count, Ring::default());
+            potential.densities(env, &coarse, 0..owned, &mut records, &sums).unwrap();
         });
     });
     let mut words = sums.clone();
     group.bench_function("embedding", |bencher| {
         bencher.iter(|| {
             words.copy_from_slice(&sums);
-            potential.embed(env, 0..owned, &mut words, force).unwrap();
+            potential.embed(env, 0..owned, &mut words, &mut force[..owned]).unwrap();
         });
     });
+    let adjoints = Sums::new(&mut words, count, Ring::default());
     group.bench_function("force", |bencher| {
         bencher.iter(|| {
             force.fill([0; 4]);
-            for wave in &waves {
-                potential.forces(env, wave, &mut scratch, &words, force).unwrap();
-            }
+            let force = Shared::new(&mut force[..]);
+            potential.forces(env, &mut records, &adjoints, &force).unwrap();
         });
     });
 }

@@ -18,7 +18,7 @@
 //! depends on the skin, so wrapped positions do too; unwrapped ones
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
-use super::phases::Phases;
+use super::phases::{Memory, Phases};
 use super::{System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
@@ -29,7 +29,7 @@ use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Neighbours, Ring, Rows, Schedule};
+use crate::neighbour::{Neighbours, Rows, Schedule, Section};
 use crate::potential::{Environment, Potential};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
@@ -72,7 +72,7 @@ pub struct Statistics {
 pub struct Engine<'c, P: Potential> {
     comm: &'c Comm,
     potential: &'c P,
-    scratch: P::Scratch,
+    memory: Memory<P>,
     settings: Settings,
     masses: Vec<f64>,
     atoms: Atoms,
@@ -116,7 +116,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let mut engine = Engine {
             comm,
             potential,
-            scratch: P::Scratch::default(),
+            memory: Memory::default(),
             settings,
             masses: potential.species().iter().map(|s| s.mass).collect(),
             atoms,
@@ -235,12 +235,9 @@ impl<'c, P: Potential> Engine<'c, P> {
 
         self.clock.enter(Phase::Neighbour);
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
+        let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
-        self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared());
-        if self.atoms.len() > self.atoms.owned {
-            // Also a ghost that no atom here has in reach is sent and received.
-            self.schedule.ring = Ring::default();
-        }
+        self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared(), ghosts);
         let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();
@@ -330,7 +327,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         };
     }
 
-    /// Memory held on this rank, without the potential's scratch; bytes.
+    /// Memory held on this rank, without the potential's records; bytes.
     fn bytes(&self) -> usize {
         self.atoms.bytes()
             + self.neighbours.bytes()
@@ -343,16 +340,15 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// What fails on this rank is returned only when all exchanges are done, with zeros in
     /// place of what it could not compute.
     fn run_phases(&mut self, is_new: bool, virial: &mut Option<[i128; 6]>) -> Result<()> {
-        let Engine { comm, potential, scratch, atoms, neighbours, schedule, .. } = self;
+        let Engine { comm, potential, memory, atoms, neighbours, schedule, .. } = self;
         let Engine { words, plan, clock, .. } = self;
-        let (stride, ring) = (potential.words(), schedule.ring);
-        let words = &mut cast_slice_mut(words)[..ring.places(atoms.len()) * stride];
+        let stride = potential.words();
+        let own_words = schedule.ring.places(atoms.owned) * stride;
+        let words = &mut cast_slice_mut(words)[..schedule.ring.places(atoms.len()) * stride];
         let Atoms { owned, id, species, position, force, quantum, .. } = atoms;
         let (owned, all, quantum) = (*owned, position.len(), *quantum);
-        let still = Environment { owned, position: &[], species, id, neighbours, quantum, ring };
-        let waves = &schedule.waves;
-        let mut phases = Phases { potential: *potential, scratch, waves, clock, result: Ok(()) };
-        let own_words = ring.places(owned) * stride;
+        let still = Environment { owned, position: &[], species, id, neighbours, quantum };
+        let mut phases = Phases::new(*potential, schedule, memory, clock);
 
         // Behind an exchange under way the owned atoms are seen alone.
         let (own, ghosts) = position.split_at_mut(owned);
@@ -360,36 +356,40 @@ impl<'c, P: Potential> Engine<'c, P> {
             true => Box::new(Arrived),
             false => plan.begin_refresh_positions(comm, own, ghosts),
         };
-        let steps = &schedule.while_positions_travel;
-        phases.run(steps, still.at(own), words, force, &mut *transfer);
+        phases.clock.enter(Phase::Density);
+        phases.prepare(still.at(own), 0..owned);
+        let travelling = Section::PositionsTravel;
+        phases.run(travelling, still.at(own), words, force, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
         transfer.complete();
 
-        phases.begin(owned..all, still.at(position), words, force);
-        phases.run(&schedule.before_gather, still.at(position), words, force, &mut Arrived);
+        phases.clock.enter(Phase::Density);
+        phases.prepare(still.at(position), owned..all);
+        phases.zero(&mut words[own_words..], &mut force[owned..]);
+        phases.run(Section::BeforeGather, still.at(position), words, force, &mut Arrived);
 
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(ghosts);
         phases.clock.enter(Phase::Exchange);
         let mut transfer = plan.begin_gather(comm, ghosts, stride);
-        let steps = &schedule.while_sums_travel;
-        phases.run(steps, still.at(&position[..owned]), own, force, &mut *transfer);
+        let travelling = Section::SumsTravel;
+        phases.run(travelling, still.at(&position[..owned]), own, force, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
         transfer.complete();
         plan.add_gathered(own, stride);
 
-        phases.run(&schedule.before_refresh, still.at(position), words, force, &mut Arrived);
+        phases.run(Section::BeforeRefresh, still.at(position), words, force, &mut Arrived);
 
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(own);
         phases.clock.enter(Phase::Exchange);
         let mut transfer = plan.begin_refresh(comm, own, ghosts, stride);
-        let steps = &schedule.while_adjoints_travel;
-        phases.run(steps, still.at(&position[..owned]), own, force, &mut *transfer);
+        let travelling = Section::AdjointsTravel;
+        phases.run(travelling, still.at(&position[..owned]), own, force, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
         transfer.complete();
 
-        phases.run(&schedule.at_last, still.at(position), words, force, &mut Arrived);
+        phases.run(Section::AtLast, still.at(position), words, force, &mut Arrived);
         phases.withhold(force.as_flattened_mut());
         if let Some(virial) = virial {
             *virial = partial_virial(position, force);

@@ -9,8 +9,8 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::{MINE, Wave};
-use crate::potential::{Environment, Potential};
+use crate::neighbour::MINE;
+use crate::potential::{Environment, Potential, Shared, Sums};
 use std::ops::Range;
 
 pub const RANGE: f64 = 3.0;
@@ -46,10 +46,9 @@ struct Pair {
     r: f64,
 }
 
-/// All pairs of a wave that this rank computes, in the order of its colours.
-fn pairs<'a>(env: Environment<'a>, wave: &'a Wave) -> impl Iterator<Item = Pair> + 'a {
-    let ranges = wave.colours.iter().flatten().cloned();
-    let entries = ranges.flatten().flat_map(move |i| {
+/// All pairs of these atoms that this rank computes.
+fn pairs<'a>(env: Environment<'a>, atoms: Range<usize>) -> impl Iterator<Item = Pair> + 'a {
+    let entries = atoms.flat_map(move |i| {
         env.neighbours.of(i).iter().filter(|e| *e & MINE != 0).map(move |e| (i, e & !MINE))
     });
     let pair = move |(i, j): (usize, u32)| {
@@ -79,7 +78,10 @@ pub fn pair_energy(r: f64) -> f64 {
 }
 
 impl Potential for PairFunctional {
-    type Scratch = ();
+    type Prepared = ();
+
+    /// The atoms of the tile.
+    type Records = Range<usize>;
 
     fn species(&self) -> &[Species] {
         &self.species
@@ -93,13 +95,22 @@ impl Potential for PairFunctional {
         2
     }
 
-    fn densities(&self, env: Environment, wave: &Wave, _: &mut (), sums: &mut [i64]) -> Result<()> {
-        for Pair { i, j, r, .. } in pairs(env, wave) {
+    fn densities(
+        &self,
+        env: Environment,
+        (): &(),
+        atoms: Range<usize>,
+        records: &mut Range<usize>,
+        sums: &Sums,
+    ) -> Result<()> {
+        *records = atoms.clone();
+        for Pair { i, j, r, .. } in pairs(env, atoms) {
             let w = weight(r);
             for (atom, other) in [(i, j), (j, i)] {
-                let at = env.ring.place(atom);
-                sums[2 * at] += DENSITY.round(w);
-                sums[2 * at + 1] += DENSITY.round(charge(env.species[other]) * (w * w));
+                // SAFETY: an atom in reach of the tile, used for two additions.
+                let words = unsafe { sums.of(atom as u32, 0, 2) };
+                words[0] += DENSITY.round(w);
+                words[1] += DENSITY.round(charge(env.species[other]) * (w * w));
             }
         }
         Ok(())
@@ -108,12 +119,12 @@ impl Potential for PairFunctional {
     fn embed(
         &self,
         env: Environment,
-        atoms: Range<usize>,
+        _: Range<usize>,
         words: &mut [i64],
         force: &mut [FixedForce],
     ) -> Result<()> {
         let quantum = env.quantum;
-        for (words, force) in words.chunks_exact_mut(2).zip(&mut force[atoms]) {
+        for (words, force) in words.chunks_exact_mut(2).zip(force) {
             let (rho, sigma) = (DENSITY.value(words[0]), DENSITY.value(words[1]));
             force[3] += quantum.round(density(rho, sigma));
             words[0] = (-0.5 / (rho + LEAST_DENSITY).sqrt()).to_bits() as i64;
@@ -125,14 +136,19 @@ impl Potential for PairFunctional {
     fn forces(
         &self,
         env: Environment,
-        wave: &Wave,
-        _: &mut (),
-        words: &[i64],
-        force: &mut [FixedForce],
+        records: &mut Range<usize>,
+        adjoints: &Sums,
+        force: &Shared<FixedForce>,
     ) -> Result<()> {
         let quantum = env.quantum;
-        let adjoint = |i: usize, k: usize| f64::from_bits(words[2 * env.ring.place(i) + k] as u64);
-        for Pair { i, j, d, r } in pairs(env, wave) {
+        // SAFETY: atoms in reach of the tile, two words each.
+        let adjoint = |i: usize, k: usize| unsafe { adjoints.adjoints(i as u32, k, 1) }[0];
+        let add = |i: usize, component: usize, quanta: i64| {
+            // SAFETY: an atom in reach of the tile, used for one addition.
+            let sum = unsafe { force.at(i, 1) };
+            sum[0][component] += quanta;
+        };
+        for Pair { i, j, d, r } in pairs(env, records.clone()) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;
             let dphi = -self.strength * (6.0 * x * x + 2.0 * x) / RANGE;
@@ -140,16 +156,16 @@ impl Potential for PairFunctional {
                 adjoint(i, 1) * charge(env.species[j]) + adjoint(j, 1) * charge(env.species[i]);
             let slope = dphi + dw * (adjoint(i, 0) + adjoint(j, 0)) + 2.0 * weight(r) * dw * sigma;
             let half = quantum.round(0.5 * self.strength * pair_energy(r));
-            force[i][3] += half;
-            force[j][3] += half;
-            for a in 0..3 {
-                let f = slope * d[a] / r;
+            add(i, 3, half);
+            add(j, 3, half);
+            for (a, d) in d.into_iter().enumerate() {
+                let f = slope * d / r;
                 if f.is_nan() || f.abs() >= quantum.bound() {
                     let message = format!("a force of {f} eV/Å");
                     return Err(Error::OutOfBounds { atom: env.id[i], message });
                 }
-                force[i][a] += quantum.round(f);
-                force[j][a] -= quantum.round(f);
+                add(i, a, quantum.round(f));
+                add(j, a, -quantum.round(f));
             }
         }
         Ok(())

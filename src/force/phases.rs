@@ -1,105 +1,217 @@
-//! The phases of one evaluation on this rank, wave by wave as the schedule orders them.
+//! The phases of one evaluation on this rank, tile by tile as the board deals them out.
 
 use crate::atoms::FixedForce;
 use crate::clock::{Clock, Phase};
 use crate::comm::Transfer;
 use crate::error::Result;
-use crate::neighbour::{Step, Task, Wave};
-use crate::potential::{Environment, Potential};
+use crate::neighbour::{Board, Job, Next, Schedule, Section, Task};
+use crate::potential::{Environment, Potential, Shared, Sums};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How often a thread that waits looks away before it lets another have its core.
+const PATIENCE: usize = 64;
+
+/// What the phases keep from step to step.
+pub struct Memory<P: Potential> {
+    prepared: P::Prepared,
+    board: Mutex<Board<P::Records>>,
+}
+
+impl<P: Potential> Default for Memory<P> {
+    fn default() -> Memory<P> {
+        Memory { prepared: Default::default(), board: Default::default() }
+    }
+}
 
 /// One evaluation under way.
 pub struct Phases<'a, P: Potential> {
-    pub potential: &'a P,
-    pub scratch: &'a mut P::Scratch,
-    pub waves: &'a [Wave],
+    potential: &'a P,
+    schedule: &'a Schedule,
+    memory: &'a mut Memory<P>,
     pub clock: &'a mut Clock,
     /// The first failure: after it nothing is computed any more.
     pub result: Result<()>,
 }
 
-impl<P: Potential> Phases<'_, P> {
-    /// Carries out these steps, and looks after the messages that travel meanwhile. `words`
-    /// and `force` belong to the atoms of `env`.
+impl<'a, P: Potential> Phases<'a, P> {
+    pub fn new(
+        potential: &'a P,
+        schedule: &'a Schedule,
+        memory: &'a mut Memory<P>,
+        clock: &'a mut Clock,
+    ) -> Phases<'a, P> {
+        lock(&memory.board).clear(schedule);
+        Phases { potential, schedule, memory, clock, result: Ok(()) }
+    }
+
+    /// Comes before a section sees these atoms at their positions.
+    pub fn prepare(&mut self, env: Environment, atoms: Range<usize>) {
+        self.potential.prepare(env, atoms, &mut self.memory.prepared);
+    }
+
+    /// Does what belongs to a section, on all threads, and looks after the messages that
+    /// travel meanwhile: the calling thread alone does that, between its tasks, and its are
+    /// the times that the clock shows. `words` and `force` belong to the atoms of `env`.
     pub fn run(
         &mut self,
-        steps: &[Step],
+        section: Section,
         env: Environment,
         words: &mut [i64],
         force: &mut [FixedForce],
         transfer: &mut dyn Transfer,
     ) {
-        for &(task, wave) in steps {
-            transfer.progress();
-            if self.result.is_err() {
-                return;
+        let Phases { potential, schedule, memory, clock, .. } = self;
+        if self.result.is_err() || !lock(&memory.board).enter(schedule, section) {
+            return;
+        }
+        let work = &Work {
+            potential: *potential,
+            schedule,
+            prepared: &memory.prepared,
+            board: &memory.board,
+            failure: Mutex::new(Ok(())),
+            env,
+            sums: Sums::new(words, potential.words(), schedule.ring),
+            force: Shared::new(force),
+        };
+        rayon::in_place_scope(|scope| {
+            for thread in 1..schedule.threads {
+                scope.spawn(move |_| work.share(thread, |_| ()));
             }
-            let (potential, wave) = (self.potential, &self.waves[wave]);
-            self.clock.enter(match task {
-                Task::Begin | Task::Densities => Phase::Density,
-                Task::Embed => Phase::Embedding,
-                Task::Forces => Phase::Force,
-            });
-            self.result = match task {
-                Task::Begin => {
-                    self.begin(wave.atoms.clone(), env, words, force);
-                    Ok(())
+            work.share(0, |task| {
+                if let Some(task) = task {
+                    clock.enter(match task {
+                        Task::Densities => Phase::Density,
+                        Task::Embed => Phase::Embedding,
+                        Task::Forces => Phase::Force,
+                    });
                 }
-                Task::Densities => potential.densities(env, wave, self.scratch, words),
-                Task::Embed => self.embed(wave.atoms.clone(), env, words, force),
-                Task::Forces => potential.forces(env, wave, self.scratch, words, force),
-            };
+                transfer.progress();
+            });
+        });
+        self.result = std::mem::replace(&mut *lock(&work.failure), Ok(()));
+    }
+
+    /// Sums and forces from zero.
+    pub fn zero(&self, words: &mut [i64], force: &mut [FixedForce]) {
+        for values in [words, force.as_flattened_mut()] {
+            values.par_iter_mut().with_min_len(1 << 15).for_each(|value| *value = 0);
         }
-    }
-
-    /// Sums and forces of these atoms from zero.
-    pub fn begin(
-        &mut self,
-        atoms: Range<usize>,
-        env: Environment,
-        words: &mut [i64],
-        force: &mut [FixedForce],
-    ) {
-        for atoms in env.ring.parts(atoms.clone()) {
-            zero(self.words_of(atoms, env, words));
-        }
-        zero(force[atoms.clone()].as_flattened_mut());
-        self.potential.prepare(env, atoms, self.scratch);
-    }
-
-    fn embed(
-        &self,
-        atoms: Range<usize>,
-        env: Environment,
-        words: &mut [i64],
-        force: &mut [FixedForce],
-    ) -> Result<()> {
-        env.ring.parts(atoms).try_for_each(|atoms| {
-            let words = self.words_of(atoms.clone(), env, words);
-            self.potential.embed(env, atoms, words, force)
-        })
-    }
-
-    /// The words of atoms whose places follow one another.
-    fn words_of<'w>(
-        &self,
-        atoms: Range<usize>,
-        env: Environment,
-        words: &'w mut [i64],
-    ) -> &'w mut [i64] {
-        let (stride, first) = (self.potential.words(), env.ring.place(atoms.start));
-        &mut words[first * stride..(first + atoms.len()) * stride]
     }
 
     /// Whatever other ranks will be sent after a failure is zero: it fails nothing there.
     pub fn withhold(&self, words: &mut [i64]) {
         if self.result.is_err() {
-            zero(words);
+            words.fill(0);
         }
     }
 }
 
-fn zero(words: &mut [i64]) {
-    words.par_iter_mut().with_min_len(1 << 15).for_each(|word| *word = 0);
+/// What the threads have in common during a section.
+struct Work<'a, P: Potential> {
+    potential: &'a P,
+    schedule: &'a Schedule,
+    prepared: &'a P::Prepared,
+    board: &'a Mutex<Board<P::Records>>,
+    failure: Mutex<Result<()>>,
+    env: Environment<'a>,
+    sums: Sums<'a>,
+    force: Shared<'a, FixedForce>,
+}
+
+impl<P: Potential> Work<'_, P> {
+    /// One thread's share of the section. `look_up` is called with each task before it
+    /// begins, and while there is none.
+    fn share(&self, thread: usize, mut look_up: impl FnMut(Option<Task>)) {
+        let _stop = StopIfPanicking(self.board);
+        let mut done = None;
+        loop {
+            let mut board = lock(self.board);
+            if let Some(job) = done.take() {
+                board.finish(self.schedule, job);
+            }
+            let next = board.next(self.schedule, thread);
+            drop(board);
+            match next {
+                Next::Leave => return,
+                Next::Wait => {
+                    look_up(None);
+                    (0..PATIENCE).for_each(|_| std::hint::spin_loop());
+                    std::thread::yield_now();
+                }
+                Next::Do(mut job) => {
+                    look_up(Some(job.task));
+                    let result = self.carry_out(&mut job);
+                    done = Some(job);
+                    if result.is_err() {
+                        lock(self.board).stop();
+                        let mut first = lock(&self.failure);
+                        if first.is_ok() {
+                            *first = result;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry_out(&self, job: &mut Job<P::Records>) -> Result<()> {
+        let Work { potential, schedule, prepared, env, sums, force, .. } = self;
+        let tile = &schedule.tiles[job.tile];
+        match job.task {
+            _ if tile.atoms.is_empty() && job.fresh == 0 => Ok(()),
+            Task::Densities => {
+                let fresh =
+                    tile.near.iter().enumerate().filter(|(bit, _)| job.fresh >> bit & 1 == 1);
+                for (_, &near) in fresh {
+                    let atoms = schedule.tiles[near].atoms.clone();
+                    self.on_each_part(atoms, |_, words, force| {
+                        words.fill(0);
+                        force.as_flattened_mut().fill(0);
+                        Ok(())
+                    })?;
+                }
+                potential.densities(*env, prepared, tile.atoms.clone(), &mut job.records, sums)
+            }
+            Task::Embed => self.on_each_part(tile.atoms.clone(), |atoms, words, force| {
+                potential.embed(*env, atoms, words, force)
+            }),
+            Task::Forces => potential.forces(*env, &mut job.records, sums, force),
+        }
+    }
+
+    /// The words and forces of these atoms of a tile, which the calling thread has to
+    /// itself, in parts as their places follow one another.
+    fn on_each_part(
+        &self,
+        atoms: Range<usize>,
+        work: impl Fn(Range<usize>, &mut [i64], &mut [FixedForce]) -> Result<()>,
+    ) -> Result<()> {
+        self.schedule.ring.parts(atoms).try_for_each(|atoms| {
+            // SAFETY: the board has given this tile to no other thread; each atom of a tile
+            // has words and a force; the references end with this call.
+            let (words, force) = unsafe {
+                (self.sums.of_all(atoms.clone()), self.force.at(atoms.start, atoms.len()))
+            };
+            work(atoms, words, force)
+        })
+    }
+}
+
+/// A thread that panics will not finish its task, for which others would wait.
+struct StopIfPanicking<'a, R: Default>(&'a Mutex<Board<R>>);
+
+impl<R: Default> Drop for StopIfPanicking<'_, R> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(self.0).stop();
+        }
+    }
+}
+
+/// No thread panics while it has one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

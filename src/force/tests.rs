@@ -165,7 +165,7 @@ fn trajectory_does_not_depend_on_how_it_is_shared_in_a_slab_thinner_than_the_she
 }
 
 #[test]
-fn trajectory_does_not_depend_on_how_it_is_shared_in_a_beam_of_many_waves() {
+fn trajectory_does_not_depend_on_how_it_is_shared_in_a_beam_of_many_tiles() {
     for periodic in [[false; 3], [true, false, false]] {
         assert_same_bits(&sample([70, 3, 3], periodic), 6, &SHARINGS[..5]);
     }

@@ -1,51 +1,97 @@
-//! In which order the owned atoms are worked on.
+//! What of a phase is done at a time, and when.
 //!
-//! Slabs and rows are at least reach wide, which is used twice.
+//! Slabs and rows are at least reach wide. A **tile** is a slab, some slabs that follow one
+//! another, or some rows of one: whatever a phase reads or writes for its atoms lies in it,
+//! in the tiles around it, or is a ghost. That is used twice (`board`).
 //!
-//! **In time: waves.** A wave is one slab, or some that follow one another. Whatever a
-//! phase reads or writes for a wave lies in it, in the wave before, in the one behind, or
-//! is a ghost. So the phases need not pass over all atoms one after another: when a wave
-//! has its densities, the one before has its sums complete, and when that is embedded, the
-//! one before it can have its forces. A sweep of this kind keeps what a phase leaves for
-//! the next in the cache, and the records of three waves in memory instead of all.
+//! **In time.** The phases need not pass over all atoms one after another: when a tile and
+//! those around it have their densities, its sums are complete; when these are embedded, it
+//! can have its forces. A sweep of this kind keeps what a phase leaves for the next in the
+//! cache, and the records of few tiles in memory instead of all.
 //!
-//! Waves with atoms that other ranks (or periodic images) have as ghosts are **open**: their
+//! **In space.** Tiles with no tile around them in common may be worked on by several
+//! threads at once, and write to the atoms around them without asking.
+//!
+//! Tiles with atoms that other ranks (or periodic images) have as ghosts are **open**: their
 //! sums are complete when those of the ghosts have been gathered, so what depends on them
-//! comes after the exchange. Only atoms of open waves have ghosts in reach. Everything
+//! comes after the exchange. Only atoms of open tiles have ghosts in reach. Everything
 //! else is done while messages travel, a third of it during each of three exchanges.
-//!
-//! **In space: colours.** Two slabs, or rows, with two others in between have no neighbour
-//! in common: within a wave every third slab may run at once (three colours), or, where
-//! that leaves threads without work, every third row of every third slab (nine colours,
-//! more and smaller ranges in each). Waves are for one thread: several would have to share
-//! each of them by rows, and two threads then took up to twice as long as by slabs
-//! (measured; rows next to one another go to different cores, which have to hand each other
-//! the sums of their atoms). So with several threads one wave is everything.
 //!
 //! Nothing of this shows in the results: sums are of integers.
 
 use super::Rows;
 use std::ops::Range;
 
-/// Ranges of one colour per thread that keep all threads busy to the end.
-const RANGES_PER_THREAD: usize = 4;
-
-/// Atoms of a wave, at least: beginning and ending one costs a microsecond or two,
-/// and a vector that is not full for each kind of record. Tests have few atoms and want waves.
+/// Atoms of a tile, at least, if there are enough for all threads: beginning and ending one
+/// costs a microsecond or two, and a vector that is not full for each kind of record.
+/// Tests have few atoms and want tiles.
 const LEAST_ATOMS: usize = if cfg!(test) { 20 } else { 1000 };
+
+/// Tiles per thread that keep all threads busy to the end, though those next to a tile under
+/// way have to wait: one in three at most is under way where tiles are slabs, ...
+const SLABS_PER_THREAD: usize = 6;
+/// ... one in nine where they are rows.
+const ROWS_PER_THREAD: usize = 18;
+
+/// Where an evaluation is among the exchanges of ghosts. What is done while something
+/// travels touches owned atoms only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Section {
+    #[default]
+    PositionsTravel,
+    /// Leaves all sums of ghosts complete.
+    BeforeGather,
+    SumsTravel,
+    /// Leaves all adjoints that ghosts wait for.
+    BeforeRefresh,
+    AdjointsTravel,
+    AtLast,
+}
+
+impl Section {
+    pub const ALL: [Section; 6] = [
+        Section::PositionsTravel,
+        Section::BeforeGather,
+        Section::SumsTravel,
+        Section::BeforeRefresh,
+        Section::AdjointsTravel,
+        Section::AtLast,
+    ];
+}
+
+/// What is done to a tile, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Task {
+    Densities,
+    Embed,
+    Forces,
+}
 
 /// Owned atoms that a phase works on at a time.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Wave {
-    /// They stand one after another.
+pub struct Tile {
+    /// They stand one after another. There may be none: tiles on either side may see the
+    /// same ghosts here.
     pub atoms: Range<usize>,
-    /// Ranges by colour: no atom is within reach (range + skin) of two ranges of one
-    /// colour, so these may run in parallel and write to all neighbours of their atoms;
-    /// colours run one after another.
-    pub colours: Vec<Vec<Range<usize>>>,
-    /// Where the first phase leaves what the last one reads: no two waves have the same
-    /// place at the same time.
-    pub place: usize,
+    /// The tiles in which all neighbours (range + skin) of its atoms lie that are not ghosts;
+    /// itself is one. There are nine at most.
+    pub near: Vec<usize>,
+    /// Whether any of its atoms has ghosts.
+    pub is_open: bool,
+    /// Where its densities come.
+    pub section: Section,
+}
+
+impl Tile {
+    /// Before this section a task must not be done to this tile.
+    pub fn section_of(&self, task: Task) -> Section {
+        match task {
+            Task::Densities => self.section,
+            Task::Embed if self.is_open => Section::BeforeRefresh,
+            Task::Forces if self.is_open => Section::AtLast,
+            Task::Embed | Task::Forces => Section::PositionsTravel,
+        }
+    }
 }
 
 /// Places for what atoms have only while a sweep passes over them: those of atoms that
@@ -86,220 +132,113 @@ impl Ring {
     }
 }
 
-/// What can be done to a wave, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Task {
-    /// Before its atoms are read or written to.
-    Begin,
-    Densities,
-    Embed,
-    Forces,
-}
-
-/// A task and the number of the wave.
-pub type Step = (Task, usize);
-
-/// The steps of one evaluation, by their place among the exchanges of ghosts. Those behind
-/// an exchange under way touch owned atoms only.
+/// The tiles of one rank, in the order of their atoms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schedule {
-    pub waves: Vec<Wave>,
+    pub tiles: Vec<Tile>,
     /// Of sums and adjoints.
     pub ring: Ring,
-    pub while_positions_travel: Vec<Step>,
-    /// Leaves all sums of ghosts complete.
-    pub before_gather: Vec<Step>,
-    pub while_sums_travel: Vec<Step>,
-    /// Leaves all adjoints that ghosts wait for.
-    pub before_refresh: Vec<Step>,
-    pub while_adjoints_travel: Vec<Step>,
-    pub at_last: Vec<Step>,
+    pub threads: usize,
 }
 
 impl Schedule {
     /// For owned atoms in the order of `rows`, cell c beginning at `first[c]`. `shared` are
-    /// those that have ghosts anywhere.
+    /// those that have ghosts anywhere; `ghosts`, how many this rank has.
     pub fn new(
         rows: &Rows,
         first: &[u32],
         threads: usize,
         shared: impl IntoIterator<Item = usize>,
+        ghosts: usize,
     ) -> Schedule {
-        let waves = waves(rows, first, threads);
-        let mut open = vec![false; waves.len()];
+        let mut tiles = tiles(rows, first, threads);
         for atom in shared {
-            open[waves.partition_point(|wave| wave.atoms.end <= atom)] = true;
+            let tile = tiles.partition_point(|tile| tile.atoms.end <= atom);
+            tiles[tile].is_open = true;
         }
-        Schedule::of(waves, &open)
-    }
-
-    /// For these waves, of which no two have a neighbour of a third in common unless one
-    /// follows the other.
-    pub fn of(waves: Vec<Wave>, open: &[bool]) -> Schedule {
-        let all = 0..waves.len();
-        let (border, inner): (Vec<usize>, Vec<usize>) = all.partition(|&wave| open[wave]);
-        // Those beside an open wave add to its sums, and cannot wait until these are sent on.
-        let is_beside = |&wave: &usize| near(wave, 1, waves.len()).any(|near| open[near]);
-        let (beside, far): (Vec<usize>, Vec<usize>) = inner.iter().partition(|w| is_beside(w));
-        let (first, others) = far.split_at(far.len() / 3);
-        let (second, third) = others.split_at(others.len() / 2);
-        let ring = if border.is_empty() { ring(&waves) } else { Ring::default() };
-        let done = vec![None; waves.len()];
-        let mut sweep = Sweep { waves, open, done, free: Vec::new(), places: 0, steps: Vec::new() };
-        sweep.run(first);
-        let while_positions_travel = sweep.section();
-        sweep.run(&border);
-        let before_gather = sweep.section();
-        sweep.run(&beside);
-        sweep.run(second);
-        let while_sums_travel = sweep.section();
-        border.iter().for_each(|&wave| sweep.push(Task::Embed, wave));
-        let before_refresh = sweep.section();
-        inner.iter().for_each(|&wave| sweep.push_forces_if_possible(wave));
-        sweep.run(third);
-        let while_adjoints_travel = sweep.section();
-        border.iter().for_each(|&wave| sweep.push(Task::Forces, wave));
-        let at_last = sweep.section();
-        Schedule {
-            waves: sweep.waves,
-            ring,
-            while_positions_travel,
-            before_gather,
-            while_sums_travel,
-            before_refresh,
-            while_adjoints_travel,
-            at_last,
-        }
+        divide(&mut tiles);
+        // Ghosts have places of their own behind those of all atoms.
+        let sweeps_once = threads == 1 && ghosts == 0 && tiles.iter().all(|tile| !tile.is_open);
+        let ring = if sweeps_once { ring(&tiles) } else { Ring::default() };
+        Schedule { tiles, ring, threads }
     }
 }
 
-/// A schedule in the making.
-struct Sweep<'a> {
-    waves: Vec<Wave>,
-    open: &'a [bool],
-    /// The last task of each wave so far.
-    done: Vec<Option<Task>>,
-    /// Places that are free again, and how many there are.
-    free: Vec<usize>,
-    places: usize,
-    /// Of the section under way.
-    steps: Vec<Step>,
-}
-
-impl Sweep<'_> {
-    fn section(&mut self) -> Vec<Step> {
-        std::mem::take(&mut self.steps)
-    }
-
-    /// The waves that lie so near to this one, itself included.
-    fn near(&self, wave: usize, distance: usize) -> Range<usize> {
-        near(wave, distance, self.waves.len())
-    }
-
-    /// Whether this task is done for all waves in reach of the atoms of a wave.
-    fn is_done_near(&self, wave: usize, task: Task) -> bool {
-        self.near(wave, 1).all(|near| self.done[near] >= Some(task))
-    }
-
-    /// Densities of these waves, and all that they make possible.
-    fn run(&mut self, waves: &[usize]) {
-        for &wave in waves {
-            for near in self.near(wave, 1) {
-                if self.done[near].is_none() {
-                    self.push(Task::Begin, near);
+/// Gives each tile the section of its densities.
+fn divide(tiles: &mut [Tile]) {
+    let is_open: Vec<bool> = tiles.iter().map(|tile| tile.is_open).collect();
+    // Those beside an open tile add to its sums, and cannot wait until these are sent on.
+    let is_beside = |tile: &Tile| tile.near.iter().any(|&near| is_open[near]);
+    let far = tiles.iter().filter(|&tile| !is_beside(tile)).count();
+    let third = if far == tiles.len() { far } else { far.div_ceil(3) };
+    let mut passed = 0;
+    for tile in tiles {
+        tile.section = match (tile.is_open, is_beside(tile)) {
+            (true, _) => Section::BeforeGather,
+            (false, true) => Section::SumsTravel,
+            (false, false) => {
+                passed += 1;
+                match (passed - 1) / third {
+                    0 => Section::PositionsTravel,
+                    1 => Section::SumsTravel,
+                    _ => Section::AdjointsTravel,
                 }
             }
-            self.push(Task::Densities, wave);
-            for near in self.near(wave, 1) {
-                let complete = !self.open[near] && self.is_done_near(near, Task::Densities);
-                if complete && self.done[near] == Some(Task::Densities) {
-                    self.push(Task::Embed, near);
-                }
-            }
-            // Two waves on either side may have become possible.
-            for near in self.near(wave, 2) {
-                self.push_forces_if_possible(near);
-            }
-        }
-    }
-
-    fn push_forces_if_possible(&mut self, wave: usize) {
-        let waits = !self.open[wave] && self.done[wave] == Some(Task::Embed);
-        if waits && self.is_done_near(wave, Task::Embed) {
-            self.push(Task::Forces, wave);
-        }
-    }
-
-    fn push(&mut self, task: Task, wave: usize) {
-        match task {
-            Task::Densities => {
-                self.waves[wave].place = self.free.pop().unwrap_or(self.places);
-                self.places = self.places.max(self.waves[wave].place + 1);
-            }
-            Task::Forces => self.free.push(self.waves[wave].place),
-            Task::Begin | Task::Embed => {}
-        }
-        self.done[wave] = Some(task);
-        self.steps.push((task, wave));
+        };
     }
 }
 
-/// The waves at most `distance` before or behind one of `count`.
-fn near(wave: usize, distance: usize, count: usize) -> Range<usize> {
-    wave.saturating_sub(distance)..(wave + distance + 1).min(count)
-}
-
-/// With room for five waves in a row: when one begins, the forces of the third before it
-/// are still to come, and need what belongs to the fourth.
-fn ring(waves: &[Wave]) -> Ring {
-    let five = |n: usize| waves[(n + 4).min(waves.len() - 1)].atoms.end - waves[n].atoms.start;
-    let most = (0..waves.len()).map(five).max().unwrap_or(0);
+/// With room for five tiles in a row, where one thread passes over them all: when one
+/// begins, the forces of the third before it are still to come, and need what belongs to
+/// the fourth.
+fn ring(tiles: &[Tile]) -> Ring {
+    let five = |n: usize| tiles[(n + 4).min(tiles.len() - 1)].atoms.end - tiles[n].atoms.start;
+    let most = (0..tiles.len()).map(five).max().unwrap_or(0);
     Ring { mask: most.next_power_of_two() - 1 }
 }
 
-/// Slabs in waves of as few as are worth it.
-fn waves(rows: &Rows, first: &[u32], threads: usize) -> Vec<Wave> {
+/// Slabs, or for more threads than these keep busy parts of slabs; all slabs have as many.
+fn tiles(rows: &Rows, first: &[u32], threads: usize) -> Vec<Tile> {
     let [slabs, per_slab] = rows.counts();
     let atoms = |start: usize, end: usize| {
-        let cells = rows.pieces_of(start..end + 1);
+        let cells = rows.pieces_of(start..end);
         first[cells.start] as usize..first[cells.end] as usize
     };
-    let slabs_of = |part: Range<usize>| {
-        atoms(rows.number(part.start, 0), rows.number(part.end - 1, per_slab - 1))
+    let rows_of = |slabs: Range<usize>, part: Range<usize>| {
+        atoms(rows.number(slabs.start, part.start), rows.number(slabs.end - 1, part.end - 1) + 1)
     };
-    let row = |a: usize, b: usize| atoms(rows.number(a, b), rows.number(a, b));
-    let mut waves = Vec::new();
-    let mut start = 0;
-    for end in 1..=slabs {
-        let all = slabs_of(start..end);
-        let enough = threads == 1 && all.len() >= LEAST_ATOMS;
-        if !enough && end < slabs {
-            continue;
-        }
-        let mut colours;
-        if threads == 1 {
-            colours = vec![vec![all.clone()]];
-        } else if end - start >= 3 * RANGES_PER_THREAD * threads {
-            colours = vec![Vec::new(); 3];
-            for a in start..end {
-                colours[a % 3].push(slabs_of(a..a + 1));
-            }
-        } else {
-            colours = vec![Vec::new(); 9];
-            for a in start..end {
-                for b in 0..per_slab {
-                    colours[a % 3 * 3 + b % 3].push(row(a, b));
-                }
+    let mut grid: Vec<Vec<Range<usize>>> = Vec::new();
+    if threads == 1 || slabs >= SLABS_PER_THREAD * threads {
+        let all = rows_of(0..slabs, 0..per_slab).len();
+        let enough = match threads {
+            1 => LEAST_ATOMS,
+            _ => LEAST_ATOMS.min(all / (SLABS_PER_THREAD * threads)),
+        };
+        let mut start = 0;
+        for end in 1..=slabs {
+            let together = rows_of(start..end, 0..per_slab);
+            if together.len() >= enough || end == slabs {
+                grid.push(vec![together]);
+                start = end;
             }
         }
-        for colour in &mut colours {
-            colour.retain(|range| !range.is_empty());
-        }
-        colours.retain(|colour| !colour.is_empty());
-        if !all.is_empty() {
-            waves.push(Wave { atoms: all, colours, place: 0 });
-        }
-        start = end;
+    } else {
+        let parts = (ROWS_PER_THREAD * threads).div_ceil(slabs).min(per_slab);
+        let border = |part: usize| part * per_slab / parts;
+        grid.extend((0..slabs).map(|slab| {
+            let part = |n: usize| rows_of(slab..slab + 1, border(n)..border(n + 1));
+            (0..parts).map(part).collect()
+        }));
     }
-    waves
+    let around = |n: usize, end: usize| n.saturating_sub(1)..(n + 2).min(end);
+    let mut tiles = Vec::new();
+    for (a, parts) in grid.iter().enumerate() {
+        for (b, atoms) in parts.iter().enumerate() {
+            let near = around(a, grid.len())
+                .flat_map(|a| around(b, parts.len()).map(move |b| a * parts.len() + b))
+                .collect();
+            tiles.push(Tile { atoms: atoms.clone(), near, ..Tile::default() });
+        }
+    }
+    tiles
 }

@@ -1,4 +1,4 @@
-//! The list against all pairs, and the schedule against its own definition.
+//! The list against all pairs, and what the board deals out against what it promises.
 
 use super::*;
 use crate::atoms::{Atom, Atoms};
@@ -54,95 +54,190 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     let sees_ghosts = |i: usize| list.of(i).iter().any(|e| (e & !MINE) as usize >= owned);
     let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 997 == 5);
     let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
-    let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied());
-    check_colours(&schedule, &list, atoms.len())?;
-    check_steps(&schedule, &list, &shared)
+    let ghosts = atoms.len() - owned;
+    let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied(), ghosts);
+    for seed in 0..3 {
+        Evaluation::new(&schedule, &list, &shared, seed).run()?;
+    }
+    Ok(())
 }
 
-/// Every owned atom once, and no atom within reach of two ranges of a colour.
-fn check_colours(schedule: &Schedule, list: &Neighbours, all: usize) -> Result<(), TestCaseError> {
-    let owned = list.first.len() - 1;
-    let mut seen = vec![0; owned];
-    for wave in &schedule.waves {
-        for colour in &wave.colours {
-            let mut writer = vec![usize::MAX; all];
-            for (number, range) in colour.iter().enumerate() {
-                for i in range.clone() {
-                    prop_assert!(wave.atoms.contains(&i));
-                    seen[i] += 1;
-                    let written = list.of(i).iter().map(|e| (e & !MINE) as usize);
-                    for j in written.chain([i]) {
-                        prop_assert!(writer[j] == usize::MAX || writer[j] == number);
-                        writer[j] = number;
+/// An evaluation that computes nothing, but looks at every task, atom by atom: whether it
+/// finds what it needs, and nobody else at it.
+struct Evaluation<'a> {
+    schedule: &'a Schedule,
+    list: &'a Neighbours,
+    shared: &'a [usize],
+    /// Of the order in which threads come to the board.
+    seed: u64,
+    /// By owned atom.
+    is_begun: Vec<bool>,
+    done: Vec<Option<Task>>,
+    /// By atom with ghosts, the thread whose task reads or writes what belongs to it.
+    user: Vec<Option<usize>>,
+    /// By place of the ring.
+    holder: Vec<Option<usize>>,
+    /// Tiles between densities and forces.
+    records: usize,
+    most_records: usize,
+}
+
+/// What densities leave for forces here: their tile.
+type Left = Option<usize>;
+
+impl<'a> Evaluation<'a> {
+    fn new(
+        schedule: &'a Schedule,
+        list: &'a Neighbours,
+        shared: &'a [usize],
+        seed: u64,
+    ) -> Evaluation<'a> {
+        let owned = list.first.len() - 1;
+        let last = list.entries.iter().map(|e| (e & !MINE) as usize + 1).max().unwrap_or(0);
+        Evaluation {
+            schedule,
+            list,
+            shared,
+            seed,
+            is_begun: vec![false; owned],
+            done: vec![None; owned],
+            user: vec![None; owned.max(last)],
+            holder: vec![None; schedule.ring.places(owned)],
+            records: 0,
+            most_records: 0,
+        }
+    }
+
+    fn run(mut self) -> Result<usize, TestCaseError> {
+        let threads = self.schedule.threads;
+        let mut board = Board::<Left>::default();
+        // What an evaluation that failed has left behind does not matter.
+        board.clear(self.schedule);
+        board.enter(self.schedule, Section::PositionsTravel);
+        let _ = board.next(self.schedule, 0);
+        board.stop();
+        board.clear(self.schedule);
+        for section in Section::ALL {
+            let has_work = board.enter(self.schedule, section);
+            let mut jobs: Vec<Option<Job<Left>>> = (0..threads).map(|_| None).collect();
+            let mut has_left = vec![false; threads];
+            while has_left.contains(&false) {
+                let thread = self.random() % threads;
+                if let Some(job) = jobs[thread].take() {
+                    self.end(thread, &job);
+                    board.finish(self.schedule, job);
+                }
+                match board.next(self.schedule, thread) {
+                    Next::Do(mut job) => {
+                        prop_assert!(has_work && !has_left[thread]);
+                        self.begin(section, thread, &mut job)?;
+                        jobs[thread] = Some(job);
+                    }
+                    Next::Wait => prop_assert!(jobs.iter().any(Option::is_some)),
+                    Next::Leave => {
+                        prop_assert!(jobs.iter().all(Option::is_none));
+                        has_left[thread] = true;
                     }
                 }
             }
         }
+        prop_assert!(self.done.iter().all(|task| *task == Some(Task::Forces)));
+        Ok(self.most_records)
     }
-    prop_assert!(seen.iter().all(|&n| n == 1));
-    Ok(())
-}
 
-/// Every step finds what it needs, atom by atom: nothing is read before it is complete,
-/// nothing of a ghost is touched on its way, and no wave takes the place of another.
-fn check_steps(
-    schedule: &Schedule,
-    list: &Neighbours,
-    shared: &[usize],
-) -> Result<(), TestCaseError> {
-    let owned = list.first.len() - 1;
-    let sections = [
-        &schedule.while_positions_travel,
-        &schedule.before_gather,
-        &schedule.while_sums_travel,
-        &schedule.before_refresh,
-        &schedule.while_adjoints_travel,
-        &schedule.at_last,
-    ];
-    let mut done = vec![None; owned];
-    let mut in_place = std::collections::HashMap::new();
-    let mut holder = vec![None; schedule.ring.places(owned)];
-    let needs = |holder: usize, done: &[Option<Task>]| {
-        let near = list.of(holder).iter().map(|e| (e & !MINE) as usize).chain([holder]);
-        near.filter(|&j| j < owned).any(|j| done[j] != Some(Task::Forces))
-    };
-    for (section, steps) in sections.into_iter().enumerate() {
-        for &(task, number) in steps {
-            let wave = &schedule.waves[number];
-            for i in wave.atoms.clone() {
-                let before = match task {
-                    Task::Begin => None,
-                    Task::Densities => Some(Task::Begin),
-                    Task::Embed => Some(Task::Densities),
-                    Task::Forces => Some(Task::Embed),
-                };
-                prop_assert_eq!(done[i], before);
-                for j in list.of(i).iter().map(|e| (e & !MINE) as usize) {
-                    if j < owned {
-                        prop_assert!(done[j] >= before, "{task:?} of {i} needs {j}");
-                    } else if task == Task::Densities {
-                        prop_assert_eq!(section, 1, "ghosts are written to before they leave");
-                    } else if task == Task::Forces {
-                        prop_assert_eq!(section, 5, "ghosts are read when they are there");
-                    }
-                }
-                if task == Task::Begin {
-                    let before = holder[schedule.ring.place(i)].replace(i);
-                    prop_assert!(before.is_none_or(|before| !needs(before, &done)));
-                }
-                let is_shared = shared.binary_search(&i).is_ok();
-                prop_assert!(task != Task::Embed || !is_shared || section == 3);
-            }
-            match task {
-                Task::Densities => prop_assert_eq!(in_place.insert(wave.place, number), None),
-                Task::Forces => prop_assert_eq!(in_place.remove(&wave.place), Some(number)),
-                Task::Begin | Task::Embed => {}
-            }
-            wave.atoms.clone().for_each(|i| done[i] = Some(task));
-        }
+    /// splitmix64
+    fn random(&mut self) -> usize {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 33) as usize
     }
-    prop_assert!(done.iter().all(|task| *task == Some(Task::Forces)));
-    Ok(())
+
+    /// An atom and its neighbours.
+    fn around(&self, i: usize) -> impl Iterator<Item = usize> + use<'a> {
+        self.list.of(i).iter().map(|e| (e & !MINE) as usize).chain([i])
+    }
+
+    fn uses(&self, job: &Job<Left>) -> Vec<usize> {
+        let tile = &self.schedule.tiles[job.tile];
+        if job.task == Task::Embed {
+            return tile.atoms.clone().collect();
+        }
+        let fresh = tile.near.iter().enumerate().filter(|(bit, _)| job.fresh >> bit & 1 == 1);
+        let zeroed = fresh.flat_map(|(_, &near)| self.schedule.tiles[near].atoms.clone());
+        tile.atoms.clone().flat_map(|i| self.around(i)).chain(zeroed).collect()
+    }
+
+    fn begin(
+        &mut self,
+        section: Section,
+        thread: usize,
+        job: &mut Job<Left>,
+    ) -> Result<(), TestCaseError> {
+        for i in self.uses(job) {
+            prop_assert!(self.user[i].is_none_or(|user| user == thread), "two tasks at {i}");
+            self.user[i] = Some(thread);
+        }
+        let (tile, owned) = (&self.schedule.tiles[job.tile], self.done.len());
+        for (bit, &near) in tile.near.iter().enumerate() {
+            if job.fresh >> bit & 1 == 1 {
+                for i in self.schedule.tiles[near].atoms.clone() {
+                    self.zero(i)?;
+                }
+            }
+        }
+        let before = match job.task {
+            Task::Densities => None,
+            Task::Embed => Some(Task::Densities),
+            Task::Forces => Some(Task::Embed),
+        };
+        for i in tile.atoms.clone() {
+            prop_assert_eq!(self.done[i], before);
+            for j in self.around(i) {
+                if j < owned {
+                    prop_assert!(self.is_begun[j] && self.done[j] >= before);
+                } else if job.task == Task::Densities {
+                    prop_assert_eq!(section, Section::BeforeGather, "ghosts have not left");
+                } else if job.task == Task::Forces {
+                    prop_assert_eq!(section, Section::AtLast, "ghosts are there");
+                }
+            }
+            let is_shared = self.shared.binary_search(&i).is_ok();
+            let is_whole = job.task != Task::Embed || section == Section::BeforeRefresh;
+            prop_assert!(is_whole || !is_shared);
+        }
+        match job.task {
+            Task::Densities => {
+                job.records = Some(job.tile);
+                self.records += 1;
+                self.most_records = self.most_records.max(self.records);
+            }
+            Task::Embed => {}
+            Task::Forces => prop_assert_eq!(job.records, Some(job.tile)),
+        }
+        Ok(())
+    }
+
+    /// Nobody needs any more what stood in the place of this atom.
+    fn zero(&mut self, i: usize) -> Result<(), TestCaseError> {
+        prop_assert!(!self.is_begun[i]);
+        self.is_begun[i] = true;
+        let before = self.holder[self.schedule.ring.place(i)].replace(i);
+        let is_done = |j: usize| self.done.get(j).is_none_or(|done| *done == Some(Task::Forces));
+        prop_assert!(before.is_none_or(|before| self.around(before).all(is_done)));
+        Ok(())
+    }
+
+    fn end(&mut self, thread: usize, job: &Job<Left>) {
+        for user in &mut self.user {
+            user.take_if(|user| *user == thread);
+        }
+        for i in self.schedule.tiles[job.tile].atoms.clone() {
+            self.done[i] = Some(job.task);
+        }
+        self.records -= (job.task == Task::Forces) as usize;
+    }
 }
 
 proptest! {
@@ -182,7 +277,7 @@ fn beam(length: usize, width: usize) -> Vec<[f64; 3]> {
 }
 
 #[test]
-fn a_long_beam_is_swept_with_few_waves_under_way() {
+fn a_long_beam_is_swept_with_few_tiles_under_way() {
     let positions = beam(120, 12);
     for threads in [1, 2, 4] {
         check(&positions, positions.len(), threads).unwrap();
@@ -190,14 +285,21 @@ fn a_long_beam_is_swept_with_few_waves_under_way() {
         check(&positions, positions.len() - 12 * 12, threads).unwrap();
         check(&positions, positions.len() * 2 / 3, threads).unwrap();
     }
-    let (rows, first, _) = prepare(&positions, positions.len());
-    let places = |shared: &[usize]| {
-        let schedule = Schedule::new(&rows, &first, 1, shared.iter().copied());
-        assert!(schedule.waves.len() > 10);
-        1 + schedule.waves.iter().map(|wave| wave.place).max().unwrap()
+    let (rows, first, atoms) = prepare(&positions, positions.len());
+    let mut list = Neighbours::default();
+    list.build(&rows, &first, &atoms, REACH);
+    let most_records = |threads, shared: &[usize]| {
+        let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied(), 0);
+        assert!(schedule.tiles.len() > 10);
+        Evaluation::new(&schedule, &list, shared, 1).run().unwrap()
     };
-    assert_eq!(places(&[]), 3);
-    let ring = Schedule::new(&rows, &first, 1, []).ring;
+    assert_eq!(most_records(1, &[]), 3);
+    // Where one thread's way ends in the middle of another's, two tiles have to wait.
+    assert!(most_records(2, &[]) <= 2 * (3 + 2));
+    // The two tiles that are open wait, and beside them one that does not see ghosts.
+    assert!(most_records(1, &[0, positions.len() - 1]) <= 7);
+
+    let ring = Schedule::new(&rows, &first, 1, [], 0).ring;
     assert!(ring.places(positions.len()) < positions.len() / 2);
     let parts: Vec<_> = ring.parts(0..positions.len()).collect();
     assert!(parts.len() > 2 && parts.windows(2).all(|two| two[0].end == two[1].start));
@@ -206,8 +308,8 @@ fn a_long_beam_is_swept_with_few_waves_under_way() {
             .iter()
             .all(|part| ring.place(part.end - 1) + 1 == ring.place(part.start) + part.len())
     );
-    // The two waves that are open wait, and beside them one that does not see ghosts.
-    assert!(places(&[0, positions.len() - 1]) <= 7);
+    // Ghosts have places of their own, also where no atom has any in reach.
+    assert_eq!(Schedule::new(&rows, &first, 1, [], 1).ring, Ring::default());
 }
 
 #[test]

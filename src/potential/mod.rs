@@ -8,8 +8,9 @@
 //! 3. `forces`: the chain rule over the same pairs and triples, for owned atoms
 //!    and ghosts; then ghosts send their forces to the owner, which adds them.
 //!
-//! A phase is given one wave of atoms at a time (`neighbour::Schedule`), and reads and
-//! writes what is in reach of them.
+//! A phase is given one tile at a time (`neighbour::Schedule`), and reads and writes what is
+//! in reach of its atoms. Several threads call at once, but never for tiles that have a
+//! tile around them in common; so no phase has parallel loops of its own.
 //!
 //! Nothing here knows of ranks. Invariants that the determinism of the program
 //! rests on: the result for a pair or a triple has the same bits whichever way
@@ -19,12 +20,14 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::Result;
 use crate::fixed::Quantum;
-use crate::neighbour::{Neighbours, Ring, Wave};
+use crate::neighbour::Neighbours;
 use std::ops::Range;
 
 pub mod meam;
+mod shared;
 
 pub use crate::lanes;
+pub use shared::{Shared, Sums};
 
 /// What a potential sees of one rank.
 #[derive(Clone, Copy)]
@@ -38,8 +41,6 @@ pub struct Environment<'a> {
     pub neighbours: &'a Neighbours,
     /// Of forces and energies.
     pub quantum: Quantum,
-    /// Where the words of an atom stand.
-    pub ring: Ring,
 }
 
 impl Environment<'_> {
@@ -53,8 +54,11 @@ impl Environment<'_> {
 }
 
 pub trait Potential: Send + Sync {
-    /// Memory that the phases share within one step; the caller keeps it between steps.
-    type Scratch: Default + Send;
+    /// What the phases see of all atoms besides the environment; kept from step to step.
+    type Prepared: Default + Send + Sync;
+
+    /// What `densities` leaves for `forces` of the same tile, with room to work in.
+    type Records: Default + Send;
 
     fn species(&self) -> &[Species];
 
@@ -70,20 +74,21 @@ pub trait Potential: Send + Sync {
     }
 
     /// Comes before the phases see these atoms, owned or ghosts, at their positions.
-    fn prepare(&self, _: Environment, _: Range<usize>, _: &mut Self::Scratch) {}
+    fn prepare(&self, _: Environment, _: Range<usize>, _: &mut Self::Prepared) {}
 
-    /// Adds the fixed-point sums of all pairs of the wave that this rank computes to `sums`
-    /// (zero before; `words()` for each place of the ring).
+    /// Adds the fixed-point sums of all pairs of these owned atoms that this rank computes to
+    /// `sums` (zero before; `words()` for each atom).
     fn densities(
         &self,
         env: Environment,
-        wave: &Wave,
-        scratch: &mut Self::Scratch,
-        sums: &mut [i64],
+        prepared: &Self::Prepared,
+        atoms: Range<usize>,
+        records: &mut Self::Records,
+        sums: &Sums,
     ) -> Result<()>;
 
-    /// For each of these owned atoms: adds its energy to `force[i][3]` and writes the bits
-    /// of its adjoints (f64) over its sums. `words` are theirs alone.
+    /// For each of these owned atoms: adds its energy to its `force[3]` and writes the bits
+    /// of its adjoints (f64) over its sums. `words` and `force` are theirs alone.
     fn embed(
         &self,
         env: Environment,
@@ -92,15 +97,14 @@ pub trait Potential: Send + Sync {
         force: &mut [FixedForce],
     ) -> Result<()>;
 
-    /// Adds forces and pair energies of the pairs of the wave, for owned atoms and ghosts,
-    /// to `force`: after `densities` of the same wave, with nothing else in its place since.
+    /// Adds forces and pair energies of the pairs that `densities` left in `records`, for
+    /// owned atoms and ghosts, to `force`.
     /// Fails with the atom's id where a force is NaN or beyond the quantum's bound.
     fn forces(
         &self,
         env: Environment,
-        wave: &Wave,
-        scratch: &mut Self::Scratch,
-        words: &[i64],
-        force: &mut [FixedForce],
+        records: &mut Self::Records,
+        adjoints: &Sums,
+        force: &Shared<FixedForce>,
     ) -> Result<()>;
 }

@@ -2,12 +2,14 @@
 //! distances, ghost sums folded onto their owners.
 
 use crate::frames::Frame;
+use rayon::prelude::*;
 use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::neighbour::{MINE, Neighbours, Ring, Wave, computes_pair};
+use sinter_hpc::neighbour::{MINE, Neighbours, Ring, computes_pair};
 use sinter_hpc::potential::meam::Meam;
-use sinter_hpc::potential::{Environment, Potential};
+use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
+use std::ops::Range;
 
 /// How the list is made; nothing of it may show in the results.
 #[derive(Debug, Clone, Copy)]
@@ -15,10 +17,9 @@ pub struct Listing {
     /// Å beyond the range of the potential.
     pub skin: f64,
     pub reversed: bool,
-    /// Atoms per range of the wave.
+    /// Atoms per tile.
     pub chunk: usize,
-    /// All ranges in one colour, for atoms in groups out of each other's reach; else each
-    /// range has a colour of its own.
+    /// All tiles at once, for atoms in groups out of each other's reach; else one by one.
     pub parallel: bool,
     pub quantum: Quantum,
 }
@@ -120,12 +121,23 @@ fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing)
     neighbours
 }
 
-fn wave(owned: usize, listing: Listing) -> Wave {
+fn tiles(owned: usize, listing: Listing) -> Vec<Range<usize>> {
     let chunk = listing.chunk.min(owned.max(1));
-    let ranges = (0..owned).step_by(chunk).map(|i| i..(i + chunk).min(owned));
-    let colours =
-        if listing.parallel { vec![ranges.collect()] } else { ranges.map(|r| vec![r]).collect() };
-    Wave { atoms: 0..owned, colours, place: 0 }
+    (0..owned).step_by(chunk).map(|i| i..(i + chunk).min(owned)).collect()
+}
+
+/// A phase over all tiles, each with its records.
+fn over<R: Send>(
+    tiles: &mut [(Range<usize>, R)],
+    parallel: bool,
+    work: impl Fn(Range<usize>, &mut R) -> Result<()> + Sync,
+) -> Result<()> {
+    let work = |(atoms, records): &mut (Range<usize>, R)| work(atoms.clone(), records);
+    if parallel {
+        tiles.par_iter_mut().try_for_each(work)
+    } else {
+        tiles.iter_mut().try_for_each(work)
+    }
 }
 
 /// Energies, forces and virial; `ids` decide which end computes a pair.
@@ -143,7 +155,6 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         })
         .collect();
     let neighbours = list(&images, &id, owned, reach, listing);
-    let wave = wave(owned, listing);
     let env = Environment {
         owned,
         position: &images.positions,
@@ -151,26 +162,32 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         id: &id,
         neighbours: &neighbours,
         quantum: listing.quantum,
-        ring: Ring::default(),
     };
 
     let (total, words) = (images.positions.len(), meam.words());
-    let mut scratch = Default::default();
+    let mut coarse = Default::default();
+    let mut tiles: Vec<_> =
+        tiles(owned, listing).into_iter().map(|atoms| (atoms, Default::default())).collect();
     let mut sums = vec![0i64; total * words];
     let mut force = vec![[0i64; 4]; total];
-    meam.prepare(env, 0..total, &mut scratch);
-    meam.densities(env, &wave, &mut scratch, &mut sums)?;
+    meam.prepare(env, 0..total, &mut coarse);
+    let shared = Sums::new(&mut sums, words, Ring::default());
+    over(&mut tiles, listing.parallel, |atoms, records| {
+        meam.densities(env, &coarse, atoms, records, &shared)
+    })?;
     for ghost in owned..total {
         for w in 0..words {
             sums[images.owner[ghost] * words + w] += sums[ghost * words + w];
         }
     }
-    meam.embed(env, 0..owned, &mut sums[..owned * words], &mut force)?;
+    meam.embed(env, 0..owned, &mut sums[..owned * words], &mut force[..owned])?;
     for ghost in owned..total {
         let from = images.owner[ghost] * words;
         sums.copy_within(from..from + words, ghost * words);
     }
-    meam.forces(env, &wave, &mut scratch, &sums, &mut force)?;
+    let (adjoints, shared) =
+        (Sums::new(&mut sums, words, Ring::default()), Shared::new(&mut force));
+    over(&mut tiles, listing.parallel, |_, records| meam.forces(env, records, &adjoints, &shared))?;
 
     let value = |quanta| listing.quantum.value(quanta);
     let mut virial = [0.0; 6];

@@ -213,7 +213,7 @@ fn neither_list_nor_order_nor_ids_change_a_bit() {
 }
 
 #[test]
-fn ranges_of_one_colour_run_together() {
+fn tiles_without_common_neighbours_run_together() {
     let meam = options("ialloy_1");
     let one = cluster();
     let mut many = one.clone();

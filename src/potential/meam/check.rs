@@ -13,8 +13,8 @@ use super::parameters::{Averaging, Pair};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours, Ring, Wave};
-use crate::potential::{Environment, Potential};
+use crate::neighbour::{MINE, Neighbours, Ring};
+use crate::potential::{Environment, Potential, Shared, Sums};
 use std::fmt::Write;
 
 /// A reference structure as wanted and as found.
@@ -127,7 +127,6 @@ impl Meam {
             first: vec![0, position.len() - 1],
             entries: (1..position.len() as u32).map(|j| j | MINE).collect(),
         };
-        let wave = Wave { atoms: 0..1, colours: vec![vec![0..1]], place: 0 };
         let env = Environment {
             owned: 1,
             position: &position,
@@ -135,17 +134,19 @@ impl Meam {
             id: &id,
             neighbours: &neighbours,
             quantum: Quantum::STANDARD,
-            ring: Ring::default(),
         };
-        let mut scratch = Default::default();
-        let mut sums = vec![0; position.len() * self.words()];
+        let (mut coarse, mut records) = Default::default();
+        let count = self.words();
+        let mut words = vec![0; position.len() * count];
         let mut force = vec![[0; 4]; position.len()];
-        self.prepare(env, 0..position.len(), &mut scratch);
-        self.densities(env, &wave, &mut scratch, &mut sums)?;
-        self.embed(env, 0..1, &mut sums[..self.words()], &mut force)?;
+        self.prepare(env, 0..position.len(), &mut coarse);
+        let sums = Sums::new(&mut words, count, Ring::default());
+        self.densities(env, &coarse, 0..1, &mut records, &sums)?;
+        self.embed(env, 0..1, &mut words[..count], &mut force[..1])?;
         // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
-        sums[self.words()..].fill(0);
-        self.forces(env, &wave, &mut scratch, &sums, &mut force)?;
+        words[count..].fill(0);
+        let adjoints = Sums::new(&mut words, count, Ring::default());
+        self.forces(env, &mut records, &adjoints, &Shared::new(&mut force))?;
         Ok(env.quantum.value(force[0][3]))
     }
 

@@ -16,10 +16,9 @@ use super::embedding::WEIGHTS;
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::Pairs;
 use super::screening::cutoff;
-use super::shared::Sums;
 use super::sieve::View;
-use crate::potential::Environment;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use crate::potential::{Environment, Sums};
 use std::ops::Range;
 
 /// Eight pairs as vectors.
@@ -195,8 +194,8 @@ impl<L: Lanes> Terms<L> {
             if lane == atoms.len() {
                 break;
             }
-            // SAFETY: atoms of this range and their neighbours are out of reach of the
-            // other ranges of the same colour; each has its words.
+            // SAFETY: atoms of this tile and their neighbours, each with its words, which no
+            // other thread touches meanwhile.
             let words = unsafe { sums.of(atoms[lane], 0, COMPONENTS) };
             let (first, second) = words.split_at_mut(WIDTH);
             let first = first.first_chunk_mut().expect("eight words");

@@ -25,13 +25,12 @@ use super::Meam;
 use super::density::{AHEAD, Bonds, Line, Lines, ODD};
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::{Block, Records, ensure};
-use super::shared::Shared;
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
-use crate::potential::Environment;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use crate::potential::{Environment, Shared, Sums};
 use std::ops::Range;
 
 /// What a phase 3 needs besides the records.
@@ -39,8 +38,7 @@ use std::ops::Range;
 pub struct Task<'a> {
     pub meam: &'a Meam,
     pub env: Environment<'a>,
-    /// `word_count` values for each place of the ring.
-    pub adjoints: &'a [f64],
+    pub adjoints: &'a Sums<'a>,
     pub force: &'a Shared<'a, FixedForce>,
     pub quantum: Quantum,
 }
@@ -261,10 +259,8 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
 /// The adjoints of an atom to its harmonics.
 #[inline(always)]
 fn words<'a>(task: Task<'a>, atom: u32) -> &'a [f64] {
-    let first = task.env.ring.place(atom as usize) * task.meam.word_count;
-    debug_assert!(first + COMPONENTS <= task.adjoints.len());
     // SAFETY: records hold atoms of the list, and each has its words (`Meam::forces`).
-    unsafe { task.adjoints.get_unchecked(first..first + COMPONENTS) }
+    unsafe { task.adjoints.adjoints(atom, 0, COMPONENTS) }
 }
 
 /// The adjoints of i plus those of j seen from i, where odd ones change sign.
@@ -312,8 +308,8 @@ fn spherical<L: Lanes>(
     for (h, weights) in task.meam.coefficients.weights.iter().enumerate() {
         let mut words = [0.0; WIDTH];
         for lane in 0..WIDTH {
-            let first = task.env.ring.place(atoms[lane] as usize) * task.meam.word_count;
-            words[lane] = task.adjoints[first + COMPONENTS + h];
+            // SAFETY: as above; where there are weights, so many words are theirs.
+            words[lane] = unsafe { task.adjoints.adjoints(atoms[lane], COMPONENTS + h, 1) }[0];
         }
         total = L::lookup(weights, species).mul_add(L::load(&words), total);
     }
@@ -332,8 +328,8 @@ fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
 
 #[inline(always)]
 fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
-    // SAFETY: atoms of this range and their neighbours, each with its force, are out of
-    // reach of the other ranges of the same colour; the reference ends with this function.
+    // SAFETY: atoms of this tile and their neighbours, each with its force, which no other
+    // thread touches meanwhile; the reference ends with this function.
     let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
     for d in 0..4 {
         sum[d] = sum[d].wrapping_add(quanta[d]);

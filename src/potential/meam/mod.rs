@@ -9,8 +9,7 @@
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
 //! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
-//! - `check`: the reference structures, evaluated atom by atom;
-//! - `shared`: writes of several threads to disjoint places.
+//! - `check`: the reference structures, evaluated atom by atom.
 //!
 //! The formulation: Baskes, Phys. Rev. B 46 (1992) 2727; Baskes, Mater. Chem. Phys. 50
 //! (1997) 152 (screening); Lee and Baskes, Phys. Rev. B 62 (2000) 8564 (second
@@ -18,29 +17,25 @@
 //! Phys. Rev. B 85 (2012) 245102 (alloys).
 //!
 //! Invariants: half pairs, S once per pair; phase 1 leaves its pairs and triples in the
-//! scratch and phase 3 reads them, so the two cannot disagree; nothing is allocated once
-//! the scratch has grown; every sum over atoms is made of integers.
+//! records and phase 3 reads them, so the two cannot disagree; nothing is allocated once
+//! the records have grown; every sum over atoms is made of integers.
 
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
-use crate::neighbour::Wave;
-use crate::potential::{Environment, Potential};
+use crate::potential::{Environment, Potential, Shared, Sums};
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use force::Task;
 use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
-use rayon::prelude::*;
 use records::{Block, Records};
 use reference::References;
 use screening::Workspace;
-use shared::{Shared, Sums};
 use sieve::{Bounds, CoarseAtom, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use table::PairTable;
 
 mod check;
@@ -56,7 +51,6 @@ mod parameters;
 mod records;
 mod reference;
 mod screening;
-mod shared;
 mod sieve;
 mod table;
 mod text;
@@ -90,33 +84,12 @@ const LONGEST_RANGE: f64 = 30.0;
 /// with the neighbours of these atoms stay in the first level of the cache.
 const BLOCK: usize = 32;
 
-/// What the phases share.
+/// The records of a tile, and room to find them in: making that anew for each tile takes
+/// ten microseconds.
 #[derive(Debug, Default)]
-pub struct Scratch {
-    /// What `densities` leaves for `forces`, by the place of the wave: one set of records
-    /// for each of its ranges.
-    records: Vec<Vec<Records>>,
-    coarse: Vec<CoarseAtom>,
-    /// By thread: making them anew for each wave takes ten microseconds.
-    workspaces: Vec<Mutex<Workspace>>,
-}
-
-impl Scratch {
-    /// Room for this wave and for the threads that will work on it.
-    fn prepare(&mut self, wave: &Wave) {
-        if self.records.len() <= wave.place {
-            self.records.resize_with(wave.place + 1, Vec::new);
-        }
-        let records = &mut self.records[wave.place];
-        let ranges = wave.colours.iter().map(Vec::len).sum();
-        if records.len() < ranges {
-            records.resize_with(ranges, Records::default);
-        }
-        let threads = rayon::current_num_threads();
-        if self.workspaces.len() < threads {
-            self.workspaces.resize_with(threads, Mutex::default);
-        }
-    }
+pub struct Tile {
+    records: Records,
+    workspace: Workspace,
 }
 
 impl Meam {
@@ -219,27 +192,6 @@ impl Meam {
     }
 }
 
-/// Runs `work` over all ranges of the wave, those of one colour in parallel.
-fn over_ranges(
-    wave: &Wave,
-    mut records: &mut [Records],
-    workspaces: &[Mutex<Workspace>],
-    work: impl Fn(Range<usize>, &mut Records, &mut Workspace) -> Result<()> + Sync,
-) -> Result<()> {
-    for colour in &wave.colours {
-        let (now, later) = records.split_at_mut(colour.len());
-        records = later;
-        colour.par_iter().zip(now).try_for_each(|(range, records)| {
-            let thread = rayon::current_thread_index().unwrap_or(0);
-            // No other thread wants it, and what a panic leaves in it is overwritten.
-            let workspace = workspaces[thread].lock();
-            let workspace = &mut *workspace.unwrap_or_else(PoisonError::into_inner);
-            work(range.clone(), records, workspace)
-        })?;
-    }
-    Ok(())
-}
-
 /// How far the ellipse of Cmax reaches from either end, squared, over the squared
 /// distance of the pair; below Cmax = 2 its farthest point is the other end.
 fn ellipse_bound(maximum: f64) -> f64 {
@@ -292,15 +244,15 @@ fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
     }))
 }
 
-/// Phase 1 for one range of atoms.
+/// Phase 1 for one tile.
 #[inline(always)]
 fn screen_and_sum<L: Lanes>(
     view: View,
     range: Range<usize>,
-    records: &mut Records,
-    workspace: &mut Workspace,
+    tile: &mut Tile,
     sums: &Sums,
 ) -> Result<()> {
+    let Tile { records, workspace } = tile;
     records.clear();
     let mut lines = density::Lines::new();
     for first in range.clone().step_by(BLOCK) {
@@ -321,7 +273,9 @@ fn screen_and_sum<L: Lanes>(
 }
 
 impl Potential for Meam {
-    type Scratch = Scratch;
+    type Prepared = Vec<CoarseAtom>;
+
+    type Records = Tile;
 
     fn species(&self) -> &[Species] {
         &self.species
@@ -335,33 +289,27 @@ impl Potential for Meam {
         self.word_count
     }
 
-    fn prepare(&self, env: Environment, atoms: Range<usize>, scratch: &mut Scratch) {
-        coarsen(env, atoms, &mut scratch.coarse);
+    fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
+        coarsen(env, atoms, coarse);
     }
 
     fn densities(
         &self,
         env: Environment,
-        wave: &Wave,
-        scratch: &mut Scratch,
-        sums: &mut [i64],
+        coarse: &Vec<CoarseAtom>,
+        atoms: Range<usize>,
+        tile: &mut Tile,
+        sums: &Sums,
     ) -> Result<()> {
         // All that the list names have sums.
-        assert!(sums.len() >= env.ring.places(env.position.len()) * self.word_count);
-        let sums = Sums { words: Shared::new(sums), count: self.word_count, ring: env.ring };
-        scratch.prepare(wave);
-        let Scratch { records, coarse, workspaces } = scratch;
+        assert!(sums.has_room_for(env.position.len()));
         let view = View { meam: self, env, coarse };
-        over_ranges(wave, &mut records[wave.place], workspaces, |range, records, workspace| {
-            let sums = &sums;
-            dispatch!(self.instruction_set, screen_and_sum, (
-                view: View,
-                range: Range<usize>,
-                records: &mut Records,
-                workspace: &mut Workspace,
-                sums: &Sums,
-            ) -> Result<()>)
-        })
+        dispatch!(self.instruction_set, screen_and_sum, (
+            view: View,
+            atoms: Range<usize>,
+            tile: &mut Tile,
+            sums: &Sums,
+        ) -> Result<()>)
     }
 
     fn embed(
@@ -371,61 +319,46 @@ impl Potential for Meam {
         words: &mut [i64],
         force: &mut [FixedForce],
     ) -> Result<()> {
-        /// Atoms of a task for one thread.
-        const TASK: usize = 512;
         let quanta = &self.quanta.map(Quantum::per_unit);
         let quantum = env.quantum;
-        words
-            .par_chunks_mut(TASK * self.word_count)
-            .zip(force[atoms.clone()].par_chunks_mut(TASK))
-            .zip(env.species[atoms.clone()].par_chunks(TASK))
-            .enumerate()
-            .try_for_each(|(n, ((words, force), species))| {
-                let words = bytemuck::cast_slice_mut(words);
-                let task = embedding::Task {
-                    embeddings: &self.embeddings,
-                    quanta,
-                    word_count: self.word_count,
-                    quantum,
-                    species,
-                    words,
-                    force,
-                };
-                let done = dispatch!(self.instruction_set, embedding::embed, (
-                    task: embedding::Task,
-                ) -> std::result::Result<(), Unsound>);
-                done.map_err(|Unsound { atom, energy }| {
-                    let message = format!(
-                        "its embedding energy {energy:.3e} eV is not below {:.0} eV",
-                        quantum.bound()
-                    );
-                    Error::OutOfBounds { atom: env.id[atoms.start + n * TASK + atom], message }
-                })
-            })
+        let task = embedding::Task {
+            embeddings: &self.embeddings,
+            quanta,
+            word_count: self.word_count,
+            quantum,
+            species: &env.species[atoms.clone()],
+            words: bytemuck::cast_slice_mut(words),
+            force,
+        };
+        let done = dispatch!(self.instruction_set, embedding::embed, (
+            task: embedding::Task,
+        ) -> std::result::Result<(), Unsound>);
+        done.map_err(|Unsound { atom, energy }| {
+            let message = format!(
+                "its embedding energy {energy:.3e} eV is not below {:.0} eV",
+                quantum.bound()
+            );
+            Error::OutOfBounds { atom: env.id[atoms.start + atom], message }
+        })
     }
 
     fn forces(
         &self,
         env: Environment,
-        wave: &Wave,
-        scratch: &mut Scratch,
-        words: &[i64],
-        force: &mut [FixedForce],
+        tile: &mut Tile,
+        adjoints: &Sums,
+        force: &Shared<FixedForce>,
     ) -> Result<()> {
         // All that the records name have forces and adjoints.
         assert!(force.len() >= env.position.len());
-        assert!(words.len() >= env.ring.places(env.position.len()) * self.word_count);
-        let force = Shared::new(force);
-        let adjoints: &[f64] = bytemuck::cast_slice(words);
-        let task = Task { meam: self, env, adjoints, force: &force, quantum: env.quantum };
-        let Scratch { records, workspaces, .. } = scratch;
-        over_ranges(wave, &mut records[wave.place], workspaces, |_, records, workspace| {
-            let scales = &mut workspace.scales;
-            dispatch!(self.instruction_set, force::accumulate, (
-                task: Task,
-                records: &Records,
-                scales: &mut Vec<f64>,
-            ) -> Result<()>)
-        })
+        assert!(adjoints.has_room_for(env.position.len()));
+        let task = Task { meam: self, env, adjoints, force, quantum: env.quantum };
+        let Tile { records, workspace } = tile;
+        let scales = &mut workspace.scales;
+        dispatch!(self.instruction_set, force::accumulate, (
+            task: Task,
+            records: &Records,
+            scales: &mut Vec<f64>,
+        ) -> Result<()>)
     }
 }

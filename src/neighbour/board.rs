@@ -1,0 +1,221 @@
+//! Who does what next: the tasks of one evaluation, dealt out to the threads of a rank.
+//!
+//! A task may begin when all tiles around its own have had the task before. Densities and
+//! forces write to all of these tiles, so meanwhile no other task of the kind has any of
+//! them: they are **held**. Each thread passes over tiles that follow one another, as deep
+//! into the phases as it can: what it has just made possible comes before new densities.
+//! Where its way ends, it takes its share of the longest stretch that is left, so threads
+//! finish together though some tiles, or cores, are slower.
+//!
+//! This is bookkeeping alone; `force::phases` does the tasks. One thread deals with some
+//! sixty tiles per step and 60,000 atoms: a lock around all of it is never in the way.
+
+use super::{Schedule, Section, Task};
+
+/// A task for one thread, with what densities leave for forces.
+#[derive(Debug)]
+pub struct Job<R> {
+    pub task: Task,
+    pub tile: usize,
+    /// Before densities: the tiles `near` this one, by bits, to which nothing was added yet.
+    pub fresh: u16,
+    pub records: R,
+}
+
+/// What a thread shall do.
+#[derive(Debug)]
+pub enum Next<R> {
+    Do(Job<R>),
+    /// Others have to finish something first.
+    Wait,
+    /// Nothing is left for anybody in this section.
+    Leave,
+}
+
+#[derive(Debug, Default)]
+struct State<R> {
+    /// Whether anything was added to the sums of its atoms.
+    is_begun: bool,
+    /// By a task under way.
+    is_held: bool,
+    /// Whether its densities were given to a thread.
+    is_taken: bool,
+    /// How many tiles near it have not had densities, and embedding.
+    lacking: [usize; 2],
+    records: Option<R>,
+}
+
+#[derive(Debug)]
+pub struct Board<R> {
+    states: Vec<State<R>>,
+    section: Section,
+    /// Possible but for the section, and for tiles that are held; the newest last.
+    possible: Vec<(Task, usize)>,
+    /// By thread, the tile whose densities it would do next.
+    cursors: Vec<usize>,
+    under_way: usize,
+    is_stopped: bool,
+    /// Records that are free.
+    spare: Vec<R>,
+}
+
+impl<R> Default for Board<R> {
+    fn default() -> Board<R> {
+        Board {
+            states: Vec::new(),
+            section: Section::default(),
+            possible: Vec::new(),
+            cursors: Vec::new(),
+            under_way: 0,
+            is_stopped: false,
+            spare: Vec::new(),
+        }
+    }
+}
+
+impl<R: Default> Board<R> {
+    /// A new evaluation: nothing is done yet.
+    pub fn clear(&mut self, schedule: &Schedule) {
+        self.spare.extend(self.states.drain(..).filter_map(|state| state.records));
+        self.states.extend(schedule.tiles.iter().map(|tile| State {
+            is_begun: false,
+            is_held: false,
+            is_taken: false,
+            lacking: [tile.near.len(); 2],
+            records: None,
+        }));
+        self.possible.clear();
+        (self.under_way, self.is_stopped) = (0, false);
+    }
+
+    /// A new section; whether there is anything to do in it.
+    pub fn enter(&mut self, schedule: &Schedule, section: Section) -> bool {
+        self.section = section;
+        let pending: Vec<usize> =
+            (0..self.states.len()).filter(|&tile| self.is_pending(schedule, tile)).collect();
+        let threads = schedule.threads;
+        self.cursors.clear();
+        self.cursors.extend((0..threads).map(|thread| {
+            pending.get(thread * pending.len() / threads).copied().unwrap_or_default()
+        }));
+        let is_due = |&(task, tile): &(Task, usize)| self.is_due(schedule, task, tile);
+        !self.is_stopped && (!pending.is_empty() || self.possible.iter().any(is_due))
+    }
+
+    /// Nobody begins anything any more.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    pub fn next(&mut self, schedule: &Schedule, thread: usize) -> Next<R> {
+        if self.is_stopped {
+            return Next::Leave;
+        }
+        let newest = (0..self.possible.len()).rev().find(|&n| {
+            let (task, tile) = self.possible[n];
+            self.is_due(schedule, task, tile)
+                && (task == Task::Embed || self.is_free(schedule, tile))
+        });
+        let chosen = match newest {
+            Some(n) => Some(self.possible.remove(n)),
+            None => self.choose(schedule, thread).map(|tile| (Task::Densities, tile)),
+        };
+        match chosen {
+            Some((task, tile)) => Next::Do(self.begin(schedule, task, tile)),
+            None if self.under_way > 0 => Next::Wait,
+            None => Next::Leave,
+        }
+    }
+
+    /// A job that was done.
+    pub fn finish(&mut self, schedule: &Schedule, job: Job<R>) {
+        let Job { task, tile, records, .. } = job;
+        self.under_way -= 1;
+        let near = &schedule.tiles[tile].near;
+        if task != Task::Embed {
+            near.iter().for_each(|&near| self.states[near].is_held = false);
+        }
+        let then = match task {
+            Task::Densities => {
+                self.states[tile].records = Some(records);
+                Task::Embed
+            }
+            Task::Embed => Task::Forces,
+            Task::Forces => return self.spare.push(records),
+        };
+        for &near in near {
+            let lacking = &mut self.states[near].lacking[task as usize];
+            *lacking -= 1;
+            if *lacking == 0 {
+                self.possible.push((then, near));
+            }
+        }
+    }
+
+    fn begin(&mut self, schedule: &Schedule, task: Task, tile: usize) -> Job<R> {
+        self.under_way += 1;
+        let near = &schedule.tiles[tile].near;
+        let mut fresh = 0;
+        if task != Task::Embed {
+            for (bit, &near) in near.iter().enumerate() {
+                let state = &mut self.states[near];
+                state.is_held = true;
+                fresh |= (!state.is_begun as u16) << bit;
+                state.is_begun = true;
+            }
+        }
+        let records = match task {
+            Task::Densities => {
+                self.states[tile].is_taken = true;
+                self.spare.pop().unwrap_or_default()
+            }
+            Task::Embed => R::default(),
+            Task::Forces => self.states[tile].records.take().expect("densities left records"),
+        };
+        Job { task, tile, fresh, records }
+    }
+
+    fn is_due(&self, schedule: &Schedule, task: Task, tile: usize) -> bool {
+        schedule.tiles[tile].section_of(task) <= self.section
+    }
+
+    fn is_free(&self, schedule: &Schedule, tile: usize) -> bool {
+        schedule.tiles[tile].near.iter().all(|&near| !self.states[near].is_held)
+    }
+
+    /// Whether densities of a tile wait for a thread.
+    fn is_pending(&self, schedule: &Schedule, tile: usize) -> bool {
+        !self.states[tile].is_taken && self.is_due(schedule, Task::Densities, tile)
+    }
+
+    /// The tile whose densities a thread shall do.
+    fn choose(&mut self, schedule: &Schedule, thread: usize) -> Option<usize> {
+        let count = self.states.len();
+        let mut cursor = self.cursors[thread];
+        if cursor >= count || !self.is_pending(schedule, cursor) {
+            let stretch = self.longest_stretch(schedule)?;
+            // All but the share of one thread is left to who comes from its beginning.
+            cursor = stretch.start + stretch.len() * (schedule.threads - 1) / schedule.threads;
+        }
+        let behind = (cursor..count).chain(0..cursor);
+        let is_possible =
+            |&tile: &usize| self.is_pending(schedule, tile) && self.is_free(schedule, tile);
+        let found = behind.into_iter().find(is_possible)?;
+        self.cursors[thread] = found + 1;
+        Some(found)
+    }
+
+    /// Of tiles that follow one another and are pending.
+    fn longest_stretch(&self, schedule: &Schedule) -> Option<std::ops::Range<usize>> {
+        let mut longest = 0..0;
+        let mut start = 0;
+        for tile in 0..self.states.len() {
+            if !self.is_pending(schedule, tile) {
+                start = tile + 1;
+            } else if tile + 1 - start > longest.len() {
+                longest = start..tile + 1;
+            }
+        }
+        (!longest.is_empty()).then_some(longest)
+    }
+}
