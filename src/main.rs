@@ -1,7 +1,7 @@
 //! From the command line to the exit code.
 
 use clap::Parser;
-use sinter_hpc::comm::{Comm, abort_on_panic};
+use sinter_hpc::comm::{Comm, abort_on_panic, tell};
 use sinter_hpc::run::arguments::Arguments;
 use sinter_hpc::{Error, run};
 use std::process::ExitCode;
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 fn failed(error: &Error, comm: &Comm) -> i32 {
     let code = error.exit_code();
     if !comm.agreed_on(error) {
-        eprintln!("rank {} of {}: {error}", comm.rank(), comm.size());
+        tell(format!("rank {} of {}: {error}", comm.rank(), comm.size()));
         comm.abort(code);
     }
     if comm.is_root() {
-        eprintln!("{error}");
+        tell(error.to_string());
     }
     if error.is_failure() {
         comm.leave(code);
