@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import snapshots
-from programs import Lammps, Sinter
+from programs import Lammps, Sinter, Twice
 from snapshots import FOLDER, IRON_PLATINUM, NICKEL, ROOT, Snapshot
 
 LARGE = Snapshot("pair-62750", IRON_PLATINUM, 62_750)
@@ -53,14 +53,18 @@ class Row:
     measure: str
     above: str
     below: str
-    accept: float
-    goal: float
+    accept: float | None  # where nothing is asked of it
+    goal: float | None
     kind: str = "factor"  # or "cost": smaller is better; "percent": the excess over one
 
     def text(self, ratio):
+        if ratio is None:
+            return ""
         return f"{100 * (ratio - 1):.1f} %" if self.kind == "percent" else f"{ratio:.2f}"
 
     def verdict(self, ratio):
+        if self.accept is None:
+            return ""
         better = np.less_equal if self.kind != "factor" else np.greater_equal
         if better(ratio, self.goal):
             return "goal"
@@ -94,15 +98,20 @@ RACES = {
         {"LAMMPS": (LAMMPS, CRYSTAL, 100), "sinter-hpc": (OURS, CRYSTAL, 300)},
         (Row("Ni MEAM, 32,000 atoms, ibar 0, rc 4.0, times LAMMPS", "LAMMPS", "sinter-hpc", 5, 10),),
     ),
-    "threads": Race(
-        "two threads against one, 62,750 atoms",
-        {"one": (OURS, LARGE, 300), "two": (THREADS, LARGE, 300)},
-        (Row("two threads against one, 62,750 atoms", "one", "two", 1.85, 1.97),),
-    ),
-    "ranks": Race(
-        "two ranks against one, 62,750 atoms",
-        {"one": (OURS, LARGE, 300), "two": (RANKS, LARGE, 300)},
-        (Row("two ranks against one, 62,750 atoms", "one", "two", 1.85, 1.97),),
+    "scaling": Race(
+        "two cores against one, 62,750 atoms",
+        {
+            "one": (OURS, LARGE, 300),
+            "threads": (THREADS, LARGE, 300),
+            "ranks": (RANKS, LARGE, 300),
+            # Two cores may share more than is known of them: no two threads can be faster.
+            "two runs": (Twice(OURS), LARGE, 300),
+        },
+        (
+            Row("two threads against one, 62,750 atoms", "one", "threads", 1.85, 1.97),
+            Row("two ranks against one, 62,750 atoms", "one", "ranks", 1.85, 1.97),
+            Row("two runs at the same time against one: the machine", "one", "two runs", None, None),
+        ),
     ),
     "virial": Race(
         "virial on every step, 62,750 atoms in a periodic box",
@@ -128,7 +137,7 @@ RACES = {
     ),
 }
 MEMORY_ACCEPT, MEMORY_GOAL = 600, 450  # bytes per atom
-QUICK = ("large", "small", "nickel", "threads", "ranks", "virial")
+QUICK = ("large", "small", "nickel", "scaling", "virial")
 
 
 def note(text):

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -111,6 +112,28 @@ velocities = false
             energy = float(file["sinter/thermo/potential_energy"][0])
             order = np.argsort(file["particles/trajectory/id/value"][0])
             return energy, file["particles/trajectory/forces/value"][0][order]
+
+
+@dataclass(frozen=True)
+class Twice:
+    """Two runs at the same time that have nothing to do with each other."""
+
+    program: Sinter
+
+    @property
+    def name(self):
+        return self.program.name
+
+    def energy_and_forces(self, snapshot):
+        return self.program.energy_and_forces(snapshot)
+
+    def seconds_per_step(self, snapshot, steps):
+        """For as many atoms as one of them has."""
+        both = [replace(self.program, name=f"{self.name} {n}") for n in (1, 2)]
+        with ThreadPoolExecutor() as pool:
+            times = pool.map(lambda program: program.seconds_per_step(snapshot, steps), both)
+        # Together they make so many steps in a second.
+        return 1 / sum(1 / time for time in times)
 
 
 @dataclass(frozen=True)
