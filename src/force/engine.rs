@@ -366,7 +366,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         phases.clock.enter(Phase::Density);
         phases.prepare(still.at(position), owned..all);
         phases.zero(&mut words[own_words..], &mut force[owned..]);
-        phases.run(Section::BeforeGather, still.at(position), words, force, &mut Arrived);
+        phases.run(Section::BeforeSums, still.at(position), words, force, &mut Arrived);
 
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(ghosts);
@@ -378,7 +378,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         transfer.complete();
         plan.add_gathered(own, stride);
 
-        phases.run(Section::BeforeRefresh, still.at(position), words, force, &mut Arrived);
+        phases.run(Section::BeforeAdjoints, still.at(position), words, force, &mut Arrived);
 
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(own);
@@ -389,13 +389,20 @@ impl<'c, P: Potential> Engine<'c, P> {
         phases.clock.enter(Phase::Exchange);
         transfer.complete();
 
-        phases.run(Section::AtLast, still.at(position), words, force, &mut Arrived);
-        phases.withhold(force.as_flattened_mut());
+        phases.run(Section::BeforeForces, still.at(position), words, force, &mut Arrived);
+
+        let (own, ghosts) = force.split_at_mut(owned);
+        phases.withhold(ghosts.as_flattened_mut());
+        phases.clock.enter(Phase::Exchange);
+        let mut transfer = plan.begin_gather(comm, ghosts.as_flattened(), 4);
+        let (travelling, words) = (Section::ForcesTravel, &mut words[..own_words]);
+        phases.run(travelling, still.at(&position[..owned]), words, own, &mut *transfer);
+        phases.clock.enter(Phase::Exchange);
+        transfer.complete();
         if let Some(virial) = virial {
             *virial = partial_virial(position, force);
         }
-        phases.clock.enter(Phase::Exchange);
-        plan.gather(comm, force.as_flattened_mut(), 4);
+        plan.add_gathered(force[..owned].as_flattened_mut(), 4);
         phases.result
     }
 

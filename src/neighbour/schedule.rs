@@ -15,7 +15,7 @@
 //! Tiles with atoms that other ranks (or periodic images) have as ghosts are **open**: their
 //! sums are complete when those of the ghosts have been gathered, so what depends on them
 //! comes after the exchange. Only atoms of open tiles have ghosts in reach. Everything
-//! else is done while messages travel, a third of it during each of three exchanges.
+//! else is done while messages travel, a quarter of it during each of four exchanges.
 //!
 //! Nothing of this shows in the results: sums are of integers.
 
@@ -40,22 +40,25 @@ pub enum Section {
     #[default]
     PositionsTravel,
     /// Leaves all sums of ghosts complete.
-    BeforeGather,
+    BeforeSums,
     SumsTravel,
     /// Leaves all adjoints that ghosts wait for.
-    BeforeRefresh,
+    BeforeAdjoints,
     AdjointsTravel,
-    AtLast,
+    /// Leaves all forces on ghosts complete.
+    BeforeForces,
+    ForcesTravel,
 }
 
 impl Section {
-    pub const ALL: [Section; 6] = [
+    pub const ALL: [Section; 7] = [
         Section::PositionsTravel,
-        Section::BeforeGather,
+        Section::BeforeSums,
         Section::SumsTravel,
-        Section::BeforeRefresh,
+        Section::BeforeAdjoints,
         Section::AdjointsTravel,
-        Section::AtLast,
+        Section::BeforeForces,
+        Section::ForcesTravel,
     ];
 }
 
@@ -87,8 +90,8 @@ impl Tile {
     pub fn section_of(&self, task: Task) -> Section {
         match task {
             Task::Densities => self.section,
-            Task::Embed if self.is_open => Section::BeforeRefresh,
-            Task::Forces if self.is_open => Section::AtLast,
+            Task::Embed if self.is_open => Section::BeforeAdjoints,
+            Task::Forces if self.is_open => Section::BeforeForces,
             Task::Embed | Task::Forces => Section::PositionsTravel,
         }
     }
@@ -166,26 +169,37 @@ impl Schedule {
 
 /// Gives each tile the section of its densities.
 fn divide(tiles: &mut [Tile]) {
-    let is_open: Vec<bool> = tiles.iter().map(|tile| tile.is_open).collect();
-    // Those beside an open tile add to its sums, and cannot wait until these are sent on.
-    let is_beside = |tile: &Tile| tile.near.iter().any(|&near| is_open[near]);
-    let far = tiles.iter().filter(|&tile| !is_beside(tile)).count();
-    let third = if far == tiles.len() { far } else { far.div_ceil(3) };
+    // What an open tile needs from others before something is sent on: densities of those
+    // beside it for its sums, and for its forces the embedding of these, which takes densities
+    // of those behind them.
+    let open: Vec<bool> = tiles.iter().map(|tile| tile.is_open).collect();
+    let beside = widened(tiles, &open);
+    let behind = widened(tiles, &beside);
+    let free = behind.iter().filter(|&&behind| !behind).count();
+    let parts = if free == tiles.len() { 1 } else { 4 };
     let mut passed = 0;
-    for tile in tiles {
-        tile.section = match (tile.is_open, is_beside(tile)) {
-            (true, _) => Section::BeforeGather,
-            (false, true) => Section::SumsTravel,
-            (false, false) => {
-                passed += 1;
-                match (passed - 1) / third {
-                    0 => Section::PositionsTravel,
-                    1 => Section::SumsTravel,
-                    _ => Section::AdjointsTravel,
-                }
-            }
+    for (n, tile) in tiles.iter_mut().enumerate() {
+        tile.section = if open[n] {
+            Section::BeforeSums
+        } else if beside[n] {
+            Section::SumsTravel
+        } else if behind[n] {
+            Section::AdjointsTravel
+        } else {
+            passed += 1;
+            [
+                Section::PositionsTravel,
+                Section::SumsTravel,
+                Section::AdjointsTravel,
+                Section::ForcesTravel,
+            ][(passed - 1) * parts / free]
         };
     }
+}
+
+/// These tiles and those around them.
+fn widened(tiles: &[Tile], some: &[bool]) -> Vec<bool> {
+    tiles.iter().map(|tile| tile.near.iter().any(|&near| some[near])).collect()
 }
 
 /// With room for five tiles in a row, where one thread passes over them all: when one
