@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let comm = match if runs { Comm::world() } else { Comm::world_if_launched() } {
         Ok(comm) => comm,
         Err(error) => {
-            eprintln!("{error}");
+            tell(error.to_string());
             return exit(error.exit_code());
         }
     };

@@ -23,12 +23,9 @@ impl<'a, T> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
     }
 
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
+    /// Whether it has so many entries.
+    pub fn has_room_for(&self, entries: usize) -> bool {
+        self.length >= entries
     }
 
     /// The entries `first .. first + count`. They are compared with the length in debug
@@ -73,7 +70,7 @@ impl<'a> Sums<'a> {
 
     /// Whether so many atoms have words here.
     pub fn has_room_for(&self, atoms: usize) -> bool {
-        self.words.len() >= self.ring.places(atoms) * self.count
+        self.words.has_room_for(self.ring.places(atoms) * self.count)
     }
 
     /// `count` words of an atom from the `first` on.

@@ -25,7 +25,8 @@ const WEIGHTS: [f64; 3] =
     [1.351_207_191_959_657_8, -1.702_414_383_919_315_5, 1.351_207_191_959_657_8];
 
 /// Of a rate of the chain and the time that is gone in three parts: small enough that the
-/// fourth order holds, and reached in no run that has come near its temperature.
+/// fourth order holds. A chain near its temperature, whose relaxation takes many steps, is
+/// slower than that.
 const LARGEST_STRIDE: f64 = 0.1;
 
 /// The chain's masses are those of a target of at least this temperature, K:

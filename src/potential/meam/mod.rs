@@ -350,7 +350,7 @@ impl Potential for Meam {
         force: &Shared<FixedForce>,
     ) -> Result<()> {
         // All that the records name have forces and adjoints.
-        assert!(force.len() >= env.position.len());
+        assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
         let task = Task { meam: self, env, adjoints, force, quantum: env.quantum };
         let Tile { records, workspace } = tile;
