@@ -29,7 +29,7 @@ use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Neighbours, Rows, Schedule, Section};
+use crate::neighbour::{Measures, Neighbours, Rows, Schedule, Section, Tiling};
 use crate::potential::{Environment, Potential};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
@@ -237,7 +237,8 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
         let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
-        self.schedule = Schedule::new(&rows, &row_starts, threads, self.plan.shared(), ghosts);
+        let tiling = Tiling::new(&rows, &row_starts, threads, Measures::default());
+        self.schedule = Schedule::new(&tiling, self.plan.shared(), ghosts);
         let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();

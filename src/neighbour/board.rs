@@ -49,8 +49,10 @@ struct State<R> {
 pub struct Board<R> {
     states: Vec<State<R>>,
     section: Section,
-    /// Possible but for the section, and for tiles that are held; the newest last.
+    /// Possible but for tiles that are held; the newest last.
     possible: Vec<(Task, usize)>,
+    /// Possible in a later section.
+    later: Vec<(Task, usize)>,
     /// By thread, the tile whose densities it would do next.
     cursors: Vec<usize>,
     under_way: usize,
@@ -65,6 +67,7 @@ impl<R> Default for Board<R> {
             states: Vec::new(),
             section: Section::default(),
             possible: Vec::new(),
+            later: Vec::new(),
             cursors: Vec::new(),
             under_way: 0,
             is_stopped: false,
@@ -85,6 +88,7 @@ impl<R: Default> Board<R> {
             records: None,
         }));
         self.possible.clear();
+        self.later.clear();
         (self.under_way, self.is_stopped) = (0, false);
     }
 
@@ -98,8 +102,11 @@ impl<R: Default> Board<R> {
         self.cursors.extend((0..threads).map(|thread| {
             pending.get(thread * pending.len() / threads).copied().unwrap_or_default()
         }));
-        let is_due = |&(task, tile): &(Task, usize)| self.is_due(schedule, task, tile);
-        !self.is_stopped && (!pending.is_empty() || self.possible.iter().any(is_due))
+        let due = |&mut (task, tile): &mut (Task, usize)| {
+            schedule.tiles[tile].section_of(task) <= section
+        };
+        self.possible.extend(self.later.extract_if(.., due));
+        !(self.is_stopped || pending.is_empty() && self.possible.is_empty())
     }
 
     /// Nobody begins anything any more.
@@ -113,8 +120,7 @@ impl<R: Default> Board<R> {
         }
         let newest = (0..self.possible.len()).rev().find(|&n| {
             let (task, tile) = self.possible[n];
-            self.is_due(schedule, task, tile)
-                && (task == Task::Embed || self.is_free(schedule, tile))
+            task == Task::Embed || self.is_free(schedule, tile)
         });
         let chosen = match newest {
             Some(n) => Some(self.possible.remove(n)),
@@ -147,7 +153,9 @@ impl<R: Default> Board<R> {
             let lacking = &mut self.states[near].lacking[task as usize];
             *lacking -= 1;
             if *lacking == 0 {
-                self.possible.push((then, near));
+                let is_due = self.is_due(schedule, then, near);
+                let list = if is_due { &mut self.possible } else { &mut self.later };
+                list.push((then, near));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What of a phase is done at a time, and when.
 //!
 //! Slabs and rows are at least reach wide. A **tile** is a slab, some slabs that follow one
-//! another, or some rows of one: whatever a phase reads or writes for its atoms lies in it,
-//! in the tiles around it, or is a ghost. That is used twice (`board`).
+//! another, or some rows of one (`tiling`): whatever a phase reads or writes for its atoms
+//! lies in it, in the tiles around it, or is a ghost. That is used twice (`board`).
 //!
 //! **In time.** The phases need not pass over all atoms one after another: when a tile and
 //! those around it have their densities, its sums are complete; when these are embedded, it
@@ -19,19 +19,8 @@
 //!
 //! Nothing of this shows in the results: sums are of integers.
 
-use super::Rows;
+use super::Tiling;
 use std::ops::Range;
-
-/// Atoms of a tile, at least, if there are enough for all threads: beginning and ending one
-/// costs a microsecond or two, and a vector that is not full for each kind of record.
-/// Tests have few atoms and want tiles.
-const LEAST_ATOMS: usize = if cfg!(test) { 20 } else { 1000 };
-
-/// Tiles per thread that keep all threads busy to the end, though those next to a tile under
-/// way have to wait: one in three at most is under way where tiles are slabs, ...
-const SLABS_PER_THREAD: usize = 6;
-/// ... one in nine where they are rows.
-const ROWS_PER_THREAD: usize = 18;
 
 /// Where an evaluation is among the exchanges of ghosts. What is done while something
 /// travels touches owned atoms only.
@@ -112,6 +101,11 @@ impl Default for Ring {
 }
 
 impl Ring {
+    /// With different places for atoms of which so many follow one another.
+    fn of(atoms: usize) -> Ring {
+        Ring { mask: atoms.next_power_of_two() - 1 }
+    }
+
     /// The place of an atom.
     #[inline(always)]
     pub fn place(self, atom: usize) -> usize {
@@ -135,7 +129,7 @@ impl Ring {
     }
 }
 
-/// The tiles of one rank, in the order of their atoms.
+/// The tiles of one rank, in the order in which a thread passes over them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schedule {
     pub tiles: Vec<Tile>,
@@ -145,24 +139,25 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// For owned atoms in the order of `rows`, cell c beginning at `first[c]`. `shared` are
-    /// those that have ghosts anywhere; `ghosts`, how many this rank has.
+    /// `shared` are the owned atoms that have ghosts anywhere; `ghosts`, how many this rank has.
     pub fn new(
-        rows: &Rows,
-        first: &[u32],
-        threads: usize,
+        tiling: &Tiling,
         shared: impl IntoIterator<Item = usize>,
         ghosts: usize,
     ) -> Schedule {
-        let mut tiles = tiles(rows, first, threads);
+        let tile = |(atoms, near)| Tile { atoms, near, ..Tile::default() };
+        let mut tiles: Vec<Tile> = tiling.tiles().into_iter().map(tile).collect();
+        let mut by_atom: Vec<usize> = (0..tiles.len()).collect();
+        by_atom.sort_by_key(|&tile| (tiles[tile].atoms.start, tiles[tile].atoms.end));
         for atom in shared {
-            let tile = tiles.partition_point(|tile| tile.atoms.end <= atom);
-            tiles[tile].is_open = true;
+            let tile = by_atom.partition_point(|&tile| tiles[tile].atoms.end <= atom);
+            tiles[by_atom[tile]].is_open = true;
         }
         divide(&mut tiles);
         // Ghosts have places of their own behind those of all atoms.
+        let threads = tiling.threads();
         let sweeps_once = threads == 1 && ghosts == 0 && tiles.iter().all(|tile| !tile.is_open);
-        let ring = if sweeps_once { ring(&tiles) } else { Ring::default() };
+        let ring = if sweeps_once { Ring::of(tiling.most_in_use()) } else { Ring::default() };
         Schedule { tiles, ring, threads }
     }
 }
@@ -200,59 +195,4 @@ fn divide(tiles: &mut [Tile]) {
 /// These tiles and those around them.
 fn widened(tiles: &[Tile], some: &[bool]) -> Vec<bool> {
     tiles.iter().map(|tile| tile.near.iter().any(|&near| some[near])).collect()
-}
-
-/// With room for five tiles in a row, where one thread passes over them all: when one
-/// begins, the forces of the third before it are still to come, and need what belongs to
-/// the fourth.
-fn ring(tiles: &[Tile]) -> Ring {
-    let five = |n: usize| tiles[(n + 4).min(tiles.len() - 1)].atoms.end - tiles[n].atoms.start;
-    let most = (0..tiles.len()).map(five).max().unwrap_or(0);
-    Ring { mask: most.next_power_of_two() - 1 }
-}
-
-/// Slabs, or for more threads than these keep busy parts of slabs; all slabs have as many.
-fn tiles(rows: &Rows, first: &[u32], threads: usize) -> Vec<Tile> {
-    let [slabs, per_slab] = rows.counts();
-    let atoms = |start: usize, end: usize| {
-        let cells = rows.pieces_of(start..end);
-        first[cells.start] as usize..first[cells.end] as usize
-    };
-    let rows_of = |slabs: Range<usize>, part: Range<usize>| {
-        atoms(rows.number(slabs.start, part.start), rows.number(slabs.end - 1, part.end - 1) + 1)
-    };
-    let mut grid: Vec<Vec<Range<usize>>> = Vec::new();
-    if threads == 1 || slabs >= SLABS_PER_THREAD * threads {
-        let all = rows_of(0..slabs, 0..per_slab).len();
-        let enough = match threads {
-            1 => LEAST_ATOMS,
-            _ => LEAST_ATOMS.min(all / (SLABS_PER_THREAD * threads)),
-        };
-        let mut start = 0;
-        for end in 1..=slabs {
-            let together = rows_of(start..end, 0..per_slab);
-            if together.len() >= enough || end == slabs {
-                grid.push(vec![together]);
-                start = end;
-            }
-        }
-    } else {
-        let parts = (ROWS_PER_THREAD * threads).div_ceil(slabs).min(per_slab);
-        let border = |part: usize| part * per_slab / parts;
-        grid.extend((0..slabs).map(|slab| {
-            let part = |n: usize| rows_of(slab..slab + 1, border(n)..border(n + 1));
-            (0..parts).map(part).collect()
-        }));
-    }
-    let around = |n: usize, end: usize| n.saturating_sub(1)..(n + 2).min(end);
-    let mut tiles = Vec::new();
-    for (a, parts) in grid.iter().enumerate() {
-        for (b, atoms) in parts.iter().enumerate() {
-            let near = around(a, grid.len())
-                .flat_map(|a| around(b, parts.len()).map(move |b| a * parts.len() + b))
-                .collect();
-            tiles.push(Tile { atoms: atoms.clone(), near, ..Tile::default() });
-        }
-    }
-    tiles
 }

@@ -7,6 +7,10 @@ use proptest::prelude::*;
 
 const REACH: f64 = 3.0;
 
+/// Columns wherever a slab has four rows.
+const NARROW: Measures =
+    Measures { slab_atoms: 20, column_atoms: 4, column_parts: 2, part_atoms: 1, band_slabs: 3 };
+
 /// Atoms at these positions: the first `owned` sorted and owned, the rest ghosts.
 fn prepare(positions: &[[f64; 3]], owned: usize) -> (Rows, Vec<u32>, Atoms) {
     let record =
@@ -55,9 +59,12 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 997 == 5);
     let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
     let ghosts = atoms.len() - owned;
-    let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied(), ghosts);
-    for seed in 0..3 {
-        Evaluation::new(&schedule, &list, &shared, seed).run()?;
+    for measures in [Measures::default(), NARROW] {
+        let tiling = Tiling::new(&rows, &first, threads, measures);
+        let schedule = Schedule::new(&tiling, shared.iter().copied(), ghosts);
+        for seed in 0..3 {
+            Evaluation::new(&schedule, &list, &shared, seed).run()?;
+        }
     }
     Ok(())
 }
@@ -271,14 +278,13 @@ proptest! {
 }
 
 /// A crystal of so many sites, 1 Å apart.
-fn beam(length: usize, width: usize) -> Vec<[f64; 3]> {
-    let site = |n: usize| [n / width / width, n / width % width, n % width].map(|c| c as f64);
-    (0..length * width * width).map(site).collect()
+fn crystal([a, b, c]: [usize; 3]) -> Vec<[f64; 3]> {
+    (0..a * b * c).map(|n| [n / c / b, n / c % b, n % c].map(|site| site as f64)).collect()
 }
 
 #[test]
 fn a_long_beam_is_swept_with_few_tiles_under_way() {
-    let positions = beam(120, 12);
+    let positions = crystal([120, 12, 12]);
     for threads in [1, 2, 4] {
         check(&positions, positions.len(), threads).unwrap();
         // Ghosts at one end, and a third of all.
@@ -289,7 +295,8 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     let mut list = Neighbours::default();
     list.build(&rows, &first, &atoms, REACH);
     let most_records = |threads, shared: &[usize]| {
-        let schedule = Schedule::new(&rows, &first, threads, shared.iter().copied(), 0);
+        let tiling = Tiling::new(&rows, &first, threads, Measures::default());
+        let schedule = Schedule::new(&tiling, shared.iter().copied(), 0);
         assert!(schedule.tiles.len() > 10);
         Evaluation::new(&schedule, &list, shared, 1).run().unwrap()
     };
@@ -300,7 +307,8 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     // ends and the next goes on two more.
     assert!(most_records(1, &[0, positions.len() - 1]) <= 2 * 3 + 2 + 3);
 
-    let ring = Schedule::new(&rows, &first, 1, [], 0).ring;
+    let tiling = Tiling::new(&rows, &first, 1, Measures::default());
+    let ring = Schedule::new(&tiling, [], 0).ring;
     assert!(ring.places(positions.len()) < positions.len() / 2);
     let parts: Vec<_> = ring.parts(0..positions.len()).collect();
     assert!(parts.len() > 2 && parts.windows(2).all(|two| two[0].end == two[1].start));
@@ -310,7 +318,34 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
             .all(|part| ring.place(part.end - 1) + 1 == ring.place(part.start) + part.len())
     );
     // Ghosts have places of their own, also where no atom has any in reach.
-    assert_eq!(Schedule::new(&rows, &first, 1, [], 1).ring, Ring::default());
+    assert_eq!(Schedule::new(&tiling, [], 1).ring, Ring::default());
+}
+
+#[test]
+fn thick_slabs_are_swept_column_by_column() {
+    let positions = crystal([60, 48, 9]);
+    let (rows, first, atoms) = prepare(&positions, positions.len());
+    let mut list = Neighbours::default();
+    list.build(&rows, &first, &atoms, REACH);
+    let [slabs, per_slab] = rows.counts();
+    assert!(slabs == 19 && per_slab == 15);
+    let measures = Measures { column_atoms: 400, column_parts: 5, part_atoms: 1, ..NARROW };
+    let tiling = Tiling::new(&rows, &first, 1, measures);
+    let schedule = Schedule::new(&tiling, [], 0);
+    assert_eq!(schedule.tiles.len(), slabs * per_slab);
+    // The first of the three columns, slab by slab to the end of the band.
+    let starts = |n: usize| schedule.tiles[n].atoms.start;
+    assert!((0..4).all(|n| schedule.tiles[n].atoms.end == starts(n + 1)));
+    assert!((4..14).step_by(5).all(|n| schedule.tiles[n].atoms.end < starts(n + 1)));
+    assert_eq!(schedule.tiles[4].atoms.end, starts(15), "the second column, first slab");
+    // Two parts and two slabs wait on either side of a border, one more is under way.
+    let most = Evaluation::new(&schedule, &list, &[], 1).run().unwrap();
+    assert!(most <= 3 * per_slab + 2 * 2 * 3 + 5, "{most} of {}", slabs * per_slab);
+    // A band of three, three slabs before it and one behind.
+    let slab = positions.len() / slabs;
+    assert!(tiling.most_in_use() <= 8 * slab, "{} of {slab}", tiling.most_in_use());
+    check(&positions, positions.len(), 3).unwrap();
+    check(&positions, positions.len() * 3 / 4, 1).unwrap();
 }
 
 #[test]
