@@ -414,6 +414,11 @@ impl Coarse for Coarse512 {
     }
 
     #[inline(always)]
+    fn fetch(index: &[u32]) {
+        <Avx2 as Lanes>::Coarse::fetch(index);
+    }
+
+    #[inline(always)]
     fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self {
         // SAFETY: head of this file.
         unsafe {

@@ -115,6 +115,14 @@ impl Coarse for Coarse2 {
     }
 
     #[inline(always)]
+    fn fetch(index: &[u32]) {
+        for line in index.chunks(COARSE_WIDTH) {
+            // SAFETY: head of `avx2`; nothing is read or written.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
+
+    #[inline(always)]
     fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self {
         let [low, high] = halves(index);
         // SAFETY: head of `avx2`.
