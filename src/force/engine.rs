@@ -143,10 +143,11 @@ impl<'c, P: Potential> Engine<'c, P> {
     }
 
     /// The same system with other atoms in another cell: after something has moved
-    /// them farther than a step does. Its clock goes on. Collective.
+    /// them farther than a step does. Its clock and its count of lists go on. Collective.
     pub fn restarted(&self, cell: Cell, list: Vec<Atom>) -> Result<Engine<'c, P>> {
         let mut engine = Engine::new(self.comm, self.potential, cell, list, self.settings)?;
         engine.clock = self.clock.clone();
+        engine.statistics.rebuilds += self.statistics.rebuilds;
         engine.step = self.step;
         Ok(engine)
     }

@@ -5,6 +5,7 @@
 use super::pair_functional::{PairFunctional, RANGE, charge, density, pair_energy, weight};
 use super::{Engine, Settings, System, Totals, evaluate};
 use crate::atoms::Atom;
+use crate::clock::Phase;
 use crate::comm::threads;
 use crate::geometry::{Cell, Vec3, norm, on_grid};
 use crate::units::FORCE_PER_MASS;
@@ -396,4 +397,22 @@ fn statistics_count_atoms_ghosts_and_balance() {
     assert!(all.iter().all(|s| s.atoms == 432 && s.neighbours % 2 == 0));
     // 72 atoms a rank: one atom more is 1.4 % more, and atoms come in planes.
     assert!(all[0].imbalance < 1.25, "{:?}", all[0]);
+}
+
+#[test]
+fn clock_and_count_of_lists_go_on_with_other_atoms() {
+    let sample = sample([6, 6, 6], [false; 3]);
+    let counts = threads::run(2, |comm| {
+        let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
+        let potential = PairFunctional::default();
+        let mut engine = Engine::new(comm, &potential, sample.cell, list.clone(), SETTINGS).unwrap();
+        engine.clock().enter(Phase::Observe);
+        let first = engine.statistics().rebuilds;
+        let mut other = engine.restarted(sample.cell, list).unwrap();
+        (first, other.statistics().rebuilds, other.clock().seconds()[Phase::Observe as usize])
+    });
+    for (first, second, observed) in counts {
+        assert_eq!(second, 2 * first);
+        assert!(observed > 0.0);
+    }
 }

@@ -10,13 +10,14 @@ use super::folder::{INPUT, TRAJECTORY, default_folder, set_aside};
 use super::simulation::State;
 use super::start::Start;
 use crate::atoms::Atoms;
-use crate::clock::Clock;
 use crate::comm::Comm;
 use crate::dynamics::Progress;
 use crate::error::{Error, Result};
+use crate::force::Engine;
 use crate::geometry::Cell;
 use crate::input::{self, Config};
 use crate::observe::{Observers, Record};
+use crate::potential::meam::Meam;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
@@ -157,12 +158,12 @@ impl<'c> Files<'c> {
         close: Close,
         record: Record,
         observers: &Observers,
-        clock: &Clock,
+        engine: &mut Engine<Meam>,
     ) -> Result<()> {
         let Files { log, comm, folder, input, trajectory, threads, .. } = self;
         let last_checkpoint = self.last_checkpoint;
         trajectory.close()?;
-        let times = PhaseTimes::gather(clock, comm);
+        let times = PhaseTimes::gather(engine.clock(), comm);
         let path = folder.join(TRAJECTORY);
         let mut files = vec![path.clone()];
         files.extend(last_checkpoint.clone());
@@ -173,6 +174,7 @@ impl<'c> Files<'c> {
             close: &close,
             checkpoints: self.checkpoints,
             contacts: observers.pairs.contacts(),
+            statistics: engine.statistics(),
             speed: log.speed(record.step, record.time_ps, comm.size() * threads),
             record: &record,
             files: &files,

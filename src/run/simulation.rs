@@ -179,7 +179,7 @@ impl<'c> Simulation<'c> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
         self.write_frame()?;
-        self.files.end(close, record, &self.observers, self.engine.clock())?;
+        self.files.end(close, record, &self.observers, &mut self.engine)?;
         Ok(Ending::Done)
     }
 
@@ -188,7 +188,7 @@ impl<'c> Simulation<'c> {
     fn stopped(mut self, reason: Reason, integrator: &Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         let close = Close::Interrupted(reason.words().into());
-        self.files.end(close, record, &self.observers, self.engine.clock())?;
+        self.files.end(close, record, &self.observers, &mut self.engine)?;
         Ok(Ending::Stopped)
     }
 

@@ -201,9 +201,10 @@ impl Log {
         let Some(sink) = &self.sink else { return Ok(()) };
         sink.bar.finish();
         let (table, imbalance) = (times.table(), times.imbalance());
-        let (speed, checkpoints) = (end.speed.line(), end.checkpoints.line(end.speed.wall));
+        let (lists, speed) = (report::lists(end.statistics), end.speed.line());
+        let checkpoints = end.checkpoints.line(end.speed.wall);
         sink.say(&format!(
-            "\n{table}\n{imbalance}\n{speed}\n{checkpoints}\n\n{}",
+            "\n{table}\n{imbalance}\n{lists}\n{speed}\n{checkpoints}\n\n{}",
             report::end(end)
         ));
         sink.check()

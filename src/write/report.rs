@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
+use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input::StageConfig;
 use crate::observe::{Contact, Record, Series, Values};
@@ -298,6 +299,17 @@ impl Speed {
     }
 }
 
+/// What the skin has cost: lists of neighbours, how long they are and how often they were built.
+pub fn lists(statistics: &Statistics) -> String {
+    let per_atom = |count: u64| count as f64 / statistics.atoms.max(1) as f64;
+    format!(
+        "lists: built {}, {:.1} neighbours per atom, skin included; {:.2} ghosts per atom",
+        number(statistics.rebuilds as usize, "time"),
+        per_atom(statistics.neighbours),
+        per_atom(statistics.ghosts),
+    )
+}
+
 /// What checkpoints have cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Checkpoints {
@@ -340,6 +352,7 @@ pub struct End<'a> {
     pub checkpoints: Checkpoints,
     pub record: &'a Record,
     pub contacts: &'a [Contact],
+    pub statistics: &'a Statistics,
     pub speed: Speed,
     /// What was written.
     pub files: &'a [PathBuf],

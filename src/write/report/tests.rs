@@ -1,6 +1,7 @@
 //! The text as a whole: what a reader of the log sees.
 
 use super::*;
+use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input;
 use crate::observe::Column;
@@ -109,6 +110,21 @@ fn speed_in_the_units_of_the_field() {
 }
 
 #[test]
+fn lists_are_counted_over_all_atoms() {
+    let mut statistics =
+        Statistics { rebuilds: 1, atoms: 200, neighbours: 8825, ghosts: 50, ..Default::default() };
+    assert_eq!(
+        lists(&statistics),
+        "lists: built 1 time, 44.1 neighbours per atom, skin included; 0.25 ghosts per atom"
+    );
+    statistics = Statistics { rebuilds: 28, ..Default::default() };
+    assert_eq!(
+        lists(&statistics),
+        "lists: built 28 times, 0.0 neighbours per atom, skin included; 0.00 ghosts per atom"
+    );
+}
+
+#[test]
 fn the_head_of_the_log() {
     let input = r#"
         [potential]
@@ -176,6 +192,7 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
         output: None,
         record: &record,
         contacts: &[contact(Some(3.9), Some(4.1))],
+        statistics: &Statistics::default(),
         speed: SPEED,
         files: std::slice::from_ref(&trajectory),
         trajectory: &trajectory,
@@ -208,6 +225,7 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
         output: Some(Path::new("out")),
         record: &record,
         contacts: &[contact(None, None)],
+        statistics: &Statistics::default(),
         speed: SPEED,
         files: &[],
         trajectory: Path::new("t.h5md"),
