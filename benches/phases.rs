@@ -11,7 +11,7 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::exchange::share_ghosts;
 use sinter_hpc::force::System;
 use sinter_hpc::geometry::{Cell, Vec3};
-use sinter_hpc::neighbour::{Neighbours, Ring, Rows};
+use sinter_hpc::neighbour::{Neighbours, Ring, Rows, Tile};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
 use std::time::Duration;
@@ -65,6 +65,7 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
     let (owned, quantum) = (*owned, *quantum);
     let env = Environment { owned, position, species, id, neighbours: &list, quantum };
     let (mut coarse, mut records) = Default::default();
+    let tile = Tile { atoms: 0..owned, ..Tile::default() };
     let count = potential.words();
     let mut sums = vec![0; owned * count];
     group.bench_function("density", |bencher| {
@@ -72,7 +73,7 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
             sums.fill(0);
             potential.prepare(env, 0..owned, &mut coarse);
             let sums = Sums::new(&mut sums, count, Ring::default());
-            potential.densities(env, &coarse, 0..owned, &mut records, &sums).unwrap();
+            potential.densities(env, &coarse, &tile, &mut records, &sums).unwrap();
         });
     });
     let mut words = sums.clone();

@@ -9,7 +9,7 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::MINE;
+use crate::neighbour::{MINE, Tile};
 use crate::potential::{Environment, Potential, Shared, Sums};
 use std::ops::Range;
 
@@ -99,12 +99,12 @@ impl Potential for PairFunctional {
         &self,
         env: Environment,
         (): &(),
-        atoms: Range<usize>,
+        tile: &Tile,
         records: &mut Range<usize>,
         sums: &Sums,
     ) -> Result<()> {
-        *records = atoms.clone();
-        for Pair { i, j, r, .. } in pairs(env, atoms) {
+        *records = tile.atoms.clone();
+        for Pair { i, j, r, .. } in pairs(env, tile.atoms.clone()) {
             let w = weight(r);
             for (atom, other) in [(i, j), (j, i)] {
                 // SAFETY: an atom in reach of the tile, used for two additions.

@@ -173,7 +173,7 @@ impl<P: Potential> Work<'_, P> {
                         Ok(())
                     })?;
                 }
-                potential.densities(*env, prepared, tile.atoms.clone(), &mut job.records, sums)
+                potential.densities(*env, prepared, tile, &mut job.records, sums)
             }
             Task::Embed => self.on_each_part(tile.atoms.clone(), |atoms, words, force| {
                 potential.embed(*env, atoms, words, force)

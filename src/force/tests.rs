@@ -405,7 +405,8 @@ fn clock_and_count_of_lists_go_on_with_other_atoms() {
     let counts = threads::run(2, |comm| {
         let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
         let potential = PairFunctional::default();
-        let mut engine = Engine::new(comm, &potential, sample.cell, list.clone(), SETTINGS).unwrap();
+        let mut engine =
+            Engine::new(comm, &potential, sample.cell, list.clone(), SETTINGS).unwrap();
         engine.clock().enter(Phase::Observe);
         let first = engine.statistics().rebuilds;
         let mut other = engine.restarted(sample.cell, list).unwrap();

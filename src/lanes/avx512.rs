@@ -414,8 +414,8 @@ impl Coarse for Coarse512 {
     }
 
     #[inline(always)]
-    fn fetch(index: &[u32]) {
-        <Avx2 as Lanes>::Coarse::fetch(index);
+    fn fetch<T>(values: &[T]) {
+        <Avx2 as Lanes>::Coarse::fetch(values);
     }
 
     #[inline(always)]

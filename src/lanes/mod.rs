@@ -226,9 +226,9 @@ pub trait Coarse: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn equal(index: &[u32; COARSE_WIDTH], value: u32) -> u32;
     /// Which integers have their highest bit set.
     fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32;
-    /// Tells a processor that can be told that these integers will be read soon.
+    /// Tells a processor that can be told that these values will be read soon.
     #[inline(always)]
-    fn fetch(_index: &[u32]) {}
+    fn fetch<T>(_values: &[T]) {}
 
     /// `table[index % 8]`; the table is eight values, twice.
     fn lookup(table: &[f32; COARSE_WIDTH], index: &[u32; COARSE_WIDTH]) -> Self;

@@ -102,10 +102,9 @@ impl<R: Default> Board<R> {
         self.cursors.extend((0..threads).map(|thread| {
             pending.get(thread * pending.len() / threads).copied().unwrap_or_default()
         }));
-        let due = |&mut (task, tile): &mut (Task, usize)| {
-            schedule.tiles[tile].section_of(task) <= section
-        };
-        self.possible.extend(self.later.extract_if(.., due));
+        let is_due =
+            |(task, tile): &mut (Task, usize)| schedule.tiles[*tile].is_due(*task, section);
+        self.possible.extend(self.later.extract_if(.., is_due));
         !(self.is_stopped || pending.is_empty() && self.possible.is_empty())
     }
 
@@ -153,7 +152,7 @@ impl<R: Default> Board<R> {
             let lacking = &mut self.states[near].lacking[task as usize];
             *lacking -= 1;
             if *lacking == 0 {
-                let is_due = self.is_due(schedule, then, near);
+                let is_due = schedule.tiles[near].is_due(then, self.section);
                 let list = if is_due { &mut self.possible } else { &mut self.later };
                 list.push((then, near));
             }
@@ -183,17 +182,13 @@ impl<R: Default> Board<R> {
         Job { task, tile, fresh, records }
     }
 
-    fn is_due(&self, schedule: &Schedule, task: Task, tile: usize) -> bool {
-        schedule.tiles[tile].section_of(task) <= self.section
-    }
-
     fn is_free(&self, schedule: &Schedule, tile: usize) -> bool {
         schedule.tiles[tile].near.iter().all(|&near| !self.states[near].is_held)
     }
 
     /// Whether densities of a tile wait for a thread.
     fn is_pending(&self, schedule: &Schedule, tile: usize) -> bool {
-        !self.states[tile].is_taken && self.is_due(schedule, Task::Densities, tile)
+        !self.states[tile].is_taken && schedule.tiles[tile].is_due(Task::Densities, self.section)
     }
 
     /// The tile whose densities a thread shall do.

@@ -68,6 +68,9 @@ pub struct Tile {
     /// The tiles in which all neighbours (range + skin) of its atoms lie that are not ghosts;
     /// itself is one. There are nine at most.
     pub near: Vec<usize>,
+    /// Atoms of these that the tile before in the sweep did not see, where the cache will have
+    /// lost them since the sweep last did: what is read early is not waited for.
+    pub ahead: Vec<Range<usize>>,
     /// Whether any of its atoms has ghosts.
     pub is_open: bool,
     /// Where its densities come.
@@ -75,8 +78,12 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Before this section a task must not be done to this tile.
-    pub fn section_of(&self, task: Task) -> Section {
+    /// Whether a task may be done to this tile in a section, as far as exchanges go.
+    pub fn is_due(&self, task: Task, section: Section) -> bool {
+        section >= self.earliest(task)
+    }
+
+    fn earliest(&self, task: Task) -> Section {
         match task {
             Task::Densities => self.section,
             Task::Embed if self.is_open => Section::BeforeAdjoints,
@@ -145,8 +152,7 @@ impl Schedule {
         shared: impl IntoIterator<Item = usize>,
         ghosts: usize,
     ) -> Schedule {
-        let tile = |(atoms, near)| Tile { atoms, near, ..Tile::default() };
-        let mut tiles: Vec<Tile> = tiling.tiles().into_iter().map(tile).collect();
+        let mut tiles = tiling.tiles();
         let mut by_atom: Vec<usize> = (0..tiles.len()).collect();
         by_atom.sort_by_key(|&tile| (tiles[tile].atoms.start, tiles[tile].atoms.end));
         for atom in shared {

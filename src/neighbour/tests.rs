@@ -338,6 +338,15 @@ fn thick_slabs_are_swept_column_by_column() {
     assert!((0..4).all(|n| schedule.tiles[n].atoms.end == starts(n + 1)));
     assert!((4..14).step_by(5).all(|n| schedule.tiles[n].atoms.end < starts(n + 1)));
     assert_eq!(schedule.tiles[4].atoms.end, starts(15), "the second column, first slab");
+    // What is read early is what the tile before did not see, and this one does.
+    for pair in schedule.tiles.windows(2) {
+        let seen = |n: usize| pair[n].near.iter().map(|&near| &schedule.tiles[near].atoms);
+        for ahead in &pair[1].ahead {
+            assert!(seen(1).any(|atoms| atoms == ahead) && !seen(0).any(|atoms| atoms == ahead));
+        }
+    }
+    let ahead = |n: usize| schedule.tiles[n].ahead.len();
+    assert_eq!([ahead(0), ahead(5), ahead(schedule.tiles.len() - 1)], [2, 3, 0]);
     // Two parts and two slabs wait on either side of a border, one more is under way.
     let most = Evaluation::new(&schedule, &list, &[], 1).run().unwrap();
     assert!(most <= 3 * per_slab + 2 * 2 * 3 + 5, "{most} of {}", slabs * per_slab);

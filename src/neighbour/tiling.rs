@@ -15,7 +15,7 @@
 //!   3     18 19 20   27 28 29   band 1
 //! ```
 
-use super::Rows;
+use super::{Rows, Tile};
 use std::ops::Range;
 
 /// What decides how tiles are cut. Changes speed and memory, never results.
@@ -115,9 +115,8 @@ impl Tiling {
         self.threads
     }
 
-    /// Of each tile, in the order of a sweep, its atoms and the places in this order of the
-    /// tiles around it, itself included.
-    pub fn tiles(&self) -> Vec<(Range<usize>, Vec<usize>)> {
+    /// The tiles in the order of a sweep.
+    pub fn tiles(&self) -> Vec<Tile> {
         let (slabs, parts) = (self.grid.len(), self.grid[0].len());
         let mut order = Vec::with_capacity(slabs * parts);
         for band in self.bands() {
@@ -136,7 +135,15 @@ impl Tiling {
         let tile = |(slab, part): (usize, usize)| {
             let near = around(slab, slabs)
                 .flat_map(|slab| around(part, parts).map(move |part| slab * parts + part));
-            (self.grid[slab][part].clone(), near.map(|tile| place[tile]).collect())
+            // In thin slabs they are in the cache still.
+            let next = (self.columns > 1 && part + 1 < parts).then_some(part + 1);
+            let ahead = around(slab, slabs).flat_map(|slab| Some(self.grid[slab][next?].clone()));
+            Tile {
+                atoms: self.grid[slab][part].clone(),
+                near: near.map(|tile| place[tile]).collect(),
+                ahead: ahead.collect(),
+                ..Tile::default()
+            }
         };
         order.into_iter().map(tile).collect()
     }

@@ -20,7 +20,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::Result;
 use crate::fixed::Quantum;
-use crate::neighbour::Neighbours;
+use crate::neighbour::{Neighbours, Tile};
 use std::ops::Range;
 
 pub mod meam;
@@ -76,13 +76,13 @@ pub trait Potential: Send + Sync {
     /// Comes before the phases see these atoms, owned or ghosts, at their positions.
     fn prepare(&self, _: Environment, _: Range<usize>, _: &mut Self::Prepared) {}
 
-    /// Adds the fixed-point sums of all pairs of these owned atoms that this rank computes to
+    /// Adds the fixed-point sums of all pairs of this tile's atoms that this rank computes to
     /// `sums` (zero before; `words()` for each atom).
     fn densities(
         &self,
         env: Environment,
         prepared: &Self::Prepared,
-        atoms: Range<usize>,
+        tile: &Tile,
         records: &mut Self::Records,
         sums: &Sums,
     ) -> Result<()>;

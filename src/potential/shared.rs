@@ -95,6 +95,18 @@ impl<'a> Sums<'a> {
         bytemuck::cast_slice(unsafe { self.words.read(first, count) })
     }
 
+    /// All words of these atoms, in parts as their places follow one another.
+    ///
+    /// # Safety
+    /// As for `Shared::read`.
+    pub unsafe fn parts(&self, atoms: Range<usize>) -> impl Iterator<Item = &[i64]> {
+        self.ring.parts(atoms).map(|atoms| {
+            let first = self.ring.place(atoms.start);
+            // SAFETY: by the caller's promise.
+            unsafe { self.words.read(first * self.count, atoms.len() * self.count) }
+        })
+    }
+
     /// All words of atoms whose places follow one another.
     ///
     /// # Safety

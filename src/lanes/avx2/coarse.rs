@@ -14,6 +14,9 @@ operation!(Coarse2, Add, add, _mm256_add_ps);
 operation!(Coarse2, Sub, sub, _mm256_sub_ps);
 operation!(Coarse2, Mul, mul, _mm256_mul_ps);
 
+/// Of the cache, bytes.
+const LINE: usize = 64;
+
 /// The highest bits of both halves.
 #[inline(always)]
 fn signs(low: __m256, high: __m256) -> u32 {
@@ -115,10 +118,10 @@ impl Coarse for Coarse2 {
     }
 
     #[inline(always)]
-    fn fetch(index: &[u32]) {
-        for line in index.chunks(COARSE_WIDTH) {
-            // SAFETY: head of `avx2`; nothing is read or written.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    fn fetch<T>(values: &[T]) {
+        for line in (0..size_of_val(values)).step_by(LINE) {
+            // SAFETY: head of `avx2`; within the slice, and nothing is read or written.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().byte_add(line).cast()) };
         }
     }
 

@@ -13,7 +13,7 @@ use super::parameters::{Averaging, Pair};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours, Ring};
+use crate::neighbour::{MINE, Neighbours, Ring, Tile};
 use crate::potential::{Environment, Potential, Shared, Sums};
 use std::fmt::Write;
 
@@ -141,7 +141,8 @@ impl Meam {
         let mut force = vec![[0; 4]; position.len()];
         self.prepare(env, 0..position.len(), &mut coarse);
         let sums = Sums::new(&mut words, count, Ring::default());
-        self.densities(env, &coarse, 0..1, &mut records, &sums)?;
+        let tile = Tile { atoms: 0..1, ..Tile::default() };
+        self.densities(env, &coarse, &tile, &mut records, &sums)?;
         self.embed(env, 0..1, &mut words[..count], &mut force[..1])?;
         // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
         words[count..].fill(0);

@@ -23,7 +23,8 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
-use crate::lanes::{InstructionSet, Lanes, dispatch};
+use crate::lanes::{Coarse, InstructionSet, Lanes, dispatch};
+use crate::neighbour::Tile;
 use crate::potential::{Environment, Potential, Shared, Sums};
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
@@ -87,7 +88,7 @@ const BLOCK: usize = 32;
 /// The records of a tile, and room to find them in: making that anew for each tile takes
 /// ten microseconds.
 #[derive(Debug, Default)]
-pub struct Tile {
+pub struct Workbench {
     records: Records,
     workspace: Workspace,
 }
@@ -248,16 +249,18 @@ fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
 #[inline(always)]
 fn screen_and_sum<L: Lanes>(
     view: View,
-    range: Range<usize>,
-    tile: &mut Tile,
+    tile: &Tile,
+    bench: &mut Workbench,
     sums: &Sums,
 ) -> Result<()> {
-    let Tile { records, workspace } = tile;
+    let Workbench { records, workspace } = bench;
     records.clear();
     let mut lines = density::Lines::new();
-    for first in range.clone().step_by(BLOCK) {
+    let blocks = tile.atoms.len().div_ceil(BLOCK);
+    for (block, first) in tile.atoms.clone().step_by(BLOCK).enumerate() {
+        fetch_ahead::<L>(view, tile, block..blocks, sums);
         let first_pair = records.pairs.len;
-        let atoms = first..range.end.min(first + BLOCK);
+        let atoms = first..tile.atoms.end.min(first + BLOCK);
         screening::find::<L>(view, atoms, records, workspace)?;
         let &Block { alike, pairs, .. } = records.blocks.last().expect("the block just found");
         density::accumulate::<L>(
@@ -272,10 +275,27 @@ fn screen_and_sum<L: Lanes>(
     Ok(())
 }
 
+/// Fetches what the next block sees of the rows that the sweep comes to: they are as long as
+/// the tile, about, so as large a part of them as the block is of the tile. The first block
+/// fetches its own as well. `blocks` are this one and those behind it.
+#[inline(always)]
+fn fetch_ahead<L: Lanes>(view: View, tile: &Tile, blocks: Range<usize>, sums: &Sums) {
+    let Range { start: block, end: count } = blocks;
+    for ahead in &tile.ahead {
+        let border = |block: usize| ahead.start + ahead.len() * block.min(count) / count;
+        let first = if block == 0 { 0 } else { block + 1 };
+        let atoms = border(first)..border(block + 2);
+        L::Coarse::fetch(&view.coarse[atoms.clone()]);
+        L::Coarse::fetch(&view.env.position[atoms.clone()]);
+        // SAFETY: atoms of tiles around this one, to which no other thread writes meanwhile.
+        unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
+    }
+}
+
 impl Potential for Meam {
     type Prepared = Vec<CoarseAtom>;
 
-    type Records = Tile;
+    type Records = Workbench;
 
     fn species(&self) -> &[Species] {
         &self.species
@@ -297,8 +317,8 @@ impl Potential for Meam {
         &self,
         env: Environment,
         coarse: &Vec<CoarseAtom>,
-        atoms: Range<usize>,
-        tile: &mut Tile,
+        tile: &Tile,
+        bench: &mut Workbench,
         sums: &Sums,
     ) -> Result<()> {
         // All that the list names have sums.
@@ -306,8 +326,8 @@ impl Potential for Meam {
         let view = View { meam: self, env, coarse };
         dispatch!(self.instruction_set, screen_and_sum, (
             view: View,
-            atoms: Range<usize>,
-            tile: &mut Tile,
+            tile: &Tile,
+            bench: &mut Workbench,
             sums: &Sums,
         ) -> Result<()>)
     }
@@ -345,7 +365,7 @@ impl Potential for Meam {
     fn forces(
         &self,
         env: Environment,
-        tile: &mut Tile,
+        bench: &mut Workbench,
         adjoints: &Sums,
         force: &Shared<FixedForce>,
     ) -> Result<()> {
@@ -353,7 +373,7 @@ impl Potential for Meam {
         assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
         let task = Task { meam: self, env, adjoints, force, quantum: env.quantum };
-        let Tile { records, workspace } = tile;
+        let Workbench { records, workspace } = bench;
         let scales = &mut workspace.scales;
         dispatch!(self.instruction_set, force::accumulate, (
             task: Task,
