@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,9 @@ import h5py
 import numpy as np
 
 from snapshots import FOLDER, ROOT
+
+# Long against what the caches take to be filled anew, short against what else the machine does.
+TURN_SECONDS = 0.5
 
 # Time between steps is what an observer takes or a file: LAMMPS writes none here.
 NOT_DYNAMICS = {"observe", "write", "checkpoint", "total"}
@@ -37,6 +42,47 @@ class Ran:
         return sum(time for name, time in times.items() if name not in NOT_DYNAMICS)
 
 
+@dataclass
+class Started:
+    """A run of ours under way."""
+
+    process: subprocess.Popen
+    folder: Path
+
+    def wait(self, options=0):
+        """What it used, when it has ended; nothing where `options` say not to wait and it has not."""
+        pid, status, usage = os.wait4(self.process.pid, options)
+        if pid == 0:
+            return None
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if self.process.returncode != 0:
+            sys.exit(f"{' '.join(self.process.args)}\n{(self.folder / 'output').read_text()}")
+        return usage
+
+
+def take_turns(runs):
+    """Lets these runs, of one process and thread each, have a core by turns, so that all meet
+    the machine as it is at the time. Gives the processor time of each, s."""
+    core = {min(os.sched_getaffinity(0))}
+    for run in runs:
+        run.process.send_signal(signal.SIGSTOP)
+        os.sched_setaffinity(run.process.pid, core)
+    spent = [None] * len(runs)
+    while None in spent:
+        for n, run in enumerate(runs):
+            if spent[n] is not None:
+                continue
+            run.process.send_signal(signal.SIGCONT)
+            end = time.monotonic() + TURN_SECONDS
+            while spent[n] is None and time.monotonic() < end:
+                time.sleep(0.01)
+                if usage := run.wait(os.WNOHANG):
+                    spent[n] = usage.ru_utime + usage.ru_stime
+            if spent[n] is None:
+                run.process.send_signal(signal.SIGSTOP)
+    return spent
+
+
 @dataclass(frozen=True)
 class Sinter:
     """Our program, as one contestant."""
@@ -49,8 +95,8 @@ class Sinter:
     virial: bool = False  # on every step; takes a periodic box
     skin_angstrom: ClassVar[float] = 1.0
 
-    def run(self, text, name):
-        """Runs an input in a fresh folder of its own."""
+    def start(self, text, name):
+        """Starts an input in a fresh folder of its own."""
         folder = FOLDER / name / re.sub(r"\W+", "_", self.name)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -66,11 +112,12 @@ class Sinter:
             process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env=environment
             )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"{' '.join(command)}\n{(folder / 'output').read_text()}")
-        results = folder / "results"
+        return Started(process, folder)
+
+    def run(self, text, name):
+        started = self.start(text, name)
+        usage = started.wait()
+        results = started.folder / "results"
         return Ran((results / "run.log").read_text(), results / "trajectory.h5md", usage.ru_maxrss * 1024)
 
     def input(self, snapshot, steps, forces=False):
