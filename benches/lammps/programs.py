@@ -68,19 +68,28 @@ def take_turns(runs):
         run.process.send_signal(signal.SIGSTOP)
         os.sched_setaffinity(run.process.pid, core)
     spent = [None] * len(runs)
-    while None in spent:
-        for n, run in enumerate(runs):
-            if spent[n] is not None:
-                continue
-            run.process.send_signal(signal.SIGCONT)
-            end = time.monotonic() + TURN_SECONDS
-            while spent[n] is None and time.monotonic() < end:
-                time.sleep(0.01)
-                if usage := run.wait(os.WNOHANG):
-                    spent[n] = usage.ru_utime + usage.ru_stime
-            if spent[n] is None:
-                run.process.send_signal(signal.SIGSTOP)
+    try:
+        while None in spent:
+            for n, run in enumerate(runs):
+                if spent[n] is None:
+                    spent[n] = take_turn(run)
+    finally:
+        for run in runs:
+            if run.process.returncode is None:  # one failed, or somebody gave up
+                run.process.kill()
     return spent
+
+
+def take_turn(run):
+    """Lets a stopped run go on for a while. Gives its processor time if it has ended."""
+    run.process.send_signal(signal.SIGCONT)
+    end = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < end:
+        time.sleep(0.01)
+        if usage := run.wait(os.WNOHANG):
+            return usage.ru_utime + usage.ru_stime
+    run.process.send_signal(signal.SIGSTOP)
+    return None
 
 
 @dataclass(frozen=True)

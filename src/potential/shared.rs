@@ -98,13 +98,10 @@ impl<'a> Sums<'a> {
     /// All words of these atoms, in parts as their places follow one another.
     ///
     /// # Safety
-    /// As for `Shared::read`.
+    /// As for `Shared::at`.
     pub unsafe fn parts(&self, atoms: Range<usize>) -> impl Iterator<Item = &[i64]> {
-        self.ring.parts(atoms).map(|atoms| {
-            let first = self.ring.place(atoms.start);
-            // SAFETY: by the caller's promise.
-            unsafe { self.words.read(first * self.count, atoms.len() * self.count) }
-        })
+        // SAFETY: by the caller's promise.
+        self.ring.parts(atoms).map(|part| unsafe { &*self.of_all(part) })
     }
 
     /// All words of atoms whose places follow one another.

@@ -173,8 +173,8 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
     meam.prepare(env, 0..total, &mut coarse);
     let shared = Sums::new(&mut sums, words, Ring::default());
     over(&mut tiles, listing.parallel, |atoms, records| {
-        // What is fetched changes nothing, whatever it is.
-        let tile = Tile { atoms, ahead: vec![0..owned, owned / 2..owned], ..Tile::default() };
+        // To be fetched: what no other thread has.
+        let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
         meam.densities(env, &coarse, &tile, records, &shared)
     })?;
     for ghost in owned..total {

@@ -287,7 +287,7 @@ fn fetch_ahead<L: Lanes>(view: View, tile: &Tile, blocks: Range<usize>, sums: &S
         let atoms = border(first)..border(block + 2);
         L::Coarse::fetch(&view.coarse[atoms.clone()]);
         L::Coarse::fetch(&view.env.position[atoms.clone()]);
-        // SAFETY: atoms of tiles around this one, to which no other thread writes meanwhile.
+        // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
         unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
     }
 }
