@@ -88,7 +88,7 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
         bencher.iter(|| {
             force.fill([0; 4]);
             let force = Shared::new(&mut force[..]);
-            potential.forces(env, &mut records, &adjoints, &force).unwrap();
+            potential.forces(env, &tile, &mut records, &adjoints, &force).unwrap();
         });
     });
 }

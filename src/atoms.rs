@@ -6,6 +6,7 @@
 
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
+use bytemuck::Pod;
 use rayon::prelude::*;
 
 /// A chemical element as the potential names it.
@@ -154,20 +155,25 @@ impl Atoms {
     }
 
     /// Brings owned atoms into a new order, `order[k]` becoming atom k; only while
-    /// there are no ghosts. Forces do not follow: they are computed anew.
+    /// there are no ghosts. Forces are lost: they are computed anew.
     pub fn permute_owned(&mut self, order: &[u32]) {
-        fn permute<T: Copy + Send + Sync>(values: &mut [T], order: &[u32]) {
-            let old = values.to_vec();
+        fn permute<T: Pod + Send + Sync>(values: &mut [T], order: &[u32], room: &mut [FixedForce]) {
+            let bytes = &mut bytemuck::cast_slice_mut::<_, u8>(room)[..size_of_val(values)];
+            let old: &mut [T] = bytemuck::cast_slice_mut(bytes);
+            old.copy_from_slice(values);
             let places = values.par_iter_mut().with_min_len(4096).zip(order);
             places.for_each(|(value, &from)| *value = old[from as usize]);
         }
         debug_assert_eq!(self.owned, self.len(), "ghosts are not to be moved");
-        permute(&mut self.id, order);
-        permute(&mut self.species, order);
-        permute(&mut self.position, order);
-        permute(&mut self.velocity, order);
-        permute(&mut self.particle, order);
-        permute(&mut self.image, order);
+        // Nothing is larger than a force. For memory of its own the system would clear pages,
+        // each time.
+        let room = &mut self.force[..];
+        permute(&mut self.id, order, room);
+        permute(&mut self.species, order, room);
+        permute(&mut self.position, order, room);
+        permute(&mut self.velocity, order, room);
+        permute(&mut self.particle, order, room);
+        permute(&mut self.image, order, room);
     }
 
     /// Memory held, bytes.

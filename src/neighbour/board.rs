@@ -3,7 +3,8 @@
 //! A task may begin when all tiles around its own have had the task before. Densities and
 //! forces write to all of these tiles, so meanwhile no other task of the kind has any of
 //! them: they are **held**. Each thread passes over tiles that follow one another, as deep
-//! into the phases as it can: what it has just made possible comes before new densities.
+//! into the phases as it can: what has become possible comes before new densities, but for
+//! those of tiles beside the last one (`Tile::leads_on`).
 //! Where its way ends, it takes its share of the longest stretch that is left, so threads
 //! finish together though some tiles, or cores, are slower.
 //!
@@ -49,7 +50,7 @@ struct State<R> {
 pub struct Board<R> {
     states: Vec<State<R>>,
     section: Section,
-    /// Possible but for tiles that are held; the newest last.
+    /// Possible but for tiles that are held; the oldest first, in the order of the sweep.
     possible: Vec<(Task, usize)>,
     /// Possible in a later section.
     later: Vec<(Task, usize)>,
@@ -117,14 +118,10 @@ impl<R: Default> Board<R> {
         if self.is_stopped {
             return Next::Leave;
         }
-        let newest = (0..self.possible.len()).rev().find(|&n| {
-            let (task, tile) = self.possible[n];
-            task == Task::Embed || self.is_free(schedule, tile)
-        });
-        let chosen = match newest {
-            Some(n) => Some(self.possible.remove(n)),
-            None => self.choose(schedule, thread).map(|tile| (Task::Densities, tile)),
-        };
+        let chosen = self
+            .beside(schedule, thread)
+            .or_else(|| self.oldest_possible(schedule))
+            .or_else(|| self.choose(schedule, thread));
         match chosen {
             Some((task, tile)) => Next::Do(self.begin(schedule, task, tile)),
             None if self.under_way > 0 => Next::Wait,
@@ -191,8 +188,27 @@ impl<R: Default> Board<R> {
         !self.states[tile].is_taken && schedule.tiles[tile].is_due(Task::Densities, self.section)
     }
 
-    /// The tile whose densities a thread shall do.
-    fn choose(&mut self, schedule: &Schedule, thread: usize) -> Option<usize> {
+    /// Densities of the tile to which the last one leads on.
+    fn beside(&mut self, schedule: &Schedule, thread: usize) -> Option<(Task, usize)> {
+        let tile = self.cursors[thread];
+        let last = tile.checked_sub(1)?;
+        let leads_on = schedule.tiles.get(last)?.leads_on && self.states[last].is_taken;
+        if !(leads_on && self.is_pending(schedule, tile) && self.is_free(schedule, tile)) {
+            return None;
+        }
+        self.cursors[thread] = tile + 1;
+        Some((Task::Densities, tile))
+    }
+
+    fn oldest_possible(&mut self, schedule: &Schedule) -> Option<(Task, usize)> {
+        let is_possible =
+            |&(task, tile): &(Task, usize)| task == Task::Embed || self.is_free(schedule, tile);
+        let oldest = self.possible.iter().position(is_possible)?;
+        Some(self.possible.remove(oldest))
+    }
+
+    /// Densities that a thread shall do.
+    fn choose(&mut self, schedule: &Schedule, thread: usize) -> Option<(Task, usize)> {
         let count = self.states.len();
         let mut cursor = self.cursors[thread];
         if cursor >= count || !self.is_pending(schedule, cursor) {
@@ -205,7 +221,7 @@ impl<R: Default> Board<R> {
             |&tile: &usize| self.is_pending(schedule, tile) && self.is_free(schedule, tile);
         let found = behind.into_iter().find(is_possible)?;
         self.cursors[thread] = found + 1;
-        Some(found)
+        Some((Task::Densities, found))
     }
 
     /// Of tiles that follow one another and are pending.

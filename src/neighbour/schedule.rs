@@ -71,6 +71,10 @@ pub struct Tile {
     /// Atoms of these that the tile before in the sweep did not see, where the cache will have
     /// lost them since the sweep last did: what is read early is not waited for.
     pub ahead: Vec<Range<usize>>,
+    /// Whether the next tile of the sweep lies beside it in the same slab and column: what has
+    /// become possible waits until that has its densities, so that a phase passes over tiles
+    /// side by side, while what these see in common is in the cache.
+    pub leads_on: bool,
     /// Whether any of its atoms has ghosts.
     pub is_open: bool,
     /// Where its densities come.

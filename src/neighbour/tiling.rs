@@ -118,10 +118,10 @@ impl Tiling {
     /// The tiles in the order of a sweep.
     pub fn tiles(&self) -> Vec<Tile> {
         let (slabs, parts) = (self.grid.len(), self.grid[0].len());
+        let border = |column: usize| column * parts / self.columns;
         let mut order = Vec::with_capacity(slabs * parts);
         for band in self.bands() {
             for column in 0..self.columns {
-                let border = |column: usize| column * parts / self.columns;
                 for slab in band.clone() {
                     order.extend((border(column)..border(column + 1)).map(|part| (slab, part)));
                 }
@@ -132,6 +132,7 @@ impl Tiling {
             place[slab * parts + part] = n;
         }
         let around = |n: usize, end: usize| n.saturating_sub(1)..(n + 2).min(end);
+        let ends_column = |part: usize| (1..=self.columns).any(|n| border(n) == part + 1);
         let tile = |(slab, part): (usize, usize)| {
             let near = around(slab, slabs)
                 .flat_map(|slab| around(part, parts).map(move |part| slab * parts + part));
@@ -142,6 +143,7 @@ impl Tiling {
                 atoms: self.grid[slab][part].clone(),
                 near: near.map(|tile| place[tile]).collect(),
                 ahead: ahead.collect(),
+                leads_on: self.columns > 1 && !ends_column(part),
                 ..Tile::default()
             }
         };

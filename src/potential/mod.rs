@@ -103,6 +103,7 @@ pub trait Potential: Send + Sync {
     fn forces(
         &self,
         env: Environment,
+        tile: &Tile,
         records: &mut Self::Records,
         adjoints: &Sums,
         force: &Shared<FixedForce>,

@@ -189,7 +189,10 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
     }
     let (adjoints, shared) =
         (Sums::new(&mut sums, words, Ring::default()), Shared::new(&mut force));
-    over(&mut tiles, listing.parallel, |_, records| meam.forces(env, records, &adjoints, &shared))?;
+    over(&mut tiles, listing.parallel, |atoms, records| {
+        let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
+        meam.forces(env, &tile, records, &adjoints, &shared)
+    })?;
 
     let value = |quanta| listing.quantum.value(quanta);
     let mut virial = [0.0; 6];

@@ -147,7 +147,7 @@ impl Meam {
         // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
         words[count..].fill(0);
         let adjoints = Sums::new(&mut words, count, Ring::default());
-        self.forces(env, &mut records, &adjoints, &Shared::new(&mut force))?;
+        self.forces(env, &tile, &mut records, &adjoints, &Shared::new(&mut force))?;
         Ok(env.quantum.value(force[0][3]))
     }
 

@@ -12,12 +12,13 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
+use super::ahead::Ahead;
 use super::embedding::WEIGHTS;
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::Pairs;
 use super::screening::cutoff;
 use super::sieve::View;
-use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::{Environment, Sums};
 use std::ops::Range;
 
@@ -90,16 +91,21 @@ impl<'a, L: Lanes> Bonds<'a, L> {
 /// The caller keeps two threads from working on atoms with common neighbours.
 #[inline(always)]
 pub fn accumulate<L: Lanes>(
-    View { meam, env, .. }: View,
+    view: View,
     pairs: &mut Pairs,
     range: Range<usize>,
     alike: usize,
     sums: &Sums,
     lines: &mut Lines<L>,
+    mut ahead: Ahead,
 ) {
+    let View { meam, env, .. } = view;
     for first in range.clone().step_by(AHEAD * WIDTH) {
         let lines = lines.find(env, pairs, first..range.end);
         for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
+            if let Some(atoms) = ahead.next() {
+                fetch::<L>(view, sums, atoms);
+            }
             let screening = screen(meam, line, pairs, at);
             let bonds = Bonds::new(pairs, at, line);
             if at + WIDTH <= alike {
@@ -109,6 +115,15 @@ pub fn accumulate<L: Lanes>(
             }
         }
     }
+}
+
+/// Fetches what phase 1 sees of these atoms.
+#[inline(always)]
+pub fn fetch<L: Lanes>(view: View, sums: &Sums, atoms: Range<usize>) {
+    L::Coarse::fetch(&view.coarse[atoms.clone()]);
+    L::Coarse::fetch(&view.env.position[atoms.clone()]);
+    // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
+    unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
 }
 
 /// Pairs whose ends are alike, which give both the same.

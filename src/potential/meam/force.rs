@@ -22,6 +22,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
+use super::ahead::Ahead;
 use super::density::{AHEAD, Bonds, Line, Lines, ODD};
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::{Block, Records, ensure};
@@ -29,7 +30,8 @@ use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
-use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use crate::neighbour::Tile;
+use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::{Environment, Shared, Sums};
 use std::ops::Range;
 
@@ -38,6 +40,7 @@ use std::ops::Range;
 pub struct Task<'a> {
     pub meam: &'a Meam,
     pub env: Environment<'a>,
+    pub tile: &'a Tile,
     pub adjoints: &'a Sums<'a>,
     pub force: &'a Shared<'a, FixedForce>,
     pub quantum: Quantum,
@@ -50,27 +53,49 @@ pub struct Task<'a> {
 pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>) -> Result<()> {
     let [mut first_pair, mut first_triple] = [0, 0];
     let mut lines = Lines::<L>::new();
-    for &Block { alike, pairs: last_pair, triples: last_triple } in &records.blocks {
+    let blocks = records.blocks.len();
+    Ahead::of(task.tile, 0, blocks).for_each(|atoms| fetch::<L>(task, atoms));
+    for (block, &Block { alike, pairs: last_pair, triples: last_triple }) in
+        records.blocks.iter().enumerate()
+    {
         ensure(scales, last_pair - first_pair + WIDTH);
         let pairs = first_pair..last_pair;
+        let ahead = &mut Ahead::of(task.tile, block + 1, blocks).by_vectors_of(pairs.len());
         // Those of one species first: what their last vector writes behind them into
         // `scales` is overwritten.
         let sound =
-            push_pairs::<L, true>(task, records, first_pair..alike, &mut scales[..], &mut lines)
-                & push_pairs::<L, false>(
-                    task,
-                    records,
-                    alike..last_pair,
-                    &mut scales[alike - first_pair..],
-                    &mut lines,
-                )
-                & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
+            push_pairs::<L, true>(
+                task,
+                records,
+                first_pair..alike,
+                &mut scales[..],
+                &mut lines,
+                ahead,
+            ) & push_pairs::<L, false>(
+                task,
+                records,
+                alike..last_pair,
+                &mut scales[alike - first_pair..],
+                &mut lines,
+                ahead,
+            ) & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
         if !sound {
             return Err(out_of_bounds(task, records, pairs));
         }
         (first_pair, first_triple) = (last_pair, last_triple);
     }
     Ok(())
+}
+
+/// Fetches what phase 3 sees of these atoms.
+#[inline(always)]
+fn fetch<L: Lanes>(task: Task, atoms: Range<usize>) {
+    L::Coarse::fetch(&task.env.position[atoms.clone()]);
+    // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
+    unsafe {
+        L::Coarse::fetch(task.force.read(atoms.start, atoms.len()));
+        task.adjoints.parts(atoms).for_each(L::Coarse::fetch);
+    }
 }
 
 /// Forces between the atoms of pairs; leaves 2 S [P_ij + P_ji + φ_ij] in `scales`.
@@ -82,12 +107,16 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
     range: Range<usize>,
     scales: &mut [f64],
     lines: &mut Lines<L>,
+    ahead: &mut Ahead,
 ) -> bool {
     let per_unit = L::splat(task.quantum.per_unit());
     let mut sound = u32::MAX;
     for first in range.clone().step_by(AHEAD * WIDTH) {
         let lines = lines.find(task.env, &records.pairs, first..range.end);
         for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
+            if let Some(atoms) = ahead.next() {
+                fetch::<L>(task, atoms);
+            }
             let bonds = &Bonds::new(&records.pairs, at, line);
             let count = WIDTH.min(range.end - at);
             let screening = L::load(eight(&records.pairs.screening, at));

@@ -23,9 +23,10 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
-use crate::lanes::{Coarse, InstructionSet, Lanes, dispatch};
+use crate::lanes::{InstructionSet, Lanes, dispatch};
 use crate::neighbour::Tile;
 use crate::potential::{Environment, Potential, Shared, Sums};
+use ahead::Ahead;
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use force::Task;
@@ -39,6 +40,7 @@ use std::ops::Range;
 use std::path::Path;
 use table::PairTable;
 
+mod ahead;
 mod check;
 mod coefficients;
 mod density;
@@ -257,8 +259,8 @@ fn screen_and_sum<L: Lanes>(
     records.clear();
     let mut lines = density::Lines::new();
     let blocks = tile.atoms.len().div_ceil(BLOCK);
+    Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(view, sums, atoms));
     for (block, first) in tile.atoms.clone().step_by(BLOCK).enumerate() {
-        fetch_ahead::<L>(view, tile, block..blocks, sums);
         let first_pair = records.pairs.len;
         let atoms = first..tile.atoms.end.min(first + BLOCK);
         screening::find::<L>(view, atoms, records, workspace)?;
@@ -270,26 +272,10 @@ fn screen_and_sum<L: Lanes>(
             alike,
             sums,
             &mut lines,
+            Ahead::of(tile, block + 1, blocks).by_vectors_of(pairs - first_pair),
         );
     }
     Ok(())
-}
-
-/// Fetches what the next block sees of the rows that the sweep comes to: they are as long as
-/// the tile, about, so as large a part of them as the block is of the tile. The first block
-/// fetches its own as well. `blocks` are this one and those behind it.
-#[inline(always)]
-fn fetch_ahead<L: Lanes>(view: View, tile: &Tile, blocks: Range<usize>, sums: &Sums) {
-    let Range { start: block, end: count } = blocks;
-    for ahead in &tile.ahead {
-        let border = |block: usize| ahead.start + ahead.len() * block.min(count) / count;
-        let first = if block == 0 { 0 } else { block + 1 };
-        let atoms = border(first)..border(block + 2);
-        L::Coarse::fetch(&view.coarse[atoms.clone()]);
-        L::Coarse::fetch(&view.env.position[atoms.clone()]);
-        // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
-        unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
-    }
 }
 
 impl Potential for Meam {
@@ -365,6 +351,7 @@ impl Potential for Meam {
     fn forces(
         &self,
         env: Environment,
+        tile: &Tile,
         bench: &mut Workbench,
         adjoints: &Sums,
         force: &Shared<FixedForce>,
@@ -372,7 +359,7 @@ impl Potential for Meam {
         // All that the records name have forces and adjoints.
         assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
-        let task = Task { meam: self, env, adjoints, force, quantum: env.quantum };
+        let task = Task { meam: self, env, tile, adjoints, force, quantum: env.quantum };
         let Workbench { records, workspace } = bench;
         let scales = &mut workspace.scales;
         dispatch!(self.instruction_set, force::accumulate, (
