@@ -63,22 +63,11 @@ pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>
         let ahead = &mut Ahead::of(task.tile, block + 1, blocks).by_vectors_of(pairs.len());
         // Those of one species first: what their last vector writes behind them into
         // `scales` is overwritten.
-        let sound =
-            push_pairs::<L, true>(
-                task,
-                records,
-                first_pair..alike,
-                &mut scales[..],
-                &mut lines,
-                ahead,
-            ) & push_pairs::<L, false>(
-                task,
-                records,
-                alike..last_pair,
-                &mut scales[alike - first_pair..],
-                &mut lines,
-                ahead,
-            ) & push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
+        let mut sound =
+            push_pairs::<L, true>(task, records, first_pair..alike, scales, &mut lines, ahead);
+        let unlike = &mut scales[alike - first_pair..];
+        sound &= push_pairs::<L, false>(task, records, alike..last_pair, unlike, &mut lines, ahead);
+        sound &= push_thirds::<L>(task, records, first_triple..last_triple, first_pair, scales);
         if !sound {
             return Err(out_of_bounds(task, records, pairs));
         }

@@ -9,6 +9,7 @@
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
 //! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
+//! - `ahead`: what the next block sees of other rows, fetched meanwhile;
 //! - `check`: the reference structures, evaluated atom by atom.
 //!
 //! The formulation: Baskes, Phys. Rev. B 46 (1992) 2727; Baskes, Mater. Chem. Phys. 50
