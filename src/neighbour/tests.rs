@@ -321,6 +321,22 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     assert_eq!(Schedule::new(&tiling, [], 1).ring, Ring::default());
 }
 
+/// What the board gives to one thread that does everything at once.
+fn order_of_one_thread(schedule: &Schedule) -> Vec<(Task, usize)> {
+    let mut board = Board::<()>::default();
+    board.clear(schedule);
+    let mut order = Vec::new();
+    for section in Section::ALL {
+        if board.enter(schedule, section) {
+            while let Next::Do(job) = board.next(schedule, 0) {
+                order.push((job.task, job.tile));
+                board.finish(schedule, job);
+            }
+        }
+    }
+    order
+}
+
 #[test]
 fn thick_slabs_are_swept_column_by_column() {
     let positions = crystal([60, 48, 9]);
@@ -347,6 +363,12 @@ fn thick_slabs_are_swept_column_by_column() {
     }
     let ahead = |n: usize| schedule.tiles[n].ahead.len();
     assert_eq!([ahead(0), ahead(5), ahead(schedule.tiles.len() - 1)], [2, 3, 0]);
+    // A slab of a column has all its densities before anything that they have made possible.
+    let order = order_of_one_thread(&schedule);
+    let place = |tile: usize| order.iter().position(|&job| job == (Task::Densities, tile)).unwrap();
+    assert!((0..schedule.tiles.len()).step_by(5).all(|tile| place(tile + 4) == place(tile) + 4));
+    assert!((5..schedule.tiles.len()).step_by(5).any(|tile| place(tile) > place(tile - 1) + 1));
+    assert_eq!(order.len(), 3 * schedule.tiles.len());
     // Two parts and two slabs wait on either side of a border, one more is under way.
     let most = Evaluation::new(&schedule, &list, &[], 1).run().unwrap();
     assert!(most <= 3 * per_slab + 2 * 2 * 3 + 5, "{most} of {}", slabs * per_slab);

@@ -56,3 +56,25 @@ impl Iterator for Ahead {
         Some(portion)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_together_fetch_each_atom_once_in_no_more_portions_than_vectors() {
+        let tile = Tile { ahead: vec![3..90, 200..211, 400..400], ..Tile::default() };
+        let blocks = 4;
+        for pairs in [0, 7, 200, 1000] {
+            let mut atoms = Vec::new();
+            for block in 0..blocks + 1 {
+                let portions: Vec<_> =
+                    Ahead::of(&tile, block, blocks).by_vectors_of(pairs).collect();
+                assert!(portions.len() <= (pairs / WIDTH).max(ROWS + 1), "{portions:?}");
+                atoms.extend(portions.into_iter().flatten());
+            }
+            atoms.sort_unstable();
+            assert_eq!(atoms, (3..90).chain(200..211).collect::<Vec<_>>());
+        }
+    }
+}
