@@ -193,11 +193,7 @@ impl<R: Default> Board<R> {
         let tile = self.cursors[thread];
         let last = tile.checked_sub(1)?;
         let leads_on = schedule.tiles.get(last)?.leads_on && self.states[last].is_taken;
-        if !(leads_on && self.is_pending(schedule, tile) && self.is_free(schedule, tile)) {
-            return None;
-        }
-        self.cursors[thread] = tile + 1;
-        Some((Task::Densities, tile))
+        (leads_on && self.may_begin(schedule, tile)).then(|| self.densities(thread, tile))
     }
 
     fn oldest_possible(&mut self, schedule: &Schedule) -> Option<(Task, usize)> {
@@ -217,11 +213,19 @@ impl<R: Default> Board<R> {
             cursor = stretch.start + stretch.len() * (schedule.threads - 1) / schedule.threads;
         }
         let behind = (cursor..count).chain(0..cursor);
-        let is_possible =
-            |&tile: &usize| self.is_pending(schedule, tile) && self.is_free(schedule, tile);
-        let found = behind.into_iter().find(is_possible)?;
-        self.cursors[thread] = found + 1;
-        Some((Task::Densities, found))
+        let found = behind.into_iter().find(|&tile| self.may_begin(schedule, tile))?;
+        Some(self.densities(thread, found))
+    }
+
+    /// Whether densities of a tile wait for nothing but a thread.
+    fn may_begin(&self, schedule: &Schedule, tile: usize) -> bool {
+        self.is_pending(schedule, tile) && self.is_free(schedule, tile)
+    }
+
+    /// These are for this thread, which goes on behind them.
+    fn densities(&mut self, thread: usize, tile: usize) -> (Task, usize) {
+        self.cursors[thread] = tile + 1;
+        (Task::Densities, tile)
     }
 
     /// Of tiles that follow one another and are pending.
