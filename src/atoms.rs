@@ -12,9 +12,11 @@ use rayon::prelude::*;
 /// A chemical element as the potential names it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Species {
+    /// What tells it from others, in the input and in every file.
     pub symbol: String,
     /// g/mol
     pub mass: f64,
+    /// Of the symbol; 0 where that is not the symbol of a chemical element.
     pub atomic_number: u32,
 }
 

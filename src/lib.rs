@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod units;
+pub mod elements;
 pub mod geometry;
 pub mod fixed;
 pub mod random;

@@ -6,8 +6,8 @@
 //! are atomic numbers, or an HDF5 enumeration of symbols. Units are taken to be Å
 //! and ps, those of our files; a file that names others is refused.
 
-use super::elements::symbol;
 use super::frame::Frame;
+use crate::elements::symbol;
 use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use hdf5::types::{FixedAscii, TypeDescriptor, VarLenAscii, VarLenUnicode};

@@ -11,7 +11,6 @@
 
 pub mod alloy;
 mod contact;
-mod elements;
 pub mod extxyz;
 mod face;
 pub mod frame;

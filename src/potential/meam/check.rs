@@ -183,11 +183,11 @@ impl Meam {
             let [t1, t2, t3] = p.weights(n);
             let [b0, b1, b2, b3] = e.beta;
             line(format_args!(
-                "{} {}: entry {}, Z {}, mass {}, A {}, b {b0} {b1} {b2} {b3}, t {t1} {t2} {t3}, rho0 {}, ibar {}",
+                "{} {}: entry {}, ielement {}, mass {}, A {}, b {b0} {b1} {b2} {b3}, t {t1} {t2} {t3}, rho0 {}, ibar {}",
                 n + 1,
                 e.symbol,
                 e.entry,
-                e.atomic_number,
+                e.charge,
                 e.mass,
                 e.embedding,
                 e.density,

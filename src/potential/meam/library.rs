@@ -19,7 +19,9 @@ pub struct Element {
     /// The name of its entry in the library.
     pub entry: String,
     pub lattice: Lattice,
-    pub atomic_number: u32,
+    /// `ielement`, which is the nuclear charge that the repulsion of `zbl` takes and nothing
+    /// else: published libraries use it as filler. The element is known by its symbol.
+    pub charge: i32,
     /// g/mol
     pub mass: f64,
     pub alpha: f64,
@@ -166,16 +168,11 @@ fn parse(path: &Path, words: &[Word]) -> Result<Element> {
     if ![0, 1, 3, 4, -5].contains(&ibar) {
         return Err(words[18].error(path, format!("ibar is {ibar}; known are 0, 1, 3, 4 and -5")));
     }
-    let atomic_number = words[3].integer(path, "ielement")?;
-    if !(1..=118).contains(&atomic_number) {
-        let message = format!("ielement is {atomic_number}, which is no atomic number");
-        return Err(words[3].error(path, message));
-    }
     Ok(Element {
         symbol: String::new(),
         entry: words[0].text.into(),
         lattice,
-        atomic_number: atomic_number as u32,
+        charge: words[3].integer(path, "ielement")?,
         mass: positive(4)?,
         alpha: number(5)?,
         beta: [number(6)?, number(7)?, number(8)?, number(9)?],

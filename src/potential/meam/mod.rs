@@ -22,6 +22,7 @@
 //! the records have grown; every sum over atoms is made of integers.
 
 use crate::atoms::{FixedForce, Species};
+use crate::elements;
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
@@ -123,6 +124,11 @@ impl Meam {
         self
     }
 
+    /// What deserves a second look in the files, in words.
+    pub fn warnings(&self) -> &[String] {
+        &self.parameters.warnings
+    }
+
     /// Å: atoms farther apart than this do not interact.
     pub fn cutoff(&self) -> f64 {
         self.cutoff
@@ -172,7 +178,7 @@ impl Meam {
             .map(|e| Species {
                 symbol: e.symbol.clone(),
                 mass: e.mass,
-                atomic_number: e.atomic_number,
+                atomic_number: elements::atomic_number(&e.symbol).unwrap_or(0),
             })
             .collect();
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);

@@ -74,6 +74,8 @@ pub struct Parameters {
     pub dynamo_background: bool,
     /// What was read but has no effect, because I > J, for the log.
     pub ignored: Vec<String>,
+    /// What deserves a second look, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Parameters {
@@ -326,6 +328,7 @@ impl Raw {
             linear_negative: negative == Some(1.0),
             dynamo_background: dynamo == Some(1.0),
             ignored,
+            warnings: Vec::new(),
         })
     }
 }

@@ -99,7 +99,7 @@ impl<'a> References<'a> {
         if stretch >= -1.0 {
             return phi;
         }
-        let charges = [a, b].map(|e| self.parameters.elements[e].atomic_number as f64);
+        let charges = [a, b].map(|e| self.parameters.elements[e].charge as f64);
         let repulsion = ziegler_biersack_littmark(charges, r);
         if stretch <= -3.0 {
             return repulsion;
