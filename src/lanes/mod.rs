@@ -1,15 +1,16 @@
 //! Vectors of eight f64 for the hot loops, in three forms chosen at run time.
 //!
 //! A kernel is written once, generic over `Lanes` and `#[inline(always)]`; `dispatch!`
-//! compiles it three times, for AVX-512, for AVX2 with FMA and for any processor, and
-//! calls the form that the processor has. The environment variable `SINTER_SIMD`
-//! (`portable`, `avx2`, `avx512`) forces one.
+//! compiles it for AVX-512, for AVX2 with FMA and for any processor, and calls the form
+//! that the processor has. The environment variable `SINTER_SIMD` (`portable`, `avx2`,
+//! `avx512`) forces one.
 //!
 //! Invariants: every lane computes the same function of its own operands, so results do
-//! not depend on which lane a value stands in; AVX2 and AVX-512 do the same operations
-//! and agree to the bit; the portable form has no fused multiply-add (`mul_add` rounds
-//! twice there) and agrees within rounding. Conversion to quanta is exact arithmetic but
-//! for one rounding and gives the same bits everywhere.
+//! not depend on which lane a value stands in; all forms do the same operations, each
+//! rounded once (`mul_add` is fused in all of them), and agree to the bit. Where a
+//! processor lacks the instruction, the library computes a fused multiply-add: slowly, but
+//! to the same bits. The portable form is compiled a second time for x86 processors that
+//! have it; others, as those of ARM, have it always.
 
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
@@ -51,7 +52,8 @@ pub struct Words([i64; WIDTH]);
 /// What formulas need: an f64, or eight of them.
 pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     fn splat(x: f64) -> Self;
-    /// self × by + plus
+    /// self × by + plus; in vectors rounded once. Numbers by themselves, of which tables are
+    /// made before the first step and in one form only, round twice.
     fn mul_add(self, by: Self, plus: Self) -> Self;
 }
 
@@ -342,6 +344,12 @@ macro_rules! dispatch {
         fn avx2($($name: $type),*) -> $result {
             $($kernel)::+::<$crate::lanes::avx2::Avx2>($($name),*)
         }
+        // What any processor can do, where multiplying and adding is one instruction.
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "fma")]
+        fn fused($($name: $type),*) -> $result {
+            $($kernel)::+::<$crate::lanes::portable::Portable>($($name),*)
+        }
         use $crate::lanes::{InstructionSet, portable::Portable};
         match $set {
             // SAFETY: an instruction set is only chosen where `is_available` says so.
@@ -350,6 +358,9 @@ macro_rules! dispatch {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => unsafe { avx2($($name),*) },
+            // SAFETY: the instruction is there.
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Portable if is_x86_feature_detected!("fma") => unsafe { fused($($name),*) },
             _ => $($kernel)::+::<Portable>($($name),*),
         }
     }};

@@ -60,6 +60,7 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
         cell: &start.cell,
         ranks: comm.size(),
         threads: rayon::current_num_threads(),
+        instruction_set: potential.instruction_set().name(),
         conventions: &potential.conventions(),
         mpi: &comm.transport().library(),
         timestep_fs: config.dynamics.timestep_fs,

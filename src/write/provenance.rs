@@ -3,6 +3,7 @@
 
 use crate::atoms::Species;
 use crate::comm::Comm;
+use crate::lanes::InstructionSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -61,6 +62,8 @@ pub struct Job {
     pub git_revision: String,
     pub mpi_library: String,
     pub hdf5_version: String,
+    /// The form of the kernels (`lanes`).
+    pub instruction_set: String,
     pub ranks: usize,
     pub threads: usize,
 }
@@ -72,6 +75,8 @@ impl Job {
             git_revision: GIT_REVISION.into(),
             mpi_library: comm.transport().library(),
             hdf5_version: super::hdf5::library_version(),
+            // A wrong choice was told when the potential was made.
+            instruction_set: InstructionSet::choose().map_or("", InstructionSet::name).into(),
             ranks: comm.size(),
             threads,
         }

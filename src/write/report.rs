@@ -25,6 +25,8 @@ pub struct Start<'a> {
     pub ranks: usize,
     /// Per rank.
     pub threads: usize,
+    /// The form of the kernels.
+    pub instruction_set: &'a str,
     /// The effective conventions of the potential; may have several lines.
     pub conventions: &'a str,
     /// Name and version of the MPI library.
@@ -70,7 +72,12 @@ pub fn start(start: &Start) -> String {
         ("potential", start.conventions.trim_end().into()),
         (
             "runs on",
-            format!("{} x {}", number(start.ranks, "rank"), number(start.threads, "thread")),
+            format!(
+                "{} x {}, {}",
+                number(start.ranks, "rank"),
+                number(start.threads, "thread"),
+                start.instruction_set
+            ),
         ),
         ("libraries", format!("MPI: {}; HDF5 {major}.{minor}.{patch}", start.mpi)),
         ("writes", files.join("\n")),

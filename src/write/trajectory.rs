@@ -568,6 +568,7 @@ fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {
         ("git_revision", &job.git_revision),
         ("mpi", &job.mpi_library),
         ("hdf5", &job.hdf5_version),
+        ("instruction_set", &job.instruction_set),
     ] {
         file.set_attribute(group, name, Attribute::Variable(value))?;
     }

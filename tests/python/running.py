@@ -88,12 +88,17 @@ def environment():
     }
 
 
-def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300):
-    """Runs the program and returns the finished process; `ranks`: under mpirun."""
+def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300, more=()):
+    """Runs the program and returns the finished process; `ranks`: under mpirun;
+    `more`: environment."""
     launch = [MPIRUN, "-n", str(ranks)] if ranks else []
     command = launch + [str(program), "--threads", str(threads), *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, env=environment()
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment() | dict(more),
     )
 
 

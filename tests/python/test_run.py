@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -58,6 +59,26 @@ def test_trajectory_has_the_same_bits_without_mpi(alone, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "none (one process)" in done.stdout
     assert differences(reference / "trajectory.h5md", tmp_path / "trajectory.h5md") == []
+
+
+def test_trajectory_has_the_same_bits_in_all_forms_of_the_kernels(alone, tmp_path):
+    path, reference, _ = alone
+    have = set(re.search("^flags.*", Path("/proc/cpuinfo").read_text(), re.M)[0].split())
+    forms = ["portable"]
+    forms += ["avx2"] * ({"avx2", "fma"} <= have)
+    forms += ["avx512"] * ({"avx2", "fma", "avx512f", "avx512dq", "avx512vl"} <= have)
+    with h5py.File(reference / "trajectory.h5md") as file:
+        assert file["parameters"].attrs["instruction_set"] == forms[-1], "the best there is"
+    for form in forms[:-1]:
+        folder = tmp_path / form
+        done = run("--output", folder, path, more={"SINTER_SIMD": form})
+        assert done.returncode == 0, done.stderr
+        assert f"1 rank x 1 thread, {form}" in done.stdout
+        with h5py.File(folder / "trajectory.h5md") as file:
+            assert file["parameters"].attrs["instruction_set"] == form
+        assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
+        for checkpoint in reference.glob("checkpoint-*.h5"):
+            assert checkpoint.read_bytes() == (folder / checkpoint.name).read_bytes()
 
 
 def test_trajectory_does_not_depend_on_the_skin(alone, tmp_path):
@@ -284,7 +305,7 @@ def test_the_log_says_what_ran_and_what_happened(alone):
         for expected in [
             r"atoms +402: 342 Pt, 60 Fe; 2 particles",
             r"box .* free in x, y, z",
-            r"runs on +1 rank x 1 thread",
+            r"runs on +1 rank x 1 thread, (portable|avx2|avx512)",
             r"libraries +MPI: Open MPI.*HDF5 \d+\.\d+",
             r"ialloy +2|ialloy = 2|ialloy 2",
             r"Stage 5 of 5: hold",

@@ -129,6 +129,11 @@ impl Meam {
         &self.parameters.warnings
     }
 
+    /// The form in which it is computed; the results are the same bits in all.
+    pub fn instruction_set(&self) -> InstructionSet {
+        self.instruction_set
+    }
+
     /// Å: atoms farther apart than this do not interact.
     pub fn cutoff(&self) -> f64 {
         self.cutoff
