@@ -20,6 +20,8 @@ pub struct Frame {
     pub columns: Vec<Column>,
     /// Every other `key=value`, as raw text without its quotes, in the order of the file.
     pub info: Vec<(String, String)>,
+    /// What the reader took another way than its writer may have meant, a line for each.
+    pub warnings: Vec<String>,
 }
 
 /// A named value of each atom: `width` numbers or words, atom after atom.

@@ -48,6 +48,8 @@ pub struct Built {
     pub cell: Cell,
     /// Whether the atoms came with velocities.
     pub velocities: bool,
+    /// What deserves a second look, a line for each; on the root alone.
+    pub warnings: Vec<String>,
 }
 
 /// The ids of the atoms that a rank begins with: equal blocks, to within one atom.
@@ -58,16 +60,17 @@ pub fn share(atoms: u64, rank: usize, size: usize) -> Range<u64> {
 
 /// Builds or reads the structure of the input; collective.
 pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
-    let (layout, atoms, velocities) = match &config.structure {
-        Some(structure) => dealt_out(config, structure, comm)?,
-        None => {
-            let (layout, solids) = layout::built(config)?;
-            let atoms = own_share(config, &layout, &solids, comm);
-            (layout, atoms, false)
-        }
-    };
+    if let Some(structure) = &config.structure {
+        return dealt_out(config, structure, comm);
+    }
+    let (layout, solids) = layout::built(config)?;
+    let atoms = own_share(config, &layout, &solids, comm);
+    Ok(built(layout, atoms, false, Vec::new()))
+}
+
+fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<String>) -> Built {
     let cell = layout.apart.unwrap_or(layout.cell);
-    Ok(Built { layout, atoms, cell, velocities })
+    Built { layout, atoms, cell, velocities, warnings }
 }
 
 /// What the structure is, without its atoms: the same after a restart. For any rank to call.
@@ -79,11 +82,7 @@ pub fn layout(config: &Config) -> Result<Layout> {
 }
 
 /// Rank 0 reads the file and sends every rank its share.
-fn dealt_out(
-    config: &Config,
-    structure: &StructureConfig,
-    comm: &Comm,
-) -> Result<(Layout, Vec<Atom>, bool)> {
+fn dealt_out(config: &Config, structure: &StructureConfig, comm: &Comm) -> Result<Built> {
     let read = comm.agree(match comm.is_root() {
         true => read::read(config, structure).map(Some),
         false => Ok(None),
@@ -91,10 +90,10 @@ fn dealt_out(
     let (layout, velocities): (Layout, bool) =
         comm.broadcast(0, read.as_ref().map(|read| (read.layout.clone(), read.velocities)));
     let of = |rank| share(layout.atoms, rank, comm.size());
-    let Some(Read { mut atoms, .. }) = read else {
+    let Some(Read { mut atoms, warnings, .. }) = read else {
         let received = comm.exchange(&[]);
         let mine = received.into_iter().flat_map(|(_, atoms)| atoms).collect();
-        return Ok((layout, mine, velocities));
+        return Ok(built(layout, mine, velocities, Vec::new()));
     };
     let others = (1..comm.size()).map(|rank| (rank, of(rank)));
     let shares: Vec<(usize, Vec<Atom>)> = others
@@ -102,7 +101,7 @@ fn dealt_out(
         .collect();
     comm.exchange(&shares);
     atoms.truncate(of(0).end as usize);
-    Ok((layout, atoms, velocities))
+    Ok(built(layout, atoms, velocities, warnings))
 }
 
 /// This rank's share of the built particles.

@@ -29,11 +29,14 @@ pub struct Read {
     pub layout: Layout,
     pub atoms: Vec<Atom>,
     pub velocities: bool,
+    /// What deserves a second look: of the reader, then of what was made of it.
+    pub warnings: Vec<String>,
 }
 
 /// Reads the file that `[structure]` names.
 pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
     let mut frame = frame(config, structure)?;
+    let mut warnings = std::mem::take(&mut frame.warnings);
     // What is done with is freed at once: of millions of atoms it would be the most that
     // the run ever holds.
     let species = species(config, &frame)?;
@@ -71,7 +74,7 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
         let away = own.iter().map(|a| norm(sub(a.position, info.centre)));
         info.radius = away.fold(0.0, f64::max);
     }
-    let cell = file_cell(config, &frame, bounds(positions.iter().copied()))?;
+    let cell = file_cell(config, &frame, bounds(positions.iter().copied()), &mut warnings)?;
     let apart = spread(config, &mut particles)?;
     if apart.is_some() && cell.periodic != [false; 3] {
         let message =
@@ -82,13 +85,12 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
         place(atom, &particles, &apart, &cell);
     }
     if frame.velocities.is_none() && frame.columns.iter().any(|c| c.name == "momenta") {
-        log::warn!(
-            "the file has momenta but no velocities, and only velocities (`velo`, Å/ps) are taken: \
-             the atoms start as if it had neither"
-        );
+        let message = "the file has momenta but no velocities, and only velocities (`velo`, Å/ps) \
+             are taken: the atoms start as if it had neither";
+        warnings.push(message.into());
     }
     let layout = Layout { particles, atoms: atoms.len() as u64, cell, apart, gap: None };
-    Ok(Read { layout, atoms, velocities: frame.velocities.is_some() })
+    Ok(Read { layout, atoms, velocities: frame.velocities.is_some(), warnings })
 }
 
 /// Sets an atom where the protocol begins.
@@ -211,7 +213,12 @@ fn check_positions(config: &Config, positions: &[Vec3]) -> Result<()> {
 }
 
 /// The box of the input, with the lengths of the file where the input gives none.
-fn file_cell(config: &Config, frame: &Frame, bounds: [Vec3; 2]) -> Result<Cell> {
+fn file_cell(
+    config: &Config,
+    frame: &Frame,
+    bounds: [Vec3; 2],
+    warnings: &mut Vec<String>,
+) -> Result<Cell> {
     let known = match frame.lattice {
         None => None,
         Some(lattice) => {
@@ -237,7 +244,9 @@ fn file_cell(config: &Config, frame: &Frame, bounds: [Vec3; 2]) -> Result<Cell> 
             ));
         }
         if frame.periodic[d] && frame.lattice.is_some() && !cell.periodic[d] {
-            log::warn!("the file is periodic along {name}, `box.boundary` is free: taken as free");
+            let message =
+                format!("the file is periodic along {name}, `box.boundary` is free: taken as free");
+            warnings.push(message);
         }
     }
     if let Some(d) = cell.unusable() {

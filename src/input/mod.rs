@@ -215,10 +215,8 @@ thermostat = "langevin"
         assert_eq!(config.dynamics.steps(0.0051), 3);
         assert_eq!(
             warnings(&config),
-            [
-                "pair.toml:23:1: warning: 0.0051 ps is not a whole number of time steps of 2 fs: the \
-              nearest is used, 3 steps = 0.006 ps"
-            ]
+            ["pair.toml:23:1: 0.0051 ps is not a whole number of time steps of 2 fs: the \
+              nearest is used, 3 steps = 0.006 ps"]
         );
         assert_eq!(warnings(&pair()), Vec::<String>::new());
     }

@@ -42,7 +42,7 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
         warnings.at(
             "dynamics.timestep_fs",
             format!(
-                "warning: {} fs is a long time step for metals near melting; watch the energy \
+                "{} fs is a long time step for metals near melting; watch the energy \
                  of an `nve` stage, or take 2 fs",
                 dynamics.timestep_fs
             ),
@@ -55,7 +55,7 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
             warnings.at(
                 &key,
                 format!(
-                    "warning: {time_ps} ps is not a whole number of time steps of {} fs: the \
+                    "{time_ps} ps is not a whole number of time steps of {} fs: the \
                      nearest is used, {steps} steps = {} ps",
                     dynamics.timestep_fs,
                     // Ten digits hide the rounding of the product.
@@ -80,10 +80,11 @@ fn times(config: &Config) -> Vec<(String, f64)> {
         ];
         for (name, time) in own {
             let key = format!("stage[{i}].{name}");
-            // An interval that `complete` took from `output` was looked at there.
-            times.extend(time.filter(|_| config.source.has(&key)).map(|time| (key, time)));
+            times.extend(time.map(|time| (key, time)));
         }
     }
+    // Nobody wrote the others; an interval that `complete` took from `output` is looked at there.
+    times.retain(|(key, _)| config.source.has(key));
     times
 }
 

@@ -1,14 +1,15 @@
 //! `sinter-hpc build`: the starting structure alone, with the particles together
 //! as `[placement]` has them even where the protocol begins with them apart.
 
-use super::potential::potential;
-use crate::atoms::{Atom, Atoms, Species};
+use super::warnings;
+use crate::atoms::{Atom, Atoms};
 use crate::build::{self, Built, Frame, extxyz};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::Potential;
+use crate::potential::meam::Meam;
 use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -22,14 +23,16 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
         let message = "this file exists already: replace it (--force) or choose another (--output)";
         return Err(Error::input(output, 0, 0, message));
     }
-    let mut config = input::read(input)?;
+    let mut config = warnings::read_input(input)?;
+    let (potential, _) = warnings::potential(&config)?;
     for stage in &mut config.stages {
         stage.particles = Arrangement::Together;
     }
     let built = build::structure(&config, &Comm::single())?;
+    warnings::tell(&built.warnings);
     match format {
         Format::Extxyz => write_extxyz(&config, &built, output)?,
-        Format::H5md => write_h5md(&config, &built, output)?,
+        Format::H5md => write_h5md(&config, &potential, &built, output)?,
     }
     let symbols: Vec<&str> = config.potential.symbols().collect();
     print!("{}", built.layout.describe(&symbols));
@@ -89,14 +92,15 @@ fn write_extxyz(config: &Config, built: &Built, output: &Path) -> Result<()> {
     write().map_err(|source| Error::file(output, source))
 }
 
-fn write_h5md(config: &Config, built: &Built, output: &Path) -> Result<()> {
+/// Masses and atomic numbers are known to the potential's library only.
+fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -> Result<()> {
     let comm = Comm::single();
     let provenance = Provenance {
         title: config.title.clone(),
         author: String::new(),
         input: input::effective(config),
         potential: Vec::new(),
-        species: species(config)?,
+        species: potential.species().to_vec(),
         seed: config.seed,
         lineage: Vec::new(),
     };
@@ -112,9 +116,4 @@ fn write_h5md(config: &Config, built: &Built, output: &Path) -> Result<()> {
     let atoms = Atoms::from_list(&built.atoms);
     file.append(&Written { step: 0, time_ps: 0.0, cell: &built.cell, atoms: &atoms })?;
     file.close()
-}
-
-/// Masses and atomic numbers are known to the potential's library only.
-fn species(config: &Config) -> Result<Vec<Species>> {
-    Ok(potential(config)?.species().to_vec())
 }

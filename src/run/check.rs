@@ -1,7 +1,6 @@
 //! `sinter-hpc check`: says what a run of an input would be, and starts nothing.
 
-use super::potential::potential;
-use super::self_test::self_test;
+use super::warnings;
 use crate::build;
 use crate::comm::Comm;
 use crate::error::Result;
@@ -10,12 +9,9 @@ use std::io::Write;
 use std::path::Path;
 
 /// Validates an input and prints its effective settings. Bad input is an error with
-/// its place; what only deserves a second look is told on the error stream.
+/// its place; what only deserves a second look is a warning.
 pub fn check(path: &Path) -> Result<()> {
-    let config = input::read(path)?;
-    for warning in input::warnings(&config) {
-        eprintln!("{warning}");
-    }
+    let config = warnings::read_input(path)?;
     say(&report(&config)?);
     Ok(())
 }
@@ -27,13 +23,9 @@ fn report(config: &Config) -> Result<String> {
         config.source.path.display(),
         input::effective(config)
     );
-    let potential = potential(config)?;
+    let (potential, references) = warnings::potential(config)?;
     report += &comment("Potential", &potential.conventions());
-    let tested = self_test(&potential)?;
-    report += &comment("Reference structures of the potential", &tested.table);
-    for deviation in tested.deviations {
-        eprintln!("{}: warning: {deviation}", config.source.path.display());
-    }
+    report += &comment("Reference structures of the potential", &references);
     report += &comment("Starting structure", &structure(config)?);
     report += "\ninput is sound\n";
     Ok(report)
@@ -42,6 +34,7 @@ fn report(config: &Config) -> Result<String> {
 /// Builds or reads the atoms, which finds overlaps and broken files.
 fn structure(config: &Config) -> Result<String> {
     let built = build::structure(config, &Comm::single())?;
+    warnings::tell(&built.warnings);
     let symbols: Vec<&str> = config.potential.symbols().collect();
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)

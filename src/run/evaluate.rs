@@ -5,6 +5,7 @@
 //! (eV) and `virial` (xx yy zz xy xz yz, sum of r_a f_b, eV). Frames are dealt to
 //! the ranks in turn, each being evaluated on one rank.
 
+use super::warnings;
 use crate::atoms::{Atom, Species};
 use crate::build::extxyz;
 use crate::build::frame::Frame;
@@ -51,6 +52,12 @@ pub struct Summary {
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     let Arguments { library, parameters, elements, .. } = arguments;
     let potential = comm.agree(Meam::from_files(library, parameters.as_deref(), elements))?;
+    if comm.is_root() {
+        // Frames may be sound where a reference structure is not.
+        if let Err(error) = warnings::of_potential(&potential) {
+            warnings::tell([format!("a reference structure cannot be evaluated: {error}")]);
+        }
+    }
     let mut frames = comm.agree(extxyz::open(&arguments.frames))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
     let mut summary = Summary::default();

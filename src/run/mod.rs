@@ -19,10 +19,12 @@ mod simulate;
 mod simulation;
 mod start;
 pub mod threads;
+mod warnings;
 mod watch;
 
 use crate::comm::Comm;
 use crate::error::Result;
+use crate::write::log::Log;
 use arguments::{Arguments, Command};
 
 /// How a command ended that did not fail.
@@ -44,9 +46,11 @@ impl Ending {
 
 /// Does what the command line says. Collective, whatever a command makes of it.
 pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
+    let log = Log::new(comm);
+    log.install();
     threads::start(comm, arguments.run.as_ref().and_then(|run| run.threads))?;
     if let Some(run) = &arguments.run {
-        return simulate::simulate(comm, run);
+        return simulate::simulate(comm, run, log);
     }
     match &arguments.command {
         None => Ok(()),

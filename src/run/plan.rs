@@ -7,7 +7,7 @@
 //! protocol. The time comes from the speed of a core of this machine, measured on a
 //! part of the structure.
 
-use super::potential::potential;
+use super::warnings;
 use crate::atoms::Atom;
 use crate::build;
 use crate::comm::Comm;
@@ -15,7 +15,7 @@ use crate::domain::{Domains, imbalance};
 use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Vec3, add, scale};
-use crate::input::{self, Arrangement, Config};
+use crate::input::{Arrangement, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::random::{Purpose, Stream};
@@ -52,7 +52,7 @@ const BASE_BYTES: u64 = 60 << 20;
 
 /// Prints the plan of a run on `ranks` ranks of `threads` threads each.
 pub fn plan(input: &Path, ranks: usize, threads: usize) -> Result<()> {
-    let config = input::read(input)?;
+    let config = warnings::read_input(input)?;
     print!("{}", report(&config, ranks, threads)?);
     Ok(())
 }
@@ -62,7 +62,7 @@ fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
         let message = format!("--ranks must be from 1 to {MOST_RANKS} for a plan, not {ranks}");
         return Err(Error::input(&config.source.path, 0, 0, message));
     }
-    let meam = potential(config)?;
+    let (meam, _) = warnings::potential(config)?;
     // Together, space is harder to divide than apart.
     let mut together = config.clone();
     for stage in &mut together.stages {
@@ -132,6 +132,7 @@ impl Share {
 fn shares(config: &Config, meam: &Meam, settings: Settings, ranks: usize) -> Result<Vec<Share>> {
     let comm = Comm::single();
     let mut built = build::structure(config, &comm)?;
+    warnings::tell(&built.warnings);
     built.atoms.iter_mut().for_each(shake);
     let engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
     let (atoms, neighbours) = (engine.atoms(), engine.neighbours());
@@ -307,7 +308,9 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::potential::potential;
     use super::*;
+    use crate::input;
 
     fn quickstart() -> Config {
         input::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/inputs/quickstart.toml")))

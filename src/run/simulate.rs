@@ -11,10 +11,10 @@ use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
 use super::start::Start;
+use super::warnings;
 use super::watch::Watch;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::input;
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::write::checkpoint::newest_sound;
@@ -31,15 +31,11 @@ enum Origin {
 }
 
 /// Runs an input. Every rank calls it.
-pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
-    let mut log = Log::new(comm);
-    log.install();
-    let config = comm.agree(input::read(&run.input))?;
+pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
+    let config = comm.agree(warnings::read_input(&run.input))?;
     let mut watch = comm.agree(Watch::begin(&config, comm))?;
-    for warning in input::warnings(&config).iter().filter(|_| comm.is_root()) {
-        log::warn!("{warning}");
-    }
     let potential = comm.agree(potential(&config))?;
+    warnings::tell(potential.warnings());
     // The same on every rank, so one evaluates it.
     let tested = comm.is_root().then(|| self_test(&potential)).transpose();
     let tested = comm.agree(tested)?;
@@ -71,7 +67,7 @@ pub fn simulate(comm: &Comm, run: &Run) -> Result<Ending> {
     });
     if let Some(tested) = tested {
         log.say(&tested.table);
-        tested.deviations.iter().for_each(|deviation| log::warn!("{deviation}"));
+        warnings::tell(&tested.deviations);
     }
     let files = Files::open(&folder, &config, comm, &start, log)?;
     watch.start(&folder, start.layout.atoms, start.state.progress.step)?;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::simulation::State;
+use super::warnings;
 use crate::atoms::{Atom, Species};
 use crate::build::{self, Layout};
 use crate::comm::Comm;
@@ -35,6 +36,7 @@ impl Start {
     /// What the input describes. Collective.
     pub fn build(config: &Config, potential: &Meam, comm: &Comm) -> Result<Start> {
         let built = comm.agree(build::structure(config, comm))?;
+        warnings::tell(&built.warnings);
         Ok(Start {
             state: State {
                 progress: Progress::default(),

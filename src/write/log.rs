@@ -3,8 +3,9 @@
 //!
 //! Only the root prints; on other ranks every call does nothing. Messages of the
 //! `log` macros go the same way (`RUST_LOG` filters, `info` unless given): all of
-//! them into the file, warnings and errors to the terminal too. A file that cannot
-//! be written is an error of the next `record` or `finish`, not a panic.
+//! them into the file, warnings and errors to the terminal's error stream too. Every
+//! command installs it, most without ever opening a file. A file that cannot be
+//! written is an error of the next `record` or `finish`, not a panic.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -227,7 +228,10 @@ impl log::Log for Messages {
         if !self.filter.matches(record) {
             return;
         }
-        let level = record.level().as_str().to_lowercase();
+        let level = match record.level() {
+            log::Level::Warn => "warning".to_string(),
+            level => level.as_str().to_lowercase(),
+        };
         let line = format!("{level}: {}\n", record.args());
         sink.file().write(&line);
         if sink.terminal && record.level() <= log::Level::Warn {
@@ -302,7 +306,7 @@ mod tests {
             messages
                 .log(&log::Record::builder().level(level).args(format_args!("{record}")).build());
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "warn: kept\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "warning: kept\n");
     }
 
     #[test]
