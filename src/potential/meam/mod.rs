@@ -139,11 +139,6 @@ impl Meam {
         self.cutoff
     }
 
-    /// What deserves a second look in its files, a line for each.
-    pub fn warnings(&self) -> &[String] {
-        &[]
-    }
-
     /// Numbers that each may be but together make no potential are told.
     fn new(
         parameters: Parameters,
