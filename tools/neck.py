@@ -12,12 +12,15 @@ import argparse
 import sys
 from pathlib import Path
 
-import h5py
-import matplotlib
+try:
+    import h5py
+    import matplotlib
+    import numpy as np
+except ImportError as missing:
+    sys.exit(f"neck.py: {missing}; python3 -m pip install h5py matplotlib")
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
+import matplotlib.pyplot as plt  # noqa: E402
 
 # group and name of a column, label of its axis
 PANELS = [

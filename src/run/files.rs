@@ -21,7 +21,7 @@ use crate::potential::meam::Meam;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
-use crate::write::report::{Checkpoints, Close, End, PhaseTimes};
+use crate::write::report::{Checkpoints, Close, End, PhaseTimes, program};
 use crate::write::trajectory::{Content, Frame, Trajectory};
 
 /// The open files of a run.
@@ -180,6 +180,7 @@ impl<'c> Files<'c> {
             files: &files,
             trajectory: &path,
             checkpoint: last_checkpoint.as_deref(),
+            program: program(),
             input: &input,
             output: (folder != default_folder(&input)).then_some(&folder),
             ranks: comm.size(),

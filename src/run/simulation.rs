@@ -232,7 +232,8 @@ impl<'c> Simulation<'c> {
         self.engine = self.engine.restarted(join.cell, moved)?;
         if let Some(gap) = join.gap {
             self.files.log.say(&format!(
-                "\nThe particles are put together: {:.2} Å between the facet planes, {:.2} Å between the outermost atoms",
+                "\nThe particles are put together: {:.2} Å between the facet planes, {:.2} Å\n\
+                 between the outermost atoms",
                 gap.planes, gap.atoms
             ));
         }

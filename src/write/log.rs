@@ -25,6 +25,8 @@ pub struct Log {
     lines: Lines,
     /// Number of atoms, for energies per atom.
     atoms: u64,
+    /// That of the table under way: of each stage, and where other columns begin.
+    head: String,
     /// The last line of the table, where it was left out.
     pending: Option<Record>,
     session_first_step: u64,
@@ -101,6 +103,7 @@ impl Log {
             pace: Pace::new(0.0),
             lines: Lines::of_stage(0, 0),
             atoms: 1,
+            head: String::new(),
             pending: None,
             session_first_step: 0,
         }
@@ -152,7 +155,8 @@ impl Log {
     /// A stage begins, of so many steps at most.
     pub fn begin_stage(&mut self, title: &str, step: u64, steps: u64) {
         self.lines = Lines::of_stage(step, steps);
-        self.say(&format!("\n{title}\n{}", report::TABLE_HEAD));
+        self.head.clear();
+        self.say(&format!("\n{title}"));
         if let Some(sink) = &self.sink {
             sink.bar.begin(step, steps);
         }
@@ -178,6 +182,11 @@ impl Log {
 
     fn row(&mut self, sink: &Sink, record: &Record) {
         let rate = self.pace.since_last_line(record.time_ps);
+        let head = report::head(record);
+        if head != self.head {
+            sink.say(&head);
+            self.head = head;
+        }
         sink.say(&report::row(record, self.atoms, rate));
         sink.bar.message(format!("{rate:.2} ns/day"));
         self.pending = None;

@@ -1,6 +1,9 @@
 //! The words and tables of the log, as text: what runs, how it goes, what came of it.
 //! Nothing here prints.
 
+mod table;
+pub use table::{head, row};
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +12,8 @@ use crate::comm::Comm;
 use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input::StageConfig;
-use crate::observe::{Contact, Record, Series, Values};
+use crate::observe::{Contact, Record};
+use table::{Necks, number_of};
 
 /// More pairs than this are summed up instead of listed.
 const LISTED_PAIRS: usize = 6;
@@ -122,11 +126,15 @@ pub fn stage(stage: &StageConfig) -> String {
     text
 }
 
+/// Width of a terminal for which lines are broken.
+const WIDTH: usize = 80;
+
 /// Aligned labels, each with the lines of its text.
 fn labelled(rows: &[(&str, String)]) -> String {
     let mut out = String::new();
     for (label, text) in rows {
-        for (n, line) in text.lines().enumerate() {
+        let lines = text.lines().flat_map(|line| broken(line, WIDTH - 16));
+        for (n, line) in lines.enumerate() {
             let label = if n == 0 { label } else { "" };
             out += &format!("  {label:<13} {line}\n");
         }
@@ -134,86 +142,25 @@ fn labelled(rows: &[(&str, String)]) -> String {
     out
 }
 
+/// A line broken behind commas, as far as it has some, with what goes on set in.
+fn broken(line: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in line.split_inclusive(", ") {
+        let last = lines.last_mut().expect("there is one");
+        let together = last.chars().count() + part.trim_end().chars().count();
+        if together > width && !last.is_empty() {
+            last.truncate(last.trim_end().len());
+            lines.push(format!("  {part}"));
+        } else {
+            *last += part;
+        }
+    }
+    lines
+}
+
 /// `1 rank`, `2 ranks`.
 fn number(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// The head of the table that `row` fills.
-pub const TABLE_HEAD: &str = "\
-      step        time     T  E per atom      gap   neck    neck  ns/day
-                    ps     K          eV        Å  atoms     R/Å";
-
-/// One line of the table. For several pairs the gap column says how many are
-/// closed, atoms are those of all necks, and the radius is the mean of the necks.
-pub fn row(record: &Record, atoms: u64, ns_per_day: f64) -> String {
-    let thermo = record.series("/sinter/thermo");
-    let get = |name| thermo.map_or(f64::NAN, |series| numbers(series, name)[0]);
-    let necks = record.series("/sinter/pairs").map(Necks::of);
-    let (gap, neck_atoms, radius) = match &necks {
-        None => ("-".into(), "-".into(), "-".into()),
-        Some(necks) => {
-            let radius =
-                if necks.closed() > 0 { format!("{:.2}", necks.mean_radius()) } else { "-".into() };
-            (necks.gap_cell(), format!("{}", necks.atoms.iter().sum::<f64>()), radius)
-        }
-    };
-    format!(
-        "{:>10} {:>11.3} {:>5.0} {:>11.5} {:>8} {:>6} {:>7} {:>7.3}",
-        record.step,
-        record.time_ps,
-        get("temperature"),
-        get("total_energy") / atoms as f64,
-        gap,
-        neck_atoms,
-        radius,
-        ns_per_day,
-    )
-}
-
-/// The pairs of a record.
-struct Necks {
-    particles: Vec<f64>,
-    distance: Vec<f64>,
-    gap: Vec<f64>,
-    radius: Vec<f64>,
-    atoms: Vec<f64>,
-}
-
-impl Necks {
-    fn of(pairs: &Series) -> Necks {
-        Necks {
-            particles: numbers(pairs, "particles"),
-            distance: numbers(pairs, "centre_distance"),
-            gap: numbers(pairs, "gap"),
-            radius: numbers(pairs, "neck_radius"),
-            atoms: numbers(pairs, "neck_atoms"),
-        }
-    }
-
-    fn closed(&self) -> usize {
-        self.radius.iter().filter(|r| **r > 0.0).count()
-    }
-
-    fn mean_radius(&self) -> f64 {
-        self.radius.iter().sum::<f64>() / self.closed() as f64
-    }
-
-    fn gap_cell(&self) -> String {
-        match (self.gap.len(), self.closed()) {
-            (1, 1) => "closed".into(),
-            (1, _) => format!("{:.2}", self.gap[0]),
-            (n, closed) => format!("{closed}/{n}"),
-        }
-    }
-}
-
-fn numbers(series: &Series, name: &str) -> Vec<f64> {
-    match series.column(name).map(|column| &column.values) {
-        Some(Values::Real(values)) => values.clone(),
-        Some(Values::Integer(values)) => values.iter().map(|n| *n as f64).collect(),
-        None => vec![f64::NAN],
-    }
 }
 
 /// Seconds in each phase over all ranks.
@@ -264,7 +211,7 @@ impl PhaseTimes {
     pub fn imbalance(&self) -> String {
         let [mean, max] = self.work;
         format!(
-            "imbalance: {:.3} (density, embedding and force on the busiest rank over the mean)",
+            "imbalance: {:.3} (density, embedding, force: the busiest rank over the mean)",
             if mean > 0.0 { max / mean } else { 1.0 }
         )
     }
@@ -295,7 +242,8 @@ impl Speed {
 
     pub fn line(&self) -> String {
         format!(
-            "speed: {:.3} ns/day, {:.0} atom-steps per second and core ({} steps of {} atoms in {:.1} s on {})",
+            "speed: {:.3} ns/day, {:.0} atom-steps per second and core\n       \
+             ({} steps of {} atoms in {:.1} s on {})",
             self.ns_per_day(),
             self.atom_steps_per_second_per_core(),
             self.steps,
@@ -310,7 +258,7 @@ impl Speed {
 pub fn lists(statistics: &Statistics) -> String {
     let per_atom = |count: u64| count as f64 / statistics.atoms.max(1) as f64;
     format!(
-        "lists: built {}, {:.1} neighbours per atom, skin included; {:.2} ghosts per atom",
+        "lists: built {}; {:.1} neighbours per atom, skin included; {:.2} ghosts",
         number(statistics.rebuilds as usize, "time"),
         per_atom(statistics.neighbours),
         per_atom(statistics.ghosts),
@@ -366,6 +314,8 @@ pub struct End<'a> {
     pub trajectory: &'a Path,
     /// The last good one.
     pub checkpoint: Option<&'a Path>,
+    /// How to call this program where the run was started.
+    pub program: String,
     pub input: &'a Path,
     /// Where it is not the one that belongs to the input.
     pub output: Option<&'a Path>,
@@ -375,8 +325,7 @@ pub struct End<'a> {
 /// The last lines: what happened, what was written, what to do next.
 pub fn end(end: &End) -> String {
     let record = end.record;
-    let thermo = record.series("/sinter/thermo");
-    let get = |name| thermo.map_or(f64::NAN, |series| numbers(series, name)[0]);
+    let get = |name| number_of(record, "/sinter/thermo", name);
     let mut out = match end.close {
         Close::Through => "Done".to_string(),
         Close::Reached(what) => format!("Done ({what})"),
@@ -403,36 +352,70 @@ pub fn end(end: &End) -> String {
         let size = std::fs::metadata(file).map_or("missing".into(), |m| bytes(m.len()));
         out += &format!("  {}, {size}\n", file.display());
     }
-    let trajectory = end.trajectory.display();
-    let mut next = vec![
-        ("look at it", format!("ovito {trajectory}")),
-        ("neck in time", format!("python3 tools/neck.py {trajectory}")),
-    ];
-    let launch = match end.ranks {
-        1 => "sinter-hpc".to_string(),
-        n => format!("mpirun -n {n} sinter-hpc"),
-    };
-    let interrupted = matches!(end.close, Close::Interrupted(_));
-    match end.checkpoint {
-        Some(_) if interrupted => {
-            let output = end.output.map_or(String::new(), |o| format!("--output {} ", o.display()));
-            let again = format!("{launch} --resume {output}{}", end.input.display());
-            next.push(("go on", again));
-        }
-        Some(checkpoint) => next.push((
-            "start from its end",
-            format!("{launch} --restart {} INPUT.toml", checkpoint.display()),
-        )),
-        None => {}
-    }
     out += "Next:\n";
-    for (what, command) in next {
-        out += &format!("  {what:<19} {command}\n");
+    for (what, command) in next(end) {
+        out += &format!("  {what:<17} {command}\n");
     }
-    if interrupted {
+    if matches!(end.close, Close::Interrupted(_)) {
         out += "Exit code 75: submit the job again to go on from the checkpoint.\n";
     }
     out
+}
+
+/// What to do with the results, as commands that work in the folder where the run was
+/// started, on the machine where it ran.
+fn next(end: &End) -> Vec<(&'static str, String)> {
+    let trajectory = quoted(end.trajectory);
+    let mut next = vec![("what it holds", format!("{} inspect {trajectory}", end.program))];
+    next.push(match is_on_path("ovito") {
+        true => ("look at it", format!("ovito {trajectory}")),
+        false => ("look at it", format!("open {trajectory} in OVITO")),
+    });
+    if let Some(tool) = tool("neck.py").filter(|_| !end.contacts.is_empty()) {
+        let plot = format!("python3 {} {trajectory}", quoted(&tool));
+        next.push(("draw the neck", plot + "   # needs h5py and matplotlib"));
+    }
+    if end.checkpoint.is_some() {
+        let launch = match end.ranks {
+            1 => String::new(),
+            n => format!("mpirun -n {n} "),
+        };
+        let output = end.output.map_or(String::new(), |o| format!("--output {} ", quoted(o)));
+        let again = format!("{launch}{} --resume {output}{}", end.program, quoted(end.input));
+        next.push(match end.close {
+            Close::Interrupted(_) => ("go on", again),
+            _ => ("go on for longer", format!("lengthen the last stage or add one, then {again}")),
+        });
+    }
+    next
+}
+
+/// How this process was called: what works in the same folder once more.
+pub fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_else(|| "sinter-hpc".into());
+    quoted(Path::new(&called))
+}
+
+/// A file of `tools/`, where the program lies in the repository that it was built in.
+fn tool(name: &str) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let tool = program.ancestors().map(|folder| folder.join("tools").join(name));
+    tool.into_iter().find(|file| file.is_file())
+}
+
+fn is_on_path(program: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    match text.chars().all(plain) && !text.is_empty() {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
@@ -447,18 +430,23 @@ fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
     let mut out = String::new();
     for (k, contact) in contacts.iter().enumerate() {
         let [a, b] = [necks.particles[2 * k], necks.particles[2 * k + 1]];
-        out += &format!("Particles {a} and {b}, centres {:.2} Å apart: ", necks.distance[k]);
-        out += &match (contact.closed_since_ps, contact.first_closed_ps) {
+        let mut line =
+            format!("Particles {a} and {b}, centres {:.2} Å apart:\n  ", necks.distance[k]);
+        line += &match (contact.closed_since_ps, contact.first_closed_ps) {
             (Some(since), _) => format!(
-                "the gap closed, for good since {since:.3} ps; {} atoms in the neck, radius {:.1} Å.\n",
+                "the gap closed, for good since {since:.3} ps; {} atoms in the neck, radius {:.1} Å.",
                 necks.atoms[k], necks.radius[k],
             ),
             (None, Some(first)) => format!(
-                "the gap is open, {:.2} Å, though it was bridged for a while (first at {first:.3} ps).\n",
+                "the gap is open, {:.2} Å, though it was bridged for a while (first at {first:.3} ps).",
                 necks.gap[k]
             ),
-            (None, None) => format!("the gap did not close, {:.2} Å; no neck.\n", necks.gap[k]),
+            (None, None) if necks.gap[k].is_nan() => {
+                "too few atoms to measure a gap or a neck.".to_string()
+            }
+            (None, None) => format!("the gap did not close, {:.2} Å; no neck.", necks.gap[k]),
         };
+        out += &format!("{line}\n");
     }
     out
 }

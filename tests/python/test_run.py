@@ -311,11 +311,12 @@ def test_the_log_says_what_ran_and_what_happened(alone):
             r"Stage 5 of 5: hold",
             r"The particles are put together: 4\.00 Å between the facet planes",
             r"time by phase +min s +mean s +max s",
-            r"lists: built \d+ times, \d+\.\d neighbours per atom, skin included; 0\.00 ghosts per atom",
+            r"lists: built \d+ times; \d+\.\d neighbours per atom, skin included; 0\.00 ghosts",
             r"speed: [\d.]+ ns/day, \d+ atom-steps per second and core",
             r"Particles 0 and 1, centres [\d.]+ Å apart",
             r"No atom has evaporated",
-            r"ovito .*trajectory\.h5md",
+            r"ovito .*trajectory\.h5md|open .*trajectory\.h5md in OVITO",
+            r"inspect .*trajectory\.h5md",
         ]:
             assert re.search(expected, text), expected
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input;
-use crate::observe::Column;
+use crate::observe::{Column, Series, Values};
 
 fn series(path: &'static str, columns: Vec<Column>) -> Series {
     Series { path, columns }
@@ -47,22 +47,62 @@ fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
 const SPEED: Speed =
     Speed { atoms: 2206, steps: 30_000, simulated_ps: 60.0, wall: 100.0, cores: 2 };
 
+/// Head and line as they stand in the log.
+fn table(record: &Record, ns_per_day: f64) -> String {
+    format!("{}\n{}", head(record), row(record, 2206, ns_per_day))
+}
+
 #[test]
-fn lines_of_the_table_stand_under_its_head() {
-    let rows = [
-        row(&record(&[], &[], &[]), 2206, 51.84),
-        row(&record(&[3.77], &[0.0], &[0]), 2206, 51.84),
-        row(&record(&[0.0], &[6.385], &[53]), 2206, 51.84),
-        row(&record(&[0.0, 2.0, 0.0], &[6.0, 0.0, 7.0], &[40, 0, 50]), 2206, 51.84),
+fn the_table_of_one_particle_has_no_columns_of_a_neck() {
+    let expected = [
+        "      step        time      T     E total    speed",
+        "                    ps      K     eV/atom   ns/day",
+        "     30000      60.000   1468    -4.98640   51.840",
     ];
-    let expected = "\
-      step        time     T  E per atom      gap   neck    neck  ns/day
-                    ps     K          eV        Å  atoms     R/Å
-     30000      60.000  1468    -4.98640        -      -       -  51.840
-     30000      60.000  1468    -4.98640     3.77      0       -  51.840
-     30000      60.000  1468    -4.98640   closed     53    6.38  51.840
-     30000      60.000  1468    -4.98640      2/3     90    6.50  51.840";
-    assert_eq!(format!("{TABLE_HEAD}\n{}", rows.join("\n")), expected);
+    assert_eq!(table(&record(&[], &[], &[]), 51.84), expected.join("\n"));
+}
+
+#[test]
+fn the_gap_of_a_pair_stands_in_its_unit() {
+    let head = [
+        "      step        time      T     E total       gap   neck  neck R    speed",
+        "                    ps      K     eV/atom         Å  atoms       Å   ns/day",
+    ];
+    for (gap, radius, atoms, line) in [
+        (
+            3.77,
+            0.0,
+            0,
+            "     30000      60.000   1468    -4.98640      3.77      0       -   51.840",
+        ),
+        (
+            0.0,
+            6.385,
+            53,
+            "     30000      60.000   1468    -4.98640    closed     53    6.38   51.840",
+        ),
+        // Single atoms have neither surface nor gap.
+        (
+            f64::NAN,
+            0.0,
+            0,
+            "     30000      60.000   1468    -4.98640         -      0       -   51.840",
+        ),
+    ] {
+        let expected = [head[0], head[1], line].join("\n");
+        assert_eq!(table(&record(&[gap], &[radius], &[atoms]), 51.84), expected);
+    }
+}
+
+#[test]
+fn of_several_pairs_the_closed_gaps_are_counted() {
+    let expected = [
+        "      step        time      T     E total      gaps   neck  mean R    speed",
+        "                    ps      K     eV/atom    closed  atoms       Å   ns/day",
+        "     30000      60.000   1468    -4.98640    2 of 3     90    6.50        -",
+    ];
+    let record = record(&[0.0, 2.0, 0.0], &[6.0, 0.0, 7.0], &[40, 0, 50]);
+    assert_eq!(table(&record, 0.0), expected.join("\n"));
 }
 
 #[test]
@@ -104,7 +144,7 @@ fn phases_are_gathered_over_ranks() {
 fn speed_in_the_units_of_the_field() {
     assert_eq!(
         SPEED.line(),
-        "speed: 51.840 ns/day, 330900 atom-steps per second and core \
+        "speed: 51.840 ns/day, 330900 atom-steps per second and core\n       \
          (30000 steps of 2206 atoms in 100.0 s on 2 cores)"
     );
 }
@@ -115,12 +155,12 @@ fn lists_are_counted_over_all_atoms() {
         Statistics { rebuilds: 1, atoms: 200, neighbours: 8825, ghosts: 50, ..Default::default() };
     assert_eq!(
         lists(&statistics),
-        "lists: built 1 time, 44.1 neighbours per atom, skin included; 0.25 ghosts per atom"
+        "lists: built 1 time; 44.1 neighbours per atom, skin included; 0.25 ghosts"
     );
     statistics = Statistics { rebuilds: 28, ..Default::default() };
     assert_eq!(
         lists(&statistics),
-        "lists: built 28 times, 0.0 neighbours per atom, skin included; 0.00 ghosts per atom"
+        "lists: built 28 times; 0.0 neighbours per atom, skin included; 0.00 ghosts"
     );
 }
 
@@ -198,21 +238,29 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
         files: std::slice::from_ref(&trajectory),
         trajectory: &trajectory,
         checkpoint: Some(Path::new("checkpoint-30000.h5")),
+        program: "target/release/sinter-hpc".into(),
         input: Path::new("pair.toml"),
         ranks: 2,
     });
     let expected = format!(
         "Done at step 30000: 60.000 ps, 1468 K, 51.840 ns/day.
-Particles 0 and 1, centres 31.80 Å apart: the gap closed, for good since 4.100 ps; 53 atoms in the neck, radius 6.4 Å.
+Particles 0 and 1, centres 31.80 Å apart:
+  the gap closed, for good since 4.100 ps; 53 atoms in the neck, radius 6.4 Å.
 No atom has evaporated.
 Written:
   {0}, 1.2 MB
 Next:
-  look at it          ovito {0}
-  neck in time        python3 tools/neck.py {0}
-  start from its end  mpirun -n 2 sinter-hpc --restart checkpoint-30000.h5 INPUT.toml
+  what it holds     target/release/sinter-hpc inspect {0}
+  look at it        {1}
+  draw the neck     python3 {2} {0}   # needs h5py and matplotlib
+  go on for longer  lengthen the last stage or add one, then mpirun -n 2 target/release/sinter-hpc --resume pair.toml
 ",
-        trajectory.display()
+        trajectory.display(),
+        match is_on_path("ovito") {
+            true => format!("ovito {}", trajectory.display()),
+            false => format!("open {} in OVITO", trajectory.display()),
+        },
+        tool("neck.py").expect("it lies beside the tests").display(),
     );
     assert_eq!(text, expected);
 }
@@ -231,6 +279,7 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
         files: &[],
         trajectory: Path::new("t.h5md"),
         checkpoint: Some(Path::new("checkpoint-30000.h5")),
+        program: "target/release/sinter-hpc".into(),
         input: Path::new("pair.toml"),
         ranks: 1,
     };
@@ -238,35 +287,46 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
     for line in [
         "Stopped early (wall time) at step 30000: ",
         "the gap did not close, 3.77 Å; no neck.\n",
-        "  go on               sinter-hpc --resume --output out pair.toml\n",
+        "  go on             target/release/sinter-hpc --resume --output out pair.toml\n",
         "Exit code 75: submit the job again",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     let bridged = [contact(Some(2.0), None)];
     stopped.contacts = &bridged;
-    assert!(
-        end(&stopped)
-            .contains("open, 3.77 Å, though it was bridged for a while (first at 2.000 ps)")
-    );
+    let bridged =
+        "  the gap is open, 3.77 Å, though it was bridged for a while (first at 2.000 ps).\n";
+    assert!(end(&stopped).contains(bridged));
 }
 
 #[test]
-fn checkpoints_are_counted_with_their_share() {
-    let mut checkpoints = Checkpoints::default();
-    checkpoints.add(Duration::from_millis(500));
-    checkpoints.add(Duration::from_millis(1500));
-    let expected = "checkpoints: 2 written, 1.00 s each, 2.00 % of the time";
-    assert_eq!(checkpoints.line(100.0), expected);
-}
-
-#[test]
-fn many_pairs_are_summed_up() {
-    let record = record(&[0.0; 8], &[5.0; 8], &[10; 8]);
-    let contacts = vec![contact(Some(1.0), Some(1.0)); 8];
-    let text = super::contacts(&Necks::of(record.series("/sinter/pairs").unwrap()), &contacts);
+fn single_atoms_have_no_gap_that_could_be_told() {
+    let record = record(&[f64::NAN], &[0.0], &[0]);
+    let necks = Necks::of(record.series("/sinter/pairs").unwrap());
     assert_eq!(
-        text,
-        "8 of 8 gaps are closed, by 80 atoms in their necks, mean neck radius 5.0 Å.\n"
+        super::contacts(&necks, &[contact(None, None)]),
+        "Particles 0 and 1, centres 31.80 Å apart:\n  too few atoms to measure a gap or a neck.\n"
     );
+}
+
+#[test]
+fn paths_are_words_of_a_shell() {
+    for (path, word) in [
+        ("results/pair-1/run.log", "results/pair-1/run.log"),
+        ("my results/Bjørn", "'my results/Bjørn'"),
+        ("it's", r"'it'\''s'"),
+        ("$HOME", "'$HOME'"),
+    ] {
+        assert_eq!(quoted(Path::new(path)), word);
+    }
+}
+
+#[test]
+fn long_lines_are_broken_behind_commas_and_nowhere_else() {
+    let line = "Pt-Pt: fcc, Ec 5.77 eV, re 2.77 Å";
+    assert_eq!(broken(line, 33), [line]);
+    assert_eq!(broken(line, 25), ["Pt-Pt: fcc, Ec 5.77 eV,", "  re 2.77 Å"]);
+    assert_eq!(broken(line, 8), ["Pt-Pt: fcc,", "  Ec 5.77 eV,", "  re 2.77 Å"]);
+    assert_eq!(broken("/a/very long/path", 8), ["/a/very long/path"]);
+    assert_eq!(broken("", 8), [""]);
 }
