@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
-use crate::dynamics::groups::{Group, Groups, View};
+use crate::dynamics::groups::{Group, Groups, View, largest_force, largest_speed};
 use crate::dynamics::{parallel, verlet};
 use crate::error::Result;
 use crate::force::{System, Totals};
@@ -44,8 +44,21 @@ const LARGEST_MOVE: f64 = 0.1;
 pub enum Outcome {
     /// No force component exceeds the tolerance.
     Converged,
-    /// Going on would not lower the energy any more (rounding), or the steps are used up.
+    /// Going on would not lower the energy any more (rounding).
     Stuck,
+    /// The steps are used up.
+    OutOfSteps,
+}
+
+/// How far a minimisation has come, for people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Minimisation {
+    /// `None` while it is under way.
+    pub outcome: Option<Outcome>,
+    pub steps: u64,
+    /// Largest force component, and the one that is small enough; eV/Å.
+    pub largest_force: f64,
+    pub tolerance: f64,
 }
 
 /// A minimisation under way: with positions and velocities, all it remembers.
@@ -81,9 +94,10 @@ impl Fire {
         fire
     }
 
-    /// Largest force component, eV/Å.
-    pub fn largest_force(&self) -> f64 {
-        self.largest_force
+    /// How far it has come towards this tolerance (eV/Å).
+    pub fn told(&self, tolerance: f64) -> Minimisation {
+        let Fire { outcome, steps, largest_force, .. } = *self;
+        Minimisation { outcome, steps, largest_force, tolerance }
     }
 
     /// `None` while there is more to do.
@@ -153,7 +167,7 @@ impl Fire {
     /// Ends a minimisation that has no steps left.
     pub fn give_up(&mut self, system: &mut dyn System) {
         if self.outcome.is_none() {
-            self.outcome = Some(Outcome::Stuck);
+            self.outcome = Some(Outcome::OutOfSteps);
             stop(system);
         }
     }
@@ -174,19 +188,13 @@ impl Fire {
     /// Moves the atoms for this part of the time step, less where one would go too far.
     fn drift(&self, system: &mut dyn System, comm: &Comm, part: f64) {
         let duration = self.timestep * part;
-        let furthest =
-            crate::dynamics::groups::largest_speed(&View::new(system, comm)) * duration.abs();
+        let furthest = largest_speed(&View::new(system, comm)) * duration.abs();
         let shortened = if furthest > LARGEST_MOVE { LARGEST_MOVE / furthest } else { 1.0 };
         verlet::drift(system.atoms_mut(), duration * shortened);
     }
 
     fn look_at_forces(&mut self, system: &dyn System, comm: &Comm, tolerance: f64) {
-        let atoms = system.atoms();
-        let largest = atoms.force[..atoms.owned]
-            .iter()
-            .flat_map(|f| &f[..3])
-            .fold(0, |largest: u64, f| largest.max(f.unsigned_abs()));
-        self.largest_force = atoms.quantum.value(comm.max_u64(largest) as i64);
+        self.largest_force = largest_force(&View::new(system, comm));
         if self.largest_force <= tolerance {
             self.outcome = Some(Outcome::Converged);
         }
@@ -224,7 +232,7 @@ mod tests {
         assert_eq!(fire.outcome(), Some(Outcome::Converged), "{fire:?}");
         assert!(start > LJ13 * LennardJones::EPSILON + 1.0, "the start was no test: {start}");
         assert!((energy / LennardJones::EPSILON - LJ13).abs() < DIGITS, "{energy}");
-        assert!(fire.largest_force() <= tolerance);
+        assert!(fire.largest_force <= tolerance);
         assert!(system.atoms().velocity.iter().all(|&v| norm(v) == 0.0));
     }
 

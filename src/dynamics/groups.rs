@@ -379,6 +379,13 @@ impl<const K: usize> QuickSums<K> {
     }
 }
 
+/// The largest force component (x, y or z of any atom), eV/Å.
+pub fn largest_force(view: &View) -> f64 {
+    let components = view.atoms.force[..view.atoms.owned].iter().flat_map(|f| &f[..3]);
+    let largest = components.fold(0, |largest: u64, f| largest.max(f.unsigned_abs()));
+    view.atoms.quantum.value(view.comm.max_u64(largest) as i64)
+}
+
 /// The largest speed among all atoms, Å/ps.
 pub fn largest_speed(view: &View) -> f64 {
     let owned = &view.atoms.velocity[..view.atoms.owned];

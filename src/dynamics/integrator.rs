@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
-use crate::dynamics::fire::{Fire, Outcome};
+use crate::dynamics::fire::{Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::protocol::{Plan, Progress, Stage};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
@@ -288,11 +288,11 @@ impl Integrator {
         self.totals
     }
 
-    /// How a minimisation ended.
-    pub fn outcome(&self) -> Option<Outcome> {
+    /// How far a minimisation has come; `None` where atoms move in time.
+    pub fn minimisation(&self) -> Option<Minimisation> {
         match &self.state {
             IntegratorState::Dynamics(_) => None,
-            IntegratorState::Minimisation(fire) => fire.outcome(),
+            IntegratorState::Minimisation(fire) => Some(fire.told(self.stage.force_tolerance)),
         }
     }
 

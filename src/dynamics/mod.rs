@@ -23,7 +23,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use fire::{Fire, Outcome};
+pub use fire::{Fire, Minimisation, Outcome};
 pub use groups::{Body, Group, Groups, Kinetics, View, temperature};
 pub use inertia::Inertia;
 pub use integrator::{Integrator, IntegratorState, Motion};

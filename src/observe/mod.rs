@@ -59,6 +59,9 @@ pub struct Snapshot<'a> {
     pub conserved_energy: f64,
     /// Whether the particles share one space, as opposed to each alone.
     pub together: bool,
+    /// Whether velocities are motion in time. Those of a minimiser are not: they have no
+    /// temperature and no kinetic energy.
+    pub moving: bool,
 }
 
 /// A snapshot with what several observers look at.

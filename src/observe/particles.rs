@@ -65,8 +65,12 @@ impl Observer for Particles {
             column(
                 "temperature",
                 "K",
-                "of the motion relative to the centre of mass, 3 n - 3 degrees of freedom",
-                each(Body::temperature),
+                "of the motion relative to the centre of mass, 3 n - 3 degrees of freedom; none \
+                 (NaN) while energy is minimised",
+                match scene.snapshot.moving {
+                    true => each(Body::temperature),
+                    false => vec![f64::NAN; bodies.len()],
+                },
             ),
         ];
         Ok(Some(Series { path: "/sinter/particles", columns }))

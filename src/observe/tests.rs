@@ -126,7 +126,16 @@ fn share(all: &[Atom], cell: &Cell, comm: &Comm) -> Atoms {
 }
 
 fn measured(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -> Record {
-    let atoms = share(all, cell, comm);
+    measured_while(true, observers, share(all, cell, comm), cell, comm)
+}
+
+fn measured_while(
+    moving: bool,
+    observers: &mut Observers,
+    atoms: Atoms,
+    cell: &Cell,
+    comm: &Comm,
+) -> Record {
     let neighbours = neighbours_of(&atoms);
     let system = View { atoms: &atoms, cell, masses: &[MASS], comm };
     let snapshot = Snapshot {
@@ -135,9 +144,10 @@ fn measured(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -
         system,
         neighbours: &neighbours,
         totals: Totals { potential_energy: -3.0, virial: Some([0.0; 6]) },
-        degrees_of_freedom: 3.0 * all.len() as f64 - 3.0,
+        degrees_of_freedom: 3.0 * comm.sum(atoms.owned as i64) as f64 - 3.0,
         conserved_energy: -1.0,
         together: true,
+        moving,
     };
     observers.measure(snapshot).unwrap()
 }
@@ -506,6 +516,26 @@ fn temperature_and_pressure_of_an_ideal_gas() {
 }
 
 #[test]
+fn what_moves_atoms_to_a_minimum_is_no_motion() {
+    let cell = Cell::new([0.0; 3], [10.0, 20.0, 40.0], [true; 3]);
+    let mut list = atoms_of(&[vec![[1.0, 1.0, 1.0], [1.0, 11.0, 21.0]]]);
+    list[0].velocity = [2.0, 0.0, 0.0];
+    let comm = Comm::single();
+    let mut atoms = share(&list, &cell, &comm);
+    // No component of any atom is larger; the fourth is no force but the energy.
+    let quanta = [0.25, -1.5, 0.5, 7.0].map(|x| atoms.quantum.round(x));
+    atoms.force[1] = quanta;
+    let mut observers = Observers::new(CUTOFF, cell.periodic);
+    let record = measured_while(false, &mut observers, atoms, &cell, &comm);
+    assert!(thermo(&record, "temperature").is_nan());
+    assert!(reals(&record, "/sinter/particles", "temperature")[0].is_nan());
+    assert_eq!(thermo(&record, "kinetic_energy"), 0.0);
+    assert_eq!(thermo(&record, "total_energy"), -3.0);
+    assert_eq!(thermo(&record, "pressure"), 0.0);
+    assert_eq!(thermo(&record, "largest_force"), 1.5);
+}
+
+#[test]
 fn the_virial_is_wanted_only_where_there_is_a_volume() {
     assert!(Observers::new(CUTOFF, [true; 3]).needs().virial);
     assert!(!Observers::new(CUTOFF, [true, true, false]).needs().virial);
@@ -528,6 +558,7 @@ fn a_velocity_that_is_not_a_number_names_its_atom() {
         degrees_of_freedom: 3.0,
         conserved_energy: 0.0,
         together: false,
+        moving: true,
     };
     let error = Observers::new(CUTOFF, cell.periodic).measure(snapshot).unwrap_err();
     assert!(error.to_string().starts_with("step 12, atom 3: "), "{error}");

@@ -5,14 +5,15 @@
 //! P = (2 K + W_xx + W_yy + W_zz) / (3 V),  W_ab = sum r_a f_b
 //! ```
 //!
-//! f counts the degrees of freedom that are not held fixed. A cluster in vacuum has
+//! f counts the degrees of freedom that are not held fixed. While energy is minimised K
+//! is 0 and there is no T: what moves the atoms then is no motion in time. A cluster in vacuum has
 //! no volume, hence no pressure: the column exists only where the box is periodic in
 //! all three directions, and only then is the virial asked for.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Needs, Observer, Scene, Series};
-use crate::dynamics::groups::temperature;
+use crate::dynamics::groups::{largest_force, temperature};
 use crate::error::Result;
 use crate::units::PRESSURE_GPA;
 
@@ -35,7 +36,13 @@ impl Observer for Thermo {
     fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {
         let snapshot = &scene.snapshot;
         let kinetics = scene.groups.kinetics(&snapshot.system).map_err(|e| e.at(snapshot.step))?;
-        let kinetic: f64 = kinetics.iter().map(|k| k.energy).sum();
+        let (kinetic, temperature) = match snapshot.moving {
+            true => {
+                let kinetic: f64 = kinetics.iter().map(|k| k.energy).sum();
+                (kinetic, temperature(kinetic, snapshot.degrees_of_freedom))
+            }
+            false => (0.0, f64::NAN),
+        };
         let potential = snapshot.totals.potential_energy;
         let evaporated = scene.evaporated.iter().filter(|alone| **alone).count() as i64;
 
@@ -43,8 +50,9 @@ impl Observer for Thermo {
             Column::real(
                 "temperature",
                 "K",
-                "2 K / (f k) with f degrees of freedom, momenta that are held at zero not counted",
-                temperature(kinetic, snapshot.degrees_of_freedom),
+                "2 K / (f k) with f degrees of freedom, momenta that are held at zero not counted; \
+                 none (NaN) while energy is minimised",
+                temperature,
             ),
             Column::real("kinetic_energy", "eV", "sum of m v^2 / 2", kinetic),
             Column::real("potential_energy", "eV", "energy of the potential", potential),
@@ -54,6 +62,12 @@ impl Observer for Thermo {
                 "eV",
                 "total energy less what the thermostats put in",
                 snapshot.conserved_energy,
+            ),
+            Column::real(
+                "largest_force",
+                "eV Angstrom-1",
+                "largest force component, x, y or z of any atom",
+                largest_force(&snapshot.system),
             ),
             Column::count(
                 "evaporated_atoms",

@@ -11,7 +11,7 @@ use super::simulation::State;
 use super::start::Start;
 use crate::atoms::Atoms;
 use crate::comm::Comm;
-use crate::dynamics::Progress;
+use crate::dynamics::{Minimisation, Progress};
 use crate::error::{Error, Result};
 use crate::force::Engine;
 use crate::geometry::Cell;
@@ -158,6 +158,7 @@ impl<'c> Files<'c> {
         close: Close,
         record: Record,
         observers: &Observers,
+        (minimisation, unconverged): (Option<Minimisation>, Vec<String>),
         engine: &mut Engine<Meam>,
     ) -> Result<()> {
         let Files { log, comm, folder, input, trajectory, threads, .. } = self;
@@ -172,6 +173,8 @@ impl<'c> Files<'c> {
         log.end_stage();
         let end = End {
             close: &close,
+            minimisation,
+            unconverged: &unconverged,
             checkpoints: self.checkpoints,
             contacts: observers.pairs.contacts(),
             statistics: engine.statistics(),

@@ -20,7 +20,7 @@ use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
-use crate::dynamics::{Integrator, IntegratorState, Plan, Progress, View};
+use crate::dynamics::{self, Integrator, IntegratorState, Minimisation, Plan, Progress, View};
 use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::add;
@@ -43,6 +43,9 @@ pub struct State {
     /// Step of the last frame of the trajectory that lies behind.
     #[serde(default)]
     pub last_frame: Option<u64>,
+    /// What became of each minimisation that has not converged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconverged: Vec<String>,
 }
 
 /// How a stage came to its end.
@@ -65,6 +68,7 @@ pub struct Simulation<'c> {
     integrator: Option<IntegratorState>,
     observers: Observers,
     stage_energy: Option<f64>,
+    unconverged: Vec<String>,
     files: Files<'c>,
     watch: Watch<'c>,
     fault: Option<Fault>,
@@ -90,6 +94,7 @@ impl<'c> Simulation<'c> {
             integrator: state.integrator,
             observers: state.observers,
             stage_energy: state.stage_energy,
+            unconverged: state.unconverged,
             files,
             watch,
             fault: comm.agree(Fault::ordered(comm))?,
@@ -106,6 +111,7 @@ impl<'c> Simulation<'c> {
             self.files.log.end_stage();
             match outcome {
                 Outcome::Finished => {
+                    self.conclude(&integrator);
                     self.progress.next_stage();
                     self.stage_energy = None;
                     self.checkpoint(&integrator)?;
@@ -131,6 +137,23 @@ impl<'c> Simulation<'c> {
             None => self.finished_before()?,
         };
         self.done(Close::Through, &last)
+    }
+
+    /// Says how a minimisation ended; one that has not converged is told again at the end.
+    fn conclude(&mut self, integrator: &Integrator) {
+        let Some(end) = integrator.minimisation() else { return };
+        let name = &integrator.stage().name;
+        let told =
+            format!("stage {} ({name}) {}", self.progress.stage + 1, report::minimised(&end));
+        match end.outcome {
+            Some(dynamics::Outcome::Converged) => self.files.log.say(&told),
+            _ => {
+                if self.comm.is_root() {
+                    log::warn!("{told}");
+                }
+                self.unconverged.push(told);
+            }
+        }
     }
 
     /// One stage of the protocol, from where `progress` stands.
@@ -179,7 +202,8 @@ impl<'c> Simulation<'c> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
         self.write_frame()?;
-        self.files.end(close, record, &self.observers, &mut self.engine)?;
+        let told = self.told(integrator);
+        self.files.end(close, record, &self.observers, told, &mut self.engine)?;
         Ok(Ending::Done)
     }
 
@@ -188,8 +212,14 @@ impl<'c> Simulation<'c> {
     fn stopped(mut self, reason: Reason, integrator: &Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         let close = Close::Interrupted(reason.words().into());
-        self.files.end(close, record, &self.observers, &mut self.engine)?;
+        let told = self.told(integrator);
+        self.files.end(close, record, &self.observers, told, &mut self.engine)?;
         Ok(Ending::Stopped)
+    }
+
+    /// What the last lines say of minimisations.
+    fn told(&self, integrator: &Integrator) -> (Option<Minimisation>, Vec<String>) {
+        (integrator.minimisation(), self.unconverged.clone())
     }
 
     fn begin_stage(&mut self) -> Result<Integrator> {
@@ -283,6 +313,7 @@ impl<'c> Simulation<'c> {
             degrees_of_freedom: integrator.degrees_of_freedom() as f64,
             conserved_energy: integrator.conserved_energy(),
             together: !integrator.stage().apart,
+            moving: integrator.stage().kind.is_dynamic(),
         };
         let record = self.observers.measure(snapshot)?;
         self.engine.clock().enter(Phase::Other);
@@ -312,6 +343,7 @@ impl<'c> Simulation<'c> {
             observers: self.observers.clone(),
             stage_energy: self.stage_energy,
             last_frame: self.files.last_frame(),
+            unconverged: self.unconverged.clone(),
         };
         let time = self.plan.time(&self.progress);
         let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;

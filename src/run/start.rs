@@ -44,6 +44,7 @@ impl Start {
                 observers: Observers::new(potential.cutoff(), built.layout.cell.periodic),
                 stage_energy: None,
                 last_frame: None,
+                unconverged: Vec::new(),
             },
             provenance: provenance(config, potential.species())?,
             layout: built.layout,

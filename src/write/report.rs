@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
+use crate::dynamics::{Minimisation, Outcome};
 use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input::StageConfig;
@@ -301,9 +302,32 @@ pub enum Close {
     Interrupted(String),
 }
 
+/// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.
+pub fn minimised(end: &Minimisation) -> String {
+    let Minimisation { outcome, steps, largest_force, tolerance } = end;
+    let forces = format!("the largest force component is {largest_force:.3e} eV/Å");
+    let how = match outcome {
+        Some(Outcome::Converged) => {
+            return format!("converged in {steps} steps: {forces}, at most {tolerance} was wanted");
+        }
+        Some(Outcome::OutOfSteps) => {
+            format!("gave up after {steps} steps, as many as `max_steps` allows")
+        }
+        Some(Outcome::Stuck) => {
+            format!("gave up after {steps} steps: rounding lets the energy fall no further")
+        }
+        None => format!("was left after {steps} steps"),
+    };
+    format!("has not converged: it {how}; {forces}, {tolerance} was wanted")
+}
+
 /// What is known when a run ends.
 pub struct End<'a> {
     pub close: &'a Close,
+    /// Of the last stage, if energy was minimised there.
+    pub minimisation: Option<Minimisation>,
+    /// Of each minimisation of the run that has not converged, what became of it.
+    pub unconverged: &'a [String],
     pub checkpoints: Checkpoints,
     pub record: &'a Record,
     pub contacts: &'a [Contact],
@@ -331,13 +355,18 @@ pub fn end(end: &End) -> String {
         Close::Reached(what) => format!("Done ({what})"),
         Close::Interrupted(why) => format!("Stopped early ({why})"),
     };
-    out += &format!(
-        " at step {}: {:.3} ps, {:.0} K, {:.3} ns/day.\n",
-        record.step,
-        record.time_ps,
-        get("temperature"),
-        end.speed.ns_per_day()
-    );
+    let motion = match &end.minimisation {
+        None => format!("{:.0} K, {:.3} ns/day", get("temperature"), end.speed.ns_per_day()),
+        Some(Minimisation { outcome, largest_force, .. }) => {
+            let converged = *outcome == Some(Outcome::Converged);
+            let how = if converged { "converged" } else { "not converged" };
+            format!("{how}, largest force component {largest_force:.3e} eV/Å")
+        }
+    };
+    out += &format!(" at step {}: {:.3} ps, {motion}.\n", record.step, record.time_ps);
+    for what in end.unconverged {
+        out += &format!("Warning: {what}.\n");
+    }
     if let Some(pairs) = record.series("/sinter/pairs") {
         out += &contacts(&Necks::of(pairs), end.contacts);
     }

@@ -1,13 +1,15 @@
 //! The table of a run: a line now and then. What stands in it follows from the record,
-//! so that no column is empty: the contact of particles only where there are some to
+//! so that no column is empty: a temperature only
+//! where atoms move in time, the contact of particles only where there are some to
 //! touch, the gap in Å of two, how many gaps are closed of more.
 
 use crate::observe::{Record, Series, Values};
 
 /// The two lines above `row`: the name of each column and its unit.
 pub fn head(record: &Record) -> String {
+    let [name, unit] = if is_moving(record) { ["T", "K"] } else { ["F max", "eV/Å"] };
     let [mut names, mut units] =
-        [["step", "time", "T", "E total"], ["", "ps", "K", "eV/atom"]].map(common);
+        [["step", "time", name, "E total"], ["", "ps", unit, "eV/atom"]].map(common);
     let contact = record.series("/sinter/pairs").map(|pairs| match Necks::of(pairs).gap.len() {
         1 => [["gap", "neck", "neck R"], ["Å", "atoms", "Å"]],
         _ => [["gaps", "neck", "mean R"], ["closed", "atoms", "Å"]],
@@ -27,7 +29,10 @@ pub fn row(record: &Record, atoms: u64, ns_per_day: f64) -> String {
     let mut text = common([
         &record.step.to_string(),
         &format!("{:.3}", record.time_ps),
-        &format!("{:.0}", get("temperature")),
+        &match is_moving(record) {
+            true => format!("{:.0}", get("temperature")),
+            false => format!("{:.1e}", get("largest_force")),
+        },
         &format!("{:.5}", get("total_energy") / atoms as f64),
     ]);
     if let Some(necks) = record.series("/sinter/pairs").map(Necks::of) {
@@ -42,8 +47,14 @@ pub fn row(record: &Record, atoms: u64, ns_per_day: f64) -> String {
     format!("{text} {speed:>8}")
 }
 
-fn common([step, time, temperature, energy]: [&str; 4]) -> String {
-    format!("{step:>10} {time:>11} {temperature:>6} {energy:>11}")
+/// While energy is minimised there is no temperature, and the largest force component
+/// tells how far it has come.
+fn is_moving(record: &Record) -> bool {
+    !number_of(record, "/sinter/thermo", "temperature").is_nan()
+}
+
+fn common([step, time, measure, energy]: [&str; 4]) -> String {
+    format!("{step:>10} {time:>11} {measure:>6} {energy:>11}")
 }
 
 fn of_contact([gap, atoms, radius]: [&str; 3]) -> String {

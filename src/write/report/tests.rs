@@ -229,6 +229,8 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
     let record = record(&[0.0], &[6.385], &[53]);
     let text = end(&End {
         close: &Close::Through,
+        minimisation: None,
+        unconverged: &[],
         checkpoints: Checkpoints::default(),
         output: None,
         record: &record,
@@ -270,6 +272,8 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
     let record = record(&[3.77], &[0.0], &[0]);
     let mut stopped = End {
         close: &Close::Interrupted("wall time".into()),
+        minimisation: None,
+        unconverged: &[],
         checkpoints: Checkpoints::default(),
         output: Some(Path::new("out")),
         record: &record,
@@ -329,4 +333,75 @@ fn long_lines_are_broken_behind_commas_and_nowhere_else() {
     assert_eq!(broken(line, 8), ["Pt-Pt: fcc,", "  Ec 5.77 eV,", "  re 2.77 Å"]);
     assert_eq!(broken("/a/very long/path", 8), ["/a/very long/path"]);
     assert_eq!(broken("", 8), [""]);
+}
+
+#[test]
+fn a_minimisation_says_whether_it_converged() {
+    let end_of = |outcome, largest_force| Minimisation {
+        outcome,
+        steps: 20,
+        largest_force,
+        tolerance: 1e-4,
+    };
+    let converged = end_of(Some(Outcome::Converged), 9.87654e-5);
+    assert_eq!(
+        minimised(&converged),
+        "converged in 20 steps: the largest force component is 9.877e-5 eV/Å, at most 0.0001 was \
+         wanted"
+    );
+    let used_up = end_of(Some(Outcome::OutOfSteps), 0.25);
+    assert_eq!(
+        minimised(&used_up),
+        "has not converged: it gave up after 20 steps, as many as `max_steps` allows; the largest \
+         force component is 2.500e-1 eV/Å, 0.0001 was wanted"
+    );
+    let stuck = minimised(&end_of(Some(Outcome::Stuck), 0.25));
+    assert!(stuck.contains("rounding"), "{stuck}");
+
+    let record = record(&[], &[], &[]);
+    let told = [format!("stage 1 (minimise) {}", minimised(&used_up))];
+    let mut ending = End {
+        close: &Close::Through,
+        minimisation: Some(used_up),
+        unconverged: &told,
+        checkpoints: Checkpoints::default(),
+        output: None,
+        record: &record,
+        contacts: &[],
+        statistics: &Statistics::default(),
+        speed: SPEED,
+        files: &[],
+        trajectory: Path::new("t.h5md"),
+        checkpoint: None,
+        program: "sinter-hpc".into(),
+        input: Path::new("pair.toml"),
+        ranks: 1,
+    };
+    let text = end(&ending);
+    assert!(
+        text.starts_with(&format!(
+            "Done at step 30000: 60.000 ps, not converged, largest force component 2.500e-1 eV/Å.\n\
+             Warning: {}.\n",
+            told[0]
+        )),
+        "{text}"
+    );
+    (ending.minimisation, ending.unconverged) = (Some(converged), &[]);
+    let text = end(&ending);
+    let first = "ps, converged, largest force component 9.877e-5 eV/Å.\n";
+    assert!(text.contains(first) && !text.contains("Warning"), "{text}");
+}
+
+#[test]
+fn no_temperature_is_shown_where_there_is_none() {
+    let mut still = record(&[], &[], &[]);
+    let thermo = &mut still.series[0].columns;
+    thermo[0].values = Values::Real(vec![f64::NAN]);
+    thermo.push(Column::real("largest_force", "", "", 0.0312));
+    let expected = [
+        "      step        time  F max     E total    speed",
+        "                    ps   eV/Å     eV/atom   ns/day",
+        "     30000      60.000 3.1e-2    -4.98640        -",
+    ];
+    assert_eq!(table(&still, 0.0), expected.join("\n"));
 }
