@@ -19,6 +19,7 @@ mod join;
 pub mod lammps_data;
 pub mod lattice;
 mod layout;
+pub mod numbered;
 pub mod orientation;
 mod read;
 pub mod shape;

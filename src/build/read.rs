@@ -8,7 +8,7 @@
 use super::contact::closest;
 use super::frame::Frame;
 use super::layout::{Layout, ParticleInfo, bounds, cell, spread};
-use super::{extxyz, h5md, lammps_data};
+use super::{extxyz, h5md, lammps_data, numbered};
 use crate::atoms::Atom;
 use crate::error::{Error, Result};
 use crate::geometry::{
@@ -125,9 +125,13 @@ fn bad(config: &Config, message: impl Into<String>) -> Error {
 
 /// The frame that is asked for.
 fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
-    let StructureConfig { file, format, frame: wanted, types } = structure;
+    let StructureConfig { file, format, frame: wanted, group, types } = structure;
     let frame = match format.or_else(|| StructureFormat::of(file)) {
         Some(StructureFormat::Extxyz) => {
+            let named = |mut frame: Frame| {
+                let named = numbered::name_all(&mut frame.species, types);
+                named.map(|()| frame).map_err(|message| bad(config, message))
+            };
             // As many of the last frames as it takes to count from the end.
             let most = if *wanted < 0 { wanted.unsigned_abs() } else { 0 };
             let mut kept = VecDeque::new();
@@ -135,7 +139,7 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
             for frame in extxyz::open(file)? {
                 let frame = frame?;
                 if count == *wanted {
-                    return Ok(frame);
+                    return named(frame);
                 }
                 count += 1;
                 kept.push_back(frame);
@@ -144,16 +148,19 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
                 }
             }
             let first = kept.pop_front().filter(|_| kept.len() as u64 + 1 == most);
-            first.ok_or_else(|| {
+            let missing = || {
                 let message = format!(
                     "frame {wanted} is wanted, but `{}` has {count} frames",
                     file.display()
                 );
                 config.source.error("structure.frame", message)
-            })?
+            };
+            named(first.ok_or_else(missing)?)?
         }
         Some(StructureFormat::LammpsData) => lammps_data::read(file, types)?,
-        Some(StructureFormat::H5md) => h5md::read(file, *wanted)?,
+        Some(StructureFormat::H5md) => {
+            h5md::read(file, h5md::Wanted { frame: *wanted, group: group.as_deref(), types })?
+        }
         None => return Err(bad(config, "the ending of the name tells no format")),
     };
     Ok(frame)

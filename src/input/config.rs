@@ -311,7 +311,11 @@ pub struct StructureConfig {
     /// Frame, counted from 0; negative counts from the end.
     #[serde(default = "last_frame")]
     pub frame: i64,
-    /// For LAMMPS data: element of atom type 1, 2, ...
+    /// For H5MD: which group of `/particles` holds the atoms; needed where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Element of atom type 1, 2, ...: for LAMMPS data, and where species of another file are
+    /// numbers of types (numbers without `types` are atomic numbers).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
 }

@@ -147,6 +147,10 @@ fn atoms(config: &Config, problems: &mut Problems) {
                      type 1, 2, ...",
                 );
             }
+            let h5md = structure.format == Some(StructureFormat::H5md);
+            if let (Some(_), false) = (&structure.group, h5md) {
+                problems.at("structure.group", "only H5MD files have groups of particles");
+            }
             for (i, element) in structure.types.iter().enumerate() {
                 known_element(config, element, &format!("structure.types[{i}]"), problems);
             }

@@ -7,8 +7,8 @@
 
 use super::warnings;
 use crate::atoms::{Atom, Species};
-use crate::build::extxyz;
 use crate::build::frame::Frame;
+use crate::build::{extxyz, numbered};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
@@ -60,10 +60,15 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     }
     let mut frames = comm.agree(extxyz::open(&arguments.frames))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
+    let named = |frame: Result<Frame>| {
+        let mut frame = frame?;
+        let named = numbered::name_all(&mut frame.species, &[]);
+        named.map(|()| frame).map_err(|what| Error::input(&arguments.frames, 0, 0, what))
+    };
     let mut summary = Summary::default();
     loop {
         // One round: a frame for each rank.
-        let round: Result<Vec<Frame>> = frames.by_ref().take(comm.size()).collect();
+        let round: Result<Vec<Frame>> = frames.by_ref().take(comm.size()).map(&named).collect();
         let round = comm.agree(round)?;
         let mine = round.get(comm.rank()).map(|frame| {
             let number = summary.frames + comm.rank();

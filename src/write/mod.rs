@@ -13,6 +13,7 @@ pub mod report;
 pub mod schema;
 pub mod seal;
 mod series;
+mod species;
 pub mod survey;
 pub mod trajectory;
 mod write_back;

@@ -3,7 +3,8 @@
 //! The file is H5MD 1.1 and, by hard links in the root group to the same arrays,
 //! an AMBER netCDF-4 trajectory. What the readers of the field insist on:
 //! - the group is `/particles/trajectory` and holds a time-dependent `id` and
-//!   `species` (atomic numbers); masses stand in `/parameters/species`;
+//!   `species` (atomic numbers, integers; an enumeration is no type to OVITO, so names are
+//!   attributes beside them, see `species`); masses stand in `/parameters/species`;
 //! - unit attributes of H5MD are strings of variable length with the names that
 //!   MDAnalysis knows (`Angstrom`, `ps`, `Angstrom ps-1`); AMBER's are `units`, of
 //!   fixed length. MDAnalysis knows no electronvolt and refuses a group `force`

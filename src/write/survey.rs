@@ -4,6 +4,7 @@
 use super::hdf5::{File, why_closed};
 use super::provenance::{PROGRAM, Restart};
 use super::schema::{self, Quantity};
+use super::species;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -26,7 +27,7 @@ pub struct Survey {
     pub potential: Vec<(String, String)>,
     pub restarts: Vec<Restart>,
     pub atoms: u64,
-    /// Symbols and numbers of atoms, by rising atomic number.
+    /// Names and numbers of atoms, by rising number in the file.
     pub composition: Vec<(String, u64)>,
     pub periodic: [bool; 3],
     /// Box lengths of the last frame, Å; 0 in free directions.
@@ -198,12 +199,12 @@ impl Surveyor<'_> {
                 }
             }
         })?;
-        let here = format!("{}/species", schema::PARAMETERS);
-        let mut species = Vec::new();
-        for symbol in self.file.members(&here)? {
-            let path = format!("{here}/{symbol}");
-            let number: i32 = self.file.number_attribute(&path, "atomic_number")?;
-            species.push((number, symbol, 0));
+        let mut species: Vec<(i32, String, u64)> = Vec::new();
+        for (number, symbol) in species::read(&self.file)? {
+            match species.last_mut().filter(|(known, ..)| *known == number) {
+                Some((_, names, _)) => *names = format!("{names} or {symbol}"),
+                None => species.push((number, symbol, 0)),
+            }
         }
         self.each_block::<i32>(&schema::SPECIES, frames, atoms, |frame, start, _, numbers| {
             for (number, atom) in numbers.iter().zip(start..) {
@@ -218,7 +219,6 @@ impl Surveyor<'_> {
             }
             Ok(())
         })?;
-        species.sort();
         Ok(species.into_iter().map(|(_, symbol, count)| (symbol, count)).collect())
     }
 

@@ -12,6 +12,7 @@ use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose, Row};
 use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
 use super::series::SeriesWriter;
+use super::species;
 use crate::atoms::{Atoms, Species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ pub struct Trajectory<'c> {
     comm: &'c Comm,
     atoms: u64,
     standing: Standing,
-    /// Atomic number of each species.
+    /// Of each species.
     numbers: Vec<i32>,
     file: Option<OpenFile<'c>>,
 }
@@ -147,6 +148,7 @@ impl<'c> Trajectory<'c> {
             write_h5md(&file, &origin.0.author)?;
             write_scales(&file, atoms)?;
             write_quantities(&file, atoms, content)?;
+            species::write(&file, &origin.0.species)?;
             write_box(&file, periodic)?;
             write_parameters(&file, origin.0, origin.1)?;
             file.create_group(schema::SERIES)?;
@@ -166,6 +168,7 @@ impl<'c> Trajectory<'c> {
     ) -> Result<Trajectory<'c>> {
         Trajectory::begin(comm, &origin.0.species, |group| {
             let file = File::open(path, group, true)?;
+            keep_names(&file, &origin.0.species)?;
             let (mut open, mut standing) = OpenFile::start(file)?;
             open.cut_back(step, &mut standing)?;
             // A file that begins later, of a restart into a new folder, lacks nothing.
@@ -188,13 +191,13 @@ impl<'c> Trajectory<'c> {
     /// Opens the file on the ranks that touch it and tells the others where it stands.
     fn begin(
         comm: &'c Comm,
-        species: &[Species],
+        kinds: &[Species],
         open: impl FnOnce(&'c Comm) -> Result<(OpenFile<'c>, Standing)>,
     ) -> Result<Trajectory<'c>> {
         let opened = comm.agree(comm.writers().group.as_ref().map(open).transpose())?;
         let (file, standing) = opened.unzip();
         let standing: Standing = comm.broadcast(0, standing);
-        let numbers = species.iter().map(|species| species.atomic_number as i32).collect();
+        let numbers = species::numbers(kinds);
         Ok(Trajectory { comm, atoms: standing.atoms, standing, numbers, file })
     }
 
@@ -396,6 +399,29 @@ impl<'c> OpenFile<'c> {
         self.write_row(&self.columns.angles, row, &[90.0; 3])?;
         self.write_row(&self.columns.origin, row, &acting(cell.origin))
     }
+}
+
+/// Sees to it that a file tells the species as this program does: one of an earlier version
+/// gets the names that it lacks, if its numbers are those of the elements.
+fn keep_names(file: &File, kinds: &[Species]) -> Result<()> {
+    let mut ours: Vec<(i32, String)> =
+        species::numbers(kinds).into_iter().zip(kinds.iter().map(|k| k.symbol.clone())).collect();
+    ours.sort();
+    let theirs = species::read(file)?;
+    if theirs != ours {
+        let list = |all: &[(i32, String)]| {
+            let one = |(number, name): &(i32, String)| format!("{number} for {name}");
+            all.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        return Err(Error::Run(format!(
+            "{}: its frames have the numbers {}, this program writes {}: one file cannot have \
+             both. Go on in a new folder (--restart with --output)",
+            file.path().display(),
+            list(&theirs),
+            list(&ours),
+        )));
+    }
+    if species::are_named(file)? { Ok(()) } else { species::write(file, kinds) }
 }
 
 /// The root attributes of AMBER.
