@@ -71,6 +71,15 @@ apt_install() {
             >/dev/null || give_up "apt-get cannot install: $*"
 }
 
+# A Python of our own in a folder, without what the system's has installed.
+make_python() {
+    say "making a Python in ${1#"$PWD/"}"
+    rm -rf "$1"
+    python3 -m venv "$1" >/dev/null 2>&1 && return
+    # Debian leaves out of Python what makes such environments.
+    command -v apt-get >/dev/null && apt_install python3 python3-venv && python3 -m venv "$1"
+}
+
 has_libclang() {
     compgen -G "${LIBCLANG_PATH:-/nonexistent}/libclang*.so*" >/dev/null ||
         compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||

@@ -400,9 +400,8 @@ fn next(end: &End) -> Vec<(&'static str, String)> {
         true => ("look at it", format!("ovito {trajectory}")),
         false => ("look at it", format!("open {trajectory} in OVITO")),
     });
-    if let Some(tool) = tool("neck.py").filter(|_| !end.contacts.is_empty()) {
-        let plot = format!("python3 {} {trajectory}", quoted(&tool));
-        next.push(("draw the neck", plot + "   # needs h5py and matplotlib"));
+    if let Some(tools) = sinter_tools() {
+        next.push(("draw figures", format!("{} plot {trajectory}", quoted(&tools))));
     }
     if end.checkpoint.is_some() {
         let launch = match end.ranks {
@@ -425,11 +424,16 @@ pub fn program() -> String {
     quoted(Path::new(&called))
 }
 
-/// A file of `tools/`, where the program lies in the repository that it was built in.
-fn tool(name: &str) -> Option<PathBuf> {
+/// The command that draws, where it is installed: on the path, or by `tools/quickstart` in
+/// the folder of builds.
+fn sinter_tools() -> Option<PathBuf> {
+    const NAME: &str = "sinter-tools";
+    if is_on_path(NAME) {
+        return Some(NAME.into());
+    }
     let program = std::env::current_exe().ok()?;
-    let tool = program.ancestors().map(|folder| folder.join("tools").join(name));
-    tool.into_iter().find(|file| file.is_file())
+    let tools = program.ancestors().map(|folder| folder.join("tools-python/bin").join(NAME));
+    tools.into_iter().find(|file| file.is_file())
 }
 
 fn is_on_path(program: &str) -> bool {

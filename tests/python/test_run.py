@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -338,14 +336,3 @@ def test_atoms_that_leave_the_bounds_end_the_run_with_step_and_atom(tmp_path):
     assert re.search(r"step \d+, atom \d+: ", done.stderr), done.stderr
     with h5py.File(tmp_path / "out/trajectory.h5md") as file:
         assert len(file["particles/trajectory/position/step"]) >= 1, "what was written is there"
-
-
-def test_the_neck_is_drawn_from_the_trajectory(alone, tmp_path):
-    _, folder, _ = alone
-    picture = tmp_path / "neck.png"
-    tool = ROOT / "tools/neck.py"
-    command = [sys.executable, tool, folder / "trajectory.h5md", "--output", picture]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    # A PNG with lines in it: an empty figure of this size has less than 10 kB.
-    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000

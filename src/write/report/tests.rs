@@ -254,15 +254,16 @@ Written:
 Next:
   what it holds     target/release/sinter-hpc inspect {0}
   look at it        {1}
-  draw the neck     python3 {2} {0}   # needs h5py and matplotlib
-  go on for longer  lengthen the last stage or add one, then mpirun -n 2 target/release/sinter-hpc --resume pair.toml
+{2}  go on for longer  lengthen the last stage or add one, then mpirun -n 2 target/release/sinter-hpc --resume pair.toml
 ",
         trajectory.display(),
         match is_on_path("ovito") {
             true => format!("ovito {}", trajectory.display()),
             false => format!("open {} in OVITO", trajectory.display()),
         },
-        tool("neck.py").expect("it lies beside the tests").display(),
+        sinter_tools().map_or(String::new(), |tools| {
+            format!("  draw figures      {} plot {}\n", tools.display(), trajectory.display())
+        }),
     );
     assert_eq!(text, expected);
 }

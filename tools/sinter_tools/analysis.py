@@ -1,0 +1,179 @@
+"""What is computed from frames and series: plain functions of arrays.
+
+Structure classes: adaptive common neighbour analysis, Stukowski, Modelling Simul. Mater.
+Sci. Eng. 20 (2012) 045021. Neck growth: R = A (t - t0)^n, as studies of sintering fit it.
+"""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+OTHER, FCC, HCP, BCC, ICO = range(5)
+STRUCTURES = ["other", "fcc", "hcp", "bcc", "icosahedral"]
+
+
+def tree(positions, lengths, periodic):
+    """Neighbours in a box; free directions are made longer than the atoms reach."""
+    low = positions.min(axis=0)
+    span = np.ptp(positions, axis=0)
+    if not np.any(periodic):
+        return cKDTree(positions), positions
+    size = np.where(periodic, lengths, 3 * span + 100)
+    wrapped = np.mod(positions - np.where(periodic, 0, low), size)
+    # The remainder of a tiny negative number is the divisor itself.
+    wrapped[wrapped >= size] = 0
+    return cKDTree(wrapped, boxsize=size), wrapped
+
+
+def nearest_distance(positions, lengths, periodic):
+    """Median distance of an atom to its nearest neighbour, Å."""
+    neighbours, places = tree(positions, lengths, periodic)
+    distance, _ = neighbours.query(places, k=2)
+    return float(np.median(distance[:, 1]))
+
+
+def structure_classes(positions, lengths, periodic, chunk=20_000):
+    """Class of each atom: `OTHER`, `FCC`, `HCP`, `BCC` or `ICO`."""
+    neighbours, places = tree(positions, lengths, periodic)
+    classes = np.full(len(places), OTHER)
+    if len(places) < 15:
+        return classes
+    for first in range(0, len(places), chunk):
+        some = slice(first, first + chunk)
+        distance, index = neighbours.query(places[some], k=15)
+        delta = places[index[:, 1:]] - places[some, None]
+        if np.any(periodic):
+            size = np.where(periodic, lengths, np.inf)
+            delta -= np.where(periodic, size * np.round(delta / size), 0)
+        classes[some] = _classes(delta, distance[:, 1:])
+    return classes
+
+
+def _bonds(delta, cutoff):
+    """Which of the neighbours of an atom are neighbours of each other."""
+    between = ((delta[:, :, None] - delta[:, None]) ** 2).sum(-1)
+    bonded = between <= cutoff[:, None, None] ** 2
+    bonded[:, np.arange(delta.shape[1]), np.arange(delta.shape[1])] = False
+    return bonded
+
+
+def _signatures(bonded):
+    """For each neighbour: common neighbours, bonds between them, and most bonds of one."""
+    common = bonded.sum(2)
+    # degree[i, j, k]: bonds of k to the other common neighbours of atom i and its neighbour j.
+    ones = bonded.astype(np.int16)
+    degree = np.where(bonded, ones @ ones, 0)
+    return common, degree.sum(2) // 2, degree.max(2), np.where(bonded, degree, 99).min(2)
+
+
+def _classes(delta, distance):
+    found = np.full(len(delta), OTHER)
+    cutoff = (1 + np.sqrt(2)) / 2 * distance[:, :12].mean(1)
+    common, bonds, most, least = _signatures(_bonds(delta[:, :12], cutoff))
+    counted = lambda *signature: (common == signature[0]) & (bonds == signature[1])
+    n421 = (counted(4, 2) & (most == 1)).sum(1)
+    n422 = (counted(4, 2) & (most == 2)).sum(1)
+    n555 = (counted(5, 5) & (most == 2) & (least == 2)).sum(1)
+    found[n421 == 12] = FCC
+    found[(n421 == 6) & (n422 == 6)] = HCP
+    found[n555 == 12] = ICO
+    # bcc: the mean of both shells' distances, each in units of the nearest one's.
+    scale = (distance[:, :8].mean(1) * 2 / np.sqrt(3) * 8 + distance[:, 8:14].mean(1) * 6) / 14
+    cutoff = (1 + np.sqrt(2)) / 2 * scale
+    common, bonds, most, least = _signatures(_bonds(delta[:, :14], cutoff))
+    ring = (most == 2) & (least == 2)
+    n666 = (counted(6, 6) & ring).sum(1)
+    n444 = (counted(4, 4) & ring).sum(1)
+    found[(found == OTHER) & (n666 == 8) & (n444 == 6)] = BCC
+    return found
+
+
+def coordination(positions, lengths, periodic, cutoff):
+    """Number of neighbours of each atom within the cutoff, Å."""
+    neighbours, places = tree(positions, lengths, periodic)
+    return neighbours.query_ball_point(places, cutoff, return_length=True) - 1
+
+
+def growth(time, radius):
+    """A, n, the standard error of n, and t0 and t1, of R = A (t - t0)^n; None where the neck
+    has not grown for a decade of time. t0 is the last moment without a neck, t1 that at which
+    nine tenths of the last radius are reached: what comes after is no growth."""
+    open_ = np.flatnonzero(~(radius > 0))
+    first = open_[-1] if len(open_) else 0
+    since, grown = time[first + 1 :] - time[first], radius[first + 1 :]
+    if not len(grown):
+        return None
+    last = np.median(grown[-max(1, len(grown) // 10) :])
+    ends = int(np.argmax(grown >= 0.9 * last)) + 1
+    since, grown = since[:ends], grown[:ends]
+    if len(since) < 10 or since[-1] < 10 * since[0]:
+        return None
+    # Equal weight to each stretch of log time, else the end of the run decides alone.
+    edges = np.geomspace(since[0], since[-1] * 1.0001, 25)
+    which = np.digitize(since, edges)
+    bins = [which == b for b in np.unique(which)]
+    x = np.array([np.log(since[b]).mean() for b in bins])
+    y = np.array([np.log(grown[b]).mean() for b in bins])
+    if len(x) < 4:
+        return None
+    (n, a), covariance = np.polyfit(x, y, 1, cov=True)
+    return float(np.exp(a)), float(n), float(np.sqrt(covariance[0, 0])), float(time[first]), float(time[first] + since[-1])
+
+
+def radial_profile(positions, centre, values, width=2.0):
+    """Mean of a value of atoms in shells about a centre: radii (Å), means, counts."""
+    distance = np.linalg.norm(positions - centre, axis=1)
+    shell = (distance / width).astype(int)
+    counts = np.bincount(shell)
+    sums = np.bincount(shell, values)
+    full = counts > 0
+    return (np.arange(len(counts))[full] + 0.5) * width, sums[full] / counts[full], counts[full]
+
+
+def g_of_r(positions, lengths, periodic, reach=10.0, width=0.05):
+    """Pair distribution g(r): radii (Å) and values. In vacuum the density is that of the
+    atoms within `reach` of one that lies deep inside, so g tends to 1 only in the bulk."""
+    neighbours, places = tree(positions, lengths, periodic)
+    bins = int(round(reach / width))
+    edges = np.linspace(0, reach, bins + 1)
+    counts = np.zeros(bins)
+    for first in range(0, len(places), 5_000):
+        some = cKDTree(places[first : first + 5_000], boxsize=neighbours.boxsize)
+        counts += np.diff(some.count_neighbors(neighbours, edges, cumulative=True).astype(float))
+    shells = 4 / 3 * np.pi * np.diff(edges**3)
+    if np.all(periodic):
+        density = len(places) / np.prod(lengths)
+    else:
+        inside = neighbours.query_ball_point(places, reach / 2, return_length=True)
+        density = inside.max() / (4 / 3 * np.pi * (reach / 2) ** 3)
+    counts[0] = 0  # each atom with itself
+    return (edges[1:] + edges[:-1]) / 2, counts / (len(places) * density * shells)
+
+
+def mean_square_displacements(trajectory, since, chosen):
+    """Of groups of atoms from a time on, the motion of their particles' centres taken away:
+    times (ps) and a row of Å^2 for each group. `chosen`: masks of the atoms by name."""
+    first = trajectory.at(since)
+    reference = _about_centres(trajectory, first)
+    times, rows = [], {name: [] for name in chosen}
+    for index in range(first, len(trajectory)):
+        square = ((_about_centres(trajectory, index) - reference) ** 2).sum(1)
+        times.append(trajectory.times[index] - trajectory.times[first])
+        for name, mask in chosen.items():
+            rows[name].append(square[mask].mean() if mask.any() else np.nan)
+    return np.array(times), {name: np.array(row) for name, row in rows.items()}
+
+
+def _about_centres(trajectory, index):
+    positions = trajectory.frame(index).positions
+    counts = np.bincount(trajectory.particle)
+    centres = np.stack([np.bincount(trajectory.particle, positions[:, d]) for d in range(3)], 1)
+    return positions - (centres / counts[:, None])[trajectory.particle]
+
+
+def equivalent_diameters(trajectory, frame):
+    """Diameter of the ball of each particle's number of atoms, Å, by the density of its
+    inner atoms (fcc at the median distance of nearest neighbours)."""
+    nearest = nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
+    volume = nearest**3 / np.sqrt(2)
+    counts = np.bincount(trajectory.particle)
+    return np.cbrt(6 / np.pi * counts[counts > 0] * volume)

@@ -1,0 +1,231 @@
+"""The command `sinter-tools`: one subcommand for each thing that is made from a run."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from .trajectory import Trajectory, Unusable
+
+
+def _named(arguments, trajectory, default):
+    """Where a picture goes: `--output`, or else beside the trajectory."""
+    return arguments.output or trajectory.path.parent / default
+
+
+def _frame(arguments, trajectory):
+    if arguments.time is not None:
+        return trajectory.frame(trajectory.at(arguments.time))
+    return trajectory.frame(arguments.frame)
+
+
+def _tell(files):
+    for file in files:
+        print(f"written: {file}")
+
+
+def summary(arguments):
+    from .summary import lines
+
+    for path in arguments.runs:
+        with Trajectory(path) as trajectory:
+            print("\n".join(lines(trajectory)))
+
+
+def plot(arguments):
+    from . import plots, style
+
+    with Trajectory(arguments.run) as trajectory:
+        drawn = False
+        for name, figure in plots.draw(trajectory, arguments.figures or None):
+            folder = arguments.output or trajectory.path.parent / "figures"
+            _tell(style.save(figure, Path(folder) / name))
+            drawn = True
+        if not drawn:
+            raise Unusable(f"{trajectory.path}: there is nothing in this file to draw these figures from")
+
+
+def image(arguments):
+    from . import pictures, style
+
+    with Trajectory(arguments.run) as trajectory:
+        frame = _frame(arguments, trajectory)
+        view = {"view": arguments.view, "pixels": arguments.pixels}
+        if arguments.haadf:
+            more = {"probe": arguments.probe, "thickness": arguments.thickness}
+            figure = pictures.haadf_figure(trajectory, frame, **view, **more)
+            name = "haadf.png"
+        else:
+            figure = pictures.balls_figure(trajectory, frame, by=arguments.by, **view)
+            name = f"{arguments.by}.png"
+        _tell(style.save(figure, _named(arguments, trajectory, name)))
+
+
+def movie(arguments):
+    from . import movie as movies
+
+    with Trajectory(arguments.run) as trajectory:
+        path = _named(arguments, trajectory, "movie.mp4" if movies.ffmpeg() else "movie.gif")
+        kind = "haadf" if arguments.haadf else "balls"
+        more = {} if arguments.haadf else {"by": arguments.by}
+        frames = trajectory.frames(arguments.every)
+        _tell(movies.write(trajectory, path, frames, kind, arguments.rate, arguments.pixels, view=arguments.view, **more))
+
+
+def neck(arguments):
+    from . import necks, style
+
+    with Trajectory(arguments.run) as trajectory:
+        figure = necks.figure(trajectory, tuple(arguments.pair), arguments.atoms)
+        _tell(style.save(figure, _named(arguments, trajectory, "neck.png")))
+
+
+def xrd(arguments):
+    from . import diffraction, style
+
+    with Trajectory(arguments.run) as trajectory:
+        frame = _frame(arguments, trajectory)
+        angles, intensity = diffraction.pattern(
+            trajectory, frame, arguments.particle, arguments.wavelength, arguments.low, arguments.high, arguments.step
+        )
+        found = diffraction.peaks(angles, intensity, arguments.wavelength)
+        for place, width, size in found:
+            print(f"peak at {place:6.2f} deg, width {width:.2f} deg, Scherrer size {size / 10:.2f} nm")
+        figure = diffraction.figure(angles, intensity, found, f"{frame.time:g} ps")
+        _tell(style.save(figure, _named(arguments, trajectory, "xrd.png")))
+
+
+def strain(arguments):
+    from . import strain as strains
+    from . import style
+
+    with Trajectory(arguments.run) as trajectory:
+        figure = strains.figure(trajectory, _frame(arguments, trajectory), arguments.view, arguments.resolution)
+        _tell(style.save(figure, _named(arguments, trajectory, "strain.png")))
+
+
+def report(arguments):
+    from .report import page
+
+    with Trajectory(arguments.run) as trajectory:
+        path = Path(_named(arguments, trajectory, "report.html"))
+        path.write_text(page(trajectory), encoding="utf-8")
+        _tell([path])
+
+
+def compare(arguments):
+    from . import style
+    from . import summary as summaries
+
+    with ExitStack() as stack:
+        runs = [stack.enter_context(Trajectory(path)) for path in arguments.runs]
+        rows, figure = summaries.compare(runs)
+    print("\n".join(summaries.table(rows)))
+    if figure is None:
+        print("no map: no input of these runs names a temperature and a gap")
+    else:
+        _tell(style.save(figure, arguments.output or Path("compare.png")))
+
+
+def export(arguments):
+    from .exports import export as write
+
+    with Trajectory(arguments.run) as trajectory:
+        frames = trajectory.frames(arguments.every) if arguments.frame is None else [trajectory.frame(arguments.frame)]
+        _tell(write(trajectory, arguments.to, arguments.output, frames))
+
+
+def parser():
+    from .exports import FORMATS
+    from .pictures import COLOURINGS
+    from .plots import FIGURES
+
+    top = argparse.ArgumentParser("sinter-tools", description="Figures, pictures and exports of sinter-hpc runs.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, text, output, several=False):
+        made = commands.add_parser(function.__name__, help=text, description=text)
+        made.set_defaults(function=function)
+        where = "folder of a run, or its trajectory.h5md"
+        made.add_argument("runs" if several else "run", nargs="+" if several else None, help=where)
+        if output:
+            made.add_argument("--output", type=Path, help=output)
+        return made
+
+    def positive(kind):
+        def value(text):
+            number = kind(text)
+            if not number > 0:
+                raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+            return number
+
+        return value
+
+    def of_frame(made):
+        which = made.add_mutually_exclusive_group()
+        which.add_argument("--frame", type=int, default=-1, help="number of the frame, negative from the end [-1]")
+        which.add_argument("--time", type=float, help="the frame nearest to this time, ps")
+
+    def of_view(made):
+        made.add_argument("--view", default="z", help='from where: x, y, z or a direction as "1,1,0" [z]')
+
+    def of_picture(made, pixels):
+        of_view(made)
+        made.add_argument("--by", choices=COLOURINGS, default="particle", help="what the colours of the atoms mean")
+        made.add_argument("--haadf", action="store_true", help="as a HAADF detector would see it")
+        made.add_argument("--pixels", type=positive(int), default=pixels, help=f"width or height, the longer [{pixels}]")
+
+    command(summary, "What runs hold and what became of them", None, several=True)
+
+    made = command(plot, "Figures against time and radius, as PNG and SVG", "folder [figures beside the trajectory]")
+    made.add_argument("--figures", nargs="+", choices=list(FIGURES), help="which [all that the file has data for]")
+
+    made = command(image, "A picture of a frame", "file [beside the trajectory]")
+    of_frame(made)
+    of_picture(made, 1000)
+    made.add_argument("--probe", type=positive(float), default=0.8, help="with --haadf: full width of the probe, Å [0.8]")
+    made.add_argument("--thickness", type=positive(float), help="with --haadf: of the slab that is seen, Å [all]")
+
+    made = command(movie, "A movie of the frames", "file that ends in .mp4 or .gif [beside the trajectory]")
+    of_picture(made, 600)
+    made.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
+    made.add_argument("--rate", type=positive(int), default=10, help="frames per second [10]")
+
+    made = command(neck, "Close-up of the gap, with the paths of atoms into it", "file [neck.png beside the trajectory]")
+    made.add_argument("--pair", type=int, nargs=2, default=[0, 1], help="the two particles [0 1]")
+    made.add_argument("--atoms", type=positive(int), default=3, help="how many atoms are followed [3]")
+
+    made = command(xrd, "X-ray pattern by the Debye sum, peaks and Scherrer sizes", "file [xrd.png beside the trajectory]")
+    of_frame(made)
+    made.add_argument("--particle", type=int, help="one particle alone [all atoms]")
+    made.add_argument("--wavelength", type=positive(float), default=1.5406, help="Å [1.5406, Cu K alpha 1]")
+    made.add_argument("--low", type=float, default=30.0, help="first angle 2 theta, degrees [30]")
+    made.add_argument("--high", type=float, default=90.0, help="last angle, degrees [90]")
+    made.add_argument("--step", type=positive(float), default=0.1, help="between angles, degrees [0.1]")
+
+    made = command(strain, "Map of the lattice strain", "file [strain.png beside the trajectory]")
+    of_frame(made)
+    of_view(made)
+    made.add_argument("--resolution", type=positive(float), default=4.0, help="width of the averaged columns, Å [4]")
+
+    command(report, "One page of HTML with all figures in it", "file [report.html beside the trajectory]")
+    command(compare, "Runs side by side, necks over temperature and gap", "figure [compare.png]", several=True)
+
+    made = command(export, "Frames for other programs", "file [beside the trajectory]")
+    made.add_argument("--to", choices=list(FORMATS), required=True, help="format")
+    made.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
+    made.add_argument("--frame", type=int, help="one frame alone, negative from the end")
+    return top
+
+
+def main(arguments=None):
+    parsed = parser().parse_args(arguments)
+    try:
+        parsed.function(parsed)
+    except Unusable as error:
+        print(f"sinter-tools: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"sinter-tools: error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0

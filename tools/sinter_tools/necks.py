@@ -1,0 +1,82 @@
+"""Close-up of the gap between two particles, with the paths of the atoms that bridge it.
+
+The slab about the middle of the pair is seen from the side. Atoms that end nearest to the
+middle of the gap are followed from when the particles were put together.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import pictures
+from .style import COLOURS
+from .trajectory import Unusable
+
+
+def _axis(positions, one, other):
+    """Middle between two particles, and the direction from the first to the second."""
+    a, b = positions[one].mean(0), positions[other].mean(0)
+    direction = (b - a) / np.linalg.norm(b - a)
+    low = (positions[other] @ direction).min()
+    high = (positions[one] @ direction).max()
+    inside = np.clip((low + high) / 2, a @ direction, b @ direction)
+    return a + (inside - a @ direction) * direction, direction
+
+
+def followed(trajectory, pair, count):
+    """The atoms that have come farthest into the gap: those that end within 6 Å of its middle
+    plane and 10 Å of the line of centres, by how much nearer to that plane they have come."""
+    one, other = (trajectory.particle == p for p in pair)
+    first = trajectory.frame(trajectory.at(trajectory.together()))
+    last = trajectory.frame(-1)
+    middle, direction = _axis(first.positions, one, other)
+    of_pair = one | other
+    depth = lambda frame: np.abs((frame.positions - middle) @ direction)
+    gain = np.where(of_pair, depth(first) - depth(last), -np.inf)
+    place = last.positions - middle
+    aside = np.linalg.norm(place - np.outer(place @ direction, direction), axis=1)
+    near = np.where((depth(last) < 6) & (aside < 10), gain, -np.inf)
+    chosen = np.argsort(near)[::-1][:count]
+    return chosen[near[chosen] > 0]
+
+
+def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
+    """Four moments from together to the end, atoms within `half_width` Å of the middle of the
+    gap, with the paths of `count` atoms."""
+    one, other = (trajectory.particle == p for p in pair)
+    if not one.any() or not other.any():
+        raise Unusable(f"there are no particles {pair[0]} and {pair[1]} in this file")
+    start = trajectory.at(trajectory.together())
+    atoms = followed(trajectory, pair, count)
+    moments = np.unique(np.linspace(start, len(trajectory) - 1, 4).round().astype(int))
+    first = trajectory.frame(start)
+    middle, direction = _axis(first.positions, one, other)
+    across = np.cross(direction, [0, 0, 1.0]) if abs(direction[2]) < 0.9 else np.cross(direction, [1.0, 0, 0])
+    across /= np.linalg.norm(across)
+    view = np.stack([direction, across, np.cross(direction, across)])
+    paths = np.array([(trajectory.frame(i).positions[atoms] - middle) @ view.T for i in range(start, len(trajectory))])
+    figure, axes = plt.subplots(1, len(moments), figsize=(3 * len(moments), 3.2), squeeze=False)
+    for axis, index in zip(axes[0], moments):
+        frame = trajectory.frame(int(index))
+        places = (frame.positions - middle) @ view.T
+        seen = (np.abs(places[:, :2]) < half_width).all(1) & (np.abs(places[:, 2]) < 6) & (one | other)
+        order = np.flatnonzero(seen)[np.argsort(places[seen, 2])]
+        colour = np.where(one[order], COLOURS[0], COLOURS[1])
+        size = (2.6 / (2 * half_width) * 2.6 * 72) ** 2
+        axis.scatter(places[order, 0], places[order, 1], s=size, c=colour, alpha=0.35, edgecolors="white", linewidths=0.4)
+        for k, atom in enumerate(atoms):
+            path = paths[: index - start + 1, k]
+            axis.plot(path[:, 0], path[:, 1], color=COLOURS[2 + k % 5], lw=0.9)
+            axis.scatter(*path[-1, :2], s=0.5 * size, color=COLOURS[2 + k % 5], edgecolors="black", linewidths=0.6,
+                         zorder=3, label=f"atom {atom}")
+        axis.set_xlim(-half_width, half_width)
+        axis.set_ylim(-half_width, half_width)
+        axis.set_aspect("equal")
+        axis.grid(False)
+        axis.set_title(f"{frame.time:g} ps", fontsize="small")
+        axis.set_xlabel("along the pair / Å")
+    axes[0, 0].set_ylabel("across / Å")
+    for axis in axes[0, 1:]:
+        axis.set_yticklabels([])
+    if len(atoms):
+        figure.legend(*axes[0, -1].get_legend_handles_labels(), loc="outside lower center", ncols=len(atoms))
+    return figure

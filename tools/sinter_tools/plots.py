@@ -1,0 +1,245 @@
+"""Figures of a run against time and radius. Each function draws one and returns it, or
+None where the file has nothing to draw it from."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import analysis
+from .style import COLOURS, STRUCTURE_COLOURS
+from .trajectory import Unusable
+
+
+def _since(trajectory):
+    """Marks where the particles were put together."""
+    together = trajectory.together()
+    return together if together > trajectory.times[0] else None
+
+
+def _mark(axis, trajectory):
+    together = _since(trajectory)
+    if together is not None:
+        axis.axvline(together, color="0.5", lw=0.8, ls=":")
+        axis.annotate(
+            "put together", (together, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+            textcoords="offset points", va="top", fontsize="x-small", color="0.4",
+        )
+
+
+def thermo(trajectory):
+    """Temperature, and total energy per atom."""
+    temperature = trajectory.series("thermo", "temperature")
+    energy = trajectory.series("thermo", "total_energy")
+    if temperature is None or energy is None or not len(temperature.time):
+        return None
+    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.2))
+    above.plot(temperature.time, temperature.values, lw=0.8)
+    above.set_ylabel("temperature / K")
+    below.plot(energy.time, energy.values / trajectory.atoms, lw=0.8, color=COLOURS[1])
+    below.set_ylabel("total energy per atom / eV")
+    below.set_xlabel("time / ps")
+    _mark(above, trajectory)
+    figure.align_ylabels()
+    return figure
+
+
+def neck(trajectory):
+    """Gap and neck radius of each pair, with the fitted power law of the growth."""
+    gap, radius = trajectory.series("pairs", "gap"), trajectory.series("pairs", "neck_radius")
+    if gap is None or radius is None or not len(gap.time):
+        return None
+    pairs = trajectory.pairs()
+    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.6))
+    named = 1 < len(pairs) <= len(COLOURS)
+    exponents = []
+    for k, pair in enumerate(pairs):
+        colour = COLOURS[k % len(COLOURS)]
+        label = f"particles {pair[0]} and {pair[1]}" if named else None
+        above.plot(gap.time, gap.values[:, k], lw=0.8, color=colour, label=label)
+        below.plot(radius.time, radius.values[:, k], lw=0.8, color=colour)
+        fit = analysis.growth(radius.time, radius.values[:, k])
+        if fit is None:
+            continue
+        amplitude, exponent, error, since, until = fit
+        exponents.append(exponent)
+        if len(pairs) == 1:
+            time = np.linspace(since, until, 300)[1:]
+            law = rf"$R \propto (t - t_0)^{{{exponent:.2f} \pm {error:.2f}}}$, $t_0$ = {since:.1f} ps"
+            below.plot(time, amplitude * (time - since) ** exponent, color=COLOURS[1], lw=1.4, label=law)
+    if len(exponents) > 1:
+        below.set_title(f"exponents {min(exponents):.2f} to {max(exponents):.2f}", fontsize="small", loc="right")
+    above.set_ylabel("gap / Å")
+    below.set_ylabel("neck radius / Å")
+    below.set_xlabel("time / ps")
+    for axis in (above, below):
+        axis.set_ylim(bottom=0)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend()
+    figure.align_ylabels()
+    return figure
+
+
+def centres(trajectory):
+    """How far each particle's centre has moved, and the distance of the centres."""
+    displacement = trajectory.series("particles", "displacement")
+    distance = trajectory.series("pairs", "centre_distance")
+    if displacement is None or not len(displacement.time):
+        return None
+    rows = 1 if distance is None or not len(distance.time) else 2
+    figure, axes = plt.subplots(rows, sharex=True, figsize=(6, 2.3 * rows), squeeze=False)
+    above = axes[0, 0]
+    count = displacement.values.shape[1]
+    since = displacement.time >= trajectory.together()
+    if count <= 6:
+        for k in range(count):
+            above.plot(displacement.time[since], displacement.values[since, k], "-" if k % 2 == 0 else "--", lw=1, label=f"particle {k}")
+        above.legend()
+    else:
+        low, middle, high = np.percentile(displacement.values[since], [10, 50, 90], axis=1)
+        above.fill_between(displacement.time[since], low, high, alpha=0.25, lw=0, label="10 to 90 %")
+        above.plot(displacement.time[since], middle, label=f"median of {count} particles")
+        above.legend()
+    above.set_ylabel("centre moved by / Å")
+    above.set_ylim(bottom=0)
+    if rows == 2:
+        for k, pair in enumerate(trajectory.pairs()):
+            axes[1, 0].plot(distance.time, distance.values[:, k], lw=0.8, color=COLOURS[k % len(COLOURS)])
+        axes[1, 0].set_ylabel("distance of centres / Å")
+    axes[-1, 0].set_xlabel("time / ps")
+    figure.align_ylabels()
+    return figure
+
+
+def displacements(trajectory):
+    """Mean square displacement of surface and inner atoms, particles' motion taken away."""
+    first = trajectory.frame(trajectory.at(trajectory.together()))
+    if len(trajectory) - first.index < 3:
+        return None
+    surface = surface_atoms(trajectory, first)
+    groups = {"surface atoms": surface, "inner atoms": ~surface}
+    times, rows = analysis.mean_square_displacements(trajectory, first.time, groups)
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    for name, row in rows.items():
+        if np.isfinite(row).all():
+            axis.plot(times, row, label=f"{name} ({groups[name].sum():,})")
+    axis.set_xlabel(f"time since {first.time:g} ps / ps")
+    axis.set_ylabel("mean square displacement / Å²")
+    axis.set_ylim(bottom=0)
+    axis.legend()
+    return figure
+
+
+def surface_atoms(trajectory, frame):
+    """Atoms with at most nine neighbours within 1.2 times the nearest distance, but for
+    (111) faces the densest surface has nine."""
+    nearest = analysis.nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
+    neighbours = analysis.coordination(frame.positions, frame.lengths, trajectory.periodic, 1.2 * nearest)
+    return neighbours <= 9
+
+
+def composition(trajectory):
+    """Fraction of each element in shells about each particle's centre, first and last frame."""
+    elements = list(trajectory.composition)
+    if len(elements) < 2:
+        return None
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    start = trajectory.frame(trajectory.at(trajectory.together()))
+    for frame, style in [(start, "--"), (trajectory.frame(-1), "-")]:
+        for colour, element in zip(COLOURS, elements[1:]):
+            radius, fraction = _shells(trajectory, frame, trajectory.symbols == element)
+            axis.plot(radius, 100 * fraction, style, color=colour, label=f"{element}, {frame.time:g} ps")
+    axis.set_xlabel("distance from the surface of the particle / Å")
+    axis.set_ylabel("atoms / %")
+    axis.set_ylim(bottom=0)
+    axis.legend(ncols=2)
+    return figure
+
+
+def _shells(trajectory, frame, is_element, width=2.5):
+    """Against the depth below each particle's outermost atoms, all particles together."""
+    depth = np.empty(trajectory.atoms)
+    for particle in np.unique(trajectory.particle):
+        own = trajectory.particle == particle
+        centre = frame.positions[own].mean(0)
+        away = np.linalg.norm(frame.positions[own] - centre, axis=1)
+        depth[own] = np.percentile(away, 99.5) - away
+    shell = np.maximum(depth // width, 0).astype(int)
+    counts = np.bincount(shell)
+    enough = counts >= 20
+    return ((np.arange(len(counts)) + 0.5) * width)[enough], (np.bincount(shell, is_element) / np.maximum(counts, 1))[enough]
+
+
+def structures(trajectory, most=40):
+    """Fraction of atoms in each structure class against time."""
+    chosen = np.unique(np.linspace(0, len(trajectory) - 1, most).round().astype(int))
+    fractions = []
+    for index in chosen:
+        frame = trajectory.frame(int(index))
+        classes = analysis.structure_classes(frame.positions, frame.lengths, trajectory.periodic)
+        fractions.append(np.bincount(classes, minlength=5) / trajectory.atoms)
+    fractions = 100 * np.array(fractions)
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    for k, name in enumerate(analysis.STRUCTURES):
+        if fractions[:, k].max() >= 0.1:
+            axis.plot(trajectory.times[chosen], fractions[:, k], ".-", color=STRUCTURE_COLOURS[k], label=name)
+    axis.set_xlabel("time / ps")
+    axis.set_ylabel("atoms / %")
+    axis.set_ylim(0, 100)
+    axis.legend(ncols=3)
+    _mark(axis, trajectory)
+    return figure
+
+
+def pair_distribution(trajectory):
+    """g(r) of the last frame."""
+    frame = trajectory.frame(-1)
+    nearest = analysis.nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
+    radius, g = analysis.g_of_r(frame.positions, frame.lengths, trajectory.periodic, reach=4 * nearest)
+    figure, axis = plt.subplots(figsize=(6, 3.0))
+    axis.plot(radius, g, lw=1)
+    axis.set_xlabel("distance / Å")
+    axis.set_ylabel("g(r)")
+    axis.set_xlim(left=0.6 * nearest)
+    axis.set_title(f"{frame.time:g} ps", fontsize="small", loc="right")
+    return figure
+
+
+def sizes(trajectory):
+    """Histogram of particle diameters with the Gaussian of their mean and deviation."""
+    diameters = analysis.equivalent_diameters(trajectory, trajectory.frame(0)) / 10
+    if len(diameters) < 8:
+        return None
+    mean, deviation = diameters.mean(), diameters.std(ddof=1)
+    figure, axis = plt.subplots(figsize=(5, 3.2))
+    counts, edges, _ = axis.hist(diameters, bins="fd" if len(diameters) > 30 else 8, color=COLOURS[5], edgecolor="white")
+    if deviation > 0:
+        x = np.linspace(mean - 4 * deviation, mean + 4 * deviation, 300)
+        width = edges[1] - edges[0]
+        gauss = len(diameters) * width / (deviation * np.sqrt(2 * np.pi)) * np.exp(-(((x - mean) / deviation) ** 2) / 2)
+        fwhm = 2 * np.sqrt(2 * np.log(2)) * deviation
+        axis.plot(x, gauss, color=COLOURS[1], label=f"mean {mean:.2f} nm, full width {fwhm:.2f} nm")
+        axis.legend()
+    axis.set_xlabel("diameter of the ball of the same volume / nm")
+    axis.set_ylabel("particles")
+    return figure
+
+
+FIGURES = {
+    "thermo": thermo,
+    "neck": neck,
+    "centres": centres,
+    "displacements": displacements,
+    "composition": composition,
+    "structures": structures,
+    "g_of_r": pair_distribution,
+    "sizes": sizes,
+}
+
+
+def draw(trajectory, names=None):
+    """Yields name and figure of those wanted that the file has something for."""
+    for name in names or FIGURES:
+        if name not in FIGURES:
+            raise Unusable(f"there is no figure {name}; there are {', '.join(FIGURES)}")
+        figure = FIGURES[name](trajectory)
+        if figure is not None:
+            yield name, figure

@@ -1,0 +1,67 @@
+"""One page of HTML with everything in it: figures as SVG, pictures as PNG."""
+
+import base64
+import html
+from io import BytesIO
+
+import matplotlib.pyplot as plt
+
+from . import pictures, plots, summary
+
+CAPTIONS = {
+    "thermo": "Temperature and total energy.",
+    "neck": "Gap and neck radius of the pairs.",
+    "centres": "Motion of the particles' centres of mass.",
+    "displacements": "Mean square displacement of surface and inner atoms about their particle's centre.",
+    "composition": "Composition below the surface, when the particles were put together and at the end.",
+    "structures": "Structure classes by adaptive common neighbour analysis.",
+    "g_of_r": "Pair distribution function at the end.",
+    "sizes": "Sizes of the particles at the start.",
+}
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
+figure { display: inline-block; margin: 0 1em 1.5em 0; max-width: 28em; vertical-align: top }
+img { width: 100%; height: auto }
+figcaption { font-size: 0.85em; color: #555 }
+pre { background: #f5f5f5; padding: 1em; overflow-x: auto; font-size: 0.85em }
+"""
+
+
+def _embedded(figure, kind):
+    buffer = BytesIO()
+    options = {"metadata": {"Date": None}} if kind == "svg" else {"dpi": 140}
+    figure.savefig(buffer, format=kind, **options)
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/{'svg+xml' if kind == 'svg' else kind};base64,{data}"
+
+
+def _figure(source, caption):
+    text = html.escape(caption)
+    return f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+
+
+def page(trajectory):
+    """The page as text."""
+    parts = [f"<h1>{html.escape(trajectory.title)}</h1>"]
+    parts.append(f"<pre>{html.escape(chr(10).join(summary.lines(trajectory)))}</pre>")
+    parts.append("<h2>Pictures</h2>")
+    start = trajectory.frame(trajectory.at(trajectory.together()))
+    for frame, when in [(start, "when the particles were put together"), (trajectory.frame(-1), "at the end")]:
+        for by in ("particle", "structure"):
+            figure = pictures.balls_figure(trajectory, frame, by=by)
+            parts.append(_figure(_embedded(figure, "png"), f"Atoms {when}, {frame.time:g} ps, by {by}."))
+    figure = pictures.haadf_figure(trajectory, trajectory.frame(-1))
+    parts.append(_figure(_embedded(figure, "png"), "As a HAADF detector would see the end (Z to the power 1.7)."))
+    parts.append("<h2>Figures</h2>")
+    parts += [_figure(_embedded(figure, "svg"), CAPTIONS[name]) for name, figure in plots.draw(trajectory)]
+    text = trajectory.file.get("parameters/input")
+    if text is not None:
+        parts.append(f"<h2>Input</h2><pre>{html.escape(text[()].decode('utf-8', 'replace'))}</pre>")
+    body = "\n".join(parts)
+    title = html.escape(trajectory.title)
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style>\n<body>\n{body}\n</body></html>\n"
+    )

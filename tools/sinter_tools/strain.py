@@ -1,0 +1,105 @@
+"""Strain of the lattice about each atom, averaged along the line of sight.
+
+For each atom with twelve neighbours the deformation gradient J that carries the ideal fcc
+shell, in the orientation of its particle, onto the shell that is there, by least squares
+(Falk and Langer, Phys. Rev. E 57 (1998) 7192; the reference is the ideal lattice and not an
+earlier time). Its strain is E = (J + J^T)/2 - 1 in the axes of the picture.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import analysis, pictures
+from .trajectory import Unusable
+
+SHELL = np.array([(a, b, 0) for a in (1, -1) for b in (1, -1)]
+                 + [(a, 0, b) for a in (1, -1) for b in (1, -1)]
+                 + [(0, a, b) for a in (1, -1) for b in (1, -1)]) / np.sqrt(2)
+
+
+def _matched(vectors, reference):
+    """The reference vector nearest in direction to each of the vectors."""
+    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return reference[np.argmax(unit @ reference.T, axis=-1)]
+
+
+def orientation(vectors):
+    """Rotation of the lattice (rows: its cube axes) from shells of neighbours (N x 12 x 3),
+    refined from the crystal's own axes or from the first shell that fits."""
+    best, rotation = -np.inf, np.eye(3)
+    starts = [np.eye(3)] + [_from_shell(shell) for shell in vectors[:: max(1, len(vectors) // 20)]]
+    for start in starts:
+        turned = start
+        for _ in range(10):
+            reference = _matched(vectors, SHELL @ turned)
+            # Kabsch: the rotation that carries the ideal shell onto what is there.
+            u, _, v = np.linalg.svd(np.einsum("ijk,ijl->kl", reference @ turned.T, vectors))
+            turned = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ v))]) @ v
+        fit = (_matched(vectors, SHELL @ turned) * vectors).sum()
+        if fit > best:
+            best, rotation = fit, turned
+    return rotation
+
+
+def _from_shell(shell):
+    """Axes from two neighbours at right angles, which lie along (110) and (1-10)."""
+    unit = shell / np.linalg.norm(shell, axis=1, keepdims=True)
+    cosine = np.abs(unit @ unit.T)
+    i, j = np.unravel_index(np.argmin(cosine), cosine.shape)
+    a, b = unit[i], unit[j] - unit[j] @ unit[i] * unit[i]
+    b /= np.linalg.norm(b)
+    x, y = (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
+    return np.stack([x, y, np.cross(x, y)])
+
+
+def strains(trajectory, frame):
+    """Strain tensor of each atom (N x 3 x 3), not a number where the atom is not in an fcc
+    surrounding, relative to the mean distance of neighbours in the frame."""
+    classes = analysis.structure_classes(frame.positions, frame.lengths, trajectory.periodic)
+    neighbours, places = analysis.tree(frame.positions, frame.lengths, trajectory.periodic)
+    inside = np.flatnonzero(classes == analysis.FCC)
+    found = np.full((trajectory.atoms, 3, 3), np.nan)
+    if not len(inside):
+        raise Unusable("no atom of this frame has an fcc surrounding")
+    _, index = neighbours.query(places[inside], k=13)
+    vectors = places[index[:, 1:]] - places[inside, None]
+    if np.any(trajectory.periodic):
+        size = np.where(trajectory.periodic, frame.lengths, np.inf)
+        vectors -= np.where(trajectory.periodic, size * np.round(vectors / size), 0)
+    distance = np.linalg.norm(vectors, axis=2).mean()
+    for particle in np.unique(trajectory.particle[inside]):
+        own = trajectory.particle[inside] == particle
+        shell = vectors[own]
+        reference = _matched(shell, SHELL @ orientation(shell)) * distance
+        # Least squares: J of each atom in vectors = reference J^T.
+        moment = np.einsum("nij,nik->njk", reference, reference)
+        mixed = np.einsum("nij,nik->njk", reference, shell)
+        gradient = np.linalg.solve(moment, mixed).transpose(0, 2, 1)
+        found[inside[own]] = (gradient + gradient.transpose(0, 2, 1)) / 2 - np.eye(3)
+    return found
+
+
+def figure(trajectory, frame, view="z", resolution=4.0):
+    """Maps of the two normal strains in the plane of the picture, averaged over columns
+    `resolution` Å wide."""
+    axes = pictures.axes_of(view)
+    tensor = axes @ strains(trajectory, frame) @ axes.T
+    places = frame.positions @ axes.T
+    known = np.isfinite(tensor[:, 0, 0])
+    low, high = places[:, :2].min(0) - 2, places[:, :2].max(0) + 2
+    bins = np.maximum(((high - low) / resolution).astype(int), 1)
+    box = [[low[0], high[0]], [low[1], high[1]]]
+    count, _, _ = np.histogram2d(places[known, 0], places[known, 1], bins, box)
+    drawn, panels = plt.subplots(2, sharex=True, figsize=(6, 9 * (high - low)[1] / (high - low)[0] + 1))
+    for panel, (d, name) in zip(panels, [(0, "horizontal"), (1, "vertical")]):
+        sums, _, _ = np.histogram2d(places[known, 0], places[known, 1], bins, box, weights=tensor[known, d, d])
+        mean = 100 * np.where(count >= 5, sums / np.maximum(count, 1), np.nan)
+        # A cell with few atoms shows heat, not strain.
+        top = max(float(np.nanpercentile(np.abs(mean), 98)), 0.1)
+        shown = panel.imshow(mean.T, origin="lower", extent=[*box[0], *box[1]], cmap="RdBu_r", vmin=-top, vmax=top)
+        drawn.colorbar(shown, ax=panel, label=f"{name} strain / %")
+        panel.set_ylabel("Å")
+        panel.grid(False)
+    panels[1].set_xlabel("Å")
+    panels[0].set_title(f"{frame.time:g} ps", fontsize="small", loc="right")
+    return drawn

@@ -1,0 +1,108 @@
+"""A run in some lines, and runs side by side."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import analysis
+from .style import COLOURS
+
+
+def _last(series):
+    return None if series is None or not len(series.values) else series.values[-1]
+
+
+def contact(trajectory, pair):
+    """Time since which the gap of a pair has been closed to the end, ps after the particles
+    were put together; None where it is open."""
+    radius = trajectory.series("pairs", "neck_radius")
+    if radius is None or not len(radius.time) or not radius.values[-1, pair] > 0:
+        return None
+    open_ = np.flatnonzero(~(radius.values[:, pair] > 0))
+    first = open_[-1] + 1 if len(open_) else 0
+    return float(radius.time[first] - radius.time[0])
+
+
+def lines(trajectory):
+    """What the file holds and what became of the pairs."""
+    composition = ", ".join(f"{count:,} {symbol}" for symbol, count in trajectory.composition.items())
+    particles = int(trajectory.particle.max()) + 1
+    yield f"{trajectory.path}: {trajectory.title}"
+    yield f"  {trajectory.atoms:,} atoms ({composition}) in {particles} particle{'s' * (particles > 1)}"
+    yield (
+        f"  {len(trajectory)} frames, {trajectory.times[0]:g} to {trajectory.times[-1]:g} ps, "
+        f"steps {trajectory.steps[0]} to {trajectory.steps[-1]}"
+    )
+    for group in trajectory.file.get("sinter", {}):
+        table = trajectory.file[f"sinter/{group}"]
+        names = sorted(set(table) - {"step", "time"})
+        yield f"  series {group}: {len(table['time'])} points of {', '.join(names)}"
+    temperature = _last(trajectory.series("thermo", "temperature"))
+    if temperature is not None:
+        yield f"  at the end {float(temperature):.0f} K"
+    evaporated = _last(trajectory.series("thermo", "evaporated_atoms"))
+    if evaporated is not None:
+        yield f"  evaporated atoms: {int(evaporated)}"
+    radius = trajectory.series("pairs", "neck_radius")
+    gap = _last(trajectory.series("pairs", "gap"))
+    for k, (a, b) in enumerate(trajectory.pairs()):
+        since = contact(trajectory, k)
+        if since is None:
+            yield f"  particles {a} and {b}: no neck, gap {gap[k]:.1f} Å"
+            continue
+        fit = analysis.growth(radius.time, radius.values[:, k])
+        law = "" if fit is None else f", radius grew as t^({fit[1]:.2f} ± {fit[2]:.2f})"
+        yield f"  particles {a} and {b}: a neck from {since:.1f} ps after they were put together on, radius {radius.values[-1, k]:.1f} Å{law}"
+
+
+def conditions(trajectory):
+    """Temperature (K) at which the pair was held and gap (Å) across which it was set."""
+    config = trajectory.input
+    held = [s["temperature_k"] for s in config.get("stage", []) if s.get("particles") != "apart" and "temperature_k" in s]
+    gap = config.get("placement", {}).get("gap_angstrom")
+    return (held[0] if held else None), gap
+
+
+def compare(trajectories):
+    """Rows (name, temperature, gap, time to the neck, radius at the end) and a figure of the
+    necks over temperature and gap, where both are known."""
+    rows = []
+    for trajectory in trajectories:
+        temperature, gap = conditions(trajectory)
+        radius = _last(trajectory.series("pairs", "neck_radius"))
+        since = contact(trajectory, 0) if trajectory.pairs() else None
+        name = trajectory.path.parent.name or str(trajectory.path)
+        rows.append((name, temperature, gap, since, 0.0 if radius is None or not len(radius) else float(radius[0])))
+    known = [row for row in rows if row[1] is not None and row[2] is not None]
+    return rows, (_map(known) if known else None)
+
+
+def _map(rows):
+    figure, axis = plt.subplots(figsize=(5, 3.6))
+    necks = np.array([row[3] is not None for row in rows])
+    gap, temperature = np.array([row[2] for row in rows]), np.array([row[1] for row in rows])
+    radius = np.array([row[4] for row in rows])
+    axis.scatter(gap[~necks], temperature[~necks], s=60, facecolors="none", edgecolors="0.5", label="no neck")
+    if necks.any():
+        drawn = axis.scatter(gap[necks], temperature[necks], s=60, c=radius[necks], cmap="viridis", vmin=0,
+                             edgecolors="black", linewidths=0.5, label="neck")
+        figure.colorbar(drawn, label="neck radius at the end / Å")
+    axis.set_xlabel("gap / Å")
+    axis.set_ylabel("temperature / K")
+    axis.margins(0.15)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.15), ncols=2)
+    return figure
+
+
+def table(rows):
+    """The rows of `compare` for a terminal."""
+    show = lambda value, form: "-" if value is None else format(value, form)
+    body = [
+        (name, show(temperature, "g"), show(gap, "g"), show(since, ".1f"), f"{radius:.1f}")
+        for name, temperature, gap, since, radius in rows
+    ]
+    head = ("run", "T / K", "gap / Å", "neck after / ps", "radius / Å")
+    widths = [max(len(row[c]) for row in [head, *body]) for c in range(5)]
+    for row in [head, *body]:
+        yield "  ".join(
+            [row[0].ljust(widths[0])] + [value.rjust(width) for value, width in zip(row[1:], widths[1:])]
+        ).rstrip()

@@ -1,0 +1,202 @@
+"""The trajectory file as arrays: frames read one at a time, series whole.
+
+Lengths are in Å, times in ps, velocities in Å/ps, energies in eV, masses in g/mol.
+Atoms stand in the order of their ids in every frame, so atom `i` is the same atom
+everywhere. Positions are unwrapped: particles are whole, displacements are differences.
+"""
+
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import periodictable
+
+ATOMS = "particles/trajectory"
+
+
+class Unusable(Exception):
+    """A file or a wish that cannot be met, in words for people."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A time series: `values` has a row for every time."""
+
+    time: np.ndarray
+    step: np.ndarray
+    values: np.ndarray
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; arrays are N x 3, but for `lengths` and `origin` of the box."""
+
+    index: int
+    step: int
+    time: float
+    positions: np.ndarray
+    lengths: np.ndarray
+    origin: np.ndarray
+
+
+def number_of(symbol):
+    """Atomic number of an element by its symbol; 0 where it is none."""
+    element = getattr(periodictable, symbol, None)
+    return getattr(element, "number", 0)
+
+
+def symbol_of(number):
+    try:
+        return periodictable.elements[int(number)].symbol
+    except (KeyError, IndexError):
+        return f"X{number}"
+
+
+class Trajectory:
+    """A trajectory of sinter-hpc, open for reading; `path` is the file or its folder."""
+
+    def __init__(self, path):
+        path = Path(path)
+        self.path = path / "trajectory.h5md" if path.is_dir() else path
+        try:
+            self.file = h5py.File(self.path, "r", locking=False)
+        except FileNotFoundError:
+            raise Unusable(f"{self.path}: there is no such file") from None
+        except OSError as error:
+            raise Unusable(f"{self.path}: this is no HDF5 file that can be read ({error})") from None
+        if f"{ATOMS}/position/value" not in self.file:
+            raise Unusable(f"{self.path}: this file holds no trajectory of sinter-hpc")
+        self._position = self.file[f"{ATOMS}/position/value"]
+        self.steps = self.file[f"{ATOMS}/position/step"][:]
+        self.times = self.file[f"{ATOMS}/position/time"][:]
+        if not len(self.steps):
+            raise Unusable(f"{self.path}: there is no frame in this file yet")
+        boundary = self.file[f"{ATOMS}/box"].attrs["boundary"]
+        self.periodic = np.array([_text(b) == "periodic" for b in boundary])
+        self.symbols = self._symbols()
+        self.numbers = np.array([number_of(symbol) for symbol in self.symbols])
+        particle = self.file.get("particle")
+        self.particle = np.zeros(self.atoms, int) if particle is None else particle[:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __len__(self):
+        return len(self.steps)
+
+    @property
+    def atoms(self):
+        return self._position.shape[1]
+
+    @property
+    def title(self):
+        return _text(self.file.attrs.get("title", "")) or self.path.parent.name
+
+    @property
+    def input(self):
+        """The input of the run as a dictionary; empty where there is none."""
+        text = self.file.get("parameters/input")
+        return {} if text is None else tomllib.loads(_text(text[()]))
+
+    @property
+    def composition(self):
+        """Number of atoms of each element, the most frequent first."""
+        return dict(Counter(self.symbols.tolist()).most_common())
+
+    @property
+    def masses(self):
+        """Of each atom, g/mol: those of the potential, or else of the elements."""
+        known = self.file.get("parameters/species", {})
+
+        def mass(symbol):
+            if symbol in known and "mass" in known[symbol].attrs:
+                return float(known[symbol].attrs["mass"])
+            return float(periodictable.elements.symbol(symbol).mass)
+
+        of = {symbol: mass(symbol) for symbol in set(self.symbols.tolist())}
+        return np.array([of[symbol] for symbol in self.symbols])
+
+    def _symbols(self):
+        """Identity goes by name; files that have numbers alone get those of the elements."""
+        species = self.file[f"{ATOMS}/species/value"]
+        names = h5py.check_enum_dtype(species.dtype)
+        values = species[0]
+        of = {number: name for name, number in (names or {}).items()}
+        if not of:
+            for name, group in self.file.get("parameters/species", {}).items():
+                key = "number" if "number" in group.attrs else "atomic_number"
+                if key in group.attrs:
+                    of[int(group.attrs[key])] = name
+        found = {number: of.get(number, symbol_of(number)) for number in np.unique(values).tolist()}
+        return np.array([found[number] for number in values.tolist()])
+
+    def frame(self, index):
+        """A frame by its number, counted from the end where negative."""
+        count = len(self)
+        if not -count <= index < count:
+            raise Unusable(f"{self.path}: there is no frame {index}, only {count} (0 to {count - 1})")
+        index %= count
+        box = self.file[f"{ATOMS}/box"]
+        lengths = np.asarray(box["edges/value"][index], float)
+        if lengths.ndim == 2:
+            lengths = np.diag(lengths)
+        origin = box["origin/value"][index] if "origin" in box else np.zeros(3)
+        return Frame(
+            index,
+            int(self.steps[index]),
+            float(self.times[index]),
+            np.asarray(self._position[index], float),
+            lengths,
+            np.asarray(origin, float),
+        )
+
+    def at(self, time):
+        """Number of the frame nearest to a time, ps."""
+        return int(np.argmin(np.abs(self.times - time)))
+
+    def frames(self, every=1):
+        return (self.frame(index) for index in range(0, len(self), every))
+
+    def column(self, name, index):
+        """A per-atom quantity of a frame (`velocity`, `force`, ...); None where it is not there."""
+        path = f"{ATOMS}/{name}/value"
+        return np.asarray(self.file[path][index], float) if path in self.file else None
+
+    def series(self, group, name):
+        """A time series such as `("pairs", "neck_radius")`; None where it is not there."""
+        path = f"sinter/{group}"
+        if path not in self.file or name not in self.file[path]:
+            return None
+        table = self.file[path]
+        column = table[name]
+        return Series(
+            table["time"][:],
+            table["step"][:],
+            column[:],
+            _text(column.attrs.get("unit", "")),
+            _text(column.attrs.get("definition", "")),
+        )
+
+    def pairs(self):
+        """The pairs of particles that were observed, as tuples."""
+        pairs = self.series("pairs", "particles")
+        return [] if pairs is None or not len(pairs.values) else [tuple(map(int, p)) for p in pairs.values[-1]]
+
+    def together(self):
+        """Time at which the particles stand together, ps: the pairs are observed from then on."""
+        pairs = self.series("pairs", "particles")
+        return float(self.times[0]) if pairs is None or not len(pairs.time) else float(pairs.time[0])
+
+
+def _text(value):
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
