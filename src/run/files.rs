@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::folder::{INPUT, TRAJECTORY, default_folder, set_aside};
+use super::folder::{INPUT, TRAJECTORY, default_folder, is_same_file, set_aside};
 use super::simulation::State;
 use super::start::Start;
 use crate::atoms::Atoms;
@@ -72,6 +72,14 @@ impl<'c> Files<'c> {
         }
         let tidied = if comm.is_root() { tidy(folder, start) } else { Ok(()) };
         comm.agree(tidied)?;
+        if let (Some((checkpoint, step)), false, true) = (&start.resumed, there, comm.is_root())
+            && checkpoint.parent().is_some_and(|home| is_same_file(home, folder))
+        {
+            log::warn!(
+                "{} is not here: a new one begins at step {step}, and what came before is not in it",
+                path.display()
+            );
+        }
         let trajectory = match &start.resumed {
             Some((_, step)) if there => {
                 let reached = start.state.last_frame;
@@ -198,7 +206,9 @@ impl<'c> Files<'c> {
 /// found unsound: they are set aside before the trajectory is cut back, so that a later
 /// `--resume` does not take them for this run's.
 fn tidy(folder: &Path, start: &Start) -> Result<()> {
-    remove_partial(folder)?;
+    for partial in remove_partial(folder)? {
+        log::warn!("{} was never finished: removed", partial.display());
+    }
     let Some((_, step)) = &start.resumed else { return Ok(()) };
     let newer = newer_than(folder, *step)?;
     if let Some(aside) = set_aside(folder, &newer)? {
@@ -211,7 +221,11 @@ fn tidy(folder: &Path, start: &Start) -> Result<()> {
     Ok(())
 }
 
-/// The effective input, for the record.
+/// The effective input, for the record; where the run was asked with this very file, it
+/// says so itself.
 fn write_input(path: &Path, config: &Config) -> Result<()> {
+    if is_same_file(path, &config.source.path) {
+        return Ok(());
+    }
     std::fs::write(path, input::effective(config)).map_err(|source| Error::file(path, source))
 }

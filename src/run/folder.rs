@@ -1,9 +1,13 @@
 //! The folder that a run writes into, and the promise that nothing of another run
-//! is overwritten without being asked.
+//! is overwritten, cut or begun anew without being asked.
+//!
+//! Invariant: whatever is decided about a folder (where to go on, what to set aside) is
+//! decided while its lock is held, so no other run can change it in between.
 
 use super::lock::Lock;
 use crate::error::{Error, Result};
 use crate::write::checkpoint::is_checkpoint_name;
+use crate::write::survey::last_frame;
 use std::path::{Path, PathBuf};
 
 pub const TRAJECTORY: &str = "trajectory.h5md";
@@ -11,62 +15,164 @@ pub const LOG: &str = "run.log";
 /// The effective input.
 pub const INPUT: &str = "input.toml";
 
-/// What a folder that holds a run already means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// A mistake.
-    Refuse,
-    /// To be replaced: the files of the earlier run are removed (`--force`).
-    Replace,
-    /// To be kept in a folder of its own below (`--resume` where no checkpoint is sound).
-    SetAside,
-    /// To be gone on with (`--resume`, `--restart`).
-    Continue,
+/// What folders that keep earlier files begin with.
+const ASIDE: &str = "set-aside-";
+
+/// The output folder, and the lock on it. For one rank to hold, to the end of the run.
+#[derive(Debug)]
+pub struct Folder {
+    pub path: PathBuf,
+    lock: Option<Lock>,
+    /// Folders that were made for it, outermost first.
+    made: Vec<PathBuf>,
 }
 
-/// The folder of the run of `input`: `output`, or else `results/<name of the input file>`
-/// below the current folder. It exists afterwards and is no other run's as long as the lock
-/// is held. For one rank to call.
-pub fn output_folder(
-    input: &Path,
-    output: Option<&Path>,
-    existing: Existing,
-) -> Result<(PathBuf, Lock)> {
-    let folder = match output {
-        Some(folder) => folder.to_path_buf(),
-        None => default_folder(input),
-    };
-    if folder.exists() && !folder.is_dir() {
-        return Err(refusal(&folder, "this is a file, and the output goes into a folder"));
+impl Folder {
+    /// The folder of the run of `input`: `output`, or else `results/<name of the input file>`
+    /// below the current folder. It exists afterwards and is no other run's as long as this
+    /// lives; one that was made and stays empty goes with it.
+    pub fn take(input: &Path, output: Option<&Path>) -> Result<Folder> {
+        let path = match output {
+            Some(folder) => folder.to_path_buf(),
+            None => default_folder(input),
+        };
+        if path.exists() && !path.is_dir() {
+            return Err(refusal(&path, "this is a file, and the output goes into a folder"));
+        }
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let mut made: Vec<PathBuf> = path.ancestors().take_while(missing).map(Into::into).collect();
+        made.reverse();
+        std::fs::create_dir_all(&path).map_err(|source| Error::file(&path, source))?;
+        let lock = Some(Lock::take(&path)?);
+        Ok(Folder { path, lock, made })
     }
-    std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
-    let lock = Lock::take(&folder)?;
-    if existing != Existing::Continue {
-        // The effective input must not overwrite the one that was written by hand.
-        if is_same_file(&folder.join(INPUT), input) {
-            return Err(refusal(
-                &folder,
-                "the input itself stands here under the name that the effective one will have: \
-                 choose another folder with --output",
-            ));
-        }
-        let files = files_of_a_run(&folder)?;
-        if existing == Existing::Refuse && !files.is_empty() {
-            return Err(refusal(
-                &folder,
-                "this folder holds a run already: go on with it (--resume), replace it (--force) \
-                 or choose another folder (--output)",
-            ));
-        }
-        if existing == Existing::SetAside {
-            set_aside(&folder, &files)?;
-        } else {
-            for file in files {
-                std::fs::remove_file(&file).map_err(|source| Error::file(&file, source))?;
+
+    /// What a run has left here: the trajectory, the log, the input and all checkpoints.
+    pub fn files_of_a_run(&self) -> Result<Vec<PathBuf>> {
+        let folder = &self.path;
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))? {
+            let entry = entry.map_err(|source| Error::file(folder, source))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if is_checkpoint_name(&name) || [TRAJECTORY, LOG, INPUT].contains(&&*name) {
+                files.push(entry.path());
             }
         }
+        files.sort();
+        Ok(files)
     }
-    Ok((folder, lock))
+
+    /// Refuses to begin a run of `input` where its effective input would overwrite it.
+    pub fn protect(&self, input: &Path) -> Result<()> {
+        match is_same_file(&self.path.join(INPUT), input) {
+            false => Ok(()),
+            true => Err(refusal(
+                &self.path,
+                "the input itself stands here under the name that the effective one will have: \
+                 choose another folder with --output",
+            )),
+        }
+    }
+
+    /// Refuses to begin a run where there is one.
+    pub fn refuse_another(&self) -> Result<()> {
+        if self.files_of_a_run()?.is_empty() {
+            return Ok(());
+        }
+        Err(refusal(
+            &self.path,
+            "this folder holds a run already: go on with it (--resume), replace it (--force) \
+             or choose another folder (--output)",
+        ))
+    }
+
+    /// Refuses to go on from a checkpoint of elsewhere where there is a run: its trajectory
+    /// would be cut back to a step of another one.
+    pub fn admit(&self, checkpoint: &Path) -> Result<()> {
+        let home = checkpoint.parent().unwrap_or(Path::new(""));
+        let home = if home == Path::new("") { Path::new(".") } else { home };
+        let aside = home.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ASIDE));
+        let mine = is_same_file(home, &self.path)
+            || (aside && home.parent().is_some_and(|above| is_same_file(above, &self.path)));
+        if mine || self.files_of_a_run()?.is_empty() {
+            return Ok(());
+        }
+        Err(refusal(
+            &self.path,
+            &format!(
+                "this folder holds a run already, and {} is not in it: choose another folder \
+                 (--output), or copy the checkpoint here if it is one of this run",
+                checkpoint.display()
+            ),
+        ))
+    }
+
+    /// Why a run without a sound checkpoint cannot have been a false start; none where
+    /// nothing would be lost but what was done before the first checkpoint.
+    pub fn lost(&self) -> Result<Option<String>> {
+        let (trajectory, log) = (self.path.join(TRAJECTORY), self.path.join(LOG));
+        let has_checkpoint = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            is_checkpoint_name(&name) && name.ends_with(".h5")
+        };
+        let reached = match trajectory.exists() {
+            false => None,
+            true => Some(last_frame(&trajectory)),
+        };
+        let reach = match &reached {
+            Some(Ok(Some(step))) => format!(", and {TRAJECTORY} reaches to step {step}"),
+            _ => String::new(),
+        };
+        if self.files_of_a_run()?.iter().any(has_checkpoint) {
+            return Ok(Some(format!("no checkpoint in it is sound{reach}")));
+        }
+        if log.exists() {
+            let text = std::fs::read(&log).map_err(|source| Error::file(&log, source))?;
+            let text = String::from_utf8_lossy(&text);
+            let told = text.lines().rev().find_map(checkpoint_told_of);
+            return Ok(told.map(|name| format!("{name}, of which {LOG} tells, is not here{reach}")));
+        }
+        // Nobody tells whether there ever was a checkpoint.
+        Ok(match reached {
+            None | Some(Ok(None | Some(0))) => None,
+            Some(Ok(Some(_))) => Some(format!("there is no checkpoint{reach}")),
+            Some(Err(error)) => Some(format!("there is no checkpoint ({error})")),
+        })
+    }
+
+    /// Refuses to begin a run anew that has only lost its checkpoints.
+    /// `unsound`: what is wrong with the checkpoints that are there, each on a line.
+    pub fn refuse_to_begin_anew(&self, why: &str, unsound: &str) -> Error {
+        refusal(
+            &self.path,
+            &format!(
+                "this folder holds a run, but there is nothing to go on from: {why}. Nothing was \
+                 touched: bring a checkpoint back, begin anew in another folder (--output), or \
+                 replace what is here (--force){unsound}"
+            ),
+        )
+    }
+
+    /// Sets all that a run has left here aside; returns where.
+    pub fn clear(&self) -> Result<Option<PathBuf>> {
+        set_aside(&self.path, &self.files_of_a_run()?)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        // Those that are not empty stay.
+        self.made.iter().rev().for_each(|folder| drop(std::fs::remove_dir(folder)));
+    }
+}
+
+/// The checkpoint that a line of the log tells of: one that was written or gone on from.
+fn checkpoint_told_of(line: &str) -> Option<String> {
+    let told = line.contains(".h5 written in ") || line.trim_start().starts_with("goes on from ");
+    let mut words = line.split([' ', '/', ',']).filter(|_| told);
+    words.find(|word| is_checkpoint_name(word)).map(String::from)
 }
 
 /// Moves files of `folder` into a new folder below it, in their order; returns that
@@ -77,7 +183,7 @@ pub fn set_aside(folder: &Path, files: &[PathBuf]) -> Result<Option<PathBuf>> {
     }
     let mut numbers = 1..;
     let aside = numbers.find_map(|n| {
-        let aside = folder.join(format!("set-aside-{n}"));
+        let aside = folder.join(format!("{ASIDE}{n}"));
         (!aside.exists()).then_some(aside)
     });
     let aside = aside.expect("numbers do not end");
@@ -98,22 +204,8 @@ fn refusal(folder: &Path, message: &str) -> Error {
     Error::input(folder, 0, 0, message)
 }
 
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-/// What a run has left in the folder: the trajectory, the log, the input and all checkpoints.
-fn files_of_a_run(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))? {
-        let entry = entry.map_err(|source| Error::file(folder, source))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if is_checkpoint_name(&name) || [TRAJECTORY, LOG, INPUT].contains(&&*name) {
-            files.push(entry.path());
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]
@@ -121,11 +213,19 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn finished_run(folder: &Path) {
+    fn take(folder: &Path) -> Folder {
+        Folder::take(Path::new("pair.toml"), Some(folder)).unwrap()
+    }
+
+    fn write(folder: &Path, name: &str, text: &str) {
         fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    }
+
+    fn finished_run(folder: &Path) {
         let checkpoints = ["checkpoint-500.h5", "checkpoint-600.h5.partial"];
         for name in [TRAJECTORY, LOG, INPUT, "notes.txt"].into_iter().chain(checkpoints) {
-            fs::write(folder.join(name), name).unwrap();
+            write(folder, name, name);
         }
     }
 
@@ -136,75 +236,99 @@ mod tests {
     }
 
     #[test]
-    fn a_new_folder_is_made() {
+    fn a_new_folder_is_made_and_goes_where_nothing_came_into_it() {
         let home = tempfile::tempdir().unwrap();
         let wanted = home.path().join("deep/out");
-        let (folder, _lock) =
-            output_folder(Path::new("p.toml"), Some(&wanted), Existing::Refuse).unwrap();
-        assert_eq!(folder, wanted);
-        assert!(folder.is_dir());
+        let folder = take(&wanted);
+        assert_eq!(folder.path, wanted);
+        assert!(wanted.is_dir());
+        drop(folder);
+        assert!(!home.path().join("deep").exists());
+        let folder = take(&wanted);
+        write(&wanted, LOG, "begun");
+        drop(folder);
+        assert!(wanted.join(LOG).exists());
+        drop(take(home.path()));
+        assert!(home.path().exists(), "it was there before");
     }
 
     #[test]
-    fn another_run_is_refused_and_left_alone() {
-        let home = tempfile::tempdir().unwrap();
-        finished_run(home.path());
-        let error =
-            output_folder(Path::new("pair.toml"), Some(home.path()), Existing::Refuse).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("--force"), "{error}");
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 6);
-    }
-
-    #[test]
-    fn force_removes_the_files_of_the_run_and_no_others() {
-        let home = tempfile::tempdir().unwrap();
-        finished_run(home.path());
-        output_folder(Path::new("pair.toml"), Some(home.path()), Existing::Replace).unwrap();
-        let left: Vec<_> =
-            fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["notes.txt"]);
-    }
-
-    #[test]
-    fn what_is_set_aside_is_kept() {
+    fn all_of_a_run_is_set_aside_and_nothing_else() {
         let home = tempfile::tempdir().unwrap();
         for n in 1..=2 {
             finished_run(home.path());
-            output_folder(Path::new("pair.toml"), Some(home.path()), Existing::SetAside).unwrap();
-            let aside = home.path().join(format!("set-aside-{n}"));
+            let folder = take(home.path());
+            assert_eq!(folder.files_of_a_run().unwrap().len(), 5);
+            let aside = folder.clear().unwrap().unwrap();
+            assert_eq!(aside, home.path().join(format!("set-aside-{n}")));
             assert_eq!(fs::read_to_string(aside.join(TRAJECTORY)).unwrap(), TRAJECTORY);
             assert!(aside.join("checkpoint-500.h5").exists());
-            assert!(!home.path().join(TRAJECTORY).exists());
+            assert!(folder.files_of_a_run().unwrap().is_empty());
+            assert!(home.path().join("notes.txt").exists());
         }
         assert_eq!(set_aside(home.path(), &[]).unwrap(), None);
     }
 
     #[test]
-    fn going_on_keeps_everything() {
+    fn a_run_that_has_lost_its_checkpoints_is_told_from_a_false_start() {
+        let lost = |files: &[(&str, &str)]| {
+            let home = tempfile::tempdir().unwrap();
+            files.iter().for_each(|(name, text)| write(home.path(), name, text));
+            take(home.path()).lost().unwrap()
+        };
+        let written = (LOG, "info: out/checkpoint-40.h5 written in 0.01 s\n");
+        let went_on = (LOG, "  goes on from  out/checkpoint-40.h5, step 40\n");
+        let begun = (LOG, "  writes        out/checkpoint-<step>.h5\nStage 1 of 2: hold\n");
+        let unreadable = (TRAJECTORY, "no HDF5");
+        for (files, wanted) in [
+            (&[written][..], "checkpoint-40.h5, of which run.log tells, is not here"),
+            (&[went_on, unreadable], "checkpoint-40.h5, of which run.log tells, is not here"),
+            (&[begun, ("checkpoint-7.h5", "cut")], "no checkpoint in it is sound"),
+            (&[unreadable], "there is no checkpoint ("),
+        ] {
+            let why = lost(files).unwrap_or_default();
+            assert!(why.starts_with(wanted), "{files:?}: {why}");
+        }
+        for files in [
+            &[begun][..],
+            &[begun, unreadable],
+            &[begun, ("checkpoint-40.h5.partial", "begun")],
+            &[(INPUT, "title = \"\"")],
+        ] {
+            assert_eq!(lost(files), None, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_elsewhere_does_not_cut_the_run_of_a_folder() {
         let home = tempfile::tempdir().unwrap();
-        finished_run(home.path());
-        output_folder(Path::new("pair.toml"), Some(home.path()), Existing::Continue).unwrap();
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 6);
+        let (here, there) = (home.path().join("here"), home.path().join("there"));
+        finished_run(&here);
+        finished_run(&there);
+        finished_run(&here.join("set-aside-1"));
+        let folder = take(&here);
+        folder.admit(&here.join("checkpoint-500.h5")).unwrap();
+        folder.admit(&here.join("set-aside-1/checkpoint-500.h5")).unwrap();
+        let error = folder.admit(&there.join("checkpoint-500.h5")).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        take(&home.path().join("new")).admit(&there.join("checkpoint-500.h5")).unwrap();
     }
 
     #[test]
     fn the_input_itself_is_never_overwritten() {
         let home = tempfile::tempdir().unwrap();
-        let input = home.path().join(INPUT);
-        fs::write(&input, "by hand").unwrap();
-        for existing in [Existing::Refuse, Existing::Replace] {
-            assert!(output_folder(&input, Some(home.path()), existing).is_err());
-            assert_eq!(fs::read_to_string(&input).unwrap(), "by hand");
-        }
+        write(home.path(), INPUT, "by hand");
+        let folder = take(home.path());
+        assert!(folder.protect(&home.path().join(INPUT)).is_err());
+        folder.protect(&home.path().join("pair.toml")).unwrap();
     }
 
     #[test]
     fn a_file_is_no_folder() {
         let home = tempfile::tempdir().unwrap();
+        write(home.path(), "out", "");
         let file = home.path().join("out");
-        fs::write(&file, "").unwrap();
-        let error = output_folder(Path::new("p.toml"), Some(&file), Existing::Replace).unwrap_err();
+        let error = Folder::take(Path::new("p.toml"), Some(&file)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
 }

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod inspect;
 mod limits;
 mod lock;
+mod origin;
 mod plan;
 mod potential;
 mod self_test;

@@ -1,12 +1,12 @@
 //! The command that runs an input: from its text to the last line of the log.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::Ending;
 use super::arguments::Run;
 use super::files::Files;
-use super::folder::{Existing, LOG, TRAJECTORY, default_folder, output_folder};
-use super::lock::Lock;
+use super::folder::{LOG, TRAJECTORY};
+use super::origin::{self, Origin};
 use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
@@ -14,21 +14,14 @@ use super::start::Start;
 use super::warnings;
 use super::watch::Watch;
 use crate::comm::Comm;
+use crate::dynamics::Plan;
 use crate::error::Result;
+use crate::input::Config;
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::write::checkpoint::newest_sound;
 use crate::write::log::Log;
 use crate::write::report;
-
-/// Where to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Origin {
-    /// At the beginning; what becomes of a run that the folder holds.
-    Beginning(Existing),
-    /// At this checkpoint.
-    Checkpoint(PathBuf),
-}
+use crate::write::survey::last_frame;
 
 /// Runs an input. Every rank calls it.
 pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
@@ -39,13 +32,17 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     // The same on every rank, so one evaluates it.
     let tested = comm.is_root().then(|| self_test(&potential)).transpose();
     let tested = comm.agree(tested)?;
-    let from = resolve(run, comm)?;
+    // Locked to the end.
+    let (folder, held) = origin::take(run, comm)?;
+    let from = origin::resolve(run, &folder, held.as_ref(), comm)?;
     let start = match &from {
         Origin::Checkpoint(path) => Start::restart(&config, &potential, comm, path)?,
-        _ => Start::build(&config, &potential, comm)?,
+        Origin::Beginning(_) => Start::build(&config, &potential, comm)?,
     };
-    // Held to the end.
-    let (folder, _lock) = folder(run, &from, comm)?;
+    let replaced = match from {
+        Origin::Beginning(leftovers) => origin::make_room(leftovers, held.as_ref(), comm)?,
+        Origin::Checkpoint(_) => None,
+    };
     let opened = log.open(&folder.join(LOG));
     comm.agree(opened)?;
     log.start(&report::Start {
@@ -53,7 +50,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         input: &run.input,
         composition: &composition(&start, &potential, comm),
         particles: start.layout.particles.len(),
-        cell: &start.cell,
+        cell: &start.layout.cell,
         ranks: comm.size(),
         threads: rayon::current_num_threads(),
         instruction_set: potential.instruction_set().name(),
@@ -69,50 +66,25 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         log.say(&tested.table);
         warnings::tell(&tested.deviations);
     }
+    if is_complete(&config, &start, &folder, comm) {
+        log.say(&report::nothing_left(start.state.progress.step, config.stages.len()));
+        return Ok(Ending::Done);
+    }
     let files = Files::open(&folder, &config, comm, &start, log)?;
+    origin::discard(replaced.as_deref(), comm)?;
     watch.start(&folder, start.layout.atoms, start.state.progress.step)?;
     Simulation::new(&config, comm, &potential, start, (files, watch))?.run()
 }
 
-/// What the command line asks; with `--resume` the newest sound checkpoint in the
-/// folder, or else the beginning.
-fn resolve(run: &Run, comm: &Comm) -> Result<Origin> {
-    if let Some(path) = &run.restart {
-        return Ok(Origin::Checkpoint(path.clone()));
-    }
-    if !run.resume {
-        let existing = if run.force { Existing::Replace } else { Existing::Refuse };
-        return Ok(Origin::Beginning(existing));
-    }
-    let folder = run.output.clone().unwrap_or_else(|| default_folder(&run.input));
-    if !comm.any(comm.is_root() && folder.is_dir()) {
-        return Ok(Origin::Beginning(Existing::Refuse));
-    }
-    let (newest, refused) = newest_sound(&folder, comm)?;
-    let instead = match &newest {
-        Some(_) => "an older checkpoint is taken",
-        None => "what the folder holds is set aside",
-    };
-    for error in refused.iter().filter(|_| comm.is_root()) {
-        log::warn!("{error}; {instead}");
-    }
-    // Without a checkpoint there is nothing in the folder to lose but a false start.
-    let existing = if refused.is_empty() { Existing::Replace } else { Existing::SetAside };
-    Ok(newest.map_or(Origin::Beginning(existing), Origin::Checkpoint))
-}
-
-/// The output folder, which the first rank makes and locks.
-fn folder(run: &Run, from: &Origin, comm: &Comm) -> Result<(PathBuf, Option<Lock>)> {
-    let existing = match from {
-        Origin::Beginning(existing) => *existing,
-        Origin::Checkpoint(_) => Existing::Continue,
-    };
-    let output = run.output.as_deref();
-    let made = comm.is_root().then(|| output_folder(&run.input, output, existing)).transpose();
-    let (folder, lock) = comm.agree(made)?.unzip();
-    let name = folder.map(|folder| folder.to_string_lossy().into_owned());
-    let name: String = comm.broadcast(0, name);
-    Ok((PathBuf::from(name), lock))
+/// Whether the run is through its protocol and its files say so: nothing is left to do.
+/// Collective.
+fn is_complete(config: &Config, start: &Start, folder: &Path, comm: &Comm) -> bool {
+    let through = Plan::new(config).stage(&start.state.progress).is_none();
+    let trajectory = folder.join(TRAJECTORY);
+    let step = start.state.progress.step;
+    // A job that was killed may have written the last checkpoint but not the last frame.
+    let written = || last_frame(&trajectory).is_ok_and(|last| last == Some(step));
+    comm.any(comm.is_root() && through && trajectory.exists() && written())
 }
 
 /// Symbol and number of atoms of each species.

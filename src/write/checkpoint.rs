@@ -236,17 +236,19 @@ pub fn newer_than(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
     Ok(newer.map(|step| folder.join(checkpoint_name(step))).collect())
 }
 
-/// Removes what a killed job has begun to write.
-pub fn remove_partial(folder: &Path) -> Result<()> {
+/// Removes what a killed job has begun to write; returns what that was.
+pub fn remove_partial(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
     let failed = |error| Error::file(folder, error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.strip_suffix(PARTIAL).and_then(step_of).is_some() {
             std::fs::remove_file(&path).map_err(|error| Error::file(&path, error))?;
+            removed.push(path);
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 fn remove_old(folder: &Path, keep: usize) -> Result<()> {

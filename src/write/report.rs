@@ -109,6 +109,15 @@ fn boundaries(periodic: [bool; 3]) -> String {
     }
 }
 
+/// What is said of a run that was through already.
+pub fn nothing_left(step: u64, stages: usize) -> String {
+    format!(
+        "\nNothing is left to do: the run is through its {}, and ended at step {step}. To go on \
+         with it, make the last stage longer (--extend 10ps, or its `duration_ps`) or add a stage.",
+        number(stages, "stage")
+    )
+}
+
 /// One line on what a stage does.
 pub fn stage(stage: &StageConfig) -> String {
     let kind = stage.kind.name();

@@ -57,6 +57,14 @@ pub fn survey(path: &Path) -> Result<Survey> {
     })
 }
 
+/// Step of the last frame of a trajectory file, if it has one; for one process.
+pub fn last_frame(path: &Path) -> Result<Option<u64>> {
+    let comm = Comm::single();
+    let file = File::open(path, &comm, false)?;
+    let steps: Vec<i64> = file.dataset(schema::STEP)?.read_all()?;
+    Ok(steps.last().map(|&step| step as u64))
+}
+
 fn read(path: &Path) -> Result<Survey> {
     let comm = Comm::single();
     let file = File::open(path, &comm, false).map_err(|_| wrong(&why_closed(path)))?;

@@ -122,19 +122,6 @@ def test_a_restart_sets_newer_checkpoints_aside(alone, tmp_path):
     assert {"checkpoint-52.h5", "checkpoint-150.h5"} <= aside and "checkpoint-39.h5" not in aside
 
 
-def test_resume_without_a_sound_checkpoint_keeps_what_there_is(alone, tmp_path):
-    path, reference, _ = alone
-    folder = tmp_path / "out"
-    shutil.copytree(reference, folder)
-    for checkpoint in folder.glob("checkpoint-*.h5"):
-        checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
-    before = (folder / "trajectory.h5md").read_bytes()
-    done = run("--resume", "--output", folder, path)
-    assert done.returncode == 0, done.stderr
-    assert (folder / "set-aside-1/trajectory.h5md").read_bytes() == before
-    assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
-
-
 def test_resume_takes_the_newest_sound_checkpoint(alone, tmp_path):
     path, reference, _ = alone
     folder = tmp_path / "out"
