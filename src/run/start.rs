@@ -14,7 +14,7 @@ use crate::geometry::Cell;
 use crate::input::{Change, Config, Group};
 use crate::observe::Observers;
 use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::meam::{Meam, read_text};
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
 use crate::write::provenance::{PotentialFile, Provenance, Restart};
 
@@ -222,7 +222,7 @@ fn provenance(config: &Config, species: &[Species]) -> Result<Provenance> {
     let file = |path: &PathBuf| -> Result<PotentialFile> {
         Ok(PotentialFile {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            text: std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?,
+            text: read_text(path).map_err(|source| Error::file(path, source))?,
         })
     };
     Ok(Provenance {

@@ -172,7 +172,7 @@ impl Meam {
         };
         line(format_args!(
             "ialloy {averaging}, augt1 {}, erose_form {}, mixture_ref_t {}, bkgd_dyn {}, emb_lin_neg {}, gsmooth_factor {}",
-            p.augment_t1 as u8,
+            p.augment_t1,
             p.rose_form,
             p.mixture_reference as u8,
             p.dynamo_background as u8,

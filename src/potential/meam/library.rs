@@ -7,7 +7,7 @@
 //! of two entries with one name the first counts.
 
 use super::lattice::Lattice;
-use super::text::{Word, words_of};
+use super::text::{self, Word, words_of};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub struct Element {
     pub alpha: f64,
     /// Decay of the partial densities.
     pub beta: [f64; 4],
-    /// Nearest-neighbour distance of the reference structure, Å, from `alat`.
+    /// Nearest-neighbour distance of the reference structure, Å: from `alat`, or `re`.
     pub distance: f64,
     /// eV per atom
     pub energy: f64,
@@ -46,13 +46,17 @@ const VALUES: [&str; 19] = [
     "t0", "t1", "t2", "t3", "rozero", "ibar",
 ];
 
+/// The number of values of an entry for `pair_style meam/ms`.
+const MODIFIED: usize = 25;
+
 /// Tables grow with the third power of the number of elements.
 const MOST_ELEMENTS: usize = 32;
 
 /// The elements that `wanted` names, each either `Pt` or, where the entry has
-/// another name, `Ni=Ni4`.
-pub fn read(path: &Path, wanted: &[String]) -> Result<Vec<Element>> {
-    let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
+/// another name, `Ni=Ni4`; and what deserves a second look.
+pub fn read(path: &Path, wanted: &[String]) -> Result<(Vec<Element>, Vec<String>)> {
+    let text = text::read(path).map_err(|e| unreadable(path, e))?;
+    let (text, mut said) = text::replace_typography(path, &text);
     let entries = split(path, &text)?;
     if wanted.is_empty() {
         return Err(Error::input(path, 0, 0, "no element is named: which entries are wanted?"));
@@ -72,8 +76,9 @@ pub fn read(path: &Path, wanted: &[String]) -> Result<Vec<Element>> {
             return Err(Error::input(path, 0, 0, missing_entry(entry, &entries)));
         };
         elements.push(Element { symbol: symbol.into(), ..parse(path, words)? });
+        said.extend(warnings(path, words, &entries));
     }
-    Ok(elements)
+    Ok((elements, said))
 }
 
 /// The message for a file that the user named and that cannot be read.
@@ -98,34 +103,43 @@ fn missing_entry(entry: &str, entries: &[Vec<Word>]) -> String {
     }
 }
 
-/// Groups the words of whole lines into entries.
+/// Groups the words of whole lines into entries, as LAMMPS does: a line that completes one
+/// ends it, with whatever stands behind. Titles without `#` are entries that nobody asks
+/// for; those of another length than an entry end where a line looks like its first.
 fn split<'a>(path: &Path, text: &'a str) -> Result<Vec<Vec<Word<'a>>>> {
+    let is_number = |word: Option<&Word>| word.is_some_and(|w| w.as_number().is_some());
+    let names_lattice =
+        |words: &[Word]| words.get(1).is_some_and(|w| Lattice::from_name(w.text).is_some());
     let mut entries: Vec<Vec<Word>> = Vec::new();
     let mut entry: Vec<Word> = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let words = words_of(line, number + 1, &[]);
-        // A name where a number should stand: the entry before it is too short.
-        let begins = words.first().is_some_and(|w| w.as_number().is_none());
-        if begins && entry.len() > 1 {
-            return Err(wrong_count(path, &entry));
+        // A name where a number should stand: the entry before it is too short, or a title.
+        if !entry.is_empty() && !words.is_empty() && !is_number(words.first()) {
+            if entry.len() > 1 && (is_number(entry.get(2)) || names_lattice(&entry)) {
+                return Err(wrong_count(path, &entry));
+            }
+            if names_lattice(&words) && is_number(words.get(2)) {
+                entry.clear();
+            }
         }
         entry.extend(words);
-        if entry.len() > VALUES.len() {
-            return Err(wrong_count(path, &entry));
-        }
-        if entry.len() == VALUES.len() {
+        if entry.len() >= VALUES.len() {
             entries.push(std::mem::take(&mut entry));
         }
     }
-    if entry.is_empty() { Ok(entries) } else { Err(wrong_count(path, &entry)) }
+    match is_number(entry.get(2)) || names_lattice(&entry) {
+        true => Err(wrong_count(path, &entry)),
+        false => Ok(entries.into_iter().filter(|entry| is_number(entry.get(2))).collect()),
+    }
 }
 
 fn wrong_count(path: &Path, entry: &[Word]) -> Error {
     let (first, count) = (entry[0], entry.len());
     let hint = match VALUES.get(count) {
         Some(next) => format!("`{next}` and what follows is missing"),
-        None if count == 25 => "25 is the form of `meam/ms`, which is not supported".into(),
-        None => "the last ones are too many".into(),
+        None if count == MODIFIED => "that is the form of `meam/ms`, which is not supported".into(),
+        None => "each entry must begin a line of its own".into(),
     };
     first.error(
         path,
@@ -137,7 +151,35 @@ fn wrong_count(path: &Path, entry: &[Word]) -> Error {
     )
 }
 
+/// What a second look should go to in an entry that is taken.
+fn warnings(path: &Path, words: &[Word], entries: &[Vec<Word>]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let name = words[0].text;
+    if let Some(extra) = words.get(VALUES.len()) {
+        let place = extra.place(path);
+        warnings.push(format!(
+            "{place}: the entry `{name}` has {} values instead of {}: what stands from `{}` on is not read",
+            words.len(),
+            VALUES.len(),
+            extra.text
+        ));
+    }
+    let texts = |entry: &[Word]| entry.iter().map(|w| w.text.to_string()).collect::<Vec<_>>();
+    let others = entries.iter().filter(|e| e[0].text == name && texts(e) != texts(words));
+    for other in others {
+        warnings.push(format!(
+            "{}: another entry `{name}`, with other values: that of line {} counts, the first",
+            other[0].place(path),
+            words[0].line
+        ));
+    }
+    warnings
+}
+
 fn parse(path: &Path, words: &[Word]) -> Result<Element> {
+    if words.len() == MODIFIED || words.len() >= 2 * VALUES.len() {
+        return Err(wrong_count(path, words));
+    }
     let number = |k: usize| words[k].number(path, VALUES[k]);
     let positive = |k: usize| match number(k)? {
         x if x > 0.0 => Ok(x),
@@ -176,11 +218,11 @@ fn parse(path: &Path, words: &[Word]) -> Result<Element> {
         mass: positive(4)?,
         alpha: number(5)?,
         beta: [number(6)?, number(7)?, number(8)?, number(9)?],
-        distance: positive(10)? * lattice.distance_over_constant(),
+        distance: number(10)? * lattice.distance_over_constant(),
         energy: number(11)?,
         embedding: number(12)?,
         weights: [number(14)?, number(15)?, number(16)?],
-        density: positive(17)?,
+        density: number(17)?,
         ibar,
     })
 }

@@ -4,6 +4,7 @@
 //! E = Σ_i F_i(ρ_i) + ½ Σ_i Σ_j S_ij φ_ij(r_ij)
 //!
 //! - `text`, `library`, `parameters`: the two files and what they leave to defaults;
+//! - `consistency`: what they contradict;
 //! - `lattice`, `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
@@ -45,6 +46,7 @@ use table::PairTable;
 mod ahead;
 mod check;
 mod coefficients;
+mod consistency;
 mod density;
 mod embedding;
 mod force;
@@ -61,6 +63,7 @@ mod table;
 mod text;
 
 pub use check::{Found, ReferenceState};
+pub use text::read as read_text;
 
 /// The potential, ready to be evaluated.
 #[derive(Debug)]
@@ -122,6 +125,12 @@ impl Meam {
         assert!(instruction_set.is_available(), "{} is not available", instruction_set.name());
         self.instruction_set = instruction_set;
         self
+    }
+
+    /// What of the parameter file contradicts the library where all that can be compared
+    /// does: no run should begin so.
+    pub fn contradiction(&self) -> Option<&str> {
+        self.parameters.contradiction.as_deref()
     }
 
     /// What deserves a second look in the files, in words.

@@ -2,12 +2,14 @@
 //! every parameter of every pair and triple, defaults filled in.
 //!
 //! Indices count the elements in the order in which they were asked for. Of the two
-//! orders of a pair only I <= J is read, as LAMMPS does; the other is its mirror image.
+//! orders of a pair only I <= J is read, but for `nn2`, `zbl` and `theta`, which LAMMPS
+//! takes in either; of a keyword that stands twice the later counts.
 
+use super::consistency::{self, Own};
 use super::functions::{Rose, cutoff};
 use super::lattice::Lattice;
 use super::library::{self, Element};
-use super::text::{Word, words_of};
+use super::text::{self, Word, words_of};
 use crate::error::{Error, Result};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -64,7 +66,8 @@ pub struct Parameters {
     pub cutoff: f64,
     /// Length over which the cutoff function falls from 1 to 0, Å.
     pub smoothing: f64,
-    pub augment_t1: bool,
+    /// `augt1`: how much of 3/5 t3 is added to t1.
+    pub augment_t1: f64,
     /// `gsmooth_factor`
     pub angular_smoothing: f64,
     pub averaging: Averaging,
@@ -76,6 +79,8 @@ pub struct Parameters {
     pub ignored: Vec<String>,
     /// What deserves a second look, in words.
     pub warnings: Vec<String>,
+    /// How the two files contradict each other in all that can be compared.
+    pub contradiction: Option<String>,
 }
 
 impl Parameters {
@@ -93,23 +98,23 @@ impl Parameters {
     /// (`augt1` = 1) are corrected by t1 + 3/5 t3.
     pub fn weights(&self, element: usize) -> [f64; 3] {
         let [t1, t2, t3] = self.elements[element].weights;
-        [if self.augment_t1 { t1 + 0.6 * t3 } else { t1 }, t2, t3]
+        [t1 + self.augment_t1 * 0.6 * t3, t2, t3]
     }
 
     /// Reads both files.
     pub fn read(library: &Path, file: Option<&Path>, elements: &[String]) -> Result<Parameters> {
-        let elements = library::read(library, elements)?;
+        let (elements, warnings) = library::read(library, elements)?;
         let mut raw = Raw::new(&elements);
+        raw.warnings = warnings;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| library::unreadable(path, e))?;
-            for (number, line) in text.lines().enumerate() {
-                let words = words_of(line, number + 1, &['=', '(', ')', ',']);
-                if let Some((keyword, rest)) = words.split_first() {
-                    raw.set(path, *keyword, rest)?;
-                }
-            }
+            raw.read(path)?;
         }
-        raw.complete(file.unwrap_or(library), elements)
+        let named = consistency::of_names(library, &elements);
+        raw.warnings.extend(named);
+        let mut read = raw.complete(file.unwrap_or(library), elements)?;
+        let charges = consistency::of_charges(library, &read.elements, &read.pairs);
+        read.warnings.extend(charges);
+        Ok(read)
     }
 }
 
@@ -119,7 +124,10 @@ struct Raw {
     scalars: [Option<f64>; SCALARS.len()],
     pairs: Vec<RawPair>,
     density: Vec<Option<f64>>,
-    screens: Vec<Screen>,
+    /// Cmin and Cmax.
+    screens: Vec<[Option<f64>; 2]>,
+    /// What deserves a second look.
+    warnings: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -130,29 +138,47 @@ struct RawPair {
 
 /// The values that a keyword may take.
 enum Allowed {
+    Any,
     Positive,
     Within(RangeInclusive<f64>),
+    /// Cut to a whole number.
+    Whole,
+    /// Cut to a whole number, which is one of these, or else as good as 0.
     OneOf(&'static [f64]),
 }
 
-use Allowed::{OneOf, Positive, Within};
+use Allowed::{Any, OneOf, Positive, Whole, Within};
+
+const FLAG: Allowed = OneOf(&[0.0, 1.0]);
 
 /// Keywords without index.
 const SCALARS: [(&str, Allowed); 9] = [
     ("rc", Within(1.0..=20.0)),
     ("delr", Within(1e-3..=20.0)),
     ("gsmooth_factor", Positive),
-    ("augt1", OneOf(&[0.0, 1.0])),
+    ("augt1", Whole),
     ("ialloy", OneOf(&[0.0, 1.0, 2.0])),
-    ("mixture_ref_t", OneOf(&[0.0, 1.0])),
+    ("mixture_ref_t", FLAG),
     ("erose_form", OneOf(&[0.0, 1.0, 2.0])),
-    ("emb_lin_neg", OneOf(&[0.0, 1.0])),
-    ("bkgd_dyn", OneOf(&[0.0, 1.0])),
+    ("emb_lin_neg", FLAG),
+    ("bkgd_dyn", FLAG),
 ];
-const FLAG: Allowed = OneOf(&[0.0, 1.0]);
 /// Of Cmin and Cmax: beyond, an atom would screen from far away.
 const SCREENS: Allowed = Within(-100.0..=100.0);
-const PAIRS: [&str; 9] = ["Ec", "re", "alpha", "delta", "attrac", "repuls", "nn2", "zbl", "theta"];
+/// Keywords of a pair.
+const PAIRS: [(&str, Allowed); 9] = [
+    ("Ec", Any),
+    ("re", Any),
+    ("alpha", Any),
+    ("delta", Any),
+    ("attrac", Any),
+    ("repuls", Any),
+    ("nn2", FLAG),
+    ("zbl", FLAG),
+    ("theta", Any),
+];
+/// Those that count in either order of their indices; of the others only I <= J does.
+const EITHER_ORDER: [&str; 3] = ["nn2", "zbl", "theta"];
 
 const DEFAULT_SCREEN: Screen = Screen { minimum: 2.0, maximum: 2.8 };
 
@@ -164,8 +190,22 @@ impl Raw {
             scalars: [None; SCALARS.len()],
             pairs: vec![RawPair::default(); n * n],
             density: vec![None; n],
-            screens: vec![DEFAULT_SCREEN; n * n * n],
+            screens: vec![[None; 2]; n * n * n],
+            warnings: Vec::new(),
         }
+    }
+
+    fn read(&mut self, path: &Path) -> Result<()> {
+        let text = text::read(path).map_err(|e| library::unreadable(path, e))?;
+        let (text, replaced) = text::replace_typography(path, &text);
+        self.warnings.extend(replaced);
+        for (number, line) in text.lines().enumerate() {
+            let words = words_of(line, number + 1, &['=', '(', ')', ',']);
+            if let Some((keyword, rest)) = words.split_first() {
+                self.set(path, *keyword, rest)?;
+            }
+        }
+        Ok(())
     }
 
     fn set(&mut self, path: &Path, keyword: Word, rest: &[Word]) -> Result<()> {
@@ -173,62 +213,58 @@ impl Raw {
         let Some((value, indices)) = rest.split_last() else {
             return Err(keyword.error(path, format!("`{name}` has no value")));
         };
-        let indices_wanted = match name {
-            _ if SCALARS.iter().any(|(s, _)| *s == name) => 0,
+        let wanted = match name {
+            _ if place_in(&SCALARS, name).is_some() => 0,
             "rho0" => 1,
             "lattce" => 2,
-            _ if PAIRS.contains(&name) => 2,
+            _ if place_in(&PAIRS, name).is_some() => 2,
             "Cmin" | "Cmax" => 3,
             _ => return Err(keyword.error(path, unknown_keyword(name))),
         };
-        if indices.len() != indices_wanted {
+        let more = indices.get(wanted..).unwrap_or_default();
+        if indices.len() < wanted || more.iter().any(|word| word.integer(path, name).is_err()) {
             let message = format!(
-                "`{name}` takes {indices_wanted} indices and one value, but {} words follow it",
+                "`{name}` takes {wanted} indices and one value, but {} words follow it",
                 rest.len()
             );
             return Err(keyword.error(path, message));
         }
+        if let Some(word) = more.first() {
+            self.warnings.push(format!(
+                "{}: `{name}` takes {wanted} indices: from `{}` on they are not read",
+                word.place(path),
+                word.text
+            ));
+        }
         let mut index = [0; 3];
-        for (slot, word) in index.iter_mut().zip(indices) {
+        for (slot, word) in index.iter_mut().zip(&indices[..wanted]) {
             *slot = self.element(path, *word)?;
         }
         let [i, j, k] = index;
-        match name {
-            "rho0" => self.density[i] = Some(Positive.value(path, *value, name)?),
-            "lattce" => {
-                let Some(lattice) = Lattice::from_name(value.text) else {
-                    return Err(value.error(path, library::unknown_lattice(value.text)));
-                };
-                if i == j && !lattice.is_elemental() {
-                    let message = format!("`{}` is no lattice of a single element", value.text);
-                    return Err(value.error(path, message));
+        let n = self.n;
+        let Raw { scalars, pairs, density, screens, warnings, .. } = self;
+        let (slot, allowed) = match name {
+            "lattce" => return set_lattice(path, *value, i == j, &mut pairs[i * n + j].lattice),
+            "rho0" => (&mut density[i], &Positive),
+            "Cmin" => (&mut screens[(i * n + j) * n + k][0], &SCREENS),
+            "Cmax" => (&mut screens[(i * n + j) * n + k][1], &SCREENS),
+            _ => match place_in(&SCALARS, name) {
+                Some(place) => (&mut scalars[place], &SCALARS[place].1),
+                None => {
+                    let ordered = EITHER_ORDER.contains(&name);
+                    let [i, j] = if ordered { [i.min(j), i.max(j)] } else { [i, j] };
+                    let place = place_in(&PAIRS, name).unwrap_or(0);
+                    (&mut pairs[i * n + j].values[place], &PAIRS[place].1)
                 }
-                self.pairs[i * self.n + j].lattice = Some(lattice);
-            }
-            "Cmin" => {
-                self.screens[(i * self.n + j) * self.n + k].minimum =
-                    SCREENS.value(path, *value, name)?
-            }
-            "Cmax" => {
-                self.screens[(i * self.n + j) * self.n + k].maximum =
-                    SCREENS.value(path, *value, name)?
-            }
-            "nn2" | "zbl" => self.pair_value(i, j, name, FLAG.value(path, *value, name)?),
-            _ if indices_wanted == 2 => self.pair_value(i, j, name, value.number(path, name)?),
-            _ => {
-                for ((scalar, allowed), slot) in SCALARS.iter().zip(&mut self.scalars) {
-                    if *scalar == name {
-                        *slot = Some(allowed.value(path, *value, name)?);
-                    }
-                }
-            }
+            },
+        };
+        let x = allowed.value(path, *value, name, warnings)?;
+        if let Some(before) = slot.replace(x).filter(|before| *before != x) {
+            let place = keyword.place(path);
+            warnings
+                .push(format!("{place}: `{name}` is {x} here and was {before}: the later counts"));
         }
         Ok(())
-    }
-
-    fn pair_value(&mut self, i: usize, j: usize, name: &str, value: f64) {
-        let slots = self.pairs[i * self.n + j].values.iter_mut();
-        PAIRS.iter().zip(slots).filter(|(k, _)| **k == name).for_each(|(_, v)| *v = Some(value));
     }
 
     /// An index of the file, from 1, as an index of the elements, from 0.
@@ -245,7 +281,7 @@ impl Raw {
         Ok(index as usize - 1)
     }
 
-    /// Values with I > J that say something else than those with I < J.
+    /// Values with I > J that do not count and say something else than those with I < J.
     fn ignored(&self) -> Vec<String> {
         let n = self.n;
         let mut found = Vec::new();
@@ -254,15 +290,18 @@ impl Raw {
             if lower.lattice.is_some() && lower.lattice != upper.lattice {
                 found.push(format!("lattce({},{})", i + 1, j + 1));
             }
-            for (name, (x, y)) in PAIRS.iter().zip(lower.values.iter().zip(&upper.values)) {
+            for ((name, _), (x, y)) in PAIRS.iter().zip(lower.values.iter().zip(&upper.values)) {
                 if x.is_some() && x != y {
                     found.push(format!("{name}({},{})", i + 1, j + 1));
                 }
             }
             for k in 0..n {
-                let lower = self.screens[(i * n + j) * n + k];
-                if lower != DEFAULT_SCREEN && lower != self.screens[(j * n + i) * n + k] {
-                    found.push(format!("Cmin or Cmax({},{},{})", i + 1, j + 1, k + 1));
+                let [lower, upper] =
+                    [(i, j), (j, i)].map(|(i, j)| self.screens[(i * n + j) * n + k]);
+                for (name, (x, y)) in ["Cmin", "Cmax"].iter().zip(lower.iter().zip(&upper)) {
+                    if x.is_some() && x != y {
+                        found.push(format!("{name}({},{},{})", i + 1, j + 1, k + 1));
+                    }
                 }
             }
         }
@@ -273,11 +312,25 @@ impl Raw {
     fn complete(self, path: &Path, mut elements: Vec<Element>) -> Result<Parameters> {
         let n = self.n;
         let ignored = self.ignored();
+        let own: Vec<Own> = (0..n)
+            .map(|i| &self.pairs[i * n + i])
+            .map(|own| Own { energy: own.value("Ec"), distance: own.value("re") })
+            .collect();
+        let (said, contradiction) = consistency::of_elements(path, &elements, &own);
+        let mut warnings = self.warnings;
+        warnings.extend(said);
+        if !ignored.is_empty() {
+            warnings.push(format!(
+                "{}: of a pair only the order I <= J counts here: {} not read",
+                path.display(),
+                ignored.join(", ")
+            ));
+        }
         let [rc, delr, smoothing, augt1, ialloy, mixture, form, negative, dynamo] = self.scalars;
         let rose_form = form.unwrap_or(0.0) as u8;
         for (i, element) in elements.iter_mut().enumerate() {
             let own = &self.pairs[i * n + i];
-            let value = |name| own.values[position(name)];
+            let value = |name| own.value(name);
             element.lattice = own.lattice.unwrap_or(element.lattice);
             element.energy = value("Ec").unwrap_or(element.energy);
             element.distance = value("re").unwrap_or(element.distance);
@@ -292,9 +345,18 @@ impl Raw {
                 let pair =
                     complete_pair(&self.pairs[a * n + b], &elements[a], &elements[b], rose_form);
                 check_pair(path, &pair, &elements[a], &elements[b])?;
+                if i < j {
+                    let missing = self.pairs[a * n + b].missing();
+                    let both = [&elements[a], &elements[b]];
+                    warnings.extend(consistency::of_pair(path, both, &pair, &missing));
+                }
                 pairs.push(pair);
                 for k in 0..n {
-                    let screen = self.screens[(a * n + b) * n + k];
+                    let [minimum, maximum] = self.screens[(a * n + b) * n + k];
+                    let screen = Screen {
+                        minimum: minimum.unwrap_or(DEFAULT_SCREEN.minimum),
+                        maximum: maximum.unwrap_or(DEFAULT_SCREEN.maximum),
+                    };
                     if screen.maximum <= screen.minimum {
                         let message = format!(
                             "Cmax({0},{1},{2}) = {3} is not above Cmin({0},{1},{2}) = {4}",
@@ -316,7 +378,7 @@ impl Raw {
             screens,
             cutoff: rc.unwrap_or(4.0),
             smoothing: delr.unwrap_or(0.1),
-            augment_t1: augt1 != Some(0.0),
+            augment_t1: augt1.unwrap_or(1.0),
             angular_smoothing: smoothing.unwrap_or(99.0),
             averaging: match ialloy {
                 Some(1.0) => Averaging::Alternative,
@@ -328,13 +390,14 @@ impl Raw {
             linear_negative: negative == Some(1.0),
             dynamo_background: dynamo == Some(1.0),
             ignored,
-            warnings: Vec::new(),
+            warnings,
+            contradiction,
         })
     }
 }
 
 fn complete_pair(raw: &RawPair, a: &Element, b: &Element, form: u8) -> Pair {
-    let value = |name| raw.values[position(name)];
+    let value = |name| raw.value(name);
     let same = a.symbol == b.symbol;
     let lattice = raw.lattice.unwrap_or(if same { a.lattice } else { Lattice::Fcc });
     let mean = |x: f64, y: f64| if same { x } else { 0.5 * (x + y) };
@@ -375,25 +438,66 @@ fn check_pair(path: &Path, pair: &Pair, a: &Element, b: &Element) -> Result<()> 
     Ok(())
 }
 
-fn position(name: &str) -> usize {
-    PAIRS.iter().position(|p| *p == name).unwrap_or(0)
+impl RawPair {
+    fn value(&self, name: &str) -> Option<f64> {
+        place_in(&PAIRS, name).and_then(|place| self.values[place])
+    }
+
+    /// What a pair of two elements needs and does not have; `delta` stands for Ec too.
+    fn missing(&self) -> Vec<&'static str> {
+        let given = |name| self.value(name).is_some_and(|x| x != 0.0);
+        let wanted = [
+            ("lattce", self.lattice.is_some()),
+            ("Ec", given("Ec") || given("delta")),
+            ("re", given("re")),
+            ("alpha", given("alpha")),
+        ];
+        wanted.iter().filter(|(_, given)| !given).map(|(name, _)| *name).collect()
+    }
+}
+
+fn place_in(keywords: &[(&str, Allowed)], name: &str) -> Option<usize> {
+    keywords.iter().position(|(keyword, _)| *keyword == name)
+}
+
+fn set_lattice(path: &Path, word: Word, same: bool, slot: &mut Option<Lattice>) -> Result<()> {
+    let Some(lattice) = Lattice::from_name(word.text) else {
+        return Err(word.error(path, library::unknown_lattice(word.text)));
+    };
+    if same && !lattice.is_elemental() {
+        let message = format!("`{}` is no lattice of a single element", word.text);
+        return Err(word.error(path, message));
+    }
+    *slot = Some(lattice);
+    Ok(())
 }
 
 impl Allowed {
-    /// The word as a number, if it may be that.
-    fn value(&self, path: &Path, word: Word, name: &str) -> Result<f64> {
+    /// The word as a number, if it may be that; `warnings` takes what it is read as.
+    fn value(
+        &self,
+        path: &Path,
+        word: Word,
+        name: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<f64> {
         let x = word.number(path, name)?;
         let wanted = match self {
+            Any => return Ok(x),
             Positive if x > 0.0 => return Ok(x),
             Positive => "but must be positive".to_string(),
             Within(range) if range.contains(&x) => return Ok(x),
             Within(range) => format!("but must be from {} to {}", range.start(), range.end()),
-            OneOf(list) if list.contains(&x) => return Ok(x),
-            OneOf(list) => {
-                let list: Vec<String> = list.iter().map(f64::to_string).collect();
-                return Err(
-                    word.error(path, format!("`{name}` is {x}; it may be {}", list.join(" or ")))
-                );
+            Whole | OneOf(_) => {
+                let taken = match self {
+                    OneOf(known) if !known.contains(&x.trunc()) => 0.0,
+                    _ => x.trunc() + 0.0, // no -0
+                };
+                if taken != x {
+                    let place = word.place(path);
+                    warnings.push(format!("{place}: `{name}` is {}: read as {taken}", word.text));
+                }
+                return Ok(taken);
             }
         };
         Err(word.error(path, format!("`{name}` is {} {wanted}", word.text)))
@@ -401,7 +505,7 @@ impl Allowed {
 }
 
 fn unknown_keyword(name: &str) -> String {
-    let known = SCALARS.iter().map(|(s, _)| *s).chain(PAIRS);
+    let known = SCALARS.iter().chain(&PAIRS).map(|(name, _)| *name);
     let nearest = known
         .chain(["rho0", "lattce", "Cmin", "Cmax"])
         .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))

@@ -1,7 +1,64 @@
-//! Words of the two potential files, each with its place.
+//! Text of the two potential files, as LAMMPS reads it: whatever the encoding of its
+//! comments, and words, each with its place.
+//!
+//! Invariant: a character of the file is a character here, so columns are those of an editor.
 
 use crate::error::{Error, Result};
 use std::path::Path;
+
+/// The text of a file: UTF-8, or, line by line where that fails, Latin-1, in which old
+/// comments are written; without a byte order mark.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let lines = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).split(|&b| b == b'\n');
+    let decoded = lines.map(|line| match std::str::from_utf8(line) {
+        Ok(line) => line.to_string(),
+        Err(_) => line.iter().map(|&byte| byte as char).collect(),
+    });
+    Ok(decoded.collect::<Vec<_>>().join("\n"))
+}
+
+/// What LAMMPS reads in place of some characters that word processors and web pages bring
+/// in (section "Input and data files" of its manual: "UTF-8 characters are replaced").
+fn ascii(c: char) -> char {
+    match c {
+        '\u{2d7}' | '\u{2212}' => '-',
+        '\u{2d6}' | '\u{2064}' => '+',
+        '\u{2018}' | '\u{2019}' => '\'',
+        '\u{201c}' | '\u{201d}' => '"',
+        '\u{a0}' | '\u{2000}'..='\u{200b}' | '\u{202f}' | '\u{2060}' | '\u{2063}' | '\u{feff}' => {
+            ' '
+        }
+        other => other,
+    }
+}
+
+/// Replaces such characters, and says which and where, but for those in comments.
+pub fn replace_typography(path: &Path, text: &str) -> (String, Vec<String>) {
+    let mut warnings = Vec::new();
+    let mut line = |(number, line): (usize, &str)| -> String {
+        let comment = line.chars().position(|c| c == '#').unwrap_or(usize::MAX);
+        let replaced = line.chars().enumerate().map(|(column, c)| {
+            let plain = ascii(c);
+            if plain != c && column < comment {
+                warnings.push(format!(
+                    "{}:{}:{}: the character U+{:04X} is read as `{plain}`",
+                    path.display(),
+                    number + 1,
+                    column + 1,
+                    c as u32
+                ));
+            }
+            plain
+        });
+        replaced.collect()
+    };
+    let lines: Vec<String> = text.split('\n').enumerate().map(&mut line).collect();
+    (lines.join("\n"), warnings)
+}
 
 /// A word without its quotes; line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,6 +69,11 @@ pub struct Word<'a> {
 }
 
 impl Word<'_> {
+    /// `file:line:column`, as messages begin.
+    pub fn place(&self, path: &Path) -> String {
+        format!("{}:{}:{}", path.display(), self.line, self.column)
+    }
+
     pub fn error(&self, path: &Path, message: impl Into<String>) -> Error {
         Error::input(path, self.line, self.column, message)
     }
