@@ -38,6 +38,7 @@ pub fn potential(config: &Config) -> Result<(Meam, String)> {
 
 /// Tells what is odd about a potential; gives the table of its reference structures.
 pub fn of_potential(potential: &Meam) -> Result<String> {
+    tell(potential.contradiction());
     tell(potential.warnings());
     let tested = self_test(potential)?;
     tell(&tested.deviations);

@@ -223,9 +223,6 @@ impl Meam {
                 ));
             }
         }
-        if !p.ignored.is_empty() {
-            line(format_args!("not read, since only I <= J counts: {}", p.ignored.join(", ")));
-        }
         text
     }
 }

@@ -25,7 +25,7 @@ pub fn of_names(library: &Path, elements: &[Element]) -> Vec<String> {
         let Some(weight) = atomic_weight(symbol) else {
             said.push(format!(
                 "`{symbol}` is not the symbol of a chemical element: files of results give it no \
-                 atomic number; write `Pt={entry}` to say which element the entry `{entry}` stands for"
+                 atomic number; `SYMBOL={entry}` says which element the entry `{entry}` stands for"
             ));
             continue;
         };

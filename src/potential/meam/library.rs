@@ -165,12 +165,13 @@ fn warnings(path: &Path, words: &[Word], entries: &[Vec<Word>]) -> Vec<String> {
         ));
     }
     let texts = |entry: &[Word]| entry.iter().map(|w| w.text.to_string()).collect::<Vec<_>>();
-    let others = entries.iter().filter(|e| e[0].text == name && texts(e) != texts(words));
-    for other in others {
+    let mut others = entries.iter().filter(|e| e[0].text == name && texts(e) != texts(words));
+    if let Some(other) = others.next() {
         warnings.push(format!(
-            "{}: another entry `{name}`, with other values: that of line {} counts, the first",
+            "{}: another entry `{name}`, with other values: that of line {} counts, the first of {}",
             other[0].place(path),
-            words[0].line
+            words[0].line,
+            others.count() + 2
         ));
     }
     warnings

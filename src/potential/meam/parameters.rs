@@ -75,8 +75,6 @@ pub struct Parameters {
     pub rose_form: u8,
     pub linear_negative: bool,
     pub dynamo_background: bool,
-    /// What was read but has no effect, because I > J, for the log.
-    pub ignored: Vec<String>,
     /// What deserves a second look, in words.
     pub warnings: Vec<String>,
     /// How the two files contradict each other in all that can be compared.
@@ -389,7 +387,6 @@ impl Raw {
             rose_form,
             linear_negative: negative == Some(1.0),
             dynamo_background: dynamo == Some(1.0),
-            ignored,
             warnings,
             contradiction,
         })

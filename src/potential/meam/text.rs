@@ -6,19 +6,20 @@
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// The text of a file: UTF-8, or, line by line where that fails, Latin-1, in which old
-/// comments are written; without a byte order mark.
+/// The text of a file: UTF-8, and what is not as Latin-1, in which old comments are
+/// written; without a byte order mark.
 ///
 /// # Errors
 /// Where the file cannot be read.
 pub fn read(path: &Path) -> std::io::Result<String> {
     let bytes = std::fs::read(path)?;
-    let lines = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).split(|&b| b == b'\n');
-    let decoded = lines.map(|line| match std::str::from_utf8(line) {
-        Ok(line) => line.to_string(),
-        Err(_) => line.iter().map(|&byte| byte as char).collect(),
-    });
-    Ok(decoded.collect::<Vec<_>>().join("\n"))
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|&byte| byte as char));
+    }
+    Ok(text)
 }
 
 /// What LAMMPS reads in place of some characters that word processors and web pages bring

@@ -38,7 +38,7 @@ def entry(name, lat="fcc", ibar=3, **change):
 def pair(lat="b1", **change):
     value = dict(Ec=3.4, re=2.5, alpha=5.0, attrac=0.03, repuls=0.06, nn2=1, zbl=0)
     value.update(change)
-    lines = [f"lattce(1,2) = '{lat}'"] + [f"{k}(1,2) = {v!r}" for k, v in value.items()]
+    lines = [f"lattce(1,2) = '{lat}'"] + [f"{k}(1,2) = {v}" for k, v in value.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -101,7 +101,37 @@ def cases():
     found["element_in_parameters"] = (
         ELEMENTS,
         BASE + pair() + "lattce(1,1) = 'bcc'\nrho0(2) = 1.7\nEc(1,1) = 3.1\nre(2,2) = 2.45\nalpha(1,1) = 5.5\n")
+    orders = BASE + SCREENING + pair("tri", nn2=0).replace("zbl(1,2)", "zbl(2,1)")
+    found["either_order"] = (
+        ELEMENTS, orders + "nn2(2,1) = 1\nzbl(2,1) = 1\ntheta(2,1) = 75\nEc(2,1) = 9.9\nCmin(2,1,1) = 1.9\n")
+    found["later_counts"] = (
+        ELEMENTS,
+        "rc = 3.1\n" + BASE + SCREENING + pair("b2", nn2=0, zbl=1)
+        + "nn2(2,1) = 1\nzbl(2,1) = 0\nzbl(1,1) = 1\nCmin(1,1,2) = 1.1\n")
+    found["flags"] = (
+        ELEMENTS,
+        BASE + SCREENING + pair("l12", nn2=1.5, zbl=-100) + "zbl(1,1) = 2\nzbl(2,2) = 1.5\nnn2(1,1) = 2\n"
+        "ialloy = 3\naugt1 = 2\nerose_form = 1.9\nmixture_ref_t = 2\nbkgd_dyn = 5\nemb_lin_neg = 2\nrc(1) = 4.6\nre(1,2,1) = 2.5\n")
+    found["charges"] = (
+        entry("A", ielement=0) + entry("B", "bcc", ielement=3),
+        BASE + pair("b1", zbl=1) + "zbl(1,1) = 1\nzbl(2,2) = 1\n")
+    # As people and programs write them: no `#` before titles, a byte order mark, comments in
+    # Latin-1 (the escapes are single bytes), typographic signs and spaces, line ends of Windows.
+    library = (entry("A") + entry("B", "bcc")).replace(" -", " \u2212").replace("'B'", "\u2018B\u2019")
+    titles = "\ufeff elt lat z ielement atwt\n alpha b0 b1 b2 b3 alat esub asub\n t0 t1 t2 t3 rozero ibar\n"
+    found["dialect"] = (
+        titles + "# J\udcf6rg\n" + library.replace(" 3\n", " 3 7\n").replace(" 2.6 ", " # b\udce9ta\n\t2.6\u00a0", 1),
+        ("\ufeff" + BASE + pair("b1", attrac="\u22120.03")).replace("'", "").replace("\n", " # \udcb5\r\n")
+        .replace("zbl(1,2) = ", "zbl ( 1 , 2 )\t").replace("re(1,2) = 2.5", "re 1 2 +2.5E+00"))
     return found
+
+
+def write(path, text):
+    """With single bytes where the text has escapes for them."""
+    note = "# invented numbers, see make.py\n"
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        # LAMMPS ends at a line of a byte order mark and a comment.
+        file.write(text + note if text.startswith("\ufeff") else note + text)
 
 
 def frames():
@@ -155,9 +185,9 @@ def main():
         if wanted and name not in wanted:
             continue
         files = [os.path.join(HERE, name + end) for end in (".library.meam", ".meam", ".xyz")]
-        open(files[0], "w").write("# invented numbers, see make.py\n" + library)
+        write(files[0], library)
         if parameters is not None:
-            open(files[1], "w").write("# invented numbers, see make.py\n" + parameters)
+            write(files[1], parameters)
         with open(files[2], "w") as xyz:
             for label, species, positions in frames():
                 try:
