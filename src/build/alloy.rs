@@ -4,7 +4,15 @@
 //! numbers, the sites are dealt out. Each arrangement of the exact composition is
 //! thus equally likely, and none depends on ranks.
 
+use crate::input::Config;
 use crate::random::{Purpose, Stream};
+use std::collections::BTreeMap;
+
+/// Fractions in the order of the potential's elements.
+pub fn fractions(config: &Config, composition: &BTreeMap<String, f64>) -> Vec<f64> {
+    let fraction = |symbol: &str| composition.get(symbol).copied().unwrap_or(0.0);
+    config.potential.symbols().map(fraction).collect()
+}
 
 /// How many of `atoms` each species gets: the whole parts of its share, and what is
 /// then left one by one to the largest remainders (of equal ones, to the first).

@@ -6,7 +6,6 @@
 //! Both are minima, maxima and medians: no order of atoms or ranks matters.
 
 use super::layout::{Facing, Gap};
-use super::solid::Solid;
 use crate::geometry::{Vec3, on_grid};
 use crate::input::{GapBetween, PlacementConfig};
 
@@ -27,15 +26,15 @@ pub struct Face {
 }
 
 impl Face {
-    /// Of a particle as it is built, in its own frame; here every atom counts for the front.
-    pub fn of_solid(solid: &Solid) -> Option<Face> {
-        let (_, side) = solid.facing?;
-        let positions: Vec<Vec3> = solid.positions().collect();
-        let layer: Vec<Vec3> = solid.facing_layer().iter().map(|&i| positions[i]).collect();
+    /// Of a particle as it is built or read, in its own frame, towards `side` of an axis; here every
+    /// atom counts for the front. `layer` are the places of the facet's atoms in `positions`.
+    pub fn new(positions: &[Vec3], layer: &[usize], axis: usize, side: f64) -> Face {
+        let layer: Vec<Vec3> = layer.iter().map(|&i| positions[i]).collect();
         let middle = median(&layer);
         let reach = layer.iter().map(|&r| across(r, middle)).fold(0.0, f64::max);
-        let front = positions.iter().map(|r| r[0] * side).fold(f64::NEG_INFINITY, f64::max) * side;
-        Some(Face { plane: middle[0], front, reach })
+        let front =
+            positions.iter().map(|r| r[axis] * side).fold(f64::NEG_INFINITY, f64::max) * side;
+        Face { plane: middle[axis], front, reach }
     }
 
     /// Whether an atom at `r` may be the front of the facet whose layer has its
@@ -67,18 +66,64 @@ fn median(positions: &[Vec3]) -> Vec3 {
     })
 }
 
-/// How far to shift each of two facing particles along x, on the grid, so that the
-/// wanted gap opens about the origin; and the gap in both readings.
-pub fn shifts(placement: &PlacementConfig, left: Face, right: Face) -> ([f64; 2], Gap) {
-    let (low, high) = match placement.gap_between {
+/// How far to shift each particle of a row along x, on the grid, so that the wanted gap opens
+/// between one and the next, the middle of the row's gaps at the origin; and the gaps. `between`
+/// are the faces that look at each other across each gap.
+pub fn row(placement: &PlacementConfig, between: &[[Face; 2]]) -> (Vec<f64>, Vec<Gap>) {
+    let edges = |[left, right]: [Face; 2]| match placement.gap_between {
         GapBetween::Planes => (left.plane, right.plane),
         GapBetween::Atoms => (left.front, right.front),
     };
     let half = on_grid(placement.gap_angstrom / 2.0);
-    let shifts = [-half - low, half - high];
-    let gap = Gap {
-        planes: (right.plane + shifts[1]) - (left.plane + shifts[0]),
-        atoms: (right.front + shifts[1]) - (left.front + shifts[0]),
+    // The middle of the first gap is at the origin until all stand.
+    let mut shifts = vec![-half - between.first().map_or(0.0, |&faces| edges(faces).0)];
+    let mut middle = 0.0;
+    for (k, &faces) in between.iter().enumerate() {
+        let (low, high) = edges(faces);
+        middle = low + shifts[k] + half;
+        shifts.push(middle + half - high);
+    }
+    let back = on_grid(middle / 2.0);
+    shifts.iter_mut().for_each(|shift| *shift -= back);
+    let gap = |(k, [left, right]): (usize, &[Face; 2])| Gap {
+        planes: (right.plane + shifts[k + 1]) - (left.plane + shifts[k]),
+        atoms: (right.front + shifts[k + 1]) - (left.front + shifts[k]),
     };
-    (shifts, gap)
+    let gaps = between.iter().enumerate().map(gap).collect();
+    (shifts, gaps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_wanted_gap_between_all_of_it() {
+        let face = |plane, front| Face { plane, front, reach: 0.0 };
+        let right = |k: f64| face(10.0 + k, 12.0);
+        let left = |k: f64| face(-8.0 - k, -8.5);
+        let between = [[right(0.0), left(1.0)], [right(1.0), left(2.0)], [right(2.0), left(3.0)]];
+        for gap_between in [GapBetween::Planes, GapBetween::Atoms] {
+            let placement = PlacementConfig {
+                facing: [1, 0, 0],
+                gap_angstrom: 4.5,
+                gap_between,
+                twist_deg: 0.0,
+                tilt_deg: 0.0,
+            };
+            let (shifts, gaps) = row(&placement, &between);
+            assert_eq!((shifts.len(), gaps.len()), (4, 3));
+            for gap in gaps {
+                let wanted = if gap_between == GapBetween::Planes { gap.planes } else { gap.atoms };
+                assert_eq!(wanted, 4.5);
+            }
+            // Of two, the gap is about the origin.
+            let (shifts, _) = row(&placement, &between[..1]);
+            let (low, high) = match gap_between {
+                GapBetween::Planes => (10.0, -9.0),
+                GapBetween::Atoms => (12.0, -8.5),
+            };
+            assert_eq!(shifts, [-2.25 - low, 2.25 - high]);
+        }
+    }
 }

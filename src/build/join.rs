@@ -2,11 +2,11 @@
 //! is, without a turn.
 //!
 //! With `[placement]`, each particle's centre of mass comes to lie on the x axis and
-//! its facet, as it stands now, where the wanted gap has it (`face`). Otherwise each
+//! its facets, as they stand now, where the wanted gap has them (`face`). Otherwise each
 //! goes back by the way that it was set apart.
 
-use super::face::{Face, shifts};
-use super::layout::{Gap, Layout, ParticleInfo};
+use super::face::{Face, row};
+use super::layout::{Facing, Gap, Layout};
 use crate::atoms::{Atoms, Species};
 use crate::comm::Comm;
 use crate::fixed::ExactSum;
@@ -20,8 +20,8 @@ pub struct Join {
     pub shift: Vec<Vec3>,
     /// The box from then on; positions are to be wrapped into it.
     pub cell: Cell,
-    /// As it will be between the hot facets.
-    pub gap: Option<Gap>,
+    /// As they will be between the hot facets.
+    pub gaps: Vec<Gap>,
 }
 
 /// Collective. `atoms` are this rank's, in the free box of the particles apart.
@@ -35,16 +35,22 @@ pub fn join(
     let cell = layout.cell;
     let back = layout.particles.iter().map(|p| scale(p.apart, -1.0)).collect();
     let Some(placement) = &config.placement else {
-        return Join { shift: back, cell, gap: None };
+        return Join { shift: back, cell, gaps: Vec::new() };
     };
-    let middles = middles(layout, atoms, comm);
-    let fronts = fronts(layout, &middles, atoms, comm);
-    let face = |p: usize| Face { plane: middles[p][0], front: fronts[p], reach: 0.0 };
-    let (along, gap) = shifts(placement, face(0), face(1));
+    // Left and right of every gap, one after the other.
+    let looking: Vec<(usize, &Facing)> = (layout.particles.iter().enumerate())
+        .flat_map(|(p, particle)| particle.facing.iter().map(move |facing| (p, facing)))
+        .collect();
+    let middles = middles(&looking, atoms, comm);
+    let fronts = fronts(&looking, &middles, atoms, comm);
+    let faces: Vec<Face> = (middles.iter().zip(fronts))
+        .map(|(middle, front)| Face { plane: middle[0], front, reach: 0.0 })
+        .collect();
+    let (along, gaps) = row(placement, faces.as_chunks::<2>().0);
     let centres = centres_of_mass(layout, species, atoms, comm);
     let shift = centres.iter().zip(along);
     let shift = shift.map(|(c, x)| [x, on_grid(-c[1]), on_grid(-c[2])]).collect();
-    Join { shift, cell, gap: Some(gap) }
+    Join { shift, cell, gaps }
 }
 
 fn position(atoms: &Atoms, i: usize) -> Vec3 {
@@ -52,36 +58,34 @@ fn position(atoms: &Atoms, i: usize) -> Vec3 {
     [x, y, z]
 }
 
-/// The middle of each particle's facing facet.
-fn middles(layout: &Layout, atoms: &Atoms, comm: &Comm) -> Vec<Vec3> {
-    let in_layer = |p: &ParticleInfo, id: u64| {
-        p.facing.as_ref().is_some_and(|facing| facing.layer.binary_search(&id).is_ok())
-    };
-    let all = |p: &ParticleInfo| -> Vec<Vec3> {
+/// The middle of each facing facet.
+fn middles(looking: &[(usize, &Facing)], atoms: &Atoms, comm: &Comm) -> Vec<Vec3> {
+    let all = |facing: &Facing| -> Vec<Vec3> {
         let mine: Vec<Vec3> = (0..atoms.owned)
-            .filter(|&i| in_layer(p, atoms.id[i]))
+            .filter(|&i| facing.layer.binary_search(&atoms.id[i]).is_ok())
             .map(|i| position(atoms, i))
             .collect();
         comm.all_gather(&mine).concat()
     };
-    layout.particles.iter().map(|p| Face::middle(&all(p))).collect()
+    looking.iter().map(|(_, facing)| Face::middle(&all(facing))).collect()
 }
 
 /// The outermost atom along x within each facing facet's outline.
-fn fronts(layout: &Layout, middles: &[Vec3], atoms: &Atoms, comm: &Comm) -> Vec<f64> {
-    let mut fronts = vec![f64::NEG_INFINITY; layout.particles.len()];
+fn fronts(looking: &[(usize, &Facing)], middles: &[Vec3], atoms: &Atoms, comm: &Comm) -> Vec<f64> {
+    let mut fronts = vec![f64::NEG_INFINITY; looking.len()];
     for i in 0..atoms.owned {
         let p = atoms.particle[i] as usize;
         let r = position(atoms, i);
-        if let Some(facing) = &layout.particles[p].facing
-            && Face::may_be_front(facing, middles[p], r)
-        {
-            fronts[p] = fronts[p].max(facing.side * r[0]);
+        // Of a row in its order, the faces of a particle stand at 2p - 1 and 2p.
+        for k in (2 * p).saturating_sub(1)..(2 * p + 1).min(looking.len()) {
+            let (owner, facing) = looking[k];
+            if owner == p && Face::may_be_front(facing, middles[k], r) {
+                fronts[k] = fronts[k].max(facing.side * r[0]);
+            }
         }
     }
     comm.max_f64(&mut fronts);
-    let sides = layout.particles.iter().map(|p| p.facing.as_ref().map_or(1.0, |f| f.side));
-    fronts.iter().zip(sides).map(|(front, side)| front * side).collect()
+    fronts.iter().zip(looking).map(|(front, (_, facing))| front * facing.side).collect()
 }
 
 fn centres_of_mass(layout: &Layout, species: &[Species], atoms: &Atoms, comm: &Comm) -> Vec<Vec3> {

@@ -1,16 +1,9 @@
 //! Where the particles stand, and what is known of each before a step is made: all
 //! of it follows from the input alone, so a restart finds it again.
-//!
-//! `[placement]` sets two particles on the x axis, centre to centre, their facing
-//! facets looking at each other with the middle of the gap at the origin; without it
-//! each particle stands at its own `centre_angstrom` (a single one at the origin).
 
-use super::contact::closest;
-use super::face::{Face, shifts};
 use super::lattice::{Centre, Site};
-use super::solid::{Solid, solids};
 use crate::error::Result;
-use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, add, norm, on_grid, sub};
+use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, on_grid, sub};
 use crate::input::{Arrangement, Boundary, Config};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -23,7 +16,7 @@ pub const APART: f64 = 60.0;
 pub const OVERLAP: f64 = 0.5;
 
 /// Vacuum around the atoms in the box that describes free directions, Å.
-const MARGIN: f64 = 10.0;
+pub const MARGIN: f64 = 10.0;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
@@ -34,8 +27,19 @@ pub struct Layout {
     pub cell: Cell,
     /// The box that holds them apart, where the protocol begins so.
     pub apart: Option<Cell>,
-    /// Between the facing facets with the particles together.
-    pub gap: Option<Gap>,
+    /// What fills the box and is not placed in it.
+    pub filling: Option<Filling>,
+    /// Between one particle of a row and the next, with the particles together.
+    pub gaps: Vec<Gap>,
+}
+
+/// What fills the box beside the particles that are placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filling {
+    /// Its atoms belong to the particles from this number on.
+    pub first: u32,
+    /// The axis across its surface, if it has one.
+    pub surface: Option<usize>,
 }
 
 /// The gap in both readings, Å.
@@ -45,6 +49,16 @@ pub struct Gap {
     pub planes: f64,
     /// Between the outermost atoms, adatoms included.
     pub atoms: f64,
+}
+
+impl std::fmt::Display for Gap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Gap { planes, atoms } = self;
+        write!(
+            f,
+            "{planes:.3} Å between the facet planes, {atoms:.3} Å between the outermost atoms"
+        )
+    }
 }
 
 /// A particle as it was built or read. Its atoms are `first .. first + atoms`; the
@@ -64,7 +78,12 @@ pub struct ParticleInfo {
     pub radius: f64,
     /// Of a built particle.
     pub shape: Option<ShapeInfo>,
-    pub facing: Option<Facing>,
+    /// Towards the particles beside it in a row.
+    pub facing: Vec<Facing>,
+    /// Between it and the surface that it stands above.
+    pub above: Option<Gap>,
+    /// What else is to be said of it, as `, from file`.
+    pub note: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,70 +114,6 @@ pub struct Facing {
     pub layer: Vec<u64>,
     /// Distance of the farthest of them from the facet's middle, across x, Å.
     pub reach: f64,
-}
-
-/// The layout of the built particles, and their geometry.
-pub fn built(config: &Config) -> Result<(Layout, Vec<Solid>)> {
-    let solids = solids(config)?;
-    let faces: Vec<Option<Face>> = solids.iter().map(Face::of_solid).collect();
-    let (centres, gap) = centres(config, &faces);
-    let mut first = 0;
-    let mut particles = Vec::new();
-    for (solid, &centre) in solids.iter().zip(&centres) {
-        particles.push(info(config, solid, centre, first));
-        first += solid.atoms() as u64;
-    }
-    let bounds = bounds(solids.iter().zip(&centres).flat_map(|(s, &c)| shifted(s, c)));
-    let cell = cell(config, bounds, None);
-    let apart = spread(config, &mut particles)?;
-    let layout = Layout { particles, atoms: first, cell, apart, gap };
-    check_overlap(config, &layout, &solids)?;
-    Ok((layout, solids))
-}
-
-fn shifted(solid: &Solid, shift: Vec3) -> impl Iterator<Item = Vec3> + '_ {
-    solid.positions().map(move |r| add(r, shift))
-}
-
-/// The centres of the particles together, on the grid.
-fn centres(config: &Config, faces: &[Option<Face>]) -> (Vec<Vec3>, Option<Gap>) {
-    if let (Some(placement), [Some(left), Some(right)]) = (&config.placement, faces) {
-        let (shifts, gap) = shifts(placement, *left, *right);
-        return (shifts.map(|x| [x, 0.0, 0.0]).to_vec(), Some(gap));
-    }
-    let tables = config.particles.iter().flat_map(|p| std::iter::repeat_n(p, p.count));
-    (tables.map(|p| p.centre_angstrom.unwrap_or_default().map(on_grid)).collect(), None)
-}
-
-fn info(config: &Config, solid: &Solid, centre: Vec3, first: u64) -> ParticleInfo {
-    let mut species = vec![0; config.potential.symbols().count()];
-    solid.species(config).iter().for_each(|&kind| species[kind as usize] += 1);
-    ParticleInfo {
-        first,
-        atoms: solid.atoms() as u64,
-        adatoms: solid.adatoms.len() as u64,
-        species,
-        centre,
-        apart: [0.0; 3],
-        radius: solid.radius(),
-        shape: Some(ShapeInfo {
-            centre: solid.shape.centre(),
-            complete: solid.shape.complete as u64,
-            monolayer: solid.monolayer as u64,
-            facets: [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
-                .map(|indices| FacetInfo {
-                    indices,
-                    atoms: solid.shape.facet_layer(indices).len() as u64,
-                    distance: solid.facet_distance(indices),
-                })
-                .to_vec(),
-        }),
-        facing: solid.facing.map(|(_, side)| Facing {
-            side,
-            layer: solid.facing_layer().iter().map(|&i| first + i as u64).collect(),
-            reach: Face::of_solid(solid).map_or(0.0, |face| face.reach),
-        }),
-    }
 }
 
 /// Lowest and highest coordinates.
@@ -214,74 +169,6 @@ pub fn spread(config: &Config, particles: &mut [ParticleInfo]) -> Result<Option<
     Ok(Some(Cell::new([-reach; 3], [2.0 * reach; 3], [false; 3])))
 }
 
-/// Refuses particles that lie on top of each other, or of their own images.
-fn check_overlap(config: &Config, layout: &Layout, solids: &[Solid]) -> Result<()> {
-    let Cell { length, periodic, .. } = layout.cell;
-    for (p, solid) in solids.iter().enumerate() {
-        let [low, high] = bounds(solid.positions());
-        for d in 0..3 {
-            let reach = layout.particles[p].centre[d].abs() + layout.particles[p].radius;
-            let key = format!("particle[{}].centre_angstrom", solid.table);
-            if reach > LARGEST_COORDINATE / 2.0 {
-                let message = format!(
-                    "particle {p} reaches out to {reach:.0} Å, but coordinates end at {} Å",
-                    LARGEST_COORDINATE / 2.0
-                );
-                return Err(config.source.error(&key, message));
-            }
-            let wide = high[d] - low[d] + OVERLAP * solid.nearest_distance;
-            if periodic[d] && wide > length[d] {
-                let message = format!(
-                    "particle {p} is {:.1} Å wide along {} and overlaps its own images in a box of {} Å",
-                    high[d] - low[d],
-                    ["x", "y", "z"][d],
-                    length[d]
-                );
-                return Err(config.source.error(&format!("box.lengths_angstrom[{d}]"), message));
-            }
-        }
-        for (q, other) in solids.iter().enumerate().skip(p + 1) {
-            if let Some(distance) = shortest_between(layout, solids, p, q) {
-                let nearest = solid.nearest_distance.min(other.nearest_distance);
-                let (key, advice) = match &config.placement {
-                    Some(_) => ("placement.gap_angstrom".into(), "make `gap_angstrom` larger"),
-                    None => (
-                        format!("particle[{}].centre_angstrom", other.table),
-                        "move their `centre_angstrom` apart",
-                    ),
-                };
-                let message = format!(
-                    "particles {p} and {q} overlap: two of their atoms are {distance:.2} Å apart, where \
-                     neighbours in the crystal are {nearest:.2} Å apart; {advice}"
-                );
-                return Err(config.source.error(&key, message));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The shortest distance between atoms of two particles and their images, if they overlap.
-fn shortest_between(layout: &Layout, solids: &[Solid], p: usize, q: usize) -> Option<f64> {
-    let Cell { length, periodic, .. } = layout.cell;
-    let [one, other] = [&layout.particles[p], &layout.particles[q]];
-    let limit = OVERLAP * solids[p].nearest_distance.min(solids[q].nearest_distance);
-    let mut between = sub(other.centre, one.centre);
-    for d in (0..3).filter(|&d| periodic[d]) {
-        between[d] -= length[d] * (between[d] / length[d]).round();
-    }
-    let images = (0..27).map(|i| [i % 3 - 1, i / 3 % 3 - 1, i / 9 - 1]);
-    images
-        .filter(|image| (0..3).all(|d| periodic[d] || image[d] == 0))
-        .map(|image| std::array::from_fn(|d| between[d] + image[d] as f64 * length[d]))
-        .filter(|&between| norm(between) < one.radius + other.radius + limit)
-        .filter_map(|between| {
-            closest(solids[p].positions(), shifted(&solids[q], between), limit, |_, _| true)
-        })
-        .map(|(distance, _, _)| distance)
-        .min_by(f64::total_cmp)
-}
-
 impl Layout {
     /// The particles, their composition and their gap, in lines for people.
     pub fn describe(&self, symbols: &[&str]) -> String {
@@ -293,22 +180,40 @@ impl Layout {
                 .collect();
             let _ =
                 write!(text, "particle {i}: {} atoms ({})", particle.atoms, composition.join(", "));
+            text.push_str(&particle.note);
             if let Some(shape) = &particle.shape {
                 particle.describe_shape(shape, &mut text);
             }
+            if let Some(gap) = particle.above {
+                let _ = write!(text, "\n    above the surface: {gap}");
+            }
             text.push('\n');
         }
-        if let Some(Gap { planes, atoms }) = self.gap {
-            let _ = writeln!(
-                text,
-                "gap: {planes:.3} Å between the facet planes, {atoms:.3} Å between the outermost atoms"
-            );
+        for gap in &self.gaps {
+            let _ = writeln!(text, "gap: {gap}");
         }
         text
     }
 }
 
 impl ParticleInfo {
+    /// Without atoms, the first of which will have the id `first`.
+    pub fn empty(config: &Config, first: u64) -> ParticleInfo {
+        ParticleInfo {
+            first,
+            atoms: 0,
+            adatoms: 0,
+            species: vec![0; config.potential.symbols().count()],
+            centre: [0.0; 3],
+            apart: [0.0; 3],
+            radius: 0.0,
+            shape: None,
+            facing: Vec::new(),
+            above: None,
+            note: String::new(),
+        }
+    }
+
     fn describe_shape(&self, shape: &ShapeInfo, text: &mut String) {
         let body = self.atoms - self.adatoms;
         let _ = match body == shape.complete {

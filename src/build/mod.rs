@@ -2,14 +2,21 @@
 //! files that a structure can be read from.
 //!
 //! From a site to an atom: a `lattice` has sites, a `shape` chooses among them, a
-//! `solid` adds adatoms and turns the particle, `alloy` deals out the species,
-//! `layout` says where each particle stands; `join` puts hot particles together.
+//! `solid` adds adatoms and turns the particle, `alloy` deals out the species. A `body` is such
+//! a particle or one from a file; what they stand beside is the `base`, a `block` of crystal (whole
+//! periods of a `unit_cell`) or the atoms of a file. `assembly` places the bodies, `layout` is
+//! what is known of all then; `join` puts hot particles together.
 //!
 //! Invariants: the structure is a function of the input alone. Ids are 0 .. N-1,
 //! particle after particle; within a particle the sites of the shape come in their
 //! order, then the adatoms. Every rank can find out all of it and keeps its share.
 
 pub mod alloy;
+mod assembly;
+mod axes;
+mod base;
+mod block;
+mod body;
 mod contact;
 pub mod extxyz;
 mod face;
@@ -21,22 +28,24 @@ pub mod lattice;
 mod layout;
 pub mod numbered;
 pub mod orientation;
+mod overlap;
 mod read;
 pub mod shape;
 pub mod solid;
 mod text;
+mod unit_cell;
 
 pub use frame::Frame;
 pub use join::{Join, join};
-pub use layout::{APART, FacetInfo, Facing, Gap, Layout, ParticleInfo, ShapeInfo};
+pub use layout::{APART, FacetInfo, Facing, Filling, Gap, Layout, ParticleInfo, ShapeInfo};
 
 use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::geometry::{Cell, add};
+use crate::geometry::Cell;
 use crate::input::{Config, StructureConfig};
+use assembly::Assembly;
 use read::Read;
-use solid::Solid;
 use std::ops::Range;
 
 /// The starting structure as one rank holds it.
@@ -61,12 +70,12 @@ pub fn share(atoms: u64, rank: usize, size: usize) -> Range<u64> {
 
 /// Builds or reads the structure of the input; collective.
 pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
-    if let Some(structure) = &config.structure {
-        return dealt_out(config, structure, comm);
+    if config.reads_files() {
+        return dealt_out(config, comm);
     }
-    let (layout, solids) = layout::built(config)?;
-    let atoms = own_share(config, &layout, &solids, comm);
-    Ok(built(layout, atoms, false, Vec::new()))
+    let assembly = Assembly::new(config)?;
+    let atoms = assembly.atoms(config, share(assembly.layout.atoms, comm.rank(), comm.size()));
+    Ok(built(assembly.layout, atoms, false, assembly.warnings))
 }
 
 fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<String>) -> Built {
@@ -76,16 +85,32 @@ fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<Strin
 
 /// What the structure is, without its atoms: the same after a restart. For any rank to call.
 pub fn layout(config: &Config) -> Result<Layout> {
-    match &config.structure {
+    match alone(config) {
         Some(structure) => Ok(read::read(config, structure)?.layout),
-        None => Ok(layout::built(config)?.0),
+        None => Ok(Assembly::new(config)?.layout),
     }
 }
 
-/// Rank 0 reads the file and sends every rank its share.
-fn dealt_out(config: &Config, structure: &StructureConfig, comm: &Comm) -> Result<Built> {
+/// The file that all atoms come from, where they stay as they stand in it.
+fn alone(config: &Config) -> Option<&StructureConfig> {
+    config.structure.as_ref().filter(|_| config.particles.is_empty())
+}
+
+/// All atoms, on one rank.
+fn whole(config: &Config) -> Result<Read> {
+    if let Some(structure) = alone(config) {
+        return read::read(config, structure);
+    }
+    let assembly = Assembly::new(config)?;
+    let atoms = assembly.atoms(config, 0..assembly.layout.atoms);
+    let Assembly { layout, velocities, warnings, .. } = assembly;
+    Ok(Read { layout, atoms, velocities, warnings })
+}
+
+/// Rank 0 reads the files and sends every rank its share.
+fn dealt_out(config: &Config, comm: &Comm) -> Result<Built> {
     let read = comm.agree(match comm.is_root() {
-        true => read::read(config, structure).map(Some),
+        true => whole(config).map(Some),
         false => Ok(None),
     })?;
     let (layout, velocities): (Layout, bool) =
@@ -103,46 +128,6 @@ fn dealt_out(config: &Config, structure: &StructureConfig, comm: &Comm) -> Resul
     comm.exchange(&shares);
     atoms.truncate(of(0).end as usize);
     Ok(built(layout, atoms, velocities, warnings))
-}
-
-/// This rank's share of the built particles.
-fn own_share(config: &Config, layout: &Layout, solids: &[Solid], comm: &Comm) -> Vec<Atom> {
-    let share = share(layout.atoms, comm.rank(), comm.size());
-    let mut atoms = Vec::with_capacity((share.end - share.start) as usize);
-    for (solid, info) in solids.iter().zip(&layout.particles) {
-        let ids = info.first..info.first + info.atoms;
-        if ids.start < share.end && share.start < ids.end {
-            let all = particle(config, solid, info, layout).into_iter();
-            atoms.extend(all.filter(|atom| share.contains(&atom.id)));
-        }
-    }
-    atoms
-}
-
-/// The atoms of one built particle where the protocol begins.
-fn particle(config: &Config, solid: &Solid, info: &ParticleInfo, layout: &Layout) -> Vec<Atom> {
-    let (cell, centre) = match layout.apart {
-        Some(cell) => (cell, add(info.centre, info.apart)),
-        None => (layout.cell, info.centre),
-    };
-    let species = solid.species(config);
-    let place = |(i, (r, species))| {
-        let [x, y, z] = add(r, centre);
-        let mut position = [x, y, z, 0.0];
-        let mut image = [0; 3];
-        cell.wrap(&mut position, &mut image);
-        let [x, y, z, _] = position;
-        Atom {
-            id: info.first + i as u64,
-            position: [x, y, z],
-            velocity: [0.0; 3],
-            image,
-            particle: solid.number as u32,
-            species,
-            padding: 0,
-        }
-    };
-    solid.positions().zip(species).enumerate().map(place).collect()
 }
 
 #[cfg(test)]

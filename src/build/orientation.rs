@@ -49,6 +49,15 @@ pub fn facing(facet: Site) -> Rotation {
     [x, y, cross(x, y)]
 }
 
+/// Turns +x down along an axis (0, 1, 2), onto a surface across it; exact.
+pub fn turned_down(axis: usize) -> Rotation {
+    match axis {
+        0 => [[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]],
+        1 => [[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+        _ => [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +95,12 @@ mod tests {
         assert!(close(apply(&about(2, 90.0), [1.0, 0.0, 0.0]), [0.0, 1.0, 0.0]));
         assert!(is_rotation(&euler([10.0, 20.0, 30.0])));
         assert_eq!(euler([0.0; 3]), IDENTITY);
+        for axis in 0..3 {
+            let mut down = [0.0; 3];
+            down[axis] = -1.0;
+            assert!(is_rotation(&turned_down(axis)));
+            assert_eq!(apply(&turned_down(axis), [1.0, 0.0, 0.0]), down);
+        }
         // z to y by z, then about x' (which is y): what was z goes to x.
         assert!(close(apply(&euler([90.0, 90.0, 0.0]), [0.0, 0.0, 1.0]), [1.0, 0.0, 0.0]));
     }

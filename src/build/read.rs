@@ -52,7 +52,7 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
     let mut atoms = Vec::with_capacity(order.len());
     for (id, &(particle, i)) in order.iter().enumerate() {
         if particle == particles.len() {
-            particles.push(empty(config, id as u64));
+            particles.push(ParticleInfo::empty(config, id as u64));
         }
         let info = &mut particles[particle];
         info.atoms += 1;
@@ -89,7 +89,14 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
              are taken: the atoms start as if it had neither";
         warnings.push(message.into());
     }
-    let layout = Layout { particles, atoms: atoms.len() as u64, cell, apart, gap: None };
+    let layout = Layout {
+        particles,
+        atoms: atoms.len() as u64,
+        cell,
+        apart,
+        filling: None,
+        gaps: Vec::new(),
+    };
     Ok(Read { layout, atoms, velocities: frame.velocities.is_some(), warnings })
 }
 
@@ -103,20 +110,6 @@ fn place(atom: &mut Atom, particles: &[ParticleInfo], apart: &Option<Cell>, cell
     apart.as_ref().unwrap_or(cell).wrap(&mut position, &mut atom.image);
     let [x, y, z, _] = position;
     atom.position = [x, y, z];
-}
-
-fn empty(config: &Config, first: u64) -> ParticleInfo {
-    ParticleInfo {
-        first,
-        atoms: 0,
-        adatoms: 0,
-        species: vec![0; config.potential.symbols().count()],
-        centre: [0.0; 3],
-        apart: [0.0; 3],
-        radius: 0.0,
-        shape: None,
-        facing: None,
-    }
 }
 
 fn bad(config: &Config, message: impl Into<String>) -> Error {

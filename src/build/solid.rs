@@ -3,11 +3,11 @@
 
 use super::alloy;
 use super::lattice::{Site, dot, nearest_distance, position, step};
-use super::orientation::{IDENTITY, Rotation, about, apply, euler, facing, product};
+use super::orientation::{self, IDENTITY, Rotation, about, apply, euler, product, turned_down};
 use super::shape::{Outline, Shape};
 use crate::error::Result;
 use crate::geometry::{Vec3, norm, on_grid};
-use crate::input::{AdatomConfig, Config, Facet, ParticleConfig, PlacementConfig};
+use crate::input::{AdatomConfig, Config, Facet, ParticleConfig};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -21,9 +21,11 @@ pub struct Solid {
     pub adatoms: Vec<Site>,
     /// Sites of the full monolayer that the adatoms are left of.
     pub monolayer: usize,
-    /// The facet towards the other particle, in the crystal's frame, and the side
-    /// it is on: +1 looks along x, -1 against it.
-    pub facing: Option<(Site, f64)>,
+    /// The facets towards the particles beside it in a row, in the crystal's frame, and the sides
+    /// they are on: +1 looks along x, -1 against it.
+    pub facing: Vec<(Site, f64)>,
+    /// The facet that lies on a surface, in the crystal's frame.
+    pub down: Option<Site>,
     rotation: Rotation,
     /// Half the cubic lattice constant, Å.
     half: f64,
@@ -31,19 +33,21 @@ pub struct Solid {
     pub nearest_distance: f64,
 }
 
-/// Every particle of the input.
+/// The alike particles of one table of the input, of which the first has the number `first`;
+/// `surface` is the axis across the surface that they stand above.
 ///
 /// # Errors
 /// Adatoms are wanted on a facet without a place for any.
-pub fn solids(config: &Config) -> Result<Vec<Solid>> {
-    let mut solids = Vec::new();
-    for (table, particle) in config.particles.iter().enumerate() {
-        let shape = Rc::new(shape(particle));
-        for _ in 0..particle.count {
-            solids.push(solid(config, table, solids.len(), &shape)?);
-        }
-    }
-    Ok(solids)
+pub fn solids(
+    config: &Config,
+    table: usize,
+    first: usize,
+    surface: Option<usize>,
+) -> Result<Vec<Solid>> {
+    let particle = &config.particles[table];
+    let shape = Rc::new(shape(particle));
+    let numbers = first..first + particle.count;
+    numbers.map(|number| solid(config, table, number, &shape, surface)).collect()
 }
 
 fn shape(particle: &ParticleConfig) -> Shape {
@@ -55,10 +59,24 @@ fn shape(particle: &ParticleConfig) -> Shape {
     Shape::new(outline, particle.lattice, particle.wanted_atoms() as usize, particle.size)
 }
 
-fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Result<Solid> {
+fn solid(
+    config: &Config,
+    table: usize,
+    number: usize,
+    shape: &Rc<Shape>,
+    surface: Option<usize>,
+) -> Result<Solid> {
     let particle = &config.particles[table];
-    let placement = config.placement.as_ref();
-    let facing = placement.map(|placement| towards_the_other(placement, number));
+    let facing = sides(config, number);
+    let facing: Vec<(Site, f64)> = (config.placement.iter())
+        .flat_map(|p| facing.iter().map(|&side| (p.facing.map(|i| i * side as i32), side)))
+        .collect();
+    let down = particle.above.as_ref().and_then(|above| above.facet);
+    let first = match (&config.placement, down, surface) {
+        (Some(placement), _, _) => orientation::facing(placement.facing),
+        (None, Some(facet), Some(axis)) => product(&turned_down(axis), &orientation::facing(facet)),
+        _ => IDENTITY,
+    };
     let mut solid = Solid {
         number,
         table,
@@ -66,58 +84,41 @@ fn solid(config: &Config, table: usize, number: usize, shape: &Rc<Shape>) -> Res
         adatoms: Vec::new(),
         monolayer: 0,
         facing,
-        rotation: rotation(particle, placement, number),
-        half: particle.lattice_constant_angstrom / 2.0,
-        nearest_distance: nearest_distance(particle.lattice, particle.lattice_constant_angstrom),
+        down,
+        rotation: rotation(config, table, number, &first),
+        half: particle.lattice_constant() / 2.0,
+        nearest_distance: nearest_distance(particle.lattice, particle.lattice_constant()),
     };
     if let Some(AdatomConfig { facet, removed_fraction }) = particle.adatoms {
-        let facet = match (facet, facing) {
-            (Facet::Miller(indices), _) => indices,
-            (Facet::Facing, Some((facet, _))) => facet,
-            (Facet::Facing, None) => [1, 0, 0],
+        let facets: Vec<Site> = match facet {
+            Facet::Miller(indices) => vec![indices],
+            Facet::Facing => solid.facing.iter().map(|&(facet, _)| facet).collect(),
         };
-        let sites = monolayer(shape, facet);
-        if sites.is_empty() {
-            let [h, k, l] = facet;
-            let message = format!(
-                "no adatom finds a place on the ({h} {k} {l}) facet of this particle: it is too \
-                 small or too rough; take another facet, more atoms or a complete shape"
-            );
-            return Err(config.source.error(&format!("particle[{table}].adatoms"), message));
+        for facet in facets {
+            solid.add_adatoms(config, facet, removed_fraction)?;
         }
-        let removed = (removed_fraction * sites.len() as f64).round() as usize;
-        let order = alloy::shuffled(config.seed, Purpose::Adatoms, number, 0, sites.len());
-        solid.adatoms = order[removed..].iter().map(|&i| sites[i]).collect();
         solid.adatoms.sort_unstable();
-        solid.monolayer = sites.len();
     }
     Ok(solid)
 }
 
-/// The first particle looks along x with the facet of these indices, the second
-/// against it with the opposite one.
-fn towards_the_other(placement: &PlacementConfig, number: usize) -> (Site, f64) {
-    match number {
-        0 => (placement.facing, 1.0),
-        _ => (placement.facing.map(|index| -index), -1.0),
-    }
+/// The sides on which a particle has another beside it: -1 for those after the first of a row, +1
+/// for those before the last.
+pub fn sides(config: &Config, number: usize) -> Vec<f64> {
+    let last = config.particle_count().saturating_sub(1);
+    let sides = [(-1.0, number > 0), (1.0, number < last)];
+    let in_row = config.placement.is_some();
+    sides.iter().filter(|(_, beside)| in_row && *beside).map(|&(side, _)| side).collect()
 }
 
-/// The facet to the other particle, then the particle's own turn, then twist and tilt of the second.
-fn rotation(
-    particle: &ParticleConfig,
-    placement: Option<&PlacementConfig>,
-    number: usize,
-) -> Rotation {
-    let own = euler(particle.euler_angles_deg);
-    let Some(placement) = placement else { return own };
-    let towards = product(&own, &facing(placement.facing));
-    let turn = if number == 0 {
-        IDENTITY
-    } else {
-        product(&about(2, placement.tilt_deg), &about(0, placement.twist_deg))
-    };
-    product(&turn, &towards)
+/// How a particle is turned: its facet to where it looks (`first`), by its own angles, then, in a
+/// row, by twist and tilt against the one before it.
+pub fn rotation(config: &Config, table: usize, number: usize, first: &Rotation) -> Rotation {
+    let own = product(&euler(config.particles[table].euler_angles_deg), first);
+    let Some(placement) = &config.placement else { return own };
+    let times = number as f64;
+    let tilt = about(2, times * placement.tilt_deg);
+    product(&product(&tilt, &about(0, times * placement.twist_deg)), &own)
 }
 
 /// The sites of a full layer on a facet: those of the next lattice plane that rest
@@ -138,6 +139,25 @@ pub fn monolayer(shape: &Shape, facet: Site) -> Vec<Site> {
 }
 
 impl Solid {
+    /// What is left at random of a full layer on a facet.
+    fn add_adatoms(&mut self, config: &Config, facet: Site, removed_fraction: f64) -> Result<()> {
+        let sites = monolayer(&self.shape, facet);
+        if sites.is_empty() {
+            let [h, k, l] = facet;
+            let message = format!(
+                "no adatom finds a place on the ({h} {k} {l}) facet of this particle: it is too \
+                 small or too rough; take another facet, more atoms or a complete shape"
+            );
+            return Err(config.source.error(&format!("particle[{}].adatoms", self.table), message));
+        }
+        let removed = (removed_fraction * sites.len() as f64).round() as usize;
+        let (number, before) = (self.number, self.monolayer);
+        let order = alloy::shuffled(config.seed, Purpose::Adatoms, number, before, sites.len());
+        self.adatoms.extend(order[removed..].iter().map(|&i| sites[i]));
+        self.monolayer += sites.len();
+        Ok(())
+    }
+
     /// Number of atoms, adatoms included.
     pub fn atoms(&self) -> usize {
         self.shape.sites.len() + self.adatoms.len()
@@ -157,18 +177,15 @@ impl Solid {
     /// and for the adatoms by themselves.
     pub fn species(&self, config: &Config) -> Vec<u32> {
         let composition = &config.particles[self.table].composition;
-        let fractions: Vec<f64> = (config.potential.symbols())
-            .map(|symbol| composition.get(symbol).copied().unwrap_or(0.0))
-            .collect();
+        let fractions = alloy::fractions(config, composition);
         let body = self.shape.sites.len();
         let mut species = alloy::deal(config.seed, self.number, 0, body, &fractions);
         species.extend(alloy::deal(config.seed, self.number, body, self.adatoms.len(), &fractions));
         species
     }
 
-    /// The atoms of the facing facet (without adatoms): their places in `positions`.
-    pub fn facing_layer(&self) -> Vec<usize> {
-        let Some((facet, _)) = self.facing else { return Vec::new() };
+    /// The atoms of a facet (without adatoms): their places in `positions`.
+    pub fn layer(&self, facet: Site) -> Vec<usize> {
         let layer = self.shape.facet_layer(facet);
         let place = |h: &Site| self.shape.sites.binary_search(h).expect("a site of the shape");
         layer.iter().map(place).collect()

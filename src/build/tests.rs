@@ -3,7 +3,7 @@
 use super::*;
 use crate::atoms::{Atoms, Species};
 use crate::comm::threads;
-use crate::geometry::{Vec3, norm, on_grid, sub};
+use crate::geometry::{Vec3, add, norm, on_grid, sub};
 use crate::input;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,19 +55,19 @@ fn the_gap_is_the_wanted_one_in_the_wanted_reading() {
     let planes = build(&pair("atoms = 1000", "gap_angstrom = 5.5", ""));
     let gap = lowest(of(&planes, 1)) - highest(of(&planes, 0));
     assert_eq!(gap, 5.5);
-    assert_eq!(planes.layout.gap, Some(Gap { planes: 5.5, atoms: 5.5 }));
+    assert_eq!(planes.layout.gaps, [Gap { planes: 5.5, atoms: 5.5 }]);
 
     // Adatoms stand half a lattice constant above their plane, on the grid.
     let adatoms = "atoms = 1000\nadatoms = { removed_fraction = 0.8 }";
     let planes = build(&pair(adatoms, "gap_angstrom = 5.5", ""));
     let gap = lowest(of(&planes, 1)) - highest(of(&planes, 0));
     assert_eq!(gap, 5.5 - 2.0 * on_grid(1.94));
-    assert_eq!(planes.layout.gap, Some(Gap { planes: 5.5, atoms: gap }));
+    assert_eq!(planes.layout.gaps, [Gap { planes: 5.5, atoms: gap }]);
 
     let atoms = build(&pair(adatoms, "gap_angstrom = 5.5\ngap_between = \"atoms\"", ""));
     assert_eq!(lowest(of(&atoms, 1)) - highest(of(&atoms, 0)), 5.5);
     let planes = 5.5 + 2.0 * on_grid(1.94);
-    assert_eq!(atoms.layout.gap, Some(Gap { planes, atoms: 5.5 }));
+    assert_eq!(atoms.layout.gaps, [Gap { planes, atoms: 5.5 }]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn ids_composition_and_adatoms_are_as_ordered() {
         let left = shape.monolayer - (0.8 * shape.monolayer as f64).round() as u64;
         assert_eq!((info.adatoms, adatoms.len() as u64), (left, left));
         // The adatoms lie before the facet, towards the other particle, and nowhere else.
-        let facing = info.facing.as_ref().unwrap();
+        let facing = &info.facing[0];
         let before = |a: &Atom| facing.side * (a.position[0] - info.centre[0]);
         let plane = before(&built.atoms[facing.layer[0] as usize]);
         assert!(facing.layer.iter().all(|&id| before(&built.atoms[id as usize]) == plane));
@@ -139,9 +139,9 @@ fn twist_tilt_and_facing_turn_the_second_particle() {
 
     let octahedral = "atoms = 600\nsurface_energy_j_per_m2 = { 111 = 1.0, 100 = 1.3 }";
     let built = build(&pair(octahedral, "gap_angstrom = 5\nfacing = [1, 1, 1]", ""));
-    assert_eq!(built.layout.gap.unwrap().planes, 5.0);
+    assert_eq!(built.layout.gaps[0].planes, 5.0);
     for info in &built.layout.particles {
-        let facing = info.facing.as_ref().unwrap();
+        let facing = &info.facing[0];
         let facet = &info.shape.as_ref().unwrap().facets[0];
         assert_eq!((facet.indices, facet.atoms), ([1, 1, 1], facing.layer.len() as u64));
         for &id in &facing.layer {
@@ -192,17 +192,17 @@ fn particles_apart_are_out_of_reach_and_join_at_the_wanted_gap() {
             let drift = if atom.particle == 0 { [1.5, -2.0, 0.25] } else { [-3.0, 1.0, 8.5] };
             atom.position = add(atom.position, drift);
         }
-        let facing = built.layout.particles[0].facing.clone().unwrap();
+        let facing = built.layout.particles[0].facing[0].clone();
         let wanderer = facing.layer[0] as usize;
         built.atoms[wanderer].position[0] += 20.0;
 
         let (join, positions) = joined(&config, &built, 1);
         assert_eq!((join.clone(), positions.clone()), joined(&config, &built, 3));
-        let gap = join.gap.unwrap();
+        let gap = join.gaps[0];
         assert_eq!([gap.planes, gap.atoms][reading], 4.5);
         let mut plane = [Vec::new(), Vec::new()];
         for (p, info) in built.layout.particles.iter().enumerate() {
-            let layer = &info.facing.as_ref().unwrap().layer;
+            let layer = &&info.facing[0].layer;
             plane[p] = layer.iter().map(|id| positions[id][0]).collect();
             plane[p].sort_by(f64::total_cmp);
         }
@@ -330,7 +330,7 @@ fn particles_from_a_file_go_apart_and_come_back() {
     let gap = lowest(of(&built, 1)) - highest(of(&built, 0));
     assert!(gap >= super::APART);
     let (join, positions) = joined(&config, &built, 2);
-    assert_eq!((join.gap, join.cell), (None, built.layout.cell));
+    assert_eq!((join.gaps, join.cell), (Vec::new(), built.layout.cell));
     assert_eq!(positions[&3], [1.0, 2.0, 3.0]);
 }
 

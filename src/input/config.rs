@@ -5,6 +5,7 @@
 //! `schemars` attributes) and meaning (the doc comment). `schema` reads them from
 //! here, for the check of an input and for the reference in `inputs/README.md`.
 
+pub use super::crystal::{AboveConfig, Axis, CrystalConfig, CrystalLattice, SurfaceAdatoms};
 pub use super::jobs::{Change, CheckpointConfig, StopConfig};
 use super::source::Source;
 use schemars::JsonSchema;
@@ -28,15 +29,24 @@ pub struct Config {
     /// The box and its boundaries.
     #[serde(default, rename = "box")]
     pub cell: BoxConfig,
-    /// Particles to build, one table each (with `count` alike ones); or else `structure`.
-    #[serde(default, rename = "particle", skip_serializing_if = "Vec::is_empty")]
+    /// Particles, built or read from a file, one table each (with `count` alike ones). They stand
+    /// alone, or beside the atoms of `crystal` or `structure`.
+    #[serde(
+        default,
+        rename = "particle",
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "super::read_particle::write"
+    )]
     pub particles: Vec<ParticleConfig>,
-    /// How two particles face each other.
+    /// How two particles, or more in a row along x, face each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementConfig>,
-    /// Atoms read from a file instead of built.
+    /// Atoms read from a file, where they stand in it; its box is the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structure: Option<StructureConfig>,
+    /// A crystal that fills the box along its periodic directions: bulk, or a slab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crystal: Option<CrystalConfig>,
     /// Integration in time.
     #[serde(default)]
     pub dynamics: DynamicsConfig,
@@ -62,6 +72,16 @@ impl Config {
     /// How many atoms the particles to build have, nearly.
     pub fn atoms_to_build(&self) -> f64 {
         self.particles.iter().map(|particle| particle.count as f64 * particle.wanted_atoms()).sum()
+    }
+
+    /// Whether any atoms are read from a file.
+    pub fn reads_files(&self) -> bool {
+        self.structure.is_some() || self.particles.iter().any(|p| p.structure.is_some())
+    }
+
+    /// How many particles `[[particle]]` asks for.
+    pub fn particle_count(&self) -> usize {
+        self.particles.iter().fold(0, |sum, particle| particle.count.saturating_add(sum))
     }
 }
 
@@ -156,9 +176,10 @@ pub struct ParticleConfig {
     /// Crystal lattice.
     #[serde(default)]
     pub lattice: Lattice,
-    /// Cubic lattice constant.
+    /// Cubic lattice constant; needed by a particle that is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 10))]
-    pub lattice_constant_angstrom: f64,
+    pub lattice_constant_angstrom: Option<f64>,
     /// For `wulff`: surface energies by facet family, as `{ "111" = 1.0, "100" = 1.1, "110" = 1.2 }`;
     /// only their ratios matter to the shape; a family left out bears no facet.
     #[serde(default = "default_surface_energies")]
@@ -169,6 +190,8 @@ pub struct ParticleConfig {
     ))]
     pub surface_energy_j_per_m2: BTreeMap<String, f64>,
     /// Atom fractions that add up to 1; the composition is met exactly (to the nearest atom).
+    /// Needed by a particle that is built.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend(
         "additionalProperties" = { "type": "number", "minimum": 0, "maximum": 1 },
         "minProperties" = 1
@@ -177,12 +200,23 @@ pub struct ParticleConfig {
     /// Adatoms on one facet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adatoms: Option<AdatomConfig>,
+    /// Read from a file instead of built, as one rigid particle: the keys of its shape and make
+    /// have no meaning then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<StructureConfig>,
+    /// Which particle of that file, counted from 0, where it holds several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub particle_of_file: Option<usize>,
     /// Turns the particle before it is placed: Euler angles about z, x', z''.
     #[serde(default)]
     pub euler_angles_deg: [f64; 3],
-    /// Centre, where `placement` does not decide it.
+    /// Centre (of a particle from a file: the middle between its outermost atoms), where
+    /// `placement` or `above` does not decide it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub centre_angstrom: Option<[f64; 3]>,
+    /// Stands it above the surface of `crystal`, or of `structure` with one free direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<AboveConfig>,
 }
 
 fn one() -> usize {
@@ -190,9 +224,17 @@ fn one() -> usize {
 }
 
 impl ParticleConfig {
-    /// The wanted number of atoms, adatoms not counted.
+    /// Å; of a particle that is built.
+    pub fn lattice_constant(&self) -> f64 {
+        self.lattice_constant_angstrom.unwrap_or_default()
+    }
+
+    /// The wanted number of atoms, adatoms not counted; none of a particle that is read.
     pub fn wanted_atoms(&self) -> f64 {
-        let a = self.lattice_constant_angstrom;
+        if self.structure.is_some() {
+            return 0.0;
+        }
+        let a = self.lattice_constant();
         let atomic_volume = match self.lattice {
             Lattice::Fcc => a * a * a / 4.0,
         };
@@ -268,7 +310,8 @@ pub enum Facet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlacementConfig {
-    /// Facets that face each other, family of Miller indices (both particles).
+    /// Facets that face each other, family of Miller indices (of every particle that is built; one
+    /// from a file faces the others as `euler_angles_deg` turns it).
     #[serde(default = "default_facing")]
     pub facing: [i32; 3],
     /// The gap across which they face each other.
@@ -277,10 +320,11 @@ pub struct PlacementConfig {
     /// Between what the gap is measured.
     #[serde(default)]
     pub gap_between: GapBetween,
-    /// Turns the second particle about the line of centres.
+    /// Turns the second particle about the line of centres (the third twice as far, and so on).
     #[serde(default)]
     pub twist_deg: f64,
-    /// Tilts the second particle about an axis across the line of centres (z).
+    /// Tilts the second particle about an axis across the line of centres (z; the third twice as
+    /// far, and so on).
     #[serde(default)]
     pub tilt_deg: f64,
 }
@@ -292,7 +336,8 @@ fn default_facing() -> [i32; 3] {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapBetween {
-    /// Between the facet planes; an adatom stands above its plane.
+    /// Between the facet planes; an adatom stands above its plane. Not for particles from files,
+    /// whose facets nobody knows.
     #[default]
     Planes,
     /// Between the outermost atoms, adatoms included.

@@ -8,7 +8,9 @@
 
 pub mod config;
 mod conform;
+mod crystal;
 pub mod jobs;
+mod read_particle;
 pub mod reference;
 mod rules;
 mod schema;
@@ -16,6 +18,7 @@ mod source;
 mod unit;
 
 pub use config::*;
+pub use rules::MOST_ATOMS;
 pub use source::Source;
 
 use crate::error::{Error, Result};
@@ -110,10 +113,13 @@ fn complete(config: &mut Config) {
     };
     absolute(&mut config.potential.library);
     config.potential.parameters.iter_mut().for_each(absolute);
-    if let Some(structure) = &mut config.structure {
+    let read = config.particles.iter_mut().filter_map(|particle| particle.structure.as_mut());
+    for structure in config.structure.iter_mut().chain(read) {
         absolute(&mut structure.file);
         structure.format = structure.format.or_else(|| StructureFormat::of(&structure.file));
     }
+    crystal::complete(config);
+    read_particle::complete(config);
 
     let free = config.cell.boundary == [Boundary::Free; 3];
     for stage in &mut config.stages {

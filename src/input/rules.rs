@@ -2,17 +2,19 @@
 
 use super::config::*;
 use super::conform::nearest;
+use super::crystal;
+use super::read_particle::{self, refuse_planes};
 use super::schema::or;
 use super::source::Problems;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// How far a composition may be from adding up to 1, to allow for thirds in five digits.
 const COMPOSITION_TOLERANCE: f64 = 1e-4;
 
 /// Most atoms to build: some hundred bytes each while they are chosen.
-const MOST_ATOMS: f64 = 1e9;
+pub const MOST_ATOMS: f64 = 1e9;
 
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
 const LONG_TIMESTEP_FS: f64 = 5.0;
@@ -104,6 +106,11 @@ pub fn files(config: &Config, problems: &mut Problems) {
     if let Some(structure) = &config.structure {
         file("structure.file", &structure.file);
     }
+    for (i, particle) in config.particles.iter().enumerate() {
+        if let Some(structure) = &particle.structure {
+            file(&format!("particle[{i}].structure.file"), &structure.file);
+        }
+    }
 }
 
 fn potential(config: &Config, problems: &mut Problems) {
@@ -119,43 +126,46 @@ fn potential(config: &Config, problems: &mut Problems) {
 }
 
 fn atoms(config: &Config, problems: &mut Problems) {
-    match (&config.structure, config.particles.is_empty()) {
-        (None, true) => problems.at(
+    if config.structure.is_none() && config.crystal.is_none() && config.particles.is_empty() {
+        problems.at(
             "",
-            "there are no atoms: the input needs `[[particle]]` (to build them) or `[structure]` \
-             (to read them)",
-        ),
-        (Some(_), false) => problems.at(
-            "structure",
-            "`[structure]` and `[[particle]]` exclude each other: atoms are either read or built",
-        ),
-        (Some(structure), true) => {
-            if structure.format.is_none() {
-                problems.at(
-                    "structure.file",
-                    format!(
-                        "the ending of `{}` tells no format: write `format` as well",
-                        structure.file.display()
-                    ),
-                );
-            }
-            let data = structure.format == Some(StructureFormat::LammpsData);
-            if data && structure.types.is_empty() {
-                problems.at(
-                    "structure",
-                    "a LAMMPS data file numbers its atom types: write `types`, the element of \
-                     type 1, 2, ...",
-                );
-            }
-            let h5md = structure.format == Some(StructureFormat::H5md);
-            if let (Some(_), false) = (&structure.group, h5md) {
-                problems.at("structure.group", "only H5MD files have groups of particles");
-            }
-            for (i, element) in structure.types.iter().enumerate() {
-                known_element(config, element, &format!("structure.types[{i}]"), problems);
-            }
-        }
-        (None, false) => few_enough(config, problems),
+            "there are no atoms: the input needs `[[particle]]` or `[crystal]` (to build them) or \
+             `[structure]` (to read them)",
+        );
+    }
+    if let Some(structure) = &config.structure {
+        one_structure(config, structure, "structure", problems);
+    }
+    if let Some(crystal) = &config.crystal {
+        crystal::check(config, crystal, problems);
+    }
+    few_enough(config, problems);
+}
+
+fn one_structure(config: &Config, structure: &StructureConfig, key: &str, problems: &mut Problems) {
+    if structure.format.is_none() {
+        problems.at(
+            &format!("{key}.file"),
+            format!(
+                "the ending of `{}` tells no format: write `format` as well",
+                structure.file.display()
+            ),
+        );
+    }
+    let data = structure.format == Some(StructureFormat::LammpsData);
+    if data && structure.types.is_empty() {
+        problems.at(
+            key,
+            "a LAMMPS data file numbers its atom types: write `types`, the element of \
+             type 1, 2, ...",
+        );
+    }
+    let h5md = structure.format == Some(StructureFormat::H5md);
+    if let (Some(_), false) = (&structure.group, h5md) {
+        problems.at(&format!("{key}.group"), "only H5MD files have groups of particles");
+    }
+    for (i, element) in structure.types.iter().enumerate() {
+        known_element(config, element, &format!("{key}.types[{i}]"), problems);
     }
 }
 
@@ -187,6 +197,68 @@ fn known_element(config: &Config, name: &str, key: &str, problems: &mut Problems
 }
 
 fn one_particle(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
+    match &particle.structure {
+        Some(structure) => {
+            one_structure(config, structure, &format!("{key}.structure"), problems);
+            read_particle::check(config, key, problems);
+        }
+        None => built_particle(config, particle, key, problems),
+    }
+    let centre = format!("{key}.centre_angstrom");
+    match (particle.centre_angstrom, &config.placement, &particle.above) {
+        (Some(_), Some(_), _) => problems.at(
+            &centre,
+            "`[placement]` decides where the particles stand: leave one of the two out",
+        ),
+        (Some(_), None, Some(_)) => problems.at(
+            &centre,
+            "`above` decides where the particle stands (`at_angstrom` moves it along the surface): \
+             leave one of the two out",
+        ),
+        (Some(_), None, None) if particle.count > 1 => problems.at(
+            &centre,
+            "particles with the same centre would overlap: write one `[[particle]]` for each",
+        ),
+        (None, None, Some(_)) if particle.count > 1 => problems.at(
+            &format!("{key}.count"),
+            "they would all stand in the same place: write one `[[particle]]` for each, with \
+             `at_angstrom` in `above`, or a `[placement]`",
+        ),
+        (None, None, None) if config.crystal.is_some() || config.structure.is_some() => problems.at(
+            key,
+            "where does this particle stand? Write `above`, as `above = { gap_angstrom = 2.5 }`, or \
+             `centre_angstrom`",
+        ),
+        (None, None, None) if config.particle_count() > 1 => problems.at(
+            key,
+            "with several particles each needs its `centre_angstrom`, or all of them a `[placement]`",
+        ),
+        _ => {}
+    }
+    if let Some(above) = &particle.above {
+        crystal::check_above(config, particle, above, &format!("{key}.above"), problems);
+    }
+}
+
+fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
+    if particle.particle_of_file.is_some() {
+        problems.at(
+            &format!("{key}.particle_of_file"),
+            "of which file? Write `structure = { file = ... }` as well",
+        );
+    }
+    let needed = [
+        ("lattice_constant_angstrom", particle.lattice_constant_angstrom.is_none()),
+        ("composition", particle.composition.is_empty()),
+    ];
+    for (name, missing) in needed {
+        if missing {
+            problems.at(
+                key,
+                format!("a particle that is built needs `{name}` (one from a file, `structure`)"),
+            );
+        }
+    }
     match (particle.atoms, particle.diameter_nm) {
         (None, None) => {
             problems.at(key, "the size of the particle is missing: write `atoms` or `diameter_nm`")
@@ -200,7 +272,10 @@ fn one_particle(config: &Config, particle: &ParticleConfig, key: &str, problems:
     if particle.size == Size::Exact && particle.atoms.is_none() {
         problems.at(&format!("{key}.size"), "`size = \"exact\"` needs `atoms`");
     }
-    composition(config, particle, key, problems);
+    if !particle.composition.is_empty() {
+        let key = format!("{key}.composition");
+        fractions(config, &particle.composition, &key, problems);
+    }
     if let Some(AdatomConfig { facet, .. }) = particle.adatoms {
         let key = format!("{key}.adatoms.facet");
         match facet {
@@ -213,46 +288,30 @@ fn one_particle(config: &Config, particle: &ParticleConfig, key: &str, problems:
             Facet::Facing => {}
         }
     }
-    let centre = format!("{key}.centre_angstrom");
-    let several = particle_count(config) > 1;
-    match (particle.centre_angstrom, &config.placement) {
-        (Some(_), Some(_)) => problems.at(
-            &centre,
-            "`[placement]` decides where the particles stand: leave one of the two out",
-        ),
-        (Some(_), None) if particle.count > 1 => problems.at(
-            &centre,
-            "particles with the same centre would overlap: write one `[[particle]]` for each",
-        ),
-        (None, None) if several => problems.at(
-            key,
-            "with several particles each needs its `centre_angstrom`, or two of them a `[placement]`",
-        ),
-        _ => {}
-    }
 }
 
-fn composition(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
-    let key = format!("{key}.composition");
-    for name in particle.composition.keys() {
+/// Of known elements, and adding up to 1.
+pub fn fractions(
+    config: &Config,
+    composition: &BTreeMap<String, f64>,
+    key: &str,
+    problems: &mut Problems,
+) {
+    for name in composition.keys() {
         known_element(config, name, &format!("{key}.{name}"), problems);
     }
-    let sum: f64 = particle.composition.values().sum();
+    let sum: f64 = composition.values().sum();
     if (sum - 1.0).abs() > COMPOSITION_TOLERANCE {
         problems.at(
-            &key,
+            key,
             // Ten digits hide the rounding of the sum.
             format!("the fractions add up to {}, not to 1", (sum * 1e10).round() / 1e10),
         );
     }
 }
 
-fn particle_count(config: &Config) -> usize {
-    config.particles.iter().fold(0, |sum, particle| particle.count.saturating_add(sum))
-}
-
 /// Only the families (100), (110) and (111) are facets here.
-fn family(indices: [i32; 3], key: &str, problems: &mut Problems) {
+pub fn family(indices: [i32; 3], key: &str, problems: &mut Problems) {
     let mut sorted = indices.map(i32::unsigned_abs);
     sorted.sort_unstable();
     if !matches!(sorted, [0, 0, 1] | [0, 1, 1] | [1, 1, 1]) {
@@ -263,22 +322,51 @@ fn family(indices: [i32; 3], key: &str, problems: &mut Problems) {
 fn placement(config: &Config, problems: &mut Problems) {
     let Some(placement) = &config.placement else { return };
     family(placement.facing, "placement.facing", problems);
-    if config.structure.is_some() && config.particles.is_empty() {
-        problems.at("placement", "`[placement]` is for built particles, not for a `[structure]`");
-    } else if particle_count(config) != 2 {
-        let count = particle_count(config);
-        problems
-            .at("placement", format!("`[placement]` is for two particles, but there are {count}"));
+    let count = config.particle_count();
+    if config.particles.is_empty() {
+        problems.at("placement", "`[placement]` is for particles (`[[particle]]`): there are none");
+    } else if count < 2 {
+        problems.at("placement", "`[placement]` is for two particles or more, but there is one");
+    }
+    let read = |particle: &&ParticleConfig| particle.structure.is_some();
+    if config.particles.iter().any(|particle| read(&particle)) {
+        let key = "placement.gap_between";
+        refuse_planes(placement.gap_between, "a particle of this row", key, problems);
+        if config.particles.iter().all(|p| read(&p)) && config.source.has("placement.facing") {
+            problems.at(
+                "placement.facing",
+                "particles that are read do not tell their facets: turn them with `euler_angles_deg`",
+            );
+        }
+    }
+    let support = config.crystal.is_some() || config.structure.is_some();
+    if support && config.crystal.as_ref().is_some_and(|c| c.surface == Some(Axis::X)) {
+        problems.at(
+            "placement",
+            "particles face each other along x, and the surface of the crystal lies across x: write \
+             `surface = \"z\"`",
+        );
+    } else if support && config.particles.iter().any(|particle| particle.above.is_none()) {
+        problems.at(
+            "placement",
+            "the row stands in the middle of the box, where there are other atoms: write `above` in \
+             each `[[particle]]`, as `above = { gap_angstrom = 2.5 }`",
+        );
     }
 }
 
 fn cell(config: &Config, problems: &mut Problems) {
     let periodic = config.cell.boundary.map(|boundary| boundary == Boundary::Periodic);
     match config.cell.lengths_angstrom {
-        None if config.structure.is_none() && periodic != [false; 3] => problems.at(
-            "box.boundary",
-            "periodic directions need the lengths of the box: write `lengths_angstrom`",
-        ),
+        None if config.structure.is_none()
+            && config.crystal.is_none()
+            && periodic != [false; 3] =>
+        {
+            problems.at(
+                "box.boundary",
+                "periodic directions need the lengths of the box: write `lengths_angstrom`",
+            )
+        }
         None => {}
         Some(lengths) => {
             for d in (0..3).filter(|&d| periodic[d]) {
@@ -302,6 +390,9 @@ fn stages(config: &Config, problems: &mut Problems) {
     for (i, stage) in config.stages.iter().enumerate() {
         let key = format!("stage[{i}]");
         one_stage(config, stage, &key, problems);
+        if stage.particles == Arrangement::Apart {
+            alone(config, &format!("{key}.particles"), problems);
+        }
         if together && stage.particles == Arrangement::Apart {
             problems.at(
                 &format!("{key}.particles"),
@@ -310,6 +401,23 @@ fn stages(config: &Config, problems: &mut Problems) {
         }
         together |= stage.particles == Arrangement::Together;
     }
+}
+
+/// What fills the box cannot be set apart from particles beside it.
+fn alone(config: &Config, key: &str, problems: &mut Problems) {
+    let what = match (&config.crystal, &config.structure) {
+        (Some(_), _) => "the crystal",
+        (_, Some(_)) if !config.particles.is_empty() => "`[structure]`",
+        _ => return,
+    };
+    problems.at(
+        key,
+        format!(
+            "{what} fills its periodic box and cannot be set apart from what stands in it: equilibrate \
+             particles in a run of their own, and read them from its trajectory (`structure` in \
+             `[[particle]]`)"
+        ),
+    );
 }
 
 fn one_stage(config: &Config, stage: &StageConfig, key: &str, problems: &mut Problems) {
@@ -385,11 +493,13 @@ fn stops(config: &Config, problems: &mut Problems) {
             ),
         );
     }
-    let pairs = config.structure.is_some() || particle_count(config) > 1;
-    for (name, given) in
-        [("neck_ratio", stop.neck_ratio), ("coalesced_within", stop.coalesced_within)]
-    {
-        if given.is_some() && !pairs {
+    let pairs = config.structure.is_some() || config.particle_count() > 1;
+    let support = config.particles.iter().any(|particle| particle.above.is_some());
+    for (name, given, possible) in [
+        ("neck_ratio", stop.neck_ratio, pairs || support),
+        ("coalesced_within", stop.coalesced_within, pairs),
+    ] {
+        if given.is_some() && !possible {
             problems.at(&format!("stop.{name}"), format!("`{name}` needs two particles or more"));
         }
     }
@@ -399,9 +509,9 @@ fn first_temperature(config: &Config, problems: &mut Problems) {
     // A stage at constant temperature names its own, so only `nve` can leave it open.
     let mut moving = config.stages.iter().enumerate().filter(|(_, s)| s.kind.is_dynamic());
     let first = moving.clone().next().filter(|_| moving.all(|(_, s)| s.ensemble == Ensemble::Nve));
-    if let (Some((i, _)), None, false) =
-        (first, config.dynamics.initial_temperature_k, config.particles.is_empty())
-    {
+    let is_built = |particle: &ParticleConfig| particle.structure.is_none();
+    let builds = config.crystal.is_some() || config.particles.iter().any(is_built);
+    if let (Some((i, _)), None, true) = (first, config.dynamics.initial_temperature_k, builds) {
         problems.at(
             &format!("stage[{i}]"),
             "nothing gives the built atoms their first velocities: write `temperature_k` here or \

@@ -203,12 +203,16 @@ impl Display for Shape {
                     Shape::Whole(range) => format!("whole numbers{range}"),
                     Shape::Text => "texts in quotes".to_string(),
                     Shape::Table(_) => "tables".to_string(),
+                    Shape::Map { value, .. } => format!("tables of names, each with {value}"),
                     choice => format!("values, each {choice}"),
                 };
                 match (least, most) {
                     (0, &usize::MAX) => write!(f, "a list of {items}"),
                     (1, &usize::MAX) => write!(f, "a list of one or more {items}"),
                     (least, &usize::MAX) => write!(f, "a list of {least} or more {items}"),
+                    (least, most) if least < most => {
+                        write!(f, "a list of {least} to {most} {items}")
+                    }
                     (_, most) => write!(f, "a list of {most} {items}"),
                 }
             }

@@ -61,6 +61,23 @@ impl Source {
         }
     }
 
+    /// The same text where the table at the path `from` is taken for the one at `to`.
+    pub fn with(&self, from: &str, to: &str) -> Source {
+        let mut source = self.clone();
+        let below = |key: &str, path: &str| {
+            key.strip_prefix(path)
+                .filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                .map(String::from)
+        };
+        source.begins.retain(|key, _| below(key, to).is_none());
+        for (key, &begin) in &self.begins {
+            if let Some(rest) = below(key, from) {
+                source.begins.insert(format!("{to}{rest}"), begin);
+            }
+        }
+        source
+    }
+
     /// Whether the file itself gives the key.
     pub fn has(&self, key: &str) -> bool {
         self.begins.contains_key(key)

@@ -12,6 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::error::Result;
 use crate::force::Totals;
@@ -99,6 +100,12 @@ impl Observers {
             particles: Particles::default(),
             pairs: Pairs::default(),
         }
+    }
+
+    /// The same, where something fills the box beside the particles.
+    pub fn beside(mut self, filling: Option<Filling>) -> Observers {
+        self.pairs.filling = filling;
+        self
     }
 
     /// What the step that is to be measured has to provide.

@@ -5,11 +5,16 @@
 //! surfaces, taken as spheres of the same gyration radius, are closer than
 //! `NEIGHBOUR_REACH`; two particles alone are neighbours at any distance. The list
 //! stays, so that its columns keep their shape through a run.
+//!
+//! What fills the box beside them has no centre for a line to go through. With a surface it is a
+//! neighbour of every particle all the same: the line goes through the particle's centre across the
+//! surface, the density is that of the particle, and so is the smaller radius. Bulk is none.
 
 use serde::{Deserialize, Serialize};
 
 use super::neck::{Faces, Line, Neck, Profile, Section, sphere_radius};
 use super::{Column, Needs, Observer, Scene, Series, Values, neighbours_within};
+use crate::build::Filling;
 use crate::error::Result;
 use crate::geometry::Vec3;
 
@@ -38,6 +43,8 @@ impl Contact {
 pub struct Pairs {
     /// Chosen when the particles are put together.
     contacts: Option<Vec<Contact>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filling: Option<Filling>,
 }
 
 impl Pairs {
@@ -56,13 +63,14 @@ impl Observer for Pairs {
         if !scene.snapshot.together {
             return Ok(None);
         }
-        let contacts = self.contacts.get_or_insert_with(|| neighbouring(scene));
+        let filling = self.filling;
+        let contacts = self.contacts.get_or_insert_with(|| neighbouring(scene, filling));
         if contacts.is_empty() {
             return Ok(None);
         }
         let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
-        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, *p)).collect();
-        let sections = sections(scene, &pairs, &lines);
+        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, filling, *p)).collect();
+        let sections = sections(scene, filling, &pairs, &lines);
         let necks = necks(scene, &pairs, &lines, &sections);
 
         let time = scene.snapshot.time_ps;
@@ -75,14 +83,27 @@ impl Observer for Pairs {
             }
         }
         let ratios = contacts.iter().zip(&necks).map(|(c, neck)| neck.radius / c.smaller_radius());
-        let compactness = contacts.iter().zip(&lines).map(|(c, line)| compactness(scene, c, line));
+        let compactness = contacts.iter().zip(&lines).map(|(contact, line)| {
+            let [_, other] = contact.particles;
+            if fills(filling, other) { f64::NAN } else { compactness(scene, contact, line) }
+        });
         let sizes = [ratios.collect(), compactness.collect()];
         Ok(Some(columns(&pairs, &lines, &necks, sizes)))
     }
 }
 
-fn line(scene: &Scene, pair: [u32; 2]) -> Line {
-    let centres = pair.map(|k| scene.bodies[k as usize].centre);
+/// Whether this particle fills the box.
+fn fills(filling: Option<Filling>, particle: u32) -> bool {
+    filling.is_some_and(|filling| particle >= filling.first)
+}
+
+fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
+    let mut centres = pair.map(|k| scene.bodies[k as usize].centre);
+    if let Some(Filling { surface: Some(axis), .. }) = filling.filter(|f| pair[1] >= f.first) {
+        let across = centres[1][axis];
+        centres[1] = centres[0];
+        centres[1][axis] = across;
+    }
     Line::new(centres, scene.snapshot.system.cell)
 }
 
@@ -99,22 +120,26 @@ fn compactness(scene: &Scene, contact: &Contact, line: &Line) -> f64 {
     ((own + apart) / mass / ball).sqrt()
 }
 
-fn neighbouring(scene: &Scene) -> Vec<Contact> {
-    let particles: Vec<u32> =
-        (0..scene.bodies.len()).filter(|&k| scene.bodies[k].atoms > 0).map(|k| k as u32).collect();
+fn neighbouring(scene: &Scene, filling: Option<Filling>) -> Vec<Contact> {
+    let all = (0..scene.bodies.len() as u32).filter(|&k| scene.bodies[k as usize].atoms > 0);
+    let (fillings, particles): (Vec<u32>, Vec<u32>) = all.partition(|&k| fills(filling, k));
     let radius = |k: u32| sphere_radius(scene.bodies[k as usize].gyration_radius());
+    let contact = |a: u32, b: u32, radii: [f64; 2]| Contact {
+        particles: [a, b],
+        radii,
+        first_closed_ps: None,
+        closed_since_ps: None,
+    };
     let mut contacts = Vec::new();
     for (n, &a) in particles.iter().enumerate() {
         for &b in &particles[n + 1..] {
-            let apart = line(scene, [a, b]).distance - radius(a) - radius(b);
+            let apart = line(scene, None, [a, b]).distance - radius(a) - radius(b);
             if particles.len() == 2 || apart <= NEIGHBOUR_REACH {
-                contacts.push(Contact {
-                    particles: [a, b],
-                    radii: [radius(a), radius(b)],
-                    first_closed_ps: None,
-                    closed_since_ps: None,
-                });
+                contacts.push(contact(a, b, [radius(a), radius(b)]));
             }
+        }
+        if filling.is_some_and(|filling| filling.surface.is_some()) {
+            contacts.extend(fillings.iter().map(|&b| contact(a, b, [radius(a), f64::MAX])));
         }
     }
     contacts
@@ -139,14 +164,18 @@ fn for_each_end(scene: &Scene, pairs: &[[u32; 2]], mut f: impl FnMut(usize, usiz
 }
 
 /// The narrowest cross-section of each pair; first pass over the atoms.
-fn sections(scene: &Scene, pairs: &[[u32; 2]], lines: &[Line]) -> Vec<Option<Section>> {
-    let mut profiles: Vec<Profile> = lines
-        .iter()
-        .zip(pairs)
-        .map(|(line, pair)| {
-            Profile::new(*line, pair.map(|k| scene.bodies[k as usize].gyration_radius()))
-        })
-        .collect();
+fn sections(
+    scene: &Scene,
+    filling: Option<Filling>,
+    pairs: &[[u32; 2]],
+    lines: &[Line],
+) -> Vec<Option<Section>> {
+    // Of what fills the box no part is a core.
+    let core = |k: u32| {
+        if fills(filling, k) { 0.0 } else { scene.bodies[k as usize].gyration_radius() }
+    };
+    let mut profiles: Vec<Profile> =
+        lines.iter().zip(pairs).map(|(line, pair)| Profile::new(*line, pair.map(core))).collect();
     for_each_end(scene, pairs, |_, k, end, position| profiles[k].add(end, position));
 
     let comm = scene.snapshot.system.comm;

@@ -285,10 +285,60 @@ fn the_gap_of_a_built_pair_is_what_the_input_asked_for() {
         let built = crate::build::structure(&config, &comm).unwrap();
         let mut observers = Observers::new(CUTOFF, [false; 3]);
         let record = measured(&mut observers, &built.atoms, &built.cell, &comm);
-        let wanted = built.layout.gap.unwrap().atoms;
+        let wanted = built.layout.gaps[0].atoms;
         let measured = pair(&record, "gap");
         assert!(close(measured, wanted, TILT), "{measured} for {wanted}");
         assert_eq!(pair(&record, "neck_atoms"), 0.0);
+    }
+}
+
+/// A cube on a surface of its own crystal, wherever on it, has the neck of its own cross-section; above
+/// it, the gap that was asked for.
+#[test]
+fn the_neck_to_a_surface_stands_across_it() {
+    let input = |gap: f64, at: [f64; 2]| {
+        format!(
+            r#"
+            [potential]
+            library = "library.meam"
+            elements = ["Pt"]
+            [crystal]
+            lattice_constant_angstrom = 3.92
+            composition = {{ Pt = 1.0 }}
+            surface = "z"
+            repeats = [12, 10]
+            layers = 4
+            [[particle]]
+            shape = "cube"
+            atoms = 500
+            lattice_constant_angstrom = 3.92
+            composition = {{ Pt = 1.0 }}
+            above = {{ facet = [1, 0, 0], gap_angstrom = {gap}, at_angstrom = {at:?} }}
+            [[stage]]
+            kind = "minimise"
+            "#
+        )
+    };
+    let comm = Comm::single();
+    for at in [[0.0, 0.0], [1.96, 13.72], [-21.56, 17.64]] {
+        for gap in [1.96, 6.0] {
+            let config: crate::input::Config = toml::from_str(&input(gap, at)).unwrap();
+            let built = crate::build::structure(&config, &comm).unwrap();
+            let mut observers =
+                Observers::new(CUTOFF, built.cell.periodic).beside(built.layout.filling);
+            let record = measured(&mut observers, &built.atoms, &built.cell, &comm);
+            let facet = &built.layout.particles[0].shape.as_ref().unwrap().facets[1];
+            let radius = (facet.atoms as f64 * 3.92 * 1.96 / PI).sqrt();
+            if gap > 5.0 {
+                assert!(close(pair(&record, "gap"), gap, TILT));
+                assert_eq!(pair(&record, "neck_radius"), 0.0);
+            } else {
+                assert_eq!(pair(&record, "gap"), 0.0);
+                let measured = pair(&record, "neck_radius");
+                assert!(close(measured, radius, RADIUS_TOLERANCE), "{measured} for {radius}");
+            }
+            assert!(pair(&record, "compactness").is_nan());
+        }
     }
 }
 

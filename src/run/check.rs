@@ -39,7 +39,8 @@ fn structure(config: &Config) -> Result<String> {
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)
         .map(|d| match cell.periodic[d] {
-            true => format!("{} Å (periodic)", cell.length[d]),
+            // Six digits hide the rounding to the grid.
+            true => format!("{} Å (periodic)", (cell.length[d] * 1e6).round() / 1e6),
             false => format!("{:.1} Å (free)", cell.length[d]),
         })
         .collect();

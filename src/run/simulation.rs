@@ -260,7 +260,7 @@ impl<'c> Simulation<'c> {
         );
         let moved = shifted(&self.engine, &join.shift);
         self.engine = self.engine.restarted(join.cell, moved)?;
-        if let Some(gap) = join.gap {
+        for gap in &join.gaps {
             self.files.log.say(&format!(
                 "\nThe particles are put together: {:.2} Å between the facet planes, {:.2} Å\n\
                  between the outermost atoms",

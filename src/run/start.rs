@@ -41,7 +41,8 @@ impl Start {
             state: State {
                 progress: Progress::default(),
                 integrator: None,
-                observers: Observers::new(potential.cutoff(), built.layout.cell.periodic),
+                observers: Observers::new(potential.cutoff(), built.layout.cell.periodic)
+                    .beside(built.layout.filling),
                 stage_energy: None,
                 last_frame: None,
                 unconverged: Vec::new(),
@@ -93,7 +94,8 @@ impl Start {
         }
         if changed(Change::Box) || changed(Change::Potential) {
             // What was remembered of another system means nothing in this one.
-            state.observers = Observers::new(potential.cutoff(), cell.periodic);
+            state.observers =
+                Observers::new(potential.cutoff(), cell.periodic).beside(layout.filling);
             state.stage_energy = None;
         }
         Ok(Start {

@@ -1,0 +1,253 @@
+//! A particle that is placed as one rigid body: built (`solid`) or read from a file.
+
+use super::contact::closest;
+use super::face::Face;
+use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo};
+use super::orientation::{IDENTITY, apply};
+use super::read;
+use super::solid::{Solid, rotation, sides};
+use crate::error::Result;
+use crate::geometry::{Vec3, norm, on_grid, sub};
+use crate::input::{Arrangement, BoxConfig, Config, ParticleConfig};
+
+/// Atoms of a particle from a file within this of its outermost one are its face, Å.
+const FACE: f64 = 1.0;
+
+/// Where no two atoms of a particle from a file are nearer than this, it is taken for the
+/// distance of neighbours, Å.
+const NEIGHBOURS: f64 = 3.0;
+
+/// A particle as a file has it, turned.
+pub struct FromFile {
+    number: usize,
+    table: usize,
+    /// On the grid, from the middle between the outermost atoms as they stand in the file, Å.
+    positions: Vec<Vec3>,
+    species: Vec<u32>,
+    velocities: Option<Vec<Vec3>>,
+    /// On which it faces others of a row.
+    sides: Vec<f64>,
+    nearest_distance: f64,
+    file: String,
+}
+
+pub enum Body {
+    Solid(Solid),
+    FromFile(FromFile),
+}
+
+/// The alike particles of one table that are read from a file, of which the first has the number
+/// `first`, and what the reader found worth a warning.
+///
+/// # Errors
+/// A file that cannot be read, or holds several particles, or none of the wanted number.
+pub fn from_file(
+    config: &Config,
+    table: usize,
+    first: usize,
+) -> Result<(Vec<FromFile>, Vec<String>)> {
+    let particle = &config.particles[table];
+    let Some(structure) = &particle.structure else { return Ok((Vec::new(), Vec::new())) };
+    let alone = alone(config, particle, table);
+    let read = read::read(&alone, structure)?;
+    let particles = &read.layout.particles;
+    let info = match (particle.particle_of_file, &particles[..]) {
+        (None, [only]) => only,
+        (Some(wanted), _) if wanted < particles.len() => &particles[wanted],
+        (wanted, _) => {
+            let (count, last) = (particles.len(), particles.len().saturating_sub(1));
+            let message = match wanted {
+                Some(wanted) => {
+                    format!("particle {wanted} is wanted, but this file holds {count}, from 0")
+                }
+                None => format!(
+                    "this file holds {count} particles, and a `[[particle]]` is one: say which, as \
+                     `particle_of_file = {last}`, or take all as they stand with `[structure]`"
+                ),
+            };
+            let key = if wanted.is_some() { "particle_of_file" } else { "structure.file" };
+            return Err(config.source.error(&format!("particle[{table}].{key}"), message));
+        }
+    };
+    let own = &read.atoms[info.first as usize..(info.first + info.atoms) as usize];
+    let from_centre: Vec<Vec3> = (own.iter())
+        .map(|atom| {
+            let [x, y, z] = atom.position;
+            sub(read.layout.cell.unwrap(&[x, y, z, 0.0], &atom.image), info.centre)
+        })
+        .collect();
+    let all = || from_centre.iter().copied();
+    let shortest = closest(all(), all(), NEIGHBOURS, |i, j| i < j);
+    let file = structure.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bodies = (first..first + particle.count).map(|number| {
+        let turn = rotation(config, table, number, &IDENTITY);
+        FromFile {
+            number,
+            table,
+            positions: from_centre.iter().map(|&r| apply(&turn, r).map(on_grid)).collect(),
+            species: own.iter().map(|atom| atom.species).collect(),
+            velocities: (read.velocities)
+                .then(|| own.iter().map(|atom| apply(&turn, atom.velocity)).collect()),
+            sides: sides(config, number),
+            nearest_distance: shortest.map_or(NEIGHBOURS, |(distance, _, _)| distance),
+            file: file.clone(),
+        }
+    });
+    Ok((bodies.collect(), read.warnings))
+}
+
+/// The input as if the file were its `[structure]`, in vacuum.
+fn alone(config: &Config, particle: &ParticleConfig, table: usize) -> Config {
+    let mut alone = config.clone();
+    alone.structure = particle.structure.clone();
+    alone.particles.clear();
+    (alone.placement, alone.crystal, alone.cell) = (None, None, BoxConfig::default());
+    for stage in &mut alone.stages {
+        stage.particles = Arrangement::Together;
+    }
+    alone.source = config.source.with(&format!("particle[{table}].structure"), "structure");
+    alone
+}
+
+impl Body {
+    /// Its number, and that of its table in the input.
+    pub fn number(&self) -> usize {
+        match self {
+            Body::Solid(solid) => solid.number,
+            Body::FromFile(read) => read.number,
+        }
+    }
+
+    pub fn table(&self) -> usize {
+        match self {
+            Body::Solid(solid) => solid.table,
+            Body::FromFile(read) => read.table,
+        }
+    }
+
+    pub fn atoms(&self) -> usize {
+        match self {
+            Body::Solid(solid) => solid.atoms(),
+            Body::FromFile(read) => read.positions.len(),
+        }
+    }
+
+    /// From its centre, on the grid, Å.
+    pub fn positions(&self) -> Box<dyn Iterator<Item = Vec3> + '_> {
+        match self {
+            Body::Solid(solid) => Box::new(solid.positions()),
+            Body::FromFile(read) => Box::new(read.positions.iter().copied()),
+        }
+    }
+
+    pub fn species(&self, config: &Config) -> Vec<u32> {
+        match self {
+            Body::Solid(solid) => solid.species(config),
+            Body::FromFile(read) => read.species.clone(),
+        }
+    }
+
+    /// Å/ps, if it came with any.
+    pub fn velocities(&self) -> Option<&[Vec3]> {
+        match self {
+            Body::Solid(_) => None,
+            Body::FromFile(read) => read.velocities.as_deref(),
+        }
+    }
+
+    /// Distance of neighbours in it, Å.
+    pub fn nearest_distance(&self) -> f64 {
+        match self {
+            Body::Solid(solid) => solid.nearest_distance,
+            Body::FromFile(read) => read.nearest_distance,
+        }
+    }
+
+    /// Its faces towards its neighbours in a row, with their sides and the places of the atoms
+    /// of the outermost layer.
+    pub fn facing(&self) -> Vec<(f64, Vec<usize>, Face)> {
+        let positions: Vec<Vec3> = self.positions().collect();
+        let face = |side: f64, layer: Vec<usize>| {
+            let mut face = Face::new(&positions, &layer, 0, side);
+            if let Body::FromFile(_) = self {
+                // Of its outline nobody knows more than how wide it is.
+                face.reach = positions.iter().copied().map(norm).fold(0.0, f64::max);
+            }
+            (side, layer, face)
+        };
+        match self {
+            Body::Solid(solid) => {
+                let facing = solid.facing.iter();
+                facing.map(|&(facet, side)| face(side, solid.layer(facet))).collect()
+            }
+            Body::FromFile(read) => {
+                let sides = read.sides.iter();
+                sides.map(|&side| face(side, outermost(&positions, side))).collect()
+            }
+        }
+    }
+
+    /// Its lower end across a surface: the facet that lies on it, and the lowest atom.
+    pub fn lower_face(&self, axis: usize) -> Face {
+        let positions: Vec<Vec3> = self.positions().collect();
+        let facet = match self {
+            Body::Solid(Solid { down: Some(facet), .. }) => Some(*facet),
+            _ => None,
+        };
+        match (self, facet) {
+            (Body::Solid(solid), Some(facet)) => {
+                Face::new(&positions, &solid.layer(facet), axis, -1.0)
+            }
+            _ => {
+                let face = Face::new(&positions, &[], axis, -1.0);
+                Face { plane: face.front, ..face }
+            }
+        }
+    }
+
+    /// What is known of it where it stands; the first of its atoms has the id `first`.
+    pub fn info(&self, config: &Config, centre: Vec3, first: u64) -> ParticleInfo {
+        let mut info = ParticleInfo::empty(config, first);
+        info.atoms = self.atoms() as u64;
+        info.centre = centre;
+        info.radius = self.positions().map(norm).fold(0.0, f64::max);
+        self.species(config).iter().for_each(|&kind| info.species[kind as usize] += 1);
+        let facing = self.facing().into_iter();
+        info.facing = facing
+            .map(|(side, layer, face)| Facing {
+                side,
+                layer: layer.into_iter().map(|i| first + i as u64).collect(),
+                reach: face.reach,
+            })
+            .collect();
+        match self {
+            Body::Solid(solid) => {
+                info.adatoms = solid.adatoms.len() as u64;
+                info.shape = Some(shape_info(solid));
+            }
+            Body::FromFile(read) => info.note = format!(", from `{}`", read.file),
+        }
+        info
+    }
+}
+
+/// The atoms of a side, in rising order.
+fn outermost(positions: &[Vec3], side: f64) -> Vec<usize> {
+    let front = positions.iter().map(|r| r[0] * side).fold(f64::NEG_INFINITY, f64::max);
+    (0..positions.len()).filter(|&i| positions[i][0] * side >= front - FACE).collect()
+}
+
+fn shape_info(solid: &Solid) -> ShapeInfo {
+    ShapeInfo {
+        centre: solid.shape.centre(),
+        complete: solid.shape.complete as u64,
+        monolayer: solid.monolayer as u64,
+        facets: [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+            .map(|indices| FacetInfo {
+                indices,
+                atoms: solid.shape.facet_layer(indices).len() as u64,
+                distance: solid.facet_distance(indices),
+            })
+            .to_vec(),
+    }
+}
