@@ -3,6 +3,7 @@
 //! below in its order, and each uses only those above it.
 
 pub mod error;
+pub mod terminal;
 pub mod units;
 pub mod elements;
 pub mod geometry;

@@ -1,20 +1,20 @@
 //! From the command line to the exit code.
 
-use clap::Parser;
-use sinter_hpc::comm::{Comm, abort_on_panic, tell};
+use sinter_hpc::comm::{Comm, abort_on_panic};
 use sinter_hpc::run::arguments::Arguments;
+use sinter_hpc::terminal::tell_error;
 use sinter_hpc::{Error, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::try_parse();
+    let arguments = Arguments::read(std::env::args_os());
     // A run takes MPI; everything else works where MPI cannot start, as on the
     // front end of a cluster.
     let runs = arguments.as_ref().is_ok_and(|arguments| arguments.run.is_some());
     let comm = match if runs { Comm::world() } else { Comm::world_if_launched() } {
         Ok(comm) => comm,
         Err(error) => {
-            tell(error.to_string());
+            tell_error(&error, "");
             return exit(error.exit_code());
         }
     };
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 fn failed(error: &Error, comm: &Comm) -> i32 {
     let code = error.exit_code();
     if !comm.agreed_on(error) {
-        tell(format!("rank {} of {}: {error}", comm.rank(), comm.size()));
+        tell_error(error, &format!("rank {} of {}: ", comm.rank(), comm.size()));
         comm.abort(code);
     }
     if comm.is_root() {
-        tell(error.to_string());
+        tell_error(error, "");
     }
     if error.is_failure() {
         comm.leave(code);

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program says of an input, with paths as seen from the folder of the input.
+/// What the program says of an input, with paths as seen from the folder of the input and
+/// without the `error: ` that stands before each problem.
 fn refusal(input: &Path) -> (Option<i32>, String) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(env!("CARGO_BIN_EXE_sinter-hpc"))
@@ -19,7 +20,10 @@ fn refusal(input: &Path) -> (Option<i32>, String) {
     let told = [input.parent().unwrap(), home]
         .iter()
         .fold(told, |told, folder| told.replace(&format!("{}/", folder.display()), ""));
-    (output.status.code(), told)
+    let name = input.file_name().unwrap().to_string_lossy();
+    assert!(!told.lines().any(|line| line.starts_with(&*name)), "not called an error:\n{told}");
+    let lines = told.lines().map(|line| line.strip_prefix("error: ").unwrap_or(line));
+    (output.status.code(), lines.map(|line| format!("{line}\n")).collect())
 }
 
 #[test]

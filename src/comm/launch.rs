@@ -2,7 +2,7 @@
 
 use super::{Comm, Transport};
 use crate::error::{Error, Result};
-use std::io::Write;
+use crate::terminal::tell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where launchers tell a process how many of its kind they started.
@@ -115,14 +115,6 @@ pub fn abort_on_panic(comm: &Comm) {
         ));
         abort(1)
     }));
-}
-
-/// Writes to the error stream at once what `eprintln!` would write in pieces: what the
-/// launcher has to say about this process's end comes from another one at the same time.
-pub fn tell(mut message: String) {
-    message.push('\n');
-    // Nobody is left to be told that this cannot be told.
-    let _ = std::io::stderr().write_all(message.as_bytes());
 }
 
 #[cfg(test)]

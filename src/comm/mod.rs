@@ -15,7 +15,7 @@ mod mpi;
 mod single;
 pub mod threads;
 
-pub use launch::{abort_on_panic, begins_step, tell};
+pub use launch::{abort_on_panic, begins_step};
 pub use single::Single;
 
 /// Bytes on their way to or from a rank.

@@ -18,7 +18,9 @@ mod source;
 mod unit;
 
 pub use config::*;
+pub use conform::nearest;
 pub use rules::MOST_ATOMS;
+pub use schema::or;
 pub use source::Source;
 
 use crate::error::{Error, Result};
@@ -82,7 +84,7 @@ fn not_toml(fault: &toml::de::Error, source: &Source) -> Error {
     let span = fault.span().unwrap_or(0..0);
     let found = source.text.get(span.clone()).unwrap_or_default().trim();
     let message = match fault.message() {
-        "duplicate key" => format!("`{found}` is given twice"),
+        "duplicate key" => given_twice(found, span.start, source),
         reason if reason.starts_with("string values must be quoted") => match found {
             "" => "a value is missing after `=`".to_string(),
             _ => format!(
@@ -96,6 +98,39 @@ fn not_toml(fault: &toml::de::Error, source: &Source) -> Error {
         reason => format!("this is not TOML: {reason}"),
     };
     Error::Input { place: source.place_at(span.start), message }
+}
+
+/// What is wrong where a key or a table, which begins at a byte, stands a second time.
+fn given_twice(found: &str, begin: usize, source: &Source) -> String {
+    let line = source.place_at(begin).line;
+    let lines: Vec<&str> = source.text.lines().take(line).map(str::trim_start).collect();
+    let header = |line: &str| {
+        let inside = line.split('#').next().unwrap_or_default().trim().trim_matches(['[', ']']);
+        line.starts_with('[').then(|| inside.trim().to_string())
+    };
+    let (last, before) = lines.split_last().expect("it stands in a line");
+    let Some(table) = header(last) else {
+        let same = |line: &&&str| {
+            let rest = line.strip_prefix(found);
+            rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        let table = before.iter().rposition(|line| line.starts_with('[')).map_or(0, |n| n + 1);
+        let first = before[table..].iter().find(same).map(|first| {
+            let number = lines.iter().position(|line| std::ptr::eq(*line, *first));
+            format!(", first in line {}", number.unwrap_or_default() + 1)
+        });
+        return format!("`{found}` is given twice{}", first.unwrap_or_default());
+    };
+    let first = before.iter().position(|line| header(line).as_ref() == Some(&table));
+    let first = first.map_or(String::new(), |n| format!(", first in line {}", n + 1));
+    let repeats = schema::keys_of_input().iter().any(|key| key.name == table && key.repeats());
+    match repeats {
+        true => format!(
+            "`[{table}]` is given twice{first}: each {table} is a table of its own under \
+             `[[{table}]]`, in double brackets"
+        ),
+        false => format!("`[{table}]` is given twice{first}: all its keys belong into one"),
+    }
 }
 
 /// The input as TOML with every default filled in: reading it gives the same

@@ -1,21 +1,29 @@
 //! The command line. Its words are a contract with users (README.md).
+//!
+//! An input file is the only argument without a name at the top, so whatever word stands
+//! there could be one. A word that is no file, and could be none by its look, is taken
+//! for a command that was misspelt.
 
 use super::evaluate;
-use clap::{Args, Parser, Subcommand};
+use crate::input::nearest;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Molecular dynamics of metallic nanoparticles that neck, sinter and coalesce.
 ///
-/// Without a command: the run of an input file, on one process or, under mpirun,
-/// on many. Results go into one folder: trajectory, checkpoints, log, input.
+/// With an input file: the run that it describes, on one process or, under mpirun, on
+/// many. Its results go into one folder: trajectory, checkpoints, log and the input with
+/// all defaults. With a command: that command.
 #[derive(Debug, Parser)]
 #[command(
     name = "sinter-hpc",
     version = VERSION,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = AFTER_HELP
 )]
 pub struct Arguments {
@@ -28,26 +36,31 @@ pub struct Arguments {
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SINTER_GIT_REVISION"), ")");
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done; 1 failed while running; 2 bad input or usage;
-75 stopped early with a good checkpoint (wall time, signal, STOP file): submit again.";
+Begin with:  sinter-hpc check inputs/quickstart.toml    what would be done
+             sinter-hpc inputs/quickstart.toml          the run; mpirun -n 4 before it: on 4 ranks
+             sinter-hpc --resume inputs/quickstart.toml to go on with it
+
+Exit codes:  0 done; 1 failed while running; 2 bad input or usage; 75 stopped early
+             with a good checkpoint (wall time, signal, STOP file): submit again";
 
 /// The run of an input.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Run {
-    /// Input file
+    /// Input file (inputs/README.md has all its keys)
     #[arg(value_name = "INPUT.toml")]
     pub input: PathBuf,
-    /// Go on from the newest sound checkpoint in the output folder
+    /// Go on from the newest sound checkpoint in the output folder; where there is
+    /// none, begin
     #[arg(long, conflicts_with = "restart")]
     pub resume: bool,
-    /// Go on from this checkpoint
-    #[arg(long, value_name = "FILE")]
+    /// Go back to this checkpoint and on from there
+    #[arg(long, value_name = "CHECKPOINT.h5")]
     pub restart: Option<PathBuf>,
     /// Threads of each rank [default: the cores of the node divided by its ranks]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Folder for the results [default: results/<name of the input file>]
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the results [default: results/NAME, for an input file NAME.toml]
+    #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
     /// Replace the run that the output folder holds
     #[arg(long, conflicts_with_all = ["resume", "restart"])]
@@ -56,23 +69,43 @@ pub struct Run {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Validate an input, print its effective settings, start nothing
+    /// Check an input file: print all its settings, start nothing
+    ///
+    /// Reads the input and the files that it names, builds the starting structure and
+    /// tests the potential. Prints the input with every default filled in, then what
+    /// comes of it. What is wrong is told with its place (exit code 2).
     Check {
         /// Input file
         #[arg(value_name = "INPUT.toml")]
         input: PathBuf,
     },
-    /// Foretell atoms, imbalance, ghosts, memory, file sizes and time
+    /// Say what a run would take: atoms per rank, memory, time, size of files
     Plan(Plan),
-    /// Build the starting structure alone
+    /// Write the starting structure of an input, and nothing else
     Build(Build),
-    /// Energy, forces and virial of every frame of a file
+    /// Energy, forces and virial of structures in a file
     Evaluate(evaluate::Arguments),
     /// Say what a checkpoint or trajectory holds and whether it is sound
     Inspect {
-        /// Checkpoint or trajectory
+        /// Checkpoint or trajectory of sinter-hpc
         #[arg(value_name = "FILE.h5")]
         file: PathBuf,
+    },
+    /// Print what completes commands and options in a shell
+    ///
+    /// For bash: sinter-hpc completions bash > ~/.local/share/bash-completion/completions/sinter-hpc
+    /// (zsh: into a folder of $fpath as _sinter-hpc; fish: ~/.config/fish/completions/sinter-hpc.fish).
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the program or of one command
+    ///
+    /// To read it: sinter-hpc man > sinter-hpc.1, then man ./sinter-hpc.1
+    Man {
+        /// Command [default: the program as a whole]
+        command: Option<String>,
     },
 }
 
@@ -102,6 +135,83 @@ pub struct Build {
     pub force: bool,
 }
 
+impl Arguments {
+    /// What this process was called with; the first word is its own name.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+        let line: Vec<OsString> = line.into_iter().collect();
+        let mut definition = Arguments::command();
+        definition.build();
+        look_at_words(&line, &definition)?;
+        Arguments::from_arg_matches(&definition.try_get_matches_from(line)?)
+    }
+}
+
+/// Refuses what clap, which takes the first word for an input file, could only
+/// misunderstand: a misspelt command, and more than one input file.
+fn look_at_words(line: &[OsString], definition: &Definition) -> Result<(), clap::Error> {
+    let words = words(line, definition);
+    let Some(first) = words.first() else { return Ok(()) };
+    let refusal = |kind| clap::Error::new(kind).with_cmd(definition);
+    if definition.find_subcommand(first).is_some() {
+        let before = line[1].to_string_lossy();
+        if !before.starts_with('-') {
+            return Ok(());
+        }
+        let mut error = refusal(ErrorKind::ArgumentConflict);
+        let option = before.split('=').next().unwrap_or_default().to_string();
+        error.insert(ContextKind::InvalidSubcommand, ContextValue::String(first.clone()));
+        error.insert(ContextKind::PriorArg, ContextValue::String(option));
+        return Err(error);
+    }
+    if could_be_a_command(first) {
+        let mut error = refusal(ErrorKind::InvalidSubcommand);
+        error.insert(ContextKind::InvalidSubcommand, ContextValue::String(first.clone()));
+        let names = || definition.get_subcommands().map(Definition::get_name);
+        let (kind, value) = match nearest(first, names()) {
+            Some(name) => {
+                (ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.into()]))
+            }
+            None => {
+                let tip = "a run needs no command, only its input file: sinter-hpc INPUT.toml";
+                (ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]))
+            }
+        };
+        error.insert(kind, value);
+        return Err(error);
+    }
+    if let Some(second) = words.get(1) {
+        let mut error = refusal(ErrorKind::UnknownArgument);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(second.clone()));
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The arguments that are neither options of the run nor values of these.
+fn words(line: &[OsString], definition: &Definition) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.iter().skip(1).map(|word| word.to_string_lossy());
+    while let Some(word) = rest.next() {
+        let Some(option) = word.strip_prefix('-') else {
+            words.push(word.into_owned());
+            continue;
+        };
+        let name = option.trim_start_matches('-');
+        let takes_value = |option: &clap::Arg| {
+            option.get_long() == Some(name) && option.get_action().takes_values()
+        };
+        if definition.get_arguments().any(takes_value) {
+            rest.next();
+        }
+    }
+    words
+}
+
+/// Letters only, and no file of this name.
+fn could_be_a_command(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_alphabetic() || c == '-') && !Path::new(word).exists()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +219,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split_whitespace())
+        Arguments::read(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
@@ -164,7 +274,9 @@ mod tests {
             ("sinter-hpc plan in.toml --ranks 0", ErrorKind::ValueValidation),
             ("sinter-hpc plan in.toml", ErrorKind::MissingRequiredArgument),
             ("sinter-hpc --nonsense in.toml", ErrorKind::UnknownArgument),
-            ("sinter-hpc in.toml other.toml", ErrorKind::ArgumentConflict),
+            ("sinter-hpc --threads 2 check in.toml", ErrorKind::ArgumentConflict),
+            ("sinter-hpc --threads 2 chek in.toml", ErrorKind::InvalidSubcommand),
+            ("sinter-hpc in.toml other.toml", ErrorKind::UnknownArgument),
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.kind(), kind, "{line}");

@@ -20,23 +20,24 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Energy, forces and virial of every frame of an extended XYZ file.
+/// Energy, forces and virial of every frame of a file, into another file.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Library file in LAMMPS `meam` format
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub library: PathBuf,
-    /// Parameter file in LAMMPS `meam` format; without it the library alone
-    #[arg(long)]
+    /// Parameter file in LAMMPS `meam` format; without it the library counts alone
+    #[arg(long, value_name = "FILE")]
     pub parameters: Option<PathBuf>,
-    /// Species in the order that the indices of the parameter file follow, as
-    /// `Pt,Fe`; `Ni=Ni4` takes the library's entry Ni4 for Ni
-    #[arg(long, required = true, value_delimiter = ',')]
+    /// Elements, in the order in which the parameter file numbers them, as Pt,Fe;
+    /// Ni=Ni4 takes the library's entry Ni4 for Ni
+    #[arg(long, value_name = "ELEMENTS", required = true, value_delimiter = ',')]
     pub elements: Vec<String>,
-    /// Frames in extended XYZ
+    /// Structures in extended XYZ
+    #[arg(value_name = "FRAMES.xyz")]
     pub frames: PathBuf,
-    /// Where to write the evaluated frames; replaced if it exists
-    #[arg(long)]
+    /// Where the structures go with what was computed; replaced if it exists
+    #[arg(long, value_name = "OUT.xyz")]
     pub output: PathBuf,
 }
 

@@ -4,7 +4,7 @@
 //! Invariant: whatever is decided about a folder (where to go on, what to set aside) is
 //! decided while its lock is held, so no other run can change it in between.
 
-use super::lock::Lock;
+use super::lock::{Lock, unwritable};
 use crate::error::{Error, Result};
 use crate::write::checkpoint::is_checkpoint_name;
 use crate::write::survey::last_frame;
@@ -42,7 +42,7 @@ impl Folder {
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let mut made: Vec<PathBuf> = path.ancestors().take_while(missing).map(Into::into).collect();
         made.reverse();
-        std::fs::create_dir_all(&path).map_err(|source| Error::file(&path, source))?;
+        std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         let lock = Some(Lock::take(&path)?);
         Ok(Folder { path, lock, made })
     }

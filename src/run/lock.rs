@@ -36,7 +36,7 @@ impl Lock {
         let began = Instant::now();
         loop {
             let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
-            let mut file = opened.map_err(|error| Error::file(&path, error))?;
+            let mut file = opened.map_err(|error| unwritable(folder, &error))?;
             match file.try_lock() {
                 // Whoever held it may have removed the file since it was opened here.
                 Ok(()) if !is_still_there(&file, &path) => {}
@@ -83,6 +83,14 @@ fn name() -> String {
     let job = JOB.iter().find_map(|variable| std::env::var(variable).ok());
     let job = job.map_or(String::new(), |job| format!(", job {job}"));
     format!("process {} on {}{job}\n", std::process::id(), host.trim())
+}
+
+/// The output folder, or the way to it, takes no files.
+pub fn unwritable(folder: &Path, error: &std::io::Error) -> Error {
+    let message = format!(
+        "the results cannot be written into this folder ({error}): choose another (--output)"
+    );
+    Error::input(folder, 0, 0, message)
 }
 
 fn refusal(folder: &Path, path: &Path) -> Error {

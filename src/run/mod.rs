@@ -11,6 +11,7 @@ pub mod folder;
 pub mod inspect;
 mod limits;
 mod lock;
+mod manual;
 mod origin;
 mod plan;
 mod potential;
@@ -66,6 +67,11 @@ pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
         }
         Some(Command::Evaluate(evaluate)) => evaluate::evaluate(comm, evaluate).map(drop),
         Some(Command::Inspect { file }) => on_root(comm, || inspect::inspect(file)),
+        Some(Command::Completions { shell }) => on_root(comm, || {
+            manual::completions(*shell);
+            Ok(())
+        }),
+        Some(Command::Man { command }) => on_root(comm, || manual::page(command.as_deref())),
     }?;
     Ok(Ending::Done)
 }

@@ -17,6 +17,7 @@ use super::report::{self, End, PhaseTimes, Start};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::observe::Record;
+use crate::terminal::{self, Kind};
 
 pub struct Log {
     /// `None` on ranks that do not print.
@@ -237,14 +238,15 @@ impl log::Log for Messages {
         if !self.filter.matches(record) {
             return;
         }
-        let level = match record.level() {
-            log::Level::Warn => "warning".to_string(),
-            level => level.as_str().to_lowercase(),
+        let (level, kind) = match record.level() {
+            log::Level::Error => ("error".to_string(), Some(Kind::Error)),
+            log::Level::Warn => ("warning".to_string(), Some(Kind::Warning)),
+            level => (level.as_str().to_lowercase(), None),
         };
-        let line = format!("{level}: {}\n", record.args());
-        sink.file().write(&line);
-        if sink.terminal && record.level() <= log::Level::Warn {
-            sink.bar.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+        let message = record.args().to_string();
+        sink.file().write(&format!("{level}: {message}\n"));
+        if let Some(kind) = kind.filter(|_| sink.terminal) {
+            sink.bar.suspend(|| terminal::notice(kind, &message));
         }
     }
 

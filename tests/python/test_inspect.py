@@ -35,8 +35,8 @@ def refused(path):
     """The one line on the error stream, which begins with the name of the file."""
     done = run_inspect(path)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"{path}: "), done.stderr
-    return done.stderr.removeprefix(f"{path}: ").strip()
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"error: {path}: "), done.stderr
+    return done.stderr.removeprefix(f"error: {path}: ").strip()
 
 
 def test_a_checkpoint_tells_what_it_holds(files):
