@@ -1,6 +1,7 @@
 """The command `sinter-tools`: one subcommand for each thing that is made from a run."""
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -135,6 +136,28 @@ def export(arguments):
         _tell(write(trajectory, arguments.to, arguments.output, frames))
 
 
+def campaign(arguments):
+    from . import campaign as campaigns
+    from . import style
+
+    wanted = campaigns.Campaign(arguments.campaign, arguments.output)
+    left = 0
+    if not arguments.map:
+        program = campaigns.find_program(arguments.program)
+        left = wanted.carry_out(program, arguments.jobs, arguments.task)
+    found = campaigns.cells(wanted)
+    if found and arguments.task is None:
+        lines = "\n".join(campaigns.table(found))
+        print(lines)
+        wanted.folder.mkdir(parents=True, exist_ok=True)
+        (wanted.folder / "map.csv").write_text(lines + "\n")
+        _tell([wanted.folder / "map.csv", *style.save(campaigns.figure(found), wanted.folder / "map")])
+    if left:
+        print(f"{left} runs are not done: call again to go on")
+        return 75
+    return 0
+
+
 def parser():
     from .exports import FORMATS
     from .pictures import COLOURINGS
@@ -215,17 +238,26 @@ def parser():
     made.add_argument("--to", choices=list(FORMATS), required=True, help="format")
     made.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
     made.add_argument("--frame", type=int, help="one frame alone, negative from the end")
+
+    text = "Many runs of one input; runs what is missing and draws the map of necks"
+    made = commands.add_parser("campaign", help=text, description=text)
+    made.set_defaults(function=campaign)
+    made.add_argument("campaign", help="TOML file with `input` and `[vary]`")
+    made.add_argument("--output", type=Path, help="folder [results/<name of the file>]")
+    made.add_argument("--jobs", type=positive(int), default=os.cpu_count(), help="runs at a time [one for each core]")
+    made.add_argument("--task", type=int, help="only this group of runs, counted from 1, for array jobs")
+    made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
+    made.add_argument("--map", action="store_true", help="run nothing, draw what there is")
     return top
 
 
 def main(arguments=None):
     parsed = parser().parse_args(arguments)
     try:
-        parsed.function(parsed)
+        return parsed.function(parsed) or 0
     except Unusable as error:
         print(f"sinter-tools: error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"sinter-tools: error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return 1
-    return 0

@@ -14,7 +14,7 @@ from periodictable.cromermann import fxrayatq
 from scipy.signal import find_peaks, peak_widths
 
 from .style import COLOURS
-from .trajectory import Unusable
+from .trajectory import Unusable, number_of
 
 WIDTH = 2e-4
 COPPER = 1.5406  # Å, K alpha 1
@@ -54,6 +54,9 @@ def debye(positions, symbols, q):
     q = np.asarray(q, float)
     positions = positions - positions.mean(0)
     elements = sorted(set(symbols.tolist()))
+    strange = [element for element in elements if number_of(element) == 0]
+    if strange:
+        raise Unusable(f"{strange[0]} is no chemical element: it has no form factor")
     factor = {element: np.asarray(fxrayatq(element, q)) for element in elements}
     intensity = np.zeros_like(q)
     for element in elements:

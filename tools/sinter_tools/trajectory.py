@@ -130,11 +130,12 @@ class Trajectory:
         names = h5py.check_enum_dtype(species.dtype)
         values = species[0]
         of = {number: name for name, number in (names or {}).items()}
+        if "names" in species.attrs:
+            of = dict(zip(map(int, species.attrs["numbers"]), map(_text, species.attrs["names"])))
         if not of:
             for name, group in self.file.get("parameters/species", {}).items():
-                key = "number" if "number" in group.attrs else "atomic_number"
-                if key in group.attrs:
-                    of[int(group.attrs[key])] = name
+                if "atomic_number" in group.attrs:
+                    of[int(group.attrs["atomic_number"])] = name
         found = {number: of.get(number, symbol_of(number)) for number in np.unique(values).tolist()}
         return np.array([found[number] for number in values.tolist()])
 

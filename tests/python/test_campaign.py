@@ -1,0 +1,117 @@
+"""`sinter-tools campaign`: what is missing is run, a killed one goes on, the map is right."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from running import HEAD, PROGRAM, ROOT, environment, wait_until
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from sinter_tools import campaign
+from sinter_tools.trajectory import Unusable
+
+STAGES = """
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 300
+duration_ps = 0.1
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = {together}
+"""
+
+VARY = """
+input = "pair.toml"
+[vary]
+"stage.temperature_k" = [300, 600]
+"placement.gap_angstrom" = [1.8, 8.0]
+seed = [1]
+"""
+
+
+def written(folder, together=0.1):
+    (folder / "pair.toml").write_text(HEAD + STAGES.format(together=together))
+    path = folder / "map.toml"
+    path.write_text(VARY)
+    return path
+
+
+def start(path, folder):
+    command = [sys.executable, "-m", "sinter_tools", "campaign", str(path), "--output", str(folder)]
+    command += ["--jobs", "2", "--program", str(PROGRAM)]
+    return subprocess.Popen(
+        command, cwd=ROOT / "tools", env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def steps_of(folder):
+    return json.loads((folder / "result.json").read_text())["steps"]
+
+
+def test_a_campaign_runs_what_is_missing_and_draws_the_map(tmp_path):
+    path = written(tmp_path)
+    folder = tmp_path / "out"
+    out, err = (process := start(path, folder)).communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    runs = sorted(file.parent for file in folder.glob("*/*/result.json"))
+    assert len(runs) == 4 and {steps_of(run) for run in runs} == {100}
+    # Each temperature was equilibrated once.
+    assert len(list(folder.glob("*/alone/last-checkpoint"))) == 2
+    assert (folder / "map.png").stat().st_size > 5000
+    rows = [line.split(",") for line in (folder / "map.csv").read_text().split()[1:]]
+    necked = {(row[0], row[1]): row[3] for row in rows}
+    assert necked == {("300", "1.8"): "1", ("300", "8.0"): "0", ("600", "1.8"): "1", ("600", "8.0"): "0"}
+    # Called again it runs nothing.
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*.h5*")}
+    out, err = (process := start(path, folder)).communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    assert before == {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*.h5*")}
+
+
+def test_a_killed_campaign_goes_on(tmp_path):
+    path = written(tmp_path, together=3)
+    folder = tmp_path / "out"
+    process = start(path, folder)
+    began = lambda: list(folder.glob("*/gap_angstrom-*/trajectory.h5md"))
+    wait_until(began, 300)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 75, out + err
+    assert "call again to go on" in out
+    out, err = (process := start(path, folder)).communicate(timeout=600)
+    assert process.returncode == 0, out + err
+    assert {steps_of(file.parent) for file in folder.glob("*/*/result.json")} == {1550}
+
+
+def test_intervals_hold_what_is_known():
+    assert campaign.fraction(0, 4)[0] == 0 and campaign.fraction(4, 4)[2] == 1
+    # Clopper and Pearson's for 8 of 10.
+    np.testing.assert_allclose(campaign.fraction(8, 10), (0.8, 0.4439, 0.9748), atol=1e-4)
+    median, low, high = campaign.median_time([10, 20, None, 30, 40, 25])
+    assert (median, low, high) == (27.5, 10.0, np.inf)
+    assert campaign.median_time([None, None, 5])[0] == np.inf
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('input = "none.toml"\n[vary]\nseed = [1]\n', "No such file"),
+        ('[vary]\nseed = [1]\n', "`input` is missing"),
+        ('input = "pair.toml"\n[vary]\nsed = [1]\n', "has no such key"),
+        ('input = "pair.toml"\n', "`[vary]` wants"),
+        ('input = "pair.toml"\nvari = 1\n', "`vari` is unknown"),
+    ],
+)
+def test_bad_campaigns_are_told(tmp_path, text, words):
+    path = written(tmp_path)
+    path.write_text(text)
+    with pytest.raises(Unusable, match=words.replace("[", r"\[")):
+        campaign.Campaign(path)

@@ -1,0 +1,312 @@
+"""Many runs of one input: over temperatures, gaps, seeds; what is missing is run, and a map
+is drawn of which necked.
+
+A campaign is a TOML file:
+
+    input = "small_pair.toml"                       # what the runs have in common
+    [vary]                                          # every combination of these is a run
+    "stage.temperature_k" = [1073, 1473]            # in all stages that have the key
+    "placement.gap_angstrom" = [4.5, 5.5]
+    seed = [1, 2, 3, 4]
+
+Runs that differ only in `placement` share the stages in which the particles are apart: these
+are run once (`alone/`) and gone on with from their last checkpoint. Each run has a folder with
+its input; a folder with `result.json` is done. A campaign that was killed goes on where it was
+when it is called again: the runs checkpoint when they are told to stop, and are resumed.
+"""
+
+import copy
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+from scipy.stats import beta
+
+from .summary import contact
+from .trajectory import Trajectory, Unusable
+
+STOPPED = 75
+PLACEMENT = "placement."
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One combination: the values of the varied keys, and its folder."""
+
+    values: tuple
+    folder: Path
+    config: dict
+
+
+class Campaign:
+    def __init__(self, path, folder=None):
+        path = Path(path)
+        self.path = path
+        try:
+            told = tomllib.loads(path.read_text())
+            self.template = path.parent / told["input"]
+            base = tomllib.loads(self.template.read_text())
+        except OSError as error:
+            raise Unusable(f"{error.filename}: {error.strerror}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise Unusable(f"{path}: {error}") from None
+        except KeyError:
+            raise Unusable(f"{path}: `input` is missing: the file that the runs have in common") from None
+        unknown = sorted(set(told) - {"input", "vary"})
+        if unknown:
+            raise Unusable(f"{path}: `{unknown[0]}` is unknown; there are `input` and `[vary]`")
+        self.axes = told.get("vary", {})
+        if not self.axes or not all(isinstance(v, list) and v for v in self.axes.values()):
+            raise Unusable(f"{path}: `[vary]` wants keys with lists of values")
+        self.folder = Path(folder or Path("results") / path.stem)
+        _absolute(base, self.template.parent.resolve())
+        self.groups = self._groups(base)
+
+    def _groups(self, base):
+        """Runs by the name of the folder that they share."""
+        keys = list(self.axes)
+        groups = {}
+        for values in itertools.product(*self.axes.values()):
+            config = copy.deepcopy(base)
+            for key, value in zip(keys, values):
+                _set(config, key.split("."), value, f"{self.path}: `{key}`", self.template)
+            name = lambda late: "_".join(
+                f"{key.split('.')[-1]}-{value}" for key, value in zip(keys, values) if key.startswith(PLACEMENT) == late
+            )
+            group = self.folder / (name(False) or "all")
+            groups.setdefault(group, []).append(Run(values, group / (name(True) or "run"), config))
+        return groups
+
+    def runs(self):
+        return [run for runs in self.groups.values() for run in runs]
+
+    def results(self):
+        """Runs that are done, with what came of them."""
+        return {run: json.loads((run.folder / "result.json").read_text()) for run in self.runs() if _is_done(run)}
+
+    def carry_out(self, program, jobs, task=None, say=print):
+        """Runs what is missing, some groups at a time; `task`: that group alone, from 1 on, for
+        array jobs. Returns how many runs are left undone."""
+        groups = list(self.groups.items())
+        if task is not None:
+            if not 1 <= task <= len(groups):
+                raise Unusable(f"task {task}: there are {len(groups)}, from 1 on")
+            groups = [groups[task - 1]]
+        worker = Worker(program, say)
+        with worker.until_told(), ThreadPoolExecutor(jobs) as pool:
+            for outcome in [pool.submit(worker.group, folder, runs) for folder, runs in groups]:
+                outcome.result()
+        return sum(not _is_done(run) for _, runs in groups for run in runs)
+
+
+class Worker:
+    """Starts runs, and hands on the order to stop."""
+
+    def __init__(self, program, say):
+        self.program, self.say = program, say
+        self.children, self.lock, self.stopping = set(), threading.Lock(), False
+
+    def until_told(self):
+        worker = self
+
+        class Until:
+            def __enter__(self):
+                # Only the main thread may take signals.
+                main = threading.current_thread() is threading.main_thread()
+                self.before = {s: signal.signal(s, worker.stop) for s in (signal.SIGINT, signal.SIGTERM)} if main else {}
+
+            def __exit__(self, *_):
+                for number, handler in self.before.items():
+                    signal.signal(number, handler)
+
+        return Until()
+
+    def stop(self, *_):
+        """The runs write a checkpoint and end."""
+        self.stopping = True
+        with self.lock:
+            for child in self.children:
+                child.send_signal(signal.SIGTERM)
+
+    def group(self, folder, runs):
+        missing = [run for run in runs if not _is_done(run)]
+        if not missing or self.stopping:
+            return
+        apart = [stage for stage in runs[0].config["stage"] if stage.get("particles") == "apart"]
+        end = None
+        if apart and len(runs) > 1:
+            end = self.alone(folder / "alone", {**runs[0].config, "stage": apart})
+            if end is None:
+                return
+        for run in missing:
+            if not self.stopping:
+                self.one(run, end)
+
+    def alone(self, folder, config):
+        """The last checkpoint of the stages in which the particles are apart."""
+        done = folder / "last-checkpoint"
+        if not done.exists():
+            if self.call(folder, config) != 0:
+                return None
+            last = max(folder.glob("checkpoint-*.h5"), key=lambda file: int(file.stem.split("-")[1]))
+            done.write_text(last.name)
+        return folder / done.read_text()
+
+    def one(self, run, end):
+        if self.call(run.folder, run.config, end) != 0:
+            return
+        with Trajectory(run.folder) as trajectory:
+            pairs = trajectory.series("pairs", "time")
+            since = contact(trajectory, 0) if trajectory.pairs() else None
+            radius = trajectory.series("pairs", "neck_radius")
+            result = {
+                "neck_after_ps": since,
+                "observed_ps": float(trajectory.times[-1] - trajectory.together()),
+                "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, 0]),
+                "steps": int(trajectory.steps[-1]),
+            }
+        partial = run.folder / "result.json.partial"
+        partial.write_text(json.dumps(result, indent=1) + "\n")
+        partial.rename(run.folder / "result.json")
+        necked = "no neck" if since is None else f"a neck after {since:.1f} ps"
+        self.say(f"{run.folder}: {necked}")
+
+    def call(self, folder, config, start=None):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "campaign.toml"
+        text = tomli_w.dumps(config)
+        if path.exists() and path.read_text() != text and any(folder.glob("checkpoint-*.h5")):
+            raise Unusable(f"{path}: this run was begun with another input; choose another folder (--output)")
+        path.write_text(text)
+        begun = any(folder.glob("checkpoint-*.h5"))
+        how = ["--restart", start] if start and not begun else ["--resume"]
+        command = [self.program, *map(str, how), "--threads", "1", "--output", str(folder), str(path)]
+        with open(folder / "output.txt", "a") as output:
+            with self.lock:
+                if self.stopping:
+                    return STOPPED
+                child = subprocess.Popen(
+                    command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                    preexec_fn=lambda: os.nice(19),
+                )
+                self.children.add(child)
+            code = child.wait()
+            with self.lock:
+                self.children.discard(child)
+        if code not in (0, STOPPED):
+            self.say(f"{folder}: exit code {code}; {folder}/output.txt says why")
+        return code
+
+
+def _is_done(run):
+    return (run.folder / "result.json").exists()
+
+
+def _set(config, keys, value, where, template):
+    """Sets a key in all tables of that name that have it."""
+    *tables, last = keys
+    places = [config]
+    for name in tables:
+        found = [place.get(name) for place in places]
+        places = [inner for place in found for inner in (place if isinstance(place, list) else [place]) if inner]
+    places = [place for place in places if last in place]
+    if not places:
+        raise Unusable(f"{where}: {template} has no such key")
+    for place in places:
+        place[last] = value
+
+
+def _absolute(config, folder):
+    """Paths of files count from the folder of the input, which is another one from here on."""
+    for table, keys in [("potential", ("library", "parameters")), ("structure", ("file",))]:
+        for key in keys:
+            if key in config.get(table, {}):
+                config[table][key] = str((folder / config[table][key]).resolve())
+
+
+def fraction(necked, of, confidence=0.95):
+    """A fraction and its Clopper-Pearson interval."""
+    rest = (1 - confidence) / 2
+    low = 0.0 if necked == 0 else float(beta.ppf(rest, necked, of - necked + 1))
+    high = 1.0 if necked == of else float(beta.ppf(1 - rest, necked + 1, of - necked))
+    return necked / of, low, high
+
+
+def median_time(times, confidence=0.95):
+    """Median time to the neck with an interval that needs no distribution (order statistics);
+    `None` among the times: no neck while it was looked at. Infinite where beyond that."""
+    ordered = np.sort([np.inf if time is None else time for time in times])
+    n = len(ordered)
+    median = float(np.median(ordered)) if np.isfinite(ordered).sum() * 2 > n else np.inf
+    # P(at most k of n below the median) for a fair coin.
+    below = np.cumsum([1.0] + [float(np.prod([(n - i) / (i + 1) for i in range(k)])) for k in range(1, n + 1)]) / 2.0**n
+    k = int(np.searchsorted(below, (1 - confidence) / 2, side="right"))
+    low, high = (ordered[k - 1], ordered[n - k]) if k > 0 else (0.0, np.inf)
+    return median, float(low), float(high)
+
+
+def cells(campaign, rows="stage.temperature_k", columns="placement.gap_angstrom"):
+    """Times to the neck (None: none) of the runs that are done, by row and column."""
+    keys = list(campaign.axes)
+    for key in (rows, columns):
+        if key not in keys:
+            raise Unusable(f"{campaign.path}: a map wants `{key}` in `[vary]`")
+    row, column = keys.index(rows), keys.index(columns)
+    found = {}
+    for run, result in campaign.results().items():
+        found.setdefault((run.values[row], run.values[column]), []).append(result["neck_after_ps"])
+    return found
+
+
+def table(found):
+    """The cells as lines of CSV."""
+    yield "temperature_k,gap_angstrom,runs,necked,fraction,fraction_low,fraction_high,median_ps,median_low_ps,median_high_ps"
+    for (temperature, gap), times in sorted(found.items()):
+        necked = sum(time is not None for time in times)
+        numbers = [*fraction(necked, len(times)), *median_time(times)]
+        yield f"{temperature},{gap},{len(times)},{necked}," + ",".join(f"{x:.4g}" for x in numbers)
+
+
+def figure(found):
+    """Fraction that necked, as colours and numbers, over gap and temperature."""
+    import matplotlib.pyplot as plt
+
+    from . import style  # noqa: F401, one look for all
+
+    rows, columns = sorted({t for t, _ in found}), sorted({g for _, g in found})
+    grid = np.full((len(rows), len(columns)), np.nan)
+    drawn, axis = plt.subplots(figsize=(1.6 + 1.1 * len(columns), 1.2 + 0.7 * len(rows)))
+    for (temperature, gap), times in found.items():
+        i, j = rows.index(temperature), columns.index(gap)
+        necked = sum(time is not None for time in times)
+        grid[i, j] = necked / len(times)
+        median = median_time(times)[0]
+        text = f"{necked}/{len(times)}" + (f"\n{median:.0f} ps" if np.isfinite(median) else "")
+        axis.text(j, i, text, ha="center", va="center", fontsize="small", color="white" if grid[i, j] < 0.6 else "black")
+    shown = axis.imshow(grid, origin="lower", vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    axis.set_xticks(range(len(columns)), [f"{c:g}" for c in columns])
+    axis.set_yticks(range(len(rows)), [f"{r:g}" for r in rows])
+    axis.grid(False)
+    axis.set_xlabel("gap / Å")
+    axis.set_ylabel("temperature / K")
+    drawn.colorbar(shown, label="fraction that necked")
+    return drawn
+
+
+def find_program(wanted):
+    """The program: as told, on the path, or where the repository is built."""
+    built = Path(__file__).resolve().parents[2] / "target/release/sinter-hpc"
+    for program in [wanted] if wanted else [shutil.which("sinter-hpc"), built]:
+        if program and Path(program).is_file():
+            return str(Path(program).resolve())
+    raise Unusable("there is no sinter-hpc on the path: build it, or say where it is (--program)")
