@@ -2,12 +2,13 @@
 
 use super::contact::closest;
 use super::face::Face;
-use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo};
+use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo, bounds};
 use super::orientation::{IDENTITY, apply};
 use super::read;
 use super::solid::{Solid, rotation, sides};
+use crate::atoms::Atom;
 use crate::error::Result;
-use crate::geometry::{Vec3, norm, on_grid, sub};
+use crate::geometry::{Vec3, add, norm, on_grid, scale, sub};
 use crate::input::{Arrangement, BoxConfig, Config, ParticleConfig};
 
 /// Atoms of a particle from a file within this of its outermost one are its face, Å.
@@ -51,9 +52,9 @@ pub fn from_file(
     let alone = alone(config, particle, table);
     let read = read::read(&alone, structure)?;
     let particles = &read.layout.particles;
-    let info = match (particle.particle_of_file, &particles[..]) {
-        (None, [only]) => only,
-        (Some(wanted), _) if wanted < particles.len() => &particles[wanted],
+    let number = match (particle.particle_of_file, &particles[..]) {
+        (None, [_]) => 0,
+        (Some(wanted), _) if wanted < particles.len() => wanted,
         (wanted, _) => {
             let (count, last) = (particles.len(), particles.len().saturating_sub(1));
             let message = match wanted {
@@ -69,13 +70,15 @@ pub fn from_file(
             return Err(config.source.error(&format!("particle[{table}].{key}"), message));
         }
     };
-    let own = &read.atoms[info.first as usize..(info.first + info.atoms) as usize];
-    let from_centre: Vec<Vec3> = (own.iter())
-        .map(|atom| {
-            let [x, y, z] = atom.position;
-            sub(read.layout.cell.unwrap(&[x, y, z, 0.0], &atom.image), info.centre)
-        })
-        .collect();
+    let own: Vec<&Atom> =
+        read.atoms.iter().filter(|atom| atom.particle as usize == number).collect();
+    let whole = own.iter().map(|atom| {
+        let [x, y, z] = atom.position;
+        read.layout.cell.unwrap(&[x, y, z, 0.0], &atom.image)
+    });
+    let [low, high] = bounds(whole.clone());
+    let centre = scale(add(low, high), 0.5).map(on_grid);
+    let from_centre: Vec<Vec3> = whole.map(|r| sub(r, centre)).collect();
     let all = || from_centre.iter().copied();
     let shortest = closest(all(), all(), NEIGHBOURS, |i, j| i < j);
     let file = structure.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
