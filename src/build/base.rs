@@ -58,6 +58,14 @@ impl Base {
         }
     }
 
+    /// From where to where a slab takes all room along the axis across its surface, Å.
+    pub fn taken(&self) -> Option<(usize, [f64; 2])> {
+        match self {
+            Base::Crystal(block) => Some((block.surface()?, [-block.thick(), 0.0])),
+            Base::Structure(_) => None,
+        }
+    }
+
     /// The middle of the box along its periodic directions, on the grid, Å.
     pub fn middle(&self) -> Vec3 {
         let Base::Structure(read) = self else { return [0.0; 3] };

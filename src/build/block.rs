@@ -194,8 +194,7 @@ impl Block {
         }
         let cell = self.cell([[0.0; 3]; 2]);
         let reach = LARGEST_COORDINATE / 2.0;
-        let thick = self.slab.as_ref().map_or(0.0, |slab| self.thickness(slab));
-        let longest = (0..3).map(|d| cell.length[d] / 2.0).fold(thick, f64::max);
+        let longest = (0..3).map(|d| cell.length[d] / 2.0).fold(self.thick(), f64::max);
         if longest > reach {
             let message = format!(
                 "this crystal reaches out to {longest:.0} Å, but coordinates end at {reach} Å"
@@ -250,6 +249,11 @@ impl Block {
     /// From the lowest to the uppermost layer, Å.
     fn thickness(&self, slab: &Slab) -> f64 {
         self.height(slab, slab.first + slab.layers - 1) - self.height(slab, slab.first)
+    }
+
+    /// From the lowest layer of the slab to its upper surface, Å.
+    pub fn thick(&self) -> f64 {
+        self.slab.as_ref().map_or(0.0, |slab| self.thickness(slab))
     }
 
     /// Of a layer above the lowest end of the first period, Å.

@@ -46,6 +46,9 @@ pub fn check_overlap(
     });
     for (p, body) in bodies.iter().enumerate() {
         alone(config, layout, body, &standing[p])?;
+        if let Some(taken) = base.and_then(Base::taken) {
+            outside(config, &layout.cell, (body, &standing[p]), taken)?;
+        }
         for (q, other) in bodies.iter().enumerate().skip(p + 1) {
             if let Some(found) = overlap(&layout.cell, &standing[p], &standing[q]) {
                 return Err(refusal(config, format!("particles {p} and {q}"), other, found));
@@ -89,6 +92,34 @@ fn alone(config: &Config, layout: &Layout, body: &Body, standing: &Standing) -> 
             };
             return Err(config.source.error(&key, message));
         }
+    }
+    Ok(())
+}
+
+/// Whether a particle stands above a slab, or below it, and not in it or in its image, where it may fit
+/// between the atoms.
+fn outside(
+    config: &Config,
+    cell: &Cell,
+    (body, standing): (&Body, &Standing),
+    (axis, [bottom, top]): (usize, [f64; 2]),
+) -> Result<()> {
+    let [low, high] = standing.bounds.map(|corner| corner[axis]);
+    let (p, table, name) = (body.number(), body.table(), ["x", "y", "z"][axis]);
+    if low <= top && high >= bottom {
+        let message = format!(
+            "particle {p} stands from {name} = {low:.2} to {high:.2} Å, in the crystal, which takes all from \
+             {bottom:.2} to {top:.2} Å; move its `centre_angstrom` away, or write `above` instead"
+        );
+        return Err(config.source.error(&format!("particle[{table}].centre_angstrom"), message));
+    }
+    let image = bottom + cell.length[axis];
+    if cell.periodic[axis] && low > top && high >= image {
+        let message = format!(
+            "particle {p} reaches up to {name} = {high:.2} Å, into the image of the slab, which begins at \
+             {image:.2} Å: there must be more vacuum"
+        );
+        return Err(config.source.error("crystal.vacuum_angstrom", message));
     }
     Ok(())
 }

@@ -226,6 +226,13 @@ pub fn check(config: &Config, crystal: &CrystalConfig, problems: &mut Problems) 
              built or atoms that are read",
         );
     }
+    if crystal.surface.is_none() && !config.particles.is_empty() {
+        problems.at(
+            "crystal",
+            "this crystal is bulk and leaves no room for particles: for a slab to stand above write \
+             `surface = \"z\"`",
+        );
+    }
     size(crystal, problems);
     slab(config, crystal, problems);
     directions(crystal, problems);
@@ -413,16 +420,10 @@ pub fn check_above(
     problems: &mut Problems,
 ) {
     let free = config.cell.boundary.iter().filter(|&&b| b == Boundary::Free).count();
-    let bulk = config.crystal.as_ref().is_some_and(|crystal| crystal.surface.is_none());
     if config.crystal.is_none() && config.structure.is_none() {
         problems.at(
             key,
             "above what? `above` needs a `[crystal]` with a `surface`, or a `[structure]`",
-        );
-    } else if bulk {
-        problems.at(
-            key,
-            "the crystal has no surface to stand above: write `surface = \"z\"` in `[crystal]`",
         );
     } else if config.structure.is_some() && config.source.has("box.boundary") && free != 1 {
         problems.at(
