@@ -93,9 +93,14 @@ const REASON: &str = "this program was built without MPI. Start it without mpiru
 /// The step under way, for the last words of this process; none before the first.
 static STEP: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Tells what a panic from here on is to name.
+/// Tells what panics and failures to write are to name from here on.
 pub fn begins_step(step: u64) {
     STEP.store(step, Ordering::Relaxed);
+}
+
+/// The step under way; none before the first.
+pub fn step_under_way() -> Option<u64> {
+    Some(STEP.load(Ordering::Relaxed)).filter(|&step| step != u64::MAX)
 }
 
 /// From here on a panic on any thread (this one or a worker) prints rank, step,
@@ -104,10 +109,7 @@ pub fn abort_on_panic(comm: &Comm) {
     let (rank, size, abort) = (comm.rank(), comm.size(), comm.transport().aborter());
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        let step = match STEP.load(Ordering::Relaxed) {
-            u64::MAX => String::new(),
-            step => format!(", step {step}"),
-        };
+        let step = step_under_way().map_or(String::new(), |step| format!(", step {step}"));
         tell(format!(
             "sinter-hpc: rank {rank} of {size}, thread {}{step}: {panic}\n\
              This is a fault of the program, not of the input; please report it.",

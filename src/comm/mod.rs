@@ -15,7 +15,7 @@ mod mpi;
 mod single;
 pub mod threads;
 
-pub use launch::{abort_on_panic, begins_step};
+pub use launch::{abort_on_panic, begins_step, step_under_way};
 pub use single::Single;
 
 /// Bytes on their way to or from a rank.
@@ -62,12 +62,6 @@ pub trait Transport {
     }
     /// Name and version of the MPI library, or "none (one process)".
     fn library(&self) -> String;
-    /// Lets all ranks open one HDF5 file together, by its file access property
-    /// list; false where a single process opens it alone.
-    fn set_parallel_access(&self, file_access_list: i64) -> bool;
-    /// Makes HDF5 transfers with this property list collective: every rank takes
-    /// part in each of them. False where a single process writes alone.
-    fn set_collective_transfer(&self, transfer_list: i64) -> bool;
 }
 
 /// Messages on their way, from and into memory that is theirs until they have arrived.

@@ -304,33 +304,6 @@ impl Transport for World {
         let (major, minor) = ::mpi::environment::version();
         format!("{} (MPI {major}.{minor})", first_words(&text))
     }
-
-    fn set_parallel_access(&self, file_access_list: i64) -> bool {
-        // SAFETY: HDF5 is linked with the same MPI library (build.rs refuses one
-        // without); it duplicates the communicator and refuses a wrong list.
-        let status = hdf5::sync::sync(|| unsafe {
-            H5Pset_fapl_mpio(file_access_list, self.communicator, ffi::RSMPI_INFO_NULL)
-        });
-        assert!(status >= 0, "HDF5 refuses this file access list for MPI");
-        true
-    }
-
-    fn set_collective_transfer(&self, transfer_list: i64) -> bool {
-        // SAFETY: plain integers; HDF5 refuses a wrong list.
-        let status = hdf5::sync::sync(|| unsafe { H5Pset_dxpl_mpio(transfer_list, COLLECTIVE) });
-        assert!(status >= 0, "HDF5 refuses this transfer list for MPI");
-        true
-    }
-}
-
-/// H5FD_MPIO_COLLECTIVE of H5FDmpi.h.
-const COLLECTIVE: c_int = 1;
-
-// Declared here because the `mpio` feature of the HDF5 crate excludes its
-// `static` feature, and the build without MPI needs that one.
-unsafe extern "C" {
-    fn H5Pset_fapl_mpio(list: i64, communicator: ffi::MPI_Comm, info: ffi::MPI_Info) -> c_int;
-    fn H5Pset_dxpl_mpio(list: i64, mode: c_int) -> c_int;
 }
 
 /// Name and version at the head of what a library says about itself: up to the

@@ -46,10 +46,4 @@ impl Transport for Single {
     fn library(&self) -> String {
         "none (one process)".into()
     }
-    fn set_parallel_access(&self, _: i64) -> bool {
-        false
-    }
-    fn set_collective_transfer(&self, _: i64) -> bool {
-        false
-    }
 }

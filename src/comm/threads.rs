@@ -225,12 +225,6 @@ impl Transport for Threads {
     fn library(&self) -> String {
         "none (ranks are threads)".into()
     }
-    fn set_parallel_access(&self, _: i64) -> bool {
-        false
-    }
-    fn set_collective_transfer(&self, _: i64) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 
 use super::arrays::{self, Expected, Output};
 use super::by_id::Order;
+use super::failure;
 use super::hdf5::{File, Purpose};
 use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
 use super::seal::{self, damaged};
@@ -254,7 +255,7 @@ pub fn remove_partial(folder: &Path) -> Result<Vec<PathBuf>> {
 fn remove_old(folder: &Path, keep: usize) -> Result<()> {
     for step in list(folder)?.into_iter().skip(keep.max(1)) {
         let path = folder.join(checkpoint_name(step));
-        std::fs::remove_file(&path).map_err(|error| Error::file(&path, error))?;
+        std::fs::remove_file(&path).map_err(|error| failure::unwritten(&path, error))?;
     }
     Ok(())
 }

@@ -12,10 +12,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::failure;
 use super::progress::{Bar, Lines, Pace};
 use super::report::{self, End, PhaseTimes, Start};
 use crate::comm::Comm;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observe::Record;
 use crate::terminal::{self, Kind};
 
@@ -82,7 +83,7 @@ impl Sink {
     fn check(&self) -> Result<()> {
         let mut file = self.file();
         match file.failed.take() {
-            Some(error) => Err(Error::file(&file.path, error)),
+            Some(error) => Err(failure::unwritten(&file.path, error)),
             None => Ok(()),
         }
     }
@@ -122,7 +123,7 @@ impl Log {
     /// Opens `run.log` for appending and puts there what has been said so far.
     pub fn open(&mut self, path: &Path) -> Result<()> {
         let Some(sink) = &self.sink else { return Ok(()) };
-        let failed = |error| Error::file(path, error);
+        let failed = |error| failure::unwritten(path, error);
         let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() > 0 {
             file.write_all(format!("\n{}\n", "-".repeat(72)).as_bytes()).map_err(failed)?;

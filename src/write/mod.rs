@@ -4,6 +4,7 @@
 mod arrays;
 pub mod by_id;
 pub mod checkpoint;
+pub mod failure;
 pub mod hdf5;
 pub mod log;
 pub mod progress;

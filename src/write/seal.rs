@@ -3,6 +3,7 @@
 //! arrays. The head holds checksums of every block of these, so no byte of the file can
 //! change unnoticed, and nobody reads it twice to see to that.
 
+use super::failure;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::fs::{self, OpenOptions};
@@ -39,7 +40,7 @@ pub fn close(path: &Path, comm: &Comm, head: u64) -> Result<()> {
             file.write_all(seal.text().as_bytes())?;
             file.sync_all()
         });
-        written.map_err(|error| Error::file(path, error))?;
+        written.map_err(|error| failure::unwritten(path, error))?;
         match read(path)? {
             told if told == seal => Ok(()),
             _ => Err(damaged(path, "its seal is not what was written")),
@@ -74,7 +75,7 @@ pub fn is_sealed(path: &Path) -> bool {
 
 /// Gives a finished file its name, for good.
 pub fn publish(partial: &Path, finished: &Path) -> Result<()> {
-    fs::rename(partial, finished).map_err(|error| Error::file(finished, error))?;
+    fs::rename(partial, finished).map_err(|error| failure::unwritten(finished, error))?;
     let folder = match finished.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -83,7 +84,8 @@ pub fn publish(partial: &Path, finished: &Path) -> Result<()> {
 }
 
 fn synchronise(path: &Path) -> Result<()> {
-    fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::file(path, error))
+    let synchronised = fs::File::open(path).and_then(|file| file.sync_all());
+    synchronised.map_err(|error| failure::unwritten(path, error))
 }
 
 /// Of the file, bytes.

@@ -8,6 +8,7 @@
 //! opens as it was at its last flush.
 
 use super::by_id::Order;
+use super::failure;
 use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose, Row};
 use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
@@ -293,7 +294,7 @@ impl<'c> Trajectory<'c> {
             open.flush()?;
             let path = open.file.path();
             let synchronised = std::fs::File::open(path).and_then(|file| file.sync_all());
-            open.comm.agree(synchronised.map_err(|error| Error::file(path, error)))
+            open.comm.agree(synchronised.map_err(|error| failure::unwritten(path, error)))
         })
     }
 

@@ -1,7 +1,8 @@
 //! Brings a file to the disk while it is still being written, so that the disk works
 //! as long as the processors do and little is left to wait for at the end.
 
-use crate::error::{Error, Result};
+use super::failure;
+use crate::error::Result;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,7 +23,7 @@ pub struct LastPart {
 impl WriteBack {
     /// For a file that is there.
     pub fn start(path: &Path) -> Result<WriteBack> {
-        let failed = |error| Error::file(path, error);
+        let failed = |error| failure::unwritten(path, error);
         let file = File::open(path).map_err(failed)?;
         let (more, written) = channel();
         let thread = std::thread::Builder::new().name("write-back".into());
@@ -46,7 +47,7 @@ impl LastPart {
     /// Until all is on the disk.
     pub fn wait(self) -> Result<()> {
         let done = self.thread.join().expect("it does not panic");
-        done.map_err(|error| Error::file(&self.path, error))
+        done.map_err(|error| failure::unwritten(&self.path, error))
     }
 }
 

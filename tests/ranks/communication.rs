@@ -14,7 +14,6 @@ pub const BODIES: &[(&str, Body)] = &[
     ("started exchanges overlap", transfers_reach_the_memory_meant_for_them),
     ("long messages", long_messages),
     ("barrier", barrier),
-    ("one HDF5 file from all ranks", one_hdf5_file_from_all_ranks),
 ];
 
 fn ranks_know_themselves(comm: &Comm) {
@@ -186,74 +185,5 @@ fn barrier(comm: &Comm) {
     std::fs::write(path.join(comm.rank().to_string()), "here").expect("written");
     comm.barrier();
     assert_eq!(std::fs::read_dir(&path).expect("a folder").count(), comm.size());
-    comm.barrier();
-}
-
-/// A file that all ranks create together, each writing its own element by a
-/// collective transfer; then one rank reads it alone.
-fn one_hdf5_file_from_all_ranks(comm: &Comm) {
-    use hdf5_sys::{h5d, h5f, h5p, h5s, h5t};
-    let folder = comm.is_root().then(|| tempfile::tempdir().expect("a temporary folder"));
-    let path = comm.broadcast(0, folder.as_ref().map(|f| f.path().join("ranks.h5")));
-    hdf5::sync::sync(|| {
-        let name = std::ffi::CString::new(path.to_str().expect("plain")).expect("plain");
-        // SAFETY: plain calls of the C interface; each identifier is checked by
-        // the asserts below and closed once.
-        unsafe {
-            let access = h5p::H5Pcreate(*h5p::H5P_CLS_FILE_ACCESS);
-            let together = comm.transport().set_parallel_access(access);
-            assert_eq!(together, cfg!(feature = "mpi"), "only threads lack a common file");
-            if !together {
-                h5p::H5Pclose(access);
-                return;
-            }
-            let file = h5f::H5Fcreate(name.as_ptr(), h5f::H5F_ACC_TRUNC, h5p::H5P_DEFAULT, access);
-            assert!(file >= 0);
-            let all = h5s::H5Screate_simple(1, &(comm.size() as u64), std::ptr::null());
-            let one = h5s::H5Screate_simple(1, &1, std::ptr::null());
-            let data = h5d::H5Dcreate2(
-                file,
-                c"ranks".as_ptr(),
-                *h5t::H5T_NATIVE_UINT64,
-                all,
-                h5p::H5P_DEFAULT,
-                h5p::H5P_DEFAULT,
-                h5p::H5P_DEFAULT,
-            );
-            assert!(data >= 0);
-            let (start, count) = (comm.rank() as u64, 1u64);
-            h5s::H5Sselect_hyperslab(
-                all,
-                h5s::H5S_seloper_t::H5S_SELECT_SET,
-                &start,
-                std::ptr::null(),
-                &count,
-                std::ptr::null(),
-            );
-            let transfer = h5p::H5Pcreate(*h5p::H5P_CLS_DATASET_XFER);
-            assert!(comm.transport().set_collective_transfer(transfer));
-            let value = 100 + comm.rank() as u64;
-            let written = h5d::H5Dwrite(
-                data,
-                *h5t::H5T_NATIVE_UINT64,
-                one,
-                all,
-                transfer,
-                (&raw const value).cast(),
-            );
-            assert!(written >= 0);
-            h5p::H5Pclose(transfer);
-            h5d::H5Dclose(data);
-            h5s::H5Sclose(one);
-            h5s::H5Sclose(all);
-            h5f::H5Fclose(file);
-            h5p::H5Pclose(access);
-        }
-        if comm.is_root() {
-            let file = hdf5::File::open(&path).expect("a sound file");
-            let read = file.dataset("ranks").and_then(|d| d.read_raw::<u64>()).expect("numbers");
-            assert_eq!(read, (100..100 + comm.size() as u64).collect::<Vec<_>>());
-        }
-    });
     comm.barrier();
 }

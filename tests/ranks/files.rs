@@ -6,7 +6,7 @@ use sinter_hpc::atoms::{Atom, Atoms, Species};
 use sinter_hpc::comm::Comm;
 use sinter_hpc::geometry::{Cell, on_grid};
 use sinter_hpc::observe::{Column, Record, Series};
-use sinter_hpc::write::hdf5::{Element, File, Purpose};
+use sinter_hpc::write::hdf5::{Dataset, Element, File, Purpose};
 use sinter_hpc::write::{
     Checkpoint, Content, Frame, Job, PotentialFile, Provenance, Trajectory, read_checkpoint,
     write_checkpoint,
@@ -18,7 +18,8 @@ pub const BODIES: &[(&str, Body)] = &[
     ("a checkpoint has the same bytes and is read by any ranks", checkpoint_is_the_same),
     ("few atoms leave ranks without any", few_atoms),
     ("a lost atom fails on every rank", lost_atom),
-    ("transfers are collective", transfers_are_collective),
+    ("blocks of all ranks come to their places", blocks_of_all_ranks),
+    ("a file that is taken away fails on every rank", file_taken_away),
 ];
 
 /// Three blocks of ids and a part of one.
@@ -212,43 +213,77 @@ fn lost_atom(comm: &Comm) {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing half done stays");
 }
 
-/// Chunked and contiguous, as in the two kinds of files, also where a rank has
-/// nothing to write.
-fn transfers_are_collective(comm: &Comm) {
-    let path = folder(comm, "collective").join("a.h5");
+/// Chunked and contiguous, as in the two kinds of files, also where a rank has nothing to
+/// write and where its block is not in one piece.
+fn blocks_of_all_ranks(comm: &Comm) {
+    let path = folder(comm, "blocks").join("a.h5");
     let file = File::create(&path, comm, Purpose::Growing).unwrap();
     let rank = comm.rank() as u64;
-    let (rows, values) = if rank % 3 == 2 { (0, vec![]) } else { (100, vec![rank as f64; 300]) };
+    let empty = |rank: u64| rank % 3 == 2;
+    let values = |rank: u64| -> Vec<f64> {
+        (0..200).map(|n| (1000 * rank + n) as f64).filter(|_| !empty(rank)).collect()
+    };
+    let rows = if empty(rank) { 0 } else { 100 };
     let total = 100 * comm.size() as u64;
+    // The last of three columns stays as it is.
     let fixed = file.create_dataset::<f64>("/fixed", &[total, 3]).unwrap();
-    fixed.write(&[100 * rank, 0], &[rows, 3], &values).unwrap();
-    assert_eq!(independent_because(&file), 0, "contiguous");
-    let growing = file.create_growing::<f64>("/growing", &[total, 3], &[1, 64, 3]).unwrap();
+    fixed
+        .write(
+            &[0, 0],
+            &[if rank == 0 { total } else { 0 }, 3],
+            &vec![-1.0; if rank == 0 { 3 * total as usize } else { 0 }],
+        )
+        .unwrap();
+    fixed.write(&[100 * rank, 0], &[rows, 2], &values(rank)).unwrap();
+    let growing = file.create_growing::<f64>("/growing", &[total, 2], &[1, 64, 2]).unwrap();
     growing.set_rows(1).unwrap();
-    growing.write(&[0, 100 * rank, 0], &[1, rows, 3], &values).unwrap();
-    assert_eq!(independent_because(&file), 0, "chunked");
-    let read: Vec<f64> = fixed.read(&[100 * rank, 0], &[rows, 3]).unwrap();
-    assert_eq!(independent_because(&file), 0, "reading");
-    assert_eq!(read, values);
-}
-
-/// Why HDF5 carried out the last transfer independently, as a set of bits; 0 if it
-/// was collective.
-#[cfg(feature = "mpi")]
-fn independent_because(file: &File) -> u32 {
-    unsafe extern "C" {
-        fn H5Pget_mpio_no_collective_cause(list: i64, here: *mut u32, anywhere: *mut u32) -> i32;
+    growing.write(&[0, 100 * rank, 0], &[1, rows, 2], &values(rank)).unwrap();
+    for read in [
+        fixed.read::<f64>(&[100 * rank, 0], &[rows, 2]).unwrap(),
+        growing.read::<f64>(&[0, 100 * rank, 0], &[1, rows, 2]).unwrap(),
+    ] {
+        assert_eq!(read, values(rank));
     }
-    let (mut here, mut anywhere) = (u32::MAX, u32::MAX);
-    // SAFETY: the list lives as long as the file; two integers take the answer.
-    let status =
-        unsafe { H5Pget_mpio_no_collective_cause(file.transfer_list(), &mut here, &mut anywhere) };
-    assert!(status >= 0);
-    here | anywhere
+    let whole: Vec<f64> = fixed.read_all().unwrap();
+    for (row, three) in whole.chunks(3).enumerate() {
+        let (rank, n) = (row as u64 / 100, row as u64 % 100);
+        let own = (1000 * rank + 2 * n) as f64;
+        let expected = if empty(rank) { [-1.0; 3] } else { [own, own + 1.0, -1.0] };
+        assert_eq!(three, expected, "row {row}");
+    }
+    drop((fixed, growing));
+    file.close().unwrap();
 }
 
-/// One process alone has nobody to take part.
-#[cfg(not(feature = "mpi"))]
-fn independent_because(_: &File) -> u32 {
-    0
+/// A failure that the first rank alone sees: every rank learns it, and the file is as it was
+/// last flushed.
+fn file_taken_away(comm: &Comm) {
+    let path = folder(comm, "away").join("a.h5");
+    let elsewhere = path.with_extension("elsewhere");
+    let rename = |from: &Path, to: &Path| {
+        comm.barrier();
+        if comm.is_root() {
+            std::fs::rename(from, to).unwrap();
+        }
+        comm.barrier();
+    };
+    let file = File::create(&path, comm, Purpose::Growing).unwrap();
+    let growing = file.create_growing::<f64>("/growing", &[1000], &[1, 1000]).unwrap();
+    // By the last rank.
+    let write = |dataset: &Dataset, row: u64| {
+        dataset.set_rows(row + 1).unwrap();
+        let count = if comm.rank() + 1 == comm.size() { 1000 } else { 0 };
+        dataset.write(&[row, 0], &[1, count], &vec![row as f64; count as usize])
+    };
+    write(&growing, 0).unwrap();
+    file.flush().unwrap();
+    rename(&path, &elsewhere);
+    let error = write(&growing, 1).unwrap_err().to_string();
+    assert!(error.contains("a.h5: No such file or directory"), "{error}");
+    assert!(error.contains("go on with --resume"), "{error}");
+    drop((growing, file));
+    rename(&elsewhere, &path);
+    let alone = Comm::single();
+    let file = File::open(&path, &alone, false).unwrap();
+    assert_eq!(file.dataset("/growing").unwrap().shape().unwrap(), [1, 1000]);
 }

@@ -1,17 +1,24 @@
 //! Datasets: arrays that a rank reads and writes block by block.
 
-use super::{File, Id, Inner, RawId, bytes, c_string, no_times, plist};
+use super::held::{Held, Id, RawId, bytes, c_string, no_times, plist};
+use super::{File, Inner};
 use crate::comm::Comm;
 use crate::error::Result;
+use crate::write::failure;
 use ::hdf5::sync::sync;
 use hdf5_sys::h5d::{self, H5D_alloc_time_t, H5D_fill_time_t};
 use hdf5_sys::{h5, h5p, h5s, h5t};
+use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 use std::ffi::c_int;
+use std::fs::OpenOptions;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-/// Longest transfer of one rank in one call, bytes: MPI counts are 32-bit.
-const PIECE: u64 = 1 << 30;
+/// What the system calls the Network File System. Its clients write whole pages, over what
+/// others have put there.
+const NFS: i64 = rustix::fs::NFS_SUPER_MAGIC as i64;
 
 /// A number or character as it stands in a file and in memory.
 pub trait Element: bytemuck::Pod {
@@ -66,15 +73,26 @@ element! {
 
 /// An open dataset.
 pub struct Dataset<'c> {
+    /// On the first rank. Before `file`, which it keeps open.
+    pub(super) held: Option<Id>,
     file: Rc<Inner<'c>>,
-    pub(super) id: Id,
     name: String,
+    /// Where each rank writes its part itself, once that is known; none if the first does.
+    open_to_all: OnceCell<Option<Place>>,
+}
+
+/// Of an array of fixed shape.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Place {
+    /// In the file, bytes.
+    start: u64,
+    shape: Vec<u64>,
 }
 
 impl<'c> File<'c> {
     /// Creates a dataset of fixed shape, contiguous in the file.
     pub fn create_dataset<T: Element>(&self, path: &str, shape: &[u64]) -> Result<Dataset<'c>> {
-        self.new_dataset::<T>(path, shape, None)
+        self.hold(path, |held| held.new_dataset::<T>(path, shape, None))
     }
 
     /// Creates a dataset of shape `[0, row...]` that grows along its first
@@ -86,22 +104,206 @@ impl<'c> File<'c> {
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
         let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
-        self.new_dataset::<T>(path, &shape, Some(chunk))
+        self.hold(path, |held| held.new_dataset::<T>(path, &shape, Some(chunk)))
     }
 
+    pub fn dataset(&self, path: &str) -> Result<Dataset<'c>> {
+        self.hold(path, |held| held.open_dataset(path))
+    }
+
+    fn hold(&self, path: &str, open: impl FnOnce(&Held) -> Result<Id>) -> Result<Dataset<'c>> {
+        let held = self.inner.agree(self.inner.held.as_ref().map(open).transpose())?;
+        let (file, open_to_all) = (self.inner.clone(), OnceCell::new());
+        Ok(Dataset { held, file, name: path.into(), open_to_all })
+    }
+}
+
+impl<'c> Dataset<'c> {
+    pub fn comm(&self) -> &'c Comm {
+        self.file.comm
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn shape(&self) -> Result<Vec<u64>> {
+        self.file.ask(|held| held.shape(self.id()))
+    }
+
+    /// Where a dataset of fixed shape stands in the file, bytes.
+    pub fn place(&self) -> Result<Range<u64>> {
+        self.file.ask(|held| held.place(self.id(), &self.name))
+    }
+
+    /// The same for whoever reads it there; an error unless these are all its elements, in
+    /// the form that they have in memory.
+    pub fn place_of<T: Element>(&self) -> Result<Range<u64>> {
+        self.file.ask(|held| held.place_of::<T>(self.id(), &self.name))
+    }
+
+    /// Grows the dataset along its first direction, or cuts it back.
+    pub fn set_rows(&self, rows: u64) -> Result<()> {
+        self.change(|held, id| held.set_rows(id, rows))
+    }
+
+    /// Writes this rank's block: `count` elements from `start` on in each direction
+    /// (any `count` 0: nothing), row by row in `values`.
+    pub fn write<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
+        assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
+        assert_eq!(start.len(), count.len(), "{}", self.name);
+        self.file.change(Held::make_room)?;
+        let place = match self.open_to_all.get() {
+            Some(place) => place,
+            None => {
+                let place = self.file.ask(|held| held.open_to_all::<T>(self.id()))?;
+                self.open_to_all.get_or_init(|| place)
+            }
+        };
+        match place {
+            Some(place) => {
+                let bytes = bytemuck::cast_slice(values);
+                let written = self.write_part(place, (start, count), size_of::<T>(), bytes);
+                self.file.agree(written)
+            }
+            None => self.hand_over(start, count, values),
+        }
+    }
+
+    /// This rank's block, to where it stands.
+    fn write_part(
+        &self,
+        place: &Place,
+        (start, count): (&[u64], &[u64]),
+        size: usize,
+        bytes: &[u8],
+    ) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| failure::unwritten(&self.file.path, error);
+        let own = match self.file.own.get() {
+            Some(own) => own,
+            None => {
+                let own = OpenOptions::new().write(true).open(&self.file.path).map_err(failed)?;
+                self.file.own.get_or_init(|| own)
+            }
+        };
+        let (length, offsets) = runs(start, count, &place.shape);
+        for (offset, part) in offsets.into_iter().zip(bytes.chunks(length as usize * size)) {
+            own.write_all_at(part, place.start + offset * size as u64).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The blocks of all ranks to the first, which writes one after the other.
+    fn hand_over<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
+        let mut written = Ok(());
+        let mut received = Vec::new();
+        for (rank, start, count) in self.blocks(start, count) {
+            let own = rank == self.comm().rank();
+            let elements = if own { 0 } else { count.iter().product::<u64>() as usize };
+            let sends = [(0, bytemuck::cast_slice(values))];
+            let sends = if own && rank > 0 { &sends[..] } else { &[] };
+            let mut receives = Vec::new();
+            if self.held.is_some() && !own {
+                received.resize(elements, T::zeroed());
+                receives.push((rank, bytemuck::cast_slice_mut(&mut received)));
+            }
+            self.comm().transport().transfer(sends, &mut receives);
+            if let (Some(held), Some(id), Ok(())) = (&self.file.held, &self.held, &written) {
+                let values = if own { values } else { &received[..] };
+                written = held.write(id, &start, &count, values);
+            }
+        }
+        self.file.agree(written)
+    }
+
+    /// The blocks of all ranks that have one, in the order of rank.
+    fn blocks(&self, start: &[u64], count: &[u64]) -> Vec<(usize, Vec<u64>, Vec<u64>)> {
+        let own = if count.contains(&0) { Vec::new() } else { [start, count].concat() };
+        // A scalar is one element without directions, and each rank has the same.
+        let scalar = start.is_empty();
+        let all = self.comm().all_gather(&own).into_iter().enumerate();
+        let all = all.filter(|(rank, block)| !block.is_empty() || (scalar && *rank == 0));
+        all.map(|(rank, block)| {
+            let (start, count) = block.split_at(block.len() / 2);
+            (rank, start.to_vec(), count.to_vec())
+        })
+        .collect()
+    }
+
+    /// Reads this rank's block.
+    pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
+        assert_eq!(start.len(), count.len(), "{}", self.name);
+        let blocks = self.blocks(start, count);
+        let read = |held: &Held| -> Result<Vec<Vec<T>>> {
+            blocks.iter().map(|(_, start, count)| held.read(self.id(), start, count)).collect()
+        };
+        let read = self.file.agree(self.file.held.as_ref().map(read).transpose())?;
+        let mut read = read.unwrap_or_default();
+        let own = blocks.iter().position(|(rank, ..)| *rank == self.comm().rank());
+        if self.comm().size() == 1 {
+            return Ok(own.map_or(Vec::new(), |own| read.swap_remove(own)));
+        }
+        let elements = own.map_or(0, |own| blocks[own].2.iter().product());
+        let mut values = vec![T::zeroed(); elements as usize];
+        let ranks = blocks.iter().map(|(rank, ..)| *rank);
+        let sends = ranks.zip(&read).map(|(rank, values)| (rank, bytemuck::cast_slice(values)));
+        let mut receives = Vec::new();
+        if own.is_some() {
+            receives.push((0, bytemuck::cast_slice_mut(&mut values)));
+        }
+        self.comm().transport().transfer(&sends.collect::<Vec<_>>(), &mut receives);
+        Ok(values)
+    }
+
+    /// The whole of a small dataset, on every rank.
+    pub fn read_all<T: Element>(&self) -> Result<Vec<T>> {
+        self.file.ask_values(|held| {
+            let shape = held.shape(self.id())?;
+            held.read(self.id(), &vec![0; shape.len()], &shape)
+        })
+    }
+
+    pub(super) fn change(&self, task: impl FnOnce(&Held, &Id) -> Result<()>) -> Result<()> {
+        self.file.change(|held| task(held, self.id()))
+    }
+
+    /// On the rank that holds it.
+    fn id(&self) -> &Id {
+        self.held.as_ref().expect("who holds a file holds its datasets")
+    }
+}
+
+/// Where the stretches of a block begin that stand in one piece in an array of this shape,
+/// in elements, and how long each is.
+fn runs(start: &[u64], count: &[u64], shape: &[u64]) -> (u64, Vec<u64>) {
+    let partial = (0..count.len()).rev().find(|&d| count[d] != shape[d]).unwrap_or(0);
+    let length = count[partial..].iter().product();
+    let mut offsets = vec![0];
+    for d in 0..count.len() {
+        let lines = if d < partial { count[d] } else { 1 };
+        let step = |above: u64| (0..lines).map(move |n| above * shape[d] + start[d] + n);
+        offsets = offsets.into_iter().flat_map(step).collect();
+    }
+    (length, offsets)
+}
+
+impl Held {
     fn new_dataset<T: Element>(
         &self,
         path: &str,
         shape: &[u64],
         chunk: Option<&[u64]>,
-    ) -> Result<Dataset<'c>> {
+    ) -> Result<Id> {
         let name = c_string(path.as_bytes())?;
-        let creation = plist(self.path(), &h5p::H5P_CLS_DATASET_CREATE)?;
+        let creation = plist(&self.path, &h5p::H5P_CLS_DATASET_CREATE)?;
         let largest: Vec<u64> = match chunk {
             Some(_) => [&[h5s::H5S_UNLIMITED], &shape[1..]].concat(),
             None => shape.to_vec(),
         };
-        let space = self.inner.id(sync(|| {
+        let space = self.id(sync(|| {
             // SAFETY: both lists have one entry per direction.
             unsafe { h5s::H5Screate_simple(shape.len() as c_int, shape.as_ptr(), largest.as_ptr()) }
         }))?;
@@ -117,7 +319,7 @@ impl<'c> File<'c> {
             h5p::H5Pset_alloc_time(creation.0, H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY);
             h5p::H5Pset_fill_time(creation.0, H5D_fill_time_t::H5D_FILL_TIME_NEVER);
             h5d::H5Dcreate2(
-                self.inner.id.0,
+                self.file.0,
                 name.as_ptr(),
                 T::types().0,
                 space.0,
@@ -126,137 +328,138 @@ impl<'c> File<'c> {
                 h5p::H5P_DEFAULT,
             )
         });
-        Ok(Dataset { file: self.inner.clone(), id: self.inner.id(raw)?, name: path.into() })
+        self.id(raw)
     }
 
-    pub fn dataset(&self, path: &str) -> Result<Dataset<'c>> {
+    pub(super) fn open_dataset(&self, path: &str) -> Result<Id> {
         let name = c_string(path.as_bytes())?;
         // SAFETY: the file is live; the name ends in NUL.
-        let raw =
-            sync(|| unsafe { h5d::H5Dopen2(self.inner.id.0, name.as_ptr(), h5p::H5P_DEFAULT) });
-        let id = self
-            .inner
-            .id(raw)
-            .map_err(|_| self.inner.unsound(format!("there is no dataset {path} in it")))?;
-        Ok(Dataset { file: self.inner.clone(), id, name: path.into() })
-    }
-}
-
-impl<'c> Dataset<'c> {
-    pub fn comm(&self) -> &'c Comm {
-        self.file.comm
+        let raw = sync(|| unsafe { h5d::H5Dopen2(self.file.0, name.as_ptr(), h5p::H5P_DEFAULT) });
+        self.id(raw).map_err(|_| self.unsound(format!("there is no dataset {path} in it")))
     }
 
-    pub(super) fn check(&self, status: c_int) -> Result<()> {
-        self.file.check(status).map(drop)
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn shape(&self) -> Result<Vec<u64>> {
-        let space = self.space()?;
+    fn shape(&self, dataset: &Id) -> Result<Vec<u64>> {
+        let space = self.space(dataset)?;
         // SAFETY: the space is live; `shape` gets one entry per direction.
         sync(|| unsafe {
-            let rank = self.file.check(h5s::H5Sget_simple_extent_ndims(space.0))?;
+            let rank = self.check(h5s::H5Sget_simple_extent_ndims(space.0))?;
             let mut shape = vec![0; rank as usize];
             let (dimensions, no_limits) = (shape.as_mut_ptr(), std::ptr::null_mut());
-            self.file.check(h5s::H5Sget_simple_extent_dims(space.0, dimensions, no_limits))?;
+            self.check(h5s::H5Sget_simple_extent_dims(space.0, dimensions, no_limits))?;
             Ok(shape)
         })
     }
 
-    /// Where a dataset of fixed shape stands in the file, bytes.
-    pub fn place(&self) -> Result<Range<u64>> {
+    fn place(&self, dataset: &Id, name: &str) -> Result<Range<u64>> {
         // SAFETY: the dataset is live.
         let (start, length) = sync(|| unsafe {
-            (h5d::H5Dget_offset(self.id.0), h5d::H5Dget_storage_size(self.id.0))
+            (h5d::H5Dget_offset(dataset.0), h5d::H5Dget_storage_size(dataset.0))
         });
         match start == h5::HADDR_UNDEF {
-            true => Err(self.file.unsound(format!("{} has no place in it", self.name))),
+            true => Err(self.unsound(format!("{name} has no place in it"))),
             false => Ok(start..start.saturating_add(length)),
         }
     }
 
-    /// The same for whoever reads it there; an error unless these are all its elements, in
-    /// the form that they have in memory.
-    pub fn place_of<T: Element>(&self) -> Result<Range<u64>> {
-        self.check_storage::<T>()?;
-        let (place, shape) = (self.place()?, self.shape()?);
-        // SAFETY: types of the library.
-        let same = sync(|| unsafe { h5t::H5Tequal(T::types().0, T::types().1) } > 0);
-        match same && Some(place.end - place.start) == bytes(&shape, size_of::<T>()) {
+    fn place_of<T: Element>(&self, dataset: &Id, name: &str) -> Result<Range<u64>> {
+        self.check_storage::<T>(dataset, name)?;
+        let (place, shape) = (self.place(dataset, name)?, self.shape(dataset)?);
+        match same_everywhere::<T>()
+            && Some(place.end - place.start) == bytes(&shape, size_of::<T>())
+        {
             true => Ok(place),
-            false => Err(self.file.unsound(format!("{} is not what it should be", self.name))),
+            false => Err(self.unsound(format!("{name} is not what it should be"))),
         }
     }
 
-    /// Grows the dataset along its first direction, or cuts it back.
-    pub fn set_rows(&self, rows: u64) -> Result<()> {
-        let mut shape = self.shape()?;
+    /// Where all ranks may write themselves; none if they must not.
+    fn open_to_all<T: Element>(&self, dataset: &Id) -> Result<Option<Place>> {
+        let shape = self.shape(dataset)?;
+        // SAFETY: the dataset is live.
+        let start = sync(|| unsafe { h5d::H5Dget_offset(dataset.0) });
+        let file = std::fs::File::open(&self.path);
+        let system = file.and_then(|file| Ok(rustix::fs::fstatfs(&file)?));
+        let system = system.map_err(|error| failure::unwritten(&self.path, error))?;
+        let alone = system.f_type as i64 == NFS || !same_everywhere::<T>();
+        Ok((start != h5::HADDR_UNDEF && !alone).then_some(Place { start, shape }))
+    }
+
+    fn set_rows(&self, dataset: &Id, rows: u64) -> Result<()> {
+        let mut shape = self.shape(dataset)?;
+        if let Some(room) = &self.room {
+            room.expect(self.to_be_placed(dataset, &shape, rows)?);
+        }
         shape[0] = rows;
         // SAFETY: the dataset is live; `shape` has one entry per direction.
-        let status = sync(|| unsafe { h5d::H5Dset_extent(self.id.0, shape.as_ptr()) });
-        self.file.comm.agree(self.file.check(status).map(drop))
+        self.check(sync(|| unsafe { h5d::H5Dset_extent(dataset.0, shape.as_ptr()) })).map(drop)
     }
 
-    /// Writes this rank's block: `count` elements from `start` on in each direction
-    /// (any `count` 0: nothing), row by row in `values`.
-    pub fn write<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
-        assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
-        let mut rest = values;
-        self.file.settle()?;
-        self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
-            let (now, later) = rest.split_at(length);
-            rest = later;
-            // SAFETY: `now` holds as many elements as both spaces select; all
-            // identifiers are live.
-            unsafe {
-                h5d::H5Dwrite(self.id.0, memory_type, memory, file, transfer, now.as_ptr().cast())
-            }
-        })
-    }
-
-    /// Reads this rank's block.
-    pub fn read<T: Element>(&self, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let length = self.file.comm.agree(self.file.bytes(count, size_of::<T>()))?;
-        let mut values = vec![T::zeroed(); length as usize / size_of::<T>()];
-        self.file.comm.agree(self.check_storage::<T>())?;
-        let mut rest = &mut values[..];
-        self.transfer::<T>(start, count, |memory_type, memory, file, transfer, length| {
-            let (now, later) = std::mem::take(&mut rest).split_at_mut(length);
-            rest = later;
-            // SAFETY: `now` has room for as many elements as both spaces select;
-            // all identifiers are live.
-            unsafe {
-                h5d::H5Dread(
-                    self.id.0,
-                    memory_type,
-                    memory,
-                    file,
-                    transfer,
-                    now.as_mut_ptr().cast(),
-                )
-            }
+    /// The bytes at most of the chunks that get their places in the file when they are
+    /// written, and not when the dataset grows: those that are compressed.
+    fn to_be_placed(&self, dataset: &Id, shape: &[u64], rows: u64) -> Result<u64> {
+        let mut chunk = vec![1; shape.len()];
+        // SAFETY: the dataset is live; `chunk` has one entry per direction.
+        let (filters, size) = sync(|| unsafe {
+            let creation = self.id(h5d::H5Dget_create_plist(dataset.0))?;
+            let kind = self.id(h5d::H5Dget_type(dataset.0))?;
+            h5p::H5Pget_chunk(creation.0, chunk.len() as c_int, chunk.as_mut_ptr());
+            Ok((self.check(h5p::H5Pget_nfilters(creation.0))?, h5t::H5Tget_size(kind.0)))
         })?;
+        if filters == 0 || rows <= shape[0] {
+            return Ok(0);
+        }
+        let begun = shape[0] / chunk[0];
+        let wide = |d: usize| shape[d].next_multiple_of(chunk[d]);
+        let row: u64 = (1..shape.len()).map(wide).product();
+        Ok((rows.div_ceil(chunk[0]) - begun) * chunk[0] * row * size as u64)
+    }
+
+    fn write<T: Element>(
+        &self,
+        dataset: &Id,
+        start: &[u64],
+        count: &[u64],
+        values: &[T],
+    ) -> Result<()> {
+        let (memory, file) = self.spaces(dataset, start, count)?;
+        // SAFETY: `values` holds as many elements as both spaces select; all identifiers are live.
+        let status = sync(|| unsafe {
+            let (memory_type, list) = (T::types().1, h5p::H5P_DEFAULT);
+            h5d::H5Dwrite(dataset.0, memory_type, memory.0, file.0, list, values.as_ptr().cast())
+        });
+        self.check(status).map(drop)
+    }
+
+    fn read<T: Element>(&self, dataset: &Id, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
+        let length = self.bytes(count, size_of::<T>())?;
+        let mut values = vec![T::zeroed(); length as usize / size_of::<T>()];
+        self.check_storage::<T>(dataset, "a dataset")?;
+        let (memory, file) = self.spaces(dataset, start, count)?;
+        // SAFETY: `values` has room for as many elements as both spaces select; all identifiers
+        // are live.
+        let status = sync(|| unsafe {
+            let (memory_type, list) = (T::types().1, h5p::H5P_DEFAULT);
+            let buffer = values.as_mut_ptr().cast();
+            h5d::H5Dread(dataset.0, memory_type, memory.0, file.0, list, buffer)
+        });
+        self.check(status)?;
         Ok(values)
     }
 
     /// An error if the elements are of another type, or fewer are stored than the shape
     /// says, or beyond the end: HDF5 trusts its own structures, and would read beyond its buffers.
-    fn check_storage<T: Element>(&self) -> Result<()> {
-        let (space, length) = (self.space()?, self.file.length()?);
+    fn check_storage<T: Element>(&self, dataset: &Id, name: &str) -> Result<()> {
+        let (space, length) = (self.space(dataset)?, self.length()?);
         // SAFETY: all identifiers are live.
         let sound = sync(|| unsafe {
-            let kind = self.file.id(h5d::H5Dget_type(self.id.0))?;
-            let creation = self.file.id(h5d::H5Dget_create_plist(self.id.0))?;
+            let kind = self.id(h5d::H5Dget_type(dataset.0))?;
+            let creation = self.id(h5d::H5Dget_create_plist(dataset.0))?;
             let elements = h5s::H5Sget_simple_extent_npoints(space.0) as u64;
             let bytes = elements.checked_mul(size_of::<T>() as u64);
             let contiguous = h5p::H5Pget_layout(creation.0) == h5d::H5D_layout_t::H5D_CONTIGUOUS;
             let is_stored = |bytes: u64| {
-                let stored = h5d::H5Dget_storage_size(self.id.0);
-                let end = h5d::H5Dget_offset(self.id.0).checked_add(stored);
+                let stored = h5d::H5Dget_storage_size(dataset.0);
+                let end = h5d::H5Dget_offset(dataset.0).checked_add(stored);
                 bytes == 0 || (bytes <= stored && end.is_some_and(|end| end <= length))
             };
             Ok(h5t::H5Tequal(kind.0, T::types().0) > 0
@@ -264,70 +467,20 @@ impl<'c> Dataset<'c> {
         })?;
         match sound {
             true => Ok(()),
-            false => Err(self.file.unsound(format!("{} is not what it should be", self.name))),
+            false => Err(self.unsound(format!("{name} is not what it should be"))),
         }
     }
 
-    /// The whole of a small dataset, on every rank.
-    pub fn read_all<T: Element>(&self) -> Result<Vec<T>> {
-        let shape = self.shape()?;
-        self.read(&vec![0; shape.len()], &shape)
-    }
-
-    /// Carries out a transfer in pieces, cut along the first direction in which the
-    /// block is longer than one, as many on every rank. `carry` gets the memory
-    /// type, memory space, file space, transfer list and number of elements.
-    fn transfer<T: Element>(
-        &self,
-        start: &[u64],
-        count: &[u64],
-        mut carry: impl FnMut(RawId, RawId, RawId, RawId, usize) -> c_int,
-    ) -> Result<()> {
-        let axis = count.iter().position(|&n| n != 1).unwrap_or(0);
-        let mut rows = count.get(axis).copied().unwrap_or(1);
+    /// As many elements in memory, one after the other, and those of a block in the file.
+    fn spaces(&self, dataset: &Id, start: &[u64], count: &[u64]) -> Result<(Id, Id)> {
+        let space = self.space(dataset)?;
         let elements: u64 = count.iter().product();
-        let row = elements.checked_div(rows).unwrap_or(0);
-        let at_once = (PIECE / (row * size_of::<T>() as u64).max(1)).max(1);
-        let comm = self.file.comm;
-        let pieces = comm.max_u64(rows.div_ceil(at_once).max(1));
-        if elements == 0 {
-            rows = 0;
-        }
-        let (mut start, mut count) = (start.to_vec(), count.to_vec());
-        for _ in 0..pieces {
-            let now = rows.min(at_once);
-            if let Some(extent) = count.get_mut(axis) {
-                *extent = now;
-            }
-            let done = self.space().and_then(|space| {
-                self.select(&space, &start, &count, now * row)?;
-                let length = now * row;
-                // SAFETY: one direction of this length; the identifiers are live.
-                sync(|| unsafe {
-                    let memory =
-                        self.file.id(h5s::H5Screate_simple(1, &length, std::ptr::null()))?;
-                    let list = self.file.transfer.0;
-                    self.file
-                        .check(carry(T::types().1, memory.0, space.0, list, length as usize))
-                        .map(drop)
-                })
-            });
-            comm.agree(done)?;
-            if let Some(first) = start.get_mut(axis) {
-                *first += now;
-            }
-            rows -= now;
-        }
-        Ok(())
-    }
-
-    fn select(&self, space: &Id, start: &[u64], count: &[u64], elements: u64) -> Result<()> {
         // SAFETY: the space is live; `start` and `count` have one entry per direction
-        // of the dataset, which the assertion checks.
-        let status = sync(|| unsafe {
+        // of the dataset, which the assertion checks; memory has one direction.
+        sync(|| unsafe {
             let rank = h5s::H5Sget_simple_extent_ndims(space.0);
-            assert_eq!(rank as usize, count.len(), "{}: wrong number of directions", self.name);
-            if elements == 0 {
+            assert_eq!(rank as usize, count.len(), "as many directions as the dataset");
+            self.check(if elements == 0 {
                 h5s::H5Sselect_none(space.0)
             } else if rank == 0 {
                 h5s::H5Sselect_all(space.0)
@@ -335,13 +488,37 @@ impl<'c> Dataset<'c> {
                 let every = std::ptr::null();
                 let set = h5s::H5S_seloper_t::H5S_SELECT_SET;
                 h5s::H5Sselect_hyperslab(space.0, set, start.as_ptr(), every, count.as_ptr(), every)
-            }
-        });
-        self.file.check(status).map(drop)
+            })?;
+            let memory = self.id(h5s::H5Screate_simple(1, &elements, std::ptr::null()))?;
+            Ok((memory, space))
+        })
     }
 
-    fn space(&self) -> Result<Id> {
+    fn space(&self, dataset: &Id) -> Result<Id> {
         // SAFETY: the dataset is live.
-        self.file.id(sync(|| unsafe { h5d::H5Dget_space(self.id.0) }))
+        self.id(sync(|| unsafe { h5d::H5Dget_space(dataset.0) }))
+    }
+}
+
+/// Whether an element is in the file as it is in memory.
+fn same_everywhere<T: Element>() -> bool {
+    // SAFETY: types of the library.
+    sync(|| unsafe { h5t::H5Tequal(T::types().0, T::types().1) > 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comm::threads;
+    use crate::write::hdf5::Purpose;
+
+    #[test]
+    fn a_block_falls_into_the_stretches_that_stand_in_one_piece() {
+        assert_eq!(runs(&[], &[], &[]), (1, vec![0]));
+        assert_eq!(runs(&[3], &[4], &[9]), (4, vec![3]));
+        assert_eq!(runs(&[2, 0], &[3, 5], &[9, 5]), (15, vec![10]));
+        assert_eq!(runs(&[0, 0], &[9, 5], &[9, 5]), (45, vec![0]));
+        assert_eq!(runs(&[2, 1], &[2, 3], &[9, 5]), (3, vec![11, 16]));
+        assert_eq!(runs(&[1, 1, 0], &[2, 2, 4], &[3, 4, 4]), (8, vec![20, 36]));
     }
 }

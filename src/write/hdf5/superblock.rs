@@ -9,12 +9,7 @@
 //! Format: HDF5 File Format Specification 3.0, II.A, superblock version 2;
 //! checksum: lookup3 of Bob Jenkins (2006), as appendix "Checksum" there says.
 
-use super::File;
-use crate::error::{Error, Result};
-use ::hdf5::sync::sync;
-use hdf5_sys::h5f;
-use std::ffi::c_int;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -25,26 +20,9 @@ const END: usize = 28;
 /// Where its checksum stands, 4 bytes.
 const CHECKSUM: usize = 44;
 
-impl File<'_> {
-    /// Says in the file how far it reaches, so that a flush can be interrupted
-    /// anywhere. For files without a user block.
-    pub fn announce_end(&self) -> Result<()> {
-        // The size of an image of the file is the end of what HDF5 has given out: the
-        // one call that tells it whichever way the file is accessed.
-        // SAFETY: the file is live; without a buffer only the size is told.
-        let end =
-            sync(|| unsafe { h5f::H5Fget_file_image(self.inner.id.0, std::ptr::null_mut(), 0) });
-        let told =
-            self.inner.check(end.signum() as c_int).and_then(|_| match self.comm().is_root() {
-                true => announce(self.path(), end as u64).map_err(|e| Error::file(self.path(), e)),
-                false => Ok(()),
-            });
-        self.comm().agree(told)
-    }
-}
-
-fn announce(path: &Path, end: u64) -> std::io::Result<()> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
+/// Says in a file without a user block how far it reaches, so that a flush can be
+/// interrupted anywhere.
+pub(super) fn announce(file: &File, end: u64) -> std::io::Result<()> {
     let mut block = [0; LENGTH];
     file.read_exact_at(&mut block, 0)?;
     if !with_end(&mut block, end) {
