@@ -19,6 +19,7 @@ use crate::input::{self, Config};
 use crate::observe::{Observers, Record};
 use crate::potential::meam::Meam;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
+use crate::write::failure;
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
 use crate::write::report::{Checkpoints, Close, End, PhaseTimes, program};
@@ -222,10 +223,17 @@ fn tidy(folder: &Path, start: &Start) -> Result<()> {
 }
 
 /// The effective input, for the record; where the run was asked with this very file, it
-/// says so itself.
+/// says so itself. A disk that is full leaves the one before.
 fn write_input(path: &Path, config: &Config) -> Result<()> {
     if is_same_file(path, &config.source.path) {
         return Ok(());
     }
-    std::fs::write(path, input::effective(config)).map_err(|source| Error::file(path, source))
+    let begun = path.with_extension("partial");
+    let written = std::fs::write(&begun, input::effective(config));
+    let written = written.and_then(|()| std::fs::rename(&begun, path));
+    written.map_err(|error| {
+        // It takes no room where there is none.
+        let _ = std::fs::remove_file(&begun);
+        failure::unwritten(path, error)
+    })
 }

@@ -190,8 +190,5 @@ fn write_rows<T: Element>(dataset: &Dataset, first: u64, rows: u64, values: &[T]
     }
     let mut start = vec![0; count.len()];
     start[0] = first;
-    if !dataset.comm().is_root() {
-        count[0] = 0;
-    }
-    dataset.write(&start, &count, if dataset.comm().is_root() { values } else { &[] })
+    dataset.write_known(&start, &count, values)
 }

@@ -388,8 +388,8 @@ impl<'c> OpenFile<'c> {
         let mut start = vec![0; shape.len()];
         start[0] = row;
         let mut count = shape;
-        count[0] = if self.comm.is_root() { 1 } else { 0 };
-        column.write(&start, &count, if self.comm.is_root() { values } else { &[] })
+        count[0] = 1;
+        column.write_known(&start, &count, values)
     }
 
     fn write_cell(&self, row: u64, cell: &Cell) -> Result<()> {
@@ -465,8 +465,7 @@ fn write_scales(file: &File, atoms: u64) -> Result<()> {
         };
         let scale = file.create_dataset::<Char>(&path, &[labels.len() as u64])?;
         let labels = Char::list(labels);
-        let mine = if file.comm().is_root() { &labels[..] } else { &[] };
-        scale.write(&[0], &[mine.len() as u64], mine)?;
+        scale.write_known(&[0], &[labels.len() as u64], &labels)?;
         scale.make_scale(direction.name())?;
     }
     Ok(())

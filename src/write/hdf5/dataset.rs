@@ -9,7 +9,7 @@ use ::hdf5::sync::sync;
 use hdf5_sys::h5d::{self, H5D_alloc_time_t, H5D_fill_time_t};
 use hdf5_sys::{h5, h5p, h5s, h5t};
 use serde::{Deserialize, Serialize};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::c_int;
 use std::fs::OpenOptions;
 use std::ops::Range;
@@ -77,6 +77,8 @@ pub struct Dataset<'c> {
     pub(super) held: Option<Id>,
     file: Rc<Inner<'c>>,
     name: String,
+    /// As this handle has made it, on every rank.
+    shape: RefCell<Vec<u64>>,
     /// Where each rank writes its part itself, once that is known; none if the first does.
     open_to_all: OnceCell<Option<Place>>,
 }
@@ -92,7 +94,7 @@ struct Place {
 impl<'c> File<'c> {
     /// Creates a dataset of fixed shape, contiguous in the file.
     pub fn create_dataset<T: Element>(&self, path: &str, shape: &[u64]) -> Result<Dataset<'c>> {
-        self.hold(path, |held| held.new_dataset::<T>(path, shape, None))
+        self.make(path, shape, |held| held.new_dataset::<T>(path, shape, None))
     }
 
     /// Creates a dataset of shape `[0, row...]` that grows along its first
@@ -104,17 +106,30 @@ impl<'c> File<'c> {
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
         let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
-        self.hold(path, |held| held.new_dataset::<T>(path, &shape, Some(chunk)))
+        self.make(path, &shape, |held| held.new_dataset::<T>(path, &shape, Some(chunk)))
     }
 
     pub fn dataset(&self, path: &str) -> Result<Dataset<'c>> {
-        self.hold(path, |held| held.open_dataset(path))
+        let held = self.inner.agree(self.inner.look(|held| held.open_dataset(path)))?;
+        let shape = self
+            .inner
+            .ask(|file| file.shape(held.as_ref().expect("who holds a file holds its datasets")))?;
+        Ok(self.handle(path, shape, held))
     }
 
-    fn hold(&self, path: &str, open: impl FnOnce(&Held) -> Result<Id>) -> Result<Dataset<'c>> {
-        let held = self.inner.agree(self.inner.held.as_ref().map(open).transpose())?;
-        let (file, open_to_all) = (self.inner.clone(), OnceCell::new());
-        Ok(Dataset { held, file, name: path.into(), open_to_all })
+    fn make(
+        &self,
+        path: &str,
+        shape: &[u64],
+        make: impl FnOnce(&Held) -> Result<Id>,
+    ) -> Result<Dataset<'c>> {
+        let held = self.inner.note(self.inner.look(make))?.flatten();
+        Ok(self.handle(path, shape.to_vec(), held))
+    }
+
+    fn handle(&self, path: &str, shape: Vec<u64>, held: Option<Id>) -> Dataset<'c> {
+        let (file, shape, open_to_all) = (self.inner.clone(), RefCell::new(shape), OnceCell::new());
+        Dataset { held, file, name: path.into(), shape, open_to_all }
     }
 }
 
@@ -128,7 +143,7 @@ impl<'c> Dataset<'c> {
     }
 
     pub fn shape(&self) -> Result<Vec<u64>> {
-        self.file.ask(|held| held.shape(self.id()))
+        Ok(self.shape.borrow().clone())
     }
 
     /// Where a dataset of fixed shape stands in the file, bytes.
@@ -144,7 +159,22 @@ impl<'c> Dataset<'c> {
 
     /// Grows the dataset along its first direction, or cuts it back.
     pub fn set_rows(&self, rows: u64) -> Result<()> {
+        self.shape.borrow_mut()[0] = rows;
         self.change(|held, id| held.set_rows(id, rows))
+    }
+
+    /// Writes a block that every rank has; the first one does it.
+    pub fn write_known<T: Element>(
+        &self,
+        start: &[u64],
+        count: &[u64],
+        values: &[T],
+    ) -> Result<()> {
+        assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
+        self.change(|held, id| {
+            held.make_room()?;
+            held.write(id, start, count, values)
+        })
     }
 
     /// Writes this rank's block: `count` elements from `start` on in each direction
@@ -152,7 +182,6 @@ impl<'c> Dataset<'c> {
     pub fn write<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
         assert_eq!(values.len() as u64, count.iter().product::<u64>(), "{}", self.name);
         assert_eq!(start.len(), count.len(), "{}", self.name);
-        self.file.change(Held::make_room)?;
         let place = match self.open_to_all.get() {
             Some(place) => place,
             None => {
@@ -163,8 +192,9 @@ impl<'c> Dataset<'c> {
         match place {
             Some(place) => {
                 let bytes = bytemuck::cast_slice(values);
+                self.file.change(Held::make_room)?;
                 let written = self.write_part(place, (start, count), size_of::<T>(), bytes);
-                self.file.agree(written)
+                self.file.note(written).map(drop)
             }
             None => self.hand_over(start, count, values),
         }
@@ -198,25 +228,26 @@ impl<'c> Dataset<'c> {
 
     /// The blocks of all ranks to the first, which writes one after the other.
     fn hand_over<T: Element>(&self, start: &[u64], count: &[u64], values: &[T]) -> Result<()> {
-        let mut written = Ok(());
         let mut received = Vec::new();
         for (rank, start, count) in self.blocks(start, count) {
             let own = rank == self.comm().rank();
-            let elements = if own { 0 } else { count.iter().product::<u64>() as usize };
-            let sends = [(0, bytemuck::cast_slice(values))];
-            let sends = if own && rank > 0 { &sends[..] } else { &[] };
-            let mut receives = Vec::new();
-            if self.held.is_some() && !own {
-                received.resize(elements, T::zeroed());
-                receives.push((rank, bytemuck::cast_slice_mut(&mut received)));
+            let (mut sends, mut receives) = (Vec::new(), Vec::new());
+            match (self.comm().is_root(), own) {
+                (true, false) => {
+                    received.resize(count.iter().product::<u64>() as usize, T::zeroed());
+                    receives.push((rank, bytemuck::cast_slice_mut(&mut received)));
+                }
+                (false, true) => sends.push((0, bytemuck::cast_slice(values))),
+                _ => {}
             }
-            self.comm().transport().transfer(sends, &mut receives);
-            if let (Some(held), Some(id), Ok(())) = (&self.file.held, &self.held, &written) {
-                let values = if own { values } else { &received[..] };
-                written = held.write(id, &start, &count, values);
-            }
+            self.comm().transport().transfer(&sends, &mut receives);
+            let values = if own { values } else { &received[..] };
+            self.change(|held, id| {
+                held.make_room()?;
+                held.write(id, &start, &count, values)
+            })?;
         }
-        self.file.agree(written)
+        Ok(())
     }
 
     /// The blocks of all ranks that have one, in the order of rank.
@@ -240,7 +271,7 @@ impl<'c> Dataset<'c> {
         let read = |held: &Held| -> Result<Vec<Vec<T>>> {
             blocks.iter().map(|(_, start, count)| held.read(self.id(), start, count)).collect()
         };
-        let read = self.file.agree(self.file.held.as_ref().map(read).transpose())?;
+        let read = self.file.agree(self.file.look(read))?;
         let mut read = read.unwrap_or_default();
         let own = blocks.iter().position(|(rank, ..)| *rank == self.comm().rank());
         if self.comm().size() == 1 {
@@ -509,8 +540,6 @@ fn same_everywhere<T: Element>() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comm::threads;
-    use crate::write::hdf5::Purpose;
 
     #[test]
     fn a_block_falls_into_the_stretches_that_stand_in_one_piece() {

@@ -16,7 +16,9 @@
 //! - every operation is collective: all ranks call the same ones in the same
 //!   order with the same arguments, except for the block of a dataset that a rank
 //!   reads or writes, which may be empty;
-//! - an operation that fails, fails on every rank, so nobody waits for a rank that gave up;
+//! - what fails on a rank fails on every rank, so nobody waits for one that gave up: where
+//!   all come together the next time for an answer, a flush or the end. Until then nothing
+//!   more is done to the file, and nothing of it counts: only a flush makes it part of it;
 //! - before a file is written to, there is room for it on the disk (`room`); after a failure
 //!   it is left as it was last flushed;
 //! - a file borrows its `Comm` and a dataset keeps its file open, so everything is
@@ -35,12 +37,12 @@ pub use dataset::{Char, Dataset, Element, Row};
 pub use superblock::{lookup3, why_closed};
 
 use crate::comm::Comm;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use ::hdf5::sync::sync;
 use held::Held;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -61,15 +63,28 @@ struct Inner<'c> {
     path: PathBuf,
     /// On the first rank.
     held: Option<Held>,
+    /// What has failed here and is not told yet.
+    failure: RefCell<Option<Error>>,
     failed: Cell<bool>,
     /// For what this rank writes itself; opened when it does.
     own: OnceCell<std::fs::File>,
 }
 
 impl Inner<'_> {
-    /// The first rank does something with the file; if that fails, all know.
+    /// The first rank does something with the file.
     fn change(&self, task: impl FnOnce(&Held) -> Result<()>) -> Result<()> {
-        self.agree(self.held.as_ref().map_or(Ok(()), task))
+        self.note(self.held.as_ref().filter(|_| !self.failed.get()).map_or(Ok(()), task)).map(drop)
+    }
+
+    /// What has failed on one of several ranks is told when they come together the next time.
+    fn note<T>(&self, done: Result<T>) -> Result<Option<T>> {
+        match done {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) if self.comm.size() == 1 => return self.agree(Err(error)),
+            Err(error) => drop(self.failure.borrow_mut().get_or_insert(error)),
+        }
+        self.failed.set(true);
+        Ok(None)
     }
 
     /// What the first rank finds in the file, on every rank.
@@ -77,7 +92,7 @@ impl Inner<'_> {
         &self,
         task: impl FnOnce(&Held) -> Result<T>,
     ) -> Result<T> {
-        let found = self.agree(self.held.as_ref().map(task).transpose())?;
+        let found = self.agree(self.look(task))?;
         Ok(match found {
             Some(found) if self.comm.size() == 1 => found,
             found => self.comm.broadcast(0, found),
@@ -86,7 +101,7 @@ impl Inner<'_> {
 
     /// The same for numbers, bit by bit.
     fn ask_values<T: Element>(&self, task: impl FnOnce(&Held) -> Result<Vec<T>>) -> Result<Vec<T>> {
-        let found = self.agree(self.held.as_ref().map(task).transpose())?.unwrap_or_default();
+        let found = self.agree(self.look(task))?.unwrap_or_default();
         if self.comm.size() == 1 {
             return Ok(found);
         }
@@ -95,8 +110,15 @@ impl Inner<'_> {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
+    /// None on the other ranks, and after a failure that comes first.
+    fn look<T>(&self, task: impl FnOnce(&Held) -> Result<T>) -> Result<Option<T>> {
+        self.held.as_ref().filter(|_| !self.failed.get()).map(task).transpose()
+    }
+
+    /// Here ranks learn what has failed on any of them.
     fn agree<T>(&self, mine: Result<T>) -> Result<T> {
-        let agreed = self.comm.agree(mine);
+        let before = self.failure.borrow_mut().take();
+        let agreed = self.comm.agree(before.map_or(mine, Err));
         self.failed.set(self.failed.get() || agreed.is_err());
         agreed
     }
@@ -129,8 +151,8 @@ impl<'c> File<'c> {
 
     fn start(path: &Path, comm: &'c Comm, open: impl FnOnce() -> Result<Held>) -> Result<File<'c>> {
         let held = comm.agree(comm.is_root().then(open).transpose())?;
-        let (failed, own) = (Cell::new(false), OnceCell::new());
-        let inner = Inner { comm, path: path.to_path_buf(), held, failed, own };
+        let (failure, failed, own) = (RefCell::new(None), Cell::new(false), OnceCell::new());
+        let inner = Inner { comm, path: path.to_path_buf(), held, failure, failed, own };
         Ok(File { inner: Rc::new(inner) })
     }
 
@@ -177,7 +199,8 @@ impl<'c> File<'c> {
     /// Hands everything to the operating system: what was written before survives
     /// the end of the program.
     pub fn flush(&self) -> Result<()> {
-        self.inner.change(Held::flush)
+        let flushed = self.inner.look(Held::flush);
+        self.inner.agree(flushed.map(drop))
     }
 
     /// Flushes and closes. Datasets of the file must be dropped before.
