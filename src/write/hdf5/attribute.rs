@@ -58,6 +58,11 @@ impl File<'_> {
             .map(|values: Vec<T>| values[0])
     }
 
+    /// A list of integers.
+    pub fn numbers_attribute(&self, path: &str, name: &str) -> Result<Vec<i32>> {
+        self.inner.ask(|held| held.numbers_attribute(path, name))
+    }
+
     /// A text of any length: one string of fixed length as a dataset. (An attribute
     /// holds 64 KiB at most.)
     pub fn write_text(&self, path: &str, text: &str) -> Result<()> {
@@ -236,20 +241,19 @@ impl Held {
         Ok(value)
     }
 
-    /// A list of integers.
-    pub fn numbers_attribute(&self, path: &str, name: &str) -> Result<Vec<i32>> {
+    fn numbers_attribute(&self, path: &str, name: &str) -> Result<Vec<i32>> {
         let (attribute, _) = self.attribute(path, name)?;
         // SAFETY: the identifiers are live, and the buffer holds as many numbers as the
         // space says; HDF5 refuses what is no number.
         sync(|| unsafe {
-            let space = self.inner.id(h5a::H5Aget_space(attribute.0))?;
+            let space = self.id(h5a::H5Aget_space(attribute.0))?;
             let points = h5s::H5Sget_simple_extent_npoints(space.0);
             if !(0..=LONGEST_LIST).contains(&points) {
-                return Err(self.inner.unsound(format!("{name} of {path} is no list of numbers")));
+                return Err(self.unsound(format!("{name} of {path} is no list of numbers")));
             }
             let mut list = vec![0; points as usize];
             let memory = <i32 as Element>::types().1;
-            self.inner.check(h5a::H5Aread(attribute.0, memory, list.as_mut_ptr().cast()))?;
+            self.check(h5a::H5Aread(attribute.0, memory, list.as_mut_ptr().cast()))?;
             Ok(list)
         })
     }

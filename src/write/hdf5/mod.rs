@@ -112,6 +112,10 @@ impl Inner<'_> {
 
     /// None on the other ranks, and after a failure that comes first.
     fn look<T>(&self, task: impl FnOnce(&Held) -> Result<T>) -> Result<Option<T>> {
+        if self.failed.get() && self.failure.borrow().is_none() {
+            let path = self.path.display();
+            return Err(Error::Run(format!("{path}: nothing is done with it after a failure")));
+        }
         self.held.as_ref().filter(|_| !self.failed.get()).map(task).transpose()
     }
 
