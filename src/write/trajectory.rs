@@ -8,7 +8,6 @@
 //! opens as it was at its last flush.
 
 use super::by_id::Order;
-use super::failure;
 use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose, Row};
 use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
@@ -292,9 +291,7 @@ impl<'c> Trajectory<'c> {
     pub fn synchronise(&mut self) -> Result<()> {
         self.on_file(|open| {
             open.flush()?;
-            let path = open.file.path();
-            let synchronised = std::fs::File::open(path).and_then(|file| file.sync_all());
-            open.comm.agree(synchronised.map_err(|error| failure::unwritten(path, error)))
+            open.file.synchronise()
         })
     }
 

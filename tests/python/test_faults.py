@@ -220,7 +220,7 @@ def test_a_disk_that_fills_up_at_any_moment(undisturbed, tmp_path, ranks):
                 assert {len(file[name]) for name in ("coordinates", "forces", "id", "time")} == {frames}
         if enlarge:
             enlarge()
-        goes_on(undisturbed, folder, ranks=ranks)
+        goes_on(undisturbed, folder)
 
 
 def test_an_output_folder_that_is_taken_away(undisturbed, tmp_path):
@@ -233,7 +233,7 @@ def test_an_output_folder_that_is_taken_away(undisturbed, tmp_path):
     assert job.returncode == 1, output + errors
     assert re.search(r"out/\S+: No such file or directory .*removed or renamed", errors), errors
     elsewhere.rename(folder)
-    goes_on(undisturbed, folder, ranks=2)
+    goes_on(undisturbed, folder)
 
 
 @pytest.mark.parametrize("what", ["removed", "another", "cut"])
@@ -259,7 +259,7 @@ def test_a_trajectory_that_is_taken_away(undisturbed, tmp_path, what):
     assert f"trajectory.h5md: {expected[what]}" in errors, errors
     if what != "cut":
         kept.rename(trajectory)
-        goes_on(undisturbed, folder, ranks=2)
+        goes_on(undisturbed, folder)
 
 
 def test_no_file_handles_left(undisturbed, tmp_path):
@@ -271,7 +271,7 @@ def test_no_file_handles_left(undisturbed, tmp_path):
     output, errors = job.communicate(timeout=PATIENCE)
     assert job.returncode == 1, output + errors
     assert re.search(r"checkpoint-\d+.h5.partial: Too many open files .*ulimit -n.*\(rank 1\)", errors), errors
-    goes_on(undisturbed, tmp_path / "out", ranks=2)
+    goes_on(undisturbed, tmp_path / "out")
 
 
 def test_a_file_system_too_full_for_a_checkpoint(undisturbed, tmp_path):

@@ -167,6 +167,11 @@ impl Held {
         }
     }
 
+    /// Brings what was flushed to the disk.
+    pub fn synchronise(&self) -> Result<()> {
+        self.room.as_ref().map_or(Ok(()), Room::synchronise)
+    }
+
     /// Closes a file that was flushed.
     pub fn close(self) -> Result<()> {
         let Held { path, file, room } = self;

@@ -207,6 +207,13 @@ impl<'c> File<'c> {
         self.inner.agree(flushed.map(drop))
     }
 
+    /// Brings what was flushed to the disk: it survives the end of the machine. For files that
+    /// the first rank alone has written to.
+    pub fn synchronise(&self) -> Result<()> {
+        let synchronised = self.inner.look(Held::synchronise);
+        self.inner.agree(synchronised.map(drop))
+    }
+
     /// Flushes and closes. Datasets of the file must be dropped before.
     pub fn close(self) -> Result<()> {
         self.flush()?;

@@ -85,6 +85,11 @@ impl Room {
         Ok(())
     }
 
+    /// What has been written, to the disk.
+    pub fn synchronise(&self) -> Result<()> {
+        self.file.sync_all().map_err(|error| failure::unwritten(&self.path, error))
+    }
+
     /// An error if somebody has removed the file, put another in its place or cut it.
     fn undisturbed(&self) -> Result<()> {
         let failed = |error| failure::unwritten(&self.path, error);
