@@ -67,7 +67,6 @@ struct Standing {
 /// The file on a rank that touches it; every operation is collective among these.
 struct OpenFile<'c> {
     file: File<'c>,
-    comm: &'c Comm,
     columns: Columns<'c>,
     series: SeriesWriter<'c>,
 }
@@ -322,7 +321,7 @@ impl<'c> OpenFile<'c> {
             last_step: steps.last().map(|&step| step as u64),
         };
         let series = SeriesWriter::open(&file)?;
-        Ok((OpenFile { comm: file.comm(), columns, series, file }, standing))
+        Ok((OpenFile { columns, series, file }, standing))
     }
 
     /// A new row with all but the atoms.
@@ -343,7 +342,7 @@ impl<'c> OpenFile<'c> {
 
     fn close(mut self) -> Result<()> {
         self.series.write()?;
-        let OpenFile { file, columns, series, .. } = self;
+        let OpenFile { file, columns, series } = self;
         drop((columns, series));
         file.close()
     }
