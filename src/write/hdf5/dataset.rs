@@ -14,11 +14,8 @@ use std::ffi::c_int;
 use std::fs::OpenOptions;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::rc::Rc;
-
-/// What the system calls the Network File System. Its clients write whole pages, over what
-/// others have put there.
-const NFS: i64 = rustix::fs::NFS_SUPER_MAGIC as i64;
 
 /// A number or character as it stands in a file and in memory.
 pub trait Element: bytemuck::Pod {
@@ -408,10 +405,7 @@ impl Held {
         let shape = self.shape(dataset)?;
         // SAFETY: the dataset is live.
         let start = sync(|| unsafe { h5d::H5Dget_offset(dataset.0) });
-        let file = std::fs::File::open(&self.path);
-        let system = file.and_then(|file| Ok(rustix::fs::fstatfs(&file)?));
-        let system = system.map_err(|error| failure::unwritten(&self.path, error))?;
-        let alone = system.f_type as i64 == NFS || !same_everywhere::<T>();
+        let alone = is_on_nfs(&self.path)? || !same_everywhere::<T>();
         Ok((start != h5::HADDR_UNDEF && !alone).then_some(Place { start, shape }))
     }
 
@@ -528,6 +522,23 @@ impl Held {
     fn space(&self, dataset: &Id) -> Result<Id> {
         // SAFETY: the dataset is live.
         self.id(sync(|| unsafe { h5d::H5Dget_space(dataset.0) }))
+    }
+}
+
+/// Whether a file is on a Network File System: its clients write whole pages, over what
+/// others have put there.
+fn is_on_nfs(path: &Path) -> Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        let file = std::fs::File::open(path);
+        let system = file.and_then(|file| Ok(rustix::fs::fstatfs(&file)?));
+        let system = system.map_err(|error| failure::unwritten(path, error))?;
+        Ok(system.f_type == rustix::fs::NFS_SUPER_MAGIC)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        Ok(false)
     }
 }
 
