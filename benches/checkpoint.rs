@@ -182,6 +182,8 @@ fn checkpoint(atoms: u64) -> Checkpoint {
         potential: Vec::new(),
         species: vec![species("Pt", 195.08, 78), species("Fe", 55.847, 26)],
         seed: 1,
+        structures: Vec::new(),
+        extensions: Vec::new(),
         lineage: Vec::new(),
     };
     let cell = Cell::new([0.0; 3], [400.0; 3], [true; 3]);

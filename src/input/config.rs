@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// A line for the log and the files.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "never"))]
     pub title: String,
     /// Of every random choice: alloy, adatoms, velocities, thermostat noise.
     #[serde(default = "default_seed")]
@@ -53,15 +54,18 @@ pub struct Config {
     /// The protocol: stages, carried out in order.
     #[serde(rename = "stage")]
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-fixed" = "stage"))]
     pub stages: Vec<StageConfig>,
     /// What is written, and how often.
     #[serde(default)]
     pub output: OutputConfig,
     /// When checkpoints are written, besides the ends of stages, and how they are used.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "never"))]
     pub checkpoint: CheckpointConfig,
     /// What ends a job or the run before its last stage is through.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "never"))]
     pub stop: StopConfig,
     /// The text that this came from, for messages that name the place of a key.
     #[serde(skip)]
@@ -77,6 +81,16 @@ impl Config {
     /// Whether any atoms are read from a file.
     pub fn reads_files(&self) -> bool {
         self.structure.is_some() || self.particles.iter().any(|p| p.structure.is_some())
+    }
+
+    /// The files that atoms are read from, with the keys that name them.
+    pub fn structure_files(&self) -> Vec<(String, &Path)> {
+        let whole = self.structure.iter().map(|s| ("structure.file".to_string(), &*s.file));
+        let particles = self.particles.iter().enumerate().filter_map(|(i, particle)| {
+            let structure = particle.structure.as_ref()?;
+            Some((format!("particle[{i}].structure.file"), &*structure.file))
+        });
+        whole.chain(particles).collect()
     }
 
     /// How many particles `[[particle]]` asks for.
@@ -130,6 +144,7 @@ pub struct BoxConfig {
     pub boundary: [Boundary; 3],
     /// Box lengths; needed for periodic directions of a built structure, ignored for free ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "join"))]
     pub lengths_angstrom: Option<[f64; 3]>,
 }
 
@@ -213,6 +228,7 @@ pub struct ParticleConfig {
     /// Centre (of a particle from a file: the middle between its outermost atoms), where
     /// `placement` or `above` does not decide it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "join"))]
     pub centre_angstrom: Option<[f64; 3]>,
     /// Stands it above the surface of `crystal`, or of `structure` with one free direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -316,9 +332,11 @@ pub struct PlacementConfig {
     pub facing: [i32; 3],
     /// The gap across which they face each other.
     #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("x-fixed" = "join"))]
     pub gap_angstrom: f64,
     /// Between what the gap is measured.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "join"))]
     pub gap_between: GapBetween,
     /// Turns the second particle about the line of centres (the third twice as far, and so on).
     #[serde(default)]
@@ -402,11 +420,13 @@ pub struct DynamicsConfig {
     /// Added to the range of the neighbour list; changes speed, never results.
     #[serde(default = "default_skin")]
     #[schemars(range(min = 0.1, max = 10))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub skin_angstrom: f64,
     /// Temperature of the first velocities where the structure brings none;
     /// unless given, that of the first stage that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20_000))]
+    #[schemars(extend("x-fixed" = "motion"))]
     pub initial_temperature_k: Option<f64>,
 }
 
@@ -439,6 +459,7 @@ impl DynamicsConfig {
 pub struct StageConfig {
     /// For the log; the kind unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "never"))]
     pub name: Option<String>,
     /// What happens in this stage.
     pub kind: StageKind,
@@ -494,10 +515,12 @@ pub struct StageConfig {
     /// Between frames of the trajectory; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub trajectory_interval_ps: Option<f64>,
     /// Between points of the time series; that of `output` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: Option<f64>,
 }
 
@@ -604,23 +627,29 @@ pub struct OutputConfig {
     /// Between frames of the trajectory, to the nearest whole number of steps.
     #[serde(default = "default_trajectory_interval")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub trajectory_interval_ps: f64,
     /// Between points of the time series and lines of the log, to the nearest whole number of steps.
     #[serde(default = "default_series_interval")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: f64,
     /// Velocities of the atoms in the trajectory.
     #[serde(default = "yes")]
+    #[schemars(extend("x-fixed" = "trajectory"))]
     pub velocities: bool,
     /// Forces on the atoms in the trajectory.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "trajectory"))]
     pub forces: bool,
     /// Energy of each atom in the trajectory.
     #[serde(default)]
+    #[schemars(extend("x-fixed" = "trajectory"))]
     pub energies: bool,
     /// The run fails when the energy per atom leaves these bounds.
     #[serde(default = "default_energy_bound")]
     #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("x-fixed" = "never"))]
     pub energy_bound_ev_per_atom: f64,
 }
 

@@ -61,7 +61,7 @@ fn choices(shape: &Shape) -> String {
 }
 
 /// A default as it would stand in the input.
-fn toml(value: &Value) -> String {
+pub(super) fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => {
             format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", "))

@@ -6,6 +6,8 @@
 //! (what is the shape?).
 
 use super::config::Config;
+use super::past::Fixed;
+use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::{self, Display, Formatter};
 use std::sync::LazyLock;
@@ -17,6 +19,8 @@ pub struct Key {
     pub required: bool,
     /// What a left-out key counts as; none where that depends on other keys.
     pub default: Option<Value>,
+    /// Since when it cannot change in a run, where its table does not say it.
+    pub fixed: Option<Fixed>,
     pub shape: Shape,
 }
 
@@ -108,6 +112,9 @@ fn keys_of(table: &Value) -> Vec<Key> {
             meaning: meaning_of(schema),
             required: required.contains(&name.as_str()),
             default: schema.get("default").cloned(),
+            fixed: schema.get("x-fixed").map(|fixed| {
+                Fixed::deserialize(fixed).expect("`x-fixed` in config.rs is one of `Fixed`")
+            }),
             shape: shape_of(schema),
         })
         .collect()

@@ -5,7 +5,7 @@
 //! for a command that was misspelt.
 
 use super::evaluate;
-use crate::input::nearest;
+use crate::input::{extension, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -56,6 +56,9 @@ pub struct Run {
     /// Go back to this checkpoint and on from there
     #[arg(long, value_name = "CHECKPOINT.h5")]
     pub restart: Option<PathBuf>,
+    /// Go on for so much longer: 10ps, 0.5ns; lengthens the last stage
+    #[arg(long, value_name = "TIME", value_parser = extension::span_ps)]
+    pub extend: Option<f64>,
     /// Threads of each rank [default: the cores of the node divided by its ranks]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -236,6 +239,7 @@ mod tests {
             input: "in.toml".into(),
             resume: false,
             restart: Some("c.h5".into()),
+            extend: None,
             threads: NonZeroUsize::new(4),
             output: Some("here".into()),
             force: false,

@@ -102,6 +102,8 @@ fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -
         potential: Vec::new(),
         species: potential.species().to_vec(),
         seed: config.seed,
+        structures: Vec::new(),
+        extensions: Vec::new(),
         lineage: Vec::new(),
     };
     let content = Content { velocities: built.velocities, forces: false, energies: false };

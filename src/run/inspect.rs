@@ -93,8 +93,9 @@ fn of_trajectory(survey: &Survey) -> String {
 }
 
 fn restarts(table: &mut Table, lineage: &[Restart]) {
-    for Restart { step, checkpoint } in lineage {
+    for Restart { step, checkpoint, changes } in lineage {
         table.line("went on", format!("at step {step} from {checkpoint}"));
+        changes.iter().for_each(|change| table.line("", format!("with {change}")));
     }
 }
 

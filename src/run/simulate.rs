@@ -10,7 +10,7 @@ use super::origin::{self, Origin};
 use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
-use super::start::Start;
+use super::start::{From, Start};
 use super::warnings;
 use super::watch::Watch;
 use crate::comm::Comm;
@@ -25,7 +25,7 @@ use crate::write::survey::last_frame;
 
 /// Runs an input. Every rank calls it.
 pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
-    let config = comm.agree(warnings::read_input(&run.input))?;
+    let mut config = comm.agree(warnings::read_input(&run.input))?;
     let mut watch = comm.agree(Watch::begin(&config, comm))?;
     let potential = comm.agree(potential(&config))?;
     warnings::tell(potential.warnings());
@@ -36,8 +36,12 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     let (folder, held) = origin::take(run, comm)?;
     let from = origin::resolve(run, &folder, held.as_ref(), comm)?;
     let start = match &from {
-        Origin::Checkpoint(path) => Start::restart(&config, &potential, comm, path)?,
-        Origin::Beginning(_) => Start::build(&config, &potential, comm)?,
+        Origin::Checkpoint(checkpoint) => {
+            let there = comm.any(comm.is_root() && folder.join(TRAJECTORY).exists());
+            let from = From { checkpoint, extend: run.extend, new_trajectory: !there };
+            Start::restart(&mut config, &potential, comm, &from)?
+        }
+        Origin::Beginning(_) => Start::build(&mut config, &potential, comm, run.extend)?,
     };
     let replaced = match from {
         Origin::Beginning(leftovers) => origin::make_room(leftovers, held.as_ref(), comm)?,
@@ -66,10 +70,14 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         log.say(&tested.table);
         warnings::tell(&tested.deviations);
     }
+    let changes = start.provenance.lineage.last().filter(|_| start.resumed.is_some());
+    let changes = changes.map_or(&[][..], |restart| &restart.changes);
+    let step = start.state.progress.step;
     if is_complete(&config, &start, &folder, comm) {
-        log.say(&report::nothing_left(start.state.progress.step, config.stages.len()));
+        log.say(&report::nothing_left(step, config.stages.len(), changes));
         return Ok(Ending::Done);
     }
+    log.say(&report::changes(step, changes));
     let files = Files::open(&folder, &config, comm, &start, log)?;
     origin::discard(replaced.as_deref(), comm)?;
     watch.start(&folder, start.layout.atoms, start.state.progress.step)?;

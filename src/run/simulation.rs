@@ -37,7 +37,7 @@ pub struct State {
     /// Of the stage that was under way or has just ended.
     pub integrator: Option<IntegratorState>,
     pub observers: Observers,
-    /// Conserved energy when the stage began, eV.
+    /// Conserved energy when the stage of the integrator began, eV.
     #[serde(default)]
     pub stage_energy: Option<f64>,
     /// Step of the last frame of the trajectory that lies behind.
@@ -113,7 +113,6 @@ impl<'c> Simulation<'c> {
                 Outcome::Finished => {
                     self.conclude(&integrator);
                     self.progress.next_stage();
-                    self.stage_energy = None;
                     self.checkpoint(&integrator)?;
                     let order = self.watch.order(self.progress.step)?;
                     let more = self.plan.stage(&self.progress).is_some();
@@ -244,6 +243,9 @@ impl<'c> Simulation<'c> {
             }
             None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
         }?;
+        if begins {
+            self.stage_energy = None;
+        }
         self.stage_energy.get_or_insert(integrator.conserved_energy());
         Ok(integrator)
     }

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 use super::simulation::State;
 use super::warnings;
-use crate::atoms::{Atom, Species};
+use crate::atoms::{Atom, Atoms, Species};
 use crate::build::{self, Layout};
 use crate::comm::Comm;
-use crate::dynamics::{Plan, Progress};
+use crate::dynamics::{IntegratorState, Outcome, Plan, Progress};
 use crate::error::{Error, Result};
 use crate::geometry::Cell;
-use crate::input::{Change, Config, Group};
+use crate::input::extension::{self, Extension};
+use crate::input::past::{Asked, Changes, Difference, File, Minimised, Standing};
+use crate::input::{self, Change, Config, Group};
 use crate::observe::Observers;
 use crate::potential::Potential;
 use crate::potential::meam::{Meam, read_text};
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
-use crate::write::provenance::{PotentialFile, Provenance, Restart};
+use crate::write::provenance::{PotentialFile, Provenance, Restart, StructureFile};
 
 /// The first state of a run, or of the rest of one.
 pub struct Start {
@@ -34,7 +36,17 @@ pub struct Start {
 
 impl Start {
     /// What the input describes. Collective.
-    pub fn build(config: &Config, potential: &Meam, comm: &Comm) -> Result<Start> {
+    pub fn build(
+        config: &mut Config,
+        potential: &Meam,
+        comm: &Comm,
+        extend: Option<f64>,
+    ) -> Result<Start> {
+        let wish = extend.map(|by_ps| extension::of_last_stage(config, by_ps)).transpose();
+        let extensions: Vec<Extension> = comm.agree(wish)?.into_iter().collect();
+        extension::apply(config, &extensions);
+        let provenance =
+            Provenance { extensions, ..provenance(config, potential.species(), comm)? };
         let built = comm.agree(build::structure(config, comm))?;
         warnings::tell(&built.warnings);
         Ok(Start {
@@ -47,7 +59,7 @@ impl Start {
                 last_frame: None,
                 unconverged: Vec::new(),
             },
-            provenance: provenance(config, potential.species())?,
+            provenance,
             layout: built.layout,
             cell: built.cell,
             atoms: built.atoms,
@@ -56,46 +68,55 @@ impl Start {
         })
     }
 
-    /// What a checkpoint holds, if it belongs to this input. Collective.
-    pub fn restart(config: &Config, potential: &Meam, comm: &Comm, path: &Path) -> Result<Start> {
+    /// What a checkpoint holds, if it belongs to the past of this input; what was extended
+    /// by earlier jobs, or is by this one, is longer in `config` afterwards. Collective.
+    pub fn restart(
+        config: &mut Config,
+        potential: &Meam,
+        comm: &Comm,
+        from: &From,
+    ) -> Result<Start> {
+        let path = from.checkpoint;
         let (checkpoint, atoms) = read_checkpoint(path, comm)?;
-        let mut provenance = provenance(config, potential.species())?;
-        let layout = comm.agree(build::layout(config))?;
-        let refused = |message: String| Error::input(path, 0, 0, message);
-        let differences =
-            comm.agree(differences(&checkpoint, &provenance, &layout).map_err(refused))?;
-        for Difference { change, what, then, now } in &differences {
-            if !config.checkpoint.may_change.contains(change) {
-                let name = serde_json::to_string(change).expect("a name");
-                return comm.agree(Err(refused(format!(
-                    "this checkpoint was written with {what} {then}, and the input says {now}; go \
-                     on with the input of that run, or let it change: `[checkpoint] may_change = \
-                     [{name}]`"
-                ))));
-            }
-        }
-        provenance.lineage = checkpoint.provenance.lineage.clone();
-        provenance.lineage.push(Restart {
-            step: checkpoint.step,
-            checkpoint: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        });
-        let state = serde_json::from_value(checkpoint.state).map_err(|error| {
+        let state = serde_json::from_value(checkpoint.state.clone()).map_err(|error| {
             Error::Run(format!("{}: its state cannot be read: {error}", path.display()))
         });
         let mut state: State = comm.agree(state)?;
-        let checked = check_protocol(config, &layout, &state, checkpoint.time_ps);
-        comm.agree(checked.map_err(refused))?;
+        let mut provenance = provenance(config, potential.species(), comm)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let past = Past { name: &name, checkpoint: &checkpoint, state: &state, from };
+        let extensions = comm.agree(past.extensions(config))?;
+        extension::apply(config, &extensions);
+        provenance.extensions = extensions;
+        let changes = comm.agree(past.changes(config, &provenance))?;
+        let mut progress = state.progress;
+        if let Some(steps) = changes.longer {
+            // Back into the stage that had ended at its old length.
+            progress.stage -= 1;
+            progress.step_in_stage = steps;
+        }
+        let layout = comm.agree(build::layout(config))?;
+        let checked = past.check(config, (&layout, &atoms, comm), &progress);
+        comm.agree(checked.map_err(|message| Error::input(path, 0, 0, message)))?;
+        state.progress = progress;
+
+        provenance.lineage = checkpoint.provenance.lineage.clone();
+        provenance.lineage.push(Restart {
+            step: checkpoint.step,
+            checkpoint: name,
+            changes: changes.noted.iter().map(Difference::to_string).collect(),
+        });
         let mut list: Vec<Atom> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
         let mut cell = checkpoint.cell;
-        let changed = |change| differences.iter().any(|d| d.change == change);
-        if changed(Change::Box) {
+        let changed = |change| changes.system.contains(&change);
+        if changed(Change::Box) && changes.together {
             list.iter_mut().for_each(|atom| unwrap(atom, &cell));
             cell = layout.cell;
         }
         if changed(Change::Box) || changed(Change::Potential) {
             // What was remembered of another system means nothing in this one.
             state.observers =
-                Observers::new(potential.cutoff(), cell.periodic).beside(layout.filling);
+                Observers::new(potential.cutoff(), layout.cell.periodic).beside(layout.filling);
             state.stage_energy = None;
         }
         Ok(Start {
@@ -105,110 +126,193 @@ impl Start {
             state,
             provenance,
             resumed: Some((path.to_path_buf(), checkpoint.step)),
-            changed: !differences.is_empty(),
+            changed: !changes.system.is_empty(),
         })
     }
 }
 
-/// Something that makes another system of the same atoms.
-struct Difference {
-    change: Change,
-    what: &'static str,
-    then: String,
-    now: String,
+/// Where a run goes on, and how.
+pub struct From<'a> {
+    pub checkpoint: &'a Path,
+    /// By how much the last stage is to be longer than before, ps (`--extend`).
+    pub extend: Option<f64>,
+    /// Whether the output folder has no trajectory yet.
+    pub new_trajectory: bool,
 }
 
-/// What differs between a checkpoint and the input. Other elements or another number of
-/// atoms are no system to go on with: an error.
-fn differences(
-    checkpoint: &Checkpoint,
-    now: &Provenance,
-    layout: &Layout,
-) -> Result<Vec<Difference>, String> {
-    let then = &checkpoint.provenance;
-    // An element is its symbol: masses are the potential's, numbers may be filler of its library.
-    let list = |species: &[Species]| {
-        let symbols: Vec<&str> = species.iter().map(|s| s.symbol.as_str()).collect();
-        symbols.join(", ")
-    };
-    if list(&then.species) != list(&now.species) {
-        return Err(format!(
-            "this checkpoint was written with the elements {}, and the input says {}",
-            list(&then.species),
-            list(&now.species)
-        ));
-    }
-    if layout.atoms != checkpoint.atoms {
-        return Err(format!(
-            "this checkpoint holds {} atoms, and the input describes {}",
-            checkpoint.atoms, layout.atoms
-        ));
-    }
-    let mut found = Vec::new();
-    let mut note = |change, what, then: String, now: String| {
-        if then != now {
-            found.push(Difference { change, what, then, now });
-        }
-    };
-    note(Change::Seed, "seed", then.seed.to_string(), now.seed.to_string());
-    let boundary = |periodic: [bool; 3]| {
-        let names = periodic.map(|p| if p { "periodic" } else { "free" });
-        names.join(", ")
-    };
-    let (before, after) = (checkpoint.cell.periodic, layout.cell.periodic);
-    note(Change::Box, "the boundaries", boundary(before), boundary(after));
-    let files = |origin: &Provenance| {
-        let one = |file: &PotentialFile| format!("{} ({:.12})", file.name, file.sha256());
-        origin.potential.iter().map(one).collect::<Vec<_>>()
-    };
-    // A file is the same under any name.
-    let sums = |p: &Provenance| p.potential.iter().map(|f| f.sha256()).collect::<Vec<_>>();
-    if sums(then) != sums(now) {
-        let (then, now) = (files(then).join(", "), files(now).join(", "));
-        note(Change::Potential, "the potential", then, now);
-    }
-    Ok(found)
+/// What a checkpoint tells of the run so far.
+struct Past<'a> {
+    name: &'a str,
+    checkpoint: &'a Checkpoint,
+    state: &'a State,
+    from: &'a From<'a>,
 }
 
-/// Whether the protocol of the input can be gone on with from this place.
-fn check_protocol(
-    config: &Config,
-    layout: &Layout,
-    state: &State,
-    time_ps: f64,
-) -> Result<(), String> {
-    let plan = Plan::new(config);
-    let progress = &state.progress;
-    if progress.stage > plan.stages.len() {
-        return Err(format!(
-            "this checkpoint stands after stage {}, and the protocol of the input has {}",
-            progress.stage,
-            plan.stages.len()
-        ));
+impl Past<'_> {
+    /// The input that wrote the checkpoint, as it stood in its file; none where it is of a
+    /// program whose inputs this one does not read.
+    fn input(&self, now: &Config) -> Option<Config> {
+        input::parse_of_earlier_job(&self.checkpoint.provenance.input, &now.source.path).ok()
     }
-    if plan.time(progress) != time_ps {
-        let timestep = time_ps * 1000.0 / progress.moving_steps as f64;
-        return Err(format!(
-            "this checkpoint was written with a time step of {timestep} fs, and the input says {}",
-            config.dynamics.timestep_fs
-        ));
-    }
-    let under_way = plan.stage(progress).filter(|_| progress.step_in_stage > 0);
-    if let (Some(stage), Some(integrator)) = (under_way, &state.integrator) {
-        let groups = match stage.group() {
-            Group::System => 1,
-            Group::Particle => layout.particles.len(),
+
+    /// By how much stages are longer than their input says: what earlier jobs were asked,
+    /// and this one. The same wish again, in a job that goes on with it, is one wish.
+    fn extensions(&self, now: &Config) -> Result<Vec<Extension>> {
+        let earlier = &self.checkpoint.provenance.extensions;
+        let Some(mut then) = self.input(now) else {
+            let wish = self.from.extend.map(|by_ps| extension::of_last_stage(now, by_ps));
+            return Ok(wish.transpose()?.into_iter().collect());
         };
-        if !integrator.fits(stage, groups) {
+        let mut extensions = extension::carried_on(earlier, &then, now);
+        if let Some(by_ps) = self.from.extend {
+            extension::apply(&mut then, earlier);
+            let mut longer = now.clone();
+            extension::apply(&mut longer, &extensions);
+            let wish = extension::of_last_stage(&longer, by_ps)?;
+            let finished = self.state.progress.stage >= then.stages.len();
+            if finished || extensions.last() != Some(&wish) {
+                extensions.push(wish);
+            }
+        }
+        Ok(extensions)
+    }
+
+    /// What the input asks that is different, if it may.
+    fn changes(&self, config: &Config, now: &Provenance) -> Result<Changes> {
+        let then = &self.checkpoint.provenance;
+        let Some(mut input) = self.input(config) else {
+            log::warn!(
+                "{}: its input is not one that this program reads: only the potential, the seed \
+                 and the atoms are compared",
+                self.name
+            );
+            return self.without_input(config, now);
+        };
+        extension::apply(&mut input, &then.extensions);
+        let Progress { stage, step_in_stage, .. } = self.state.progress;
+        let standing = Standing {
+            checkpoint: self.name.to_string(),
+            step: self.checkpoint.step,
+            stage,
+            steps: step_in_stage,
+            minimised: match &self.state.integrator {
+                Some(IntegratorState::Minimisation(fire)) => {
+                    let told = fire.told(0.0);
+                    let converged = told.outcome == Some(Outcome::Converged);
+                    Some(Minimised { steps: told.steps, converged })
+                }
+                _ => None,
+            },
+            new_trajectory: self.from.new_trajectory,
+        };
+        let then = Asked { config: &input, files: files(&input, then) };
+        let now = Asked { config, files: files(config, now) };
+        input::compare(&then, &now, &standing)
+    }
+
+    /// The same by what the checkpoint says besides its input.
+    fn without_input(&self, config: &Config, now: &Provenance) -> Result<Changes> {
+        let then = &self.checkpoint.provenance;
+        let sums = |p: &Provenance| p.potential.iter().map(|f| f.sha256()).collect::<Vec<_>>();
+        let differs = [
+            (Change::Potential, "potential", sums(then) != sums(now)),
+            (Change::Seed, "seed", then.seed != now.seed),
+        ];
+        let plan = Plan::new(config);
+        let mut changes =
+            Changes { together: !plan.is_apart(&self.state.progress), ..Changes::default() };
+        for (change, key, _) in differs.into_iter().filter(|(.., differs)| *differs) {
+            if !config.checkpoint.may_change.contains(&change) {
+                let message = format!("{} was written with another {key}", self.name);
+                return Err(config.source.error(key, message));
+            }
+            changes.system.push(change);
+        }
+        Ok(changes)
+    }
+
+    /// Whether atoms, time and thermostat of the checkpoint are those of the input: what
+    /// holds whatever the inputs say.
+    fn check(
+        &self,
+        config: &Config,
+        (layout, atoms, comm): (&Layout, &Atoms, &Comm),
+        progress: &Progress,
+    ) -> Result<(), String> {
+        let now: Vec<&str> = config.potential.symbols().collect();
+        let then: Vec<&str> =
+            self.checkpoint.provenance.species.iter().map(|s| s.symbol.as_str()).collect();
+        if then != now {
+            let (then, now) = (then.join(", "), now.join(", "));
             return Err(format!(
-                "this checkpoint stands in the middle of stage {}, of another kind or with \
-                 another thermostat than the input has it; go on from a checkpoint at the end \
-                 of a stage",
-                progress.stage + 1
+                "this checkpoint was written with the elements {then}, and the input says {now}"
             ));
         }
+        // By particle and species.
+        let mut counts = vec![0i64; layout.particles.len().max(1) * now.len()];
+        let mut strange = false;
+        for i in 0..atoms.owned {
+            let place = atoms.particle[i] as usize * now.len() + atoms.species[i] as usize;
+            match counts.get_mut(place) {
+                Some(count) => *count += 1,
+                None => strange = true,
+            }
+        }
+        comm.sum_i64(&mut counts);
+        let wanted = layout.particles.iter().flat_map(|p| p.species.iter().map(|&n| n as i64));
+        if comm.any(strange) || !wanted.eq(counts) || layout.atoms != self.checkpoint.atoms {
+            return Err(format!(
+                "this checkpoint holds {} atoms, and the input describes {}, or other particles \
+                 or another composition",
+                self.checkpoint.atoms, layout.atoms
+            ));
+        }
+        let plan = Plan::new(config);
+        if progress.stage > plan.stages.len() {
+            return Err(format!(
+                "this checkpoint stands after stage {}, and the protocol of the input has {}",
+                progress.stage,
+                plan.stages.len()
+            ));
+        }
+        if plan.time(progress) != self.checkpoint.time_ps {
+            let timestep = self.checkpoint.time_ps * 1000.0 / progress.moving_steps as f64;
+            return Err(format!(
+                "this checkpoint was written with a time step of {timestep} fs, and the input says {}",
+                config.dynamics.timestep_fs
+            ));
+        }
+        let under_way = plan.stage(progress).filter(|_| progress.step_in_stage > 0);
+        if let (Some(stage), Some(integrator)) = (under_way, &self.state.integrator) {
+            let groups = match stage.group() {
+                Group::System => 1,
+                Group::Particle => layout.particles.len(),
+            };
+            if !integrator.fits(stage, groups) {
+                return Err(format!(
+                    "this checkpoint stands in the middle of stage {}, of another kind or with \
+                     another thermostat than the input has it",
+                    progress.stage + 1
+                ));
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// The files that an input names, by their keys. What a structure file held is not known
+/// of checkpoints before its checksum was written down; then its atoms are compared.
+fn files(config: &Config, provenance: &Provenance) -> Vec<(String, Option<File>)> {
+    let keys = ["potential.library", "potential.parameters"];
+    let potential = keys.iter().zip(&provenance.potential).map(|(key, file)| {
+        (key.to_string(), Some(File { name: file.name.clone(), sum: file.sha256() }))
+    });
+    let structures = config.structure_files().into_iter().map(|(key, _)| {
+        let file = provenance.structures.iter().find(|file| file.key == key);
+        let file = file.map(|f| File { name: f.name.clone(), sum: f.sha256.clone() });
+        (key, file)
+    });
+    potential.chain(structures).collect()
 }
 
 /// Makes the place of an atom its position, whatever box comes next.
@@ -218,8 +322,8 @@ fn unwrap(atom: &mut Atom, cell: &Cell) {
     atom.image = [0; 3];
 }
 
-/// What the run was asked. Each rank reads the files for itself.
-fn provenance(config: &Config, species: &[Species]) -> Result<Provenance> {
+/// What the run was asked. Each rank reads the potential for itself.
+fn provenance(config: &Config, species: &[Species], comm: &Comm) -> Result<Provenance> {
     let paths = std::iter::once(&config.potential.library).chain(&config.potential.parameters);
     let file = |path: &PathBuf| -> Result<PotentialFile> {
         Ok(PotentialFile {
@@ -227,13 +331,21 @@ fn provenance(config: &Config, species: &[Species]) -> Result<Provenance> {
             text: read_text(path).map_err(|source| Error::file(path, source))?,
         })
     };
+    let potential = comm.agree(paths.map(file).collect::<Result<_>>())?;
+    let mut structures = Vec::new();
+    for (key, path) in config.structure_files() {
+        let file = comm.is_root().then(|| StructureFile::of(&key, path)).transpose();
+        structures.push(comm.broadcast(0, comm.agree(file)?));
+    }
     Ok(Provenance {
         title: config.title.clone(),
         author: std::env::var("USER").unwrap_or_default(),
         input: config.source.text.clone(),
-        potential: paths.map(file).collect::<Result<_>>()?,
+        potential,
+        structures,
         species: species.to_vec(),
         seed: config.seed,
+        extensions: Vec::new(),
         lineage: Vec::new(),
     })
 }

@@ -3,9 +3,14 @@
 
 use crate::atoms::Species;
 use crate::comm::Comm;
+use crate::error::{Error, Result};
+use crate::input::extension::Extension;
 use crate::lanes::InstructionSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
 pub const PROGRAM: &str = "sinter-hpc";
 pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -27,8 +32,34 @@ pub struct PotentialFile {
 impl PotentialFile {
     /// SHA-256 of the text, in hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(&self.text))
     }
+}
+
+/// A file that atoms were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StructureFile {
+    /// Of the input, that names it.
+    pub key: String,
+    /// Name without folder.
+    pub name: String,
+    /// Of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+impl StructureFile {
+    /// Reads it from its beginning to its end.
+    pub fn of(key: &str, path: &Path) -> Result<StructureFile> {
+        let mut digest = Sha256::new();
+        let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut digest));
+        read.map_err(|error| Error::file(path, error))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(StructureFile { key: key.into(), name, sha256: hexadecimal(&digest.finalize()) })
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a run was asked: the same for every job of the run.
@@ -40,9 +71,15 @@ pub struct Provenance {
     /// The input file as text.
     pub input: String,
     pub potential: Vec<PotentialFile>,
+    /// None where the atoms are built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub structures: Vec<StructureFile>,
     /// In the order of `Atoms::species`.
     pub species: Vec<Species>,
     pub seed: u64,
+    /// By how much stages are longer than `input` says (`--extend`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
     /// The checkpoints that the run went on from, oldest first.
     pub lineage: Vec<Restart>,
 }
@@ -53,6 +90,9 @@ pub struct Restart {
     pub step: u64,
     /// Name of the checkpoint without folder.
     pub checkpoint: String,
+    /// What the input asks from there on that is different, a key each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 /// What carries a run at the moment; results do not depend on it.

@@ -109,13 +109,27 @@ fn boundaries(periodic: [bool; 3]) -> String {
     }
 }
 
-/// What is said of a run that was through already.
-pub fn nothing_left(step: u64, stages: usize) -> String {
-    format!(
+/// What the input asks that is different from a step on; nothing where there is nothing.
+pub fn changes(step: u64, changes: &[String]) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let lines: String = changes.iter().map(|change| format!("  {change}\n")).collect();
+    format!("\nDifferent from step {step} on:\n{lines}")
+}
+
+/// What is said of a run that was through already, and of changes that come too late.
+pub fn nothing_left(step: u64, stages: usize, changes: &[String]) -> String {
+    let mut text = format!(
         "\nNothing is left to do: the run is through its {}, and ended at step {step}. To go on \
          with it, make the last stage longer (--extend 10ps, or its `duration_ps`) or add a stage.",
         number(stages, "stage")
-    )
+    );
+    if !changes.is_empty() {
+        text += "\nWithout effect, for no step is left to make:\n";
+        changes.iter().for_each(|change| text += &format!("  {change}\n"));
+    }
+    text
 }
 
 /// One line on what a stage does.

@@ -60,7 +60,7 @@ impl<'c> SeriesWriter<'c> {
         self.tables.values_mut().try_for_each(Table::write)
     }
 
-    /// Drops rows beyond a step.
+    /// Drops rows from a step on.
     pub fn cut_back(&mut self, step: u64) -> Result<()> {
         self.tables.values_mut().try_for_each(|table| table.cut_back(step))
     }
@@ -165,7 +165,7 @@ impl<'c> Table<'c> {
 
     fn cut_back(&mut self, step: u64) -> Result<()> {
         let steps: Vec<i64> = self.step.read_all()?;
-        self.rows = steps.partition_point(|&s| s as u64 <= step) as u64;
+        self.rows = steps.partition_point(|&s| (s as u64) < step) as u64;
         self.last_step = steps[..self.rows as usize].last().map(|&s| s as u64);
         [&self.step, &self.time]
             .into_iter()

@@ -282,7 +282,13 @@ impl Surveyor<'_> {
         let told = |name: String| {
             let path = format!("{here}/{name}");
             let step = self.file.number_attribute(&path, "step")?;
-            Ok(Restart { step, checkpoint: self.file.text_attribute(&path, "checkpoint")? })
+            let checkpoint = self.file.text_attribute(&path, "checkpoint")?;
+            let changes = match self.file.has_attribute(&path, "changes")? {
+                true => self.file.text_attribute(&path, "changes")?,
+                false => String::new(),
+            };
+            let changes = changes.lines().map(String::from).collect();
+            Ok(Restart { step, checkpoint, changes })
         };
         self.file.members(&here)?.into_iter().map(told).collect()
     }

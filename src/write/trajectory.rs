@@ -156,8 +156,8 @@ impl<'c> Trajectory<'c> {
         })
     }
 
-    /// Opens the file of an earlier job and cuts it back: frames and series beyond
-    /// `step` go, so that none stands twice when the run goes on from a checkpoint
+    /// Opens the file of an earlier job and cuts it back: frames and series from
+    /// `step` on go, so that none stands twice when the run goes on from a checkpoint
     /// of that step. `reached`: step of the last frame when that was written.
     pub fn resume(
         path: &Path,
@@ -169,18 +169,21 @@ impl<'c> Trajectory<'c> {
             let file = File::open(path, group, true)?;
             keep_names(&file, &origin.0.species)?;
             let (mut open, mut standing) = OpenFile::start(file)?;
-            open.cut_back(step, &mut standing)?;
-            // A file that begins later, of a restart into a new folder, lacks nothing.
-            if standing.last_step.is_some() && standing.last_step < reached {
+            // A file that begins later, of a restart into a new folder, lacks nothing; and what
+            // was written of that very step will be written again.
+            let before = open.last_before(step)?;
+            let reached = reached.filter(|&reached| reached < step);
+            if before.is_some() && before < reached {
                 return Err(Error::Run(format!(
                     "{}: its last frame up to step {step} is that of step {}, and the checkpoint \
                      was written after one of step {}: frames would be missing. Restore the \
                      file, or go on in a new folder (--restart with --output)",
                     path.display(),
-                    standing.last_step.unwrap_or_default(),
+                    before.unwrap_or_default(),
                     reached.unwrap_or_default(),
                 )));
             }
+            open.cut_back(step, &mut standing)?;
             open.write_restart(step, origin)?;
             open.file.flush()?;
             Ok((open, standing))
@@ -347,9 +350,18 @@ impl<'c> OpenFile<'c> {
         file.close()
     }
 
+    /// Step of the last frame before a step.
+    fn last_before(&self, step: u64) -> Result<Option<u64>> {
+        let steps: Vec<i64> = self.columns.step.read_all()?;
+        Ok(steps.into_iter().map(|s| s as u64).take_while(|&s| s < step).last())
+    }
+
+    /// A checkpoint stands before its own step is observed: what the file has of that
+    /// step is of another future (of particles put together across another gap, say, or of
+    /// the end of a run that is now longer), or comes again to the same bits.
     fn cut_back(&mut self, step: u64, standing: &mut Standing) -> Result<()> {
         let steps: Vec<i64> = self.columns.step.read_all()?;
-        let kept = steps.partition_point(|&s| s as u64 <= step) as u64;
+        let kept = steps.partition_point(|&s| (s as u64) < step) as u64;
         for column in self.columns.growing() {
             let rows = column.shape()?[0];
             if rows < kept {
@@ -373,9 +385,16 @@ impl<'c> OpenFile<'c> {
         let group = format!("{restarts}/{number:04}");
         self.file.create_group(&group)?;
         write_job(&self.file, &group, origin.1)?;
-        let from = origin.0.lineage.last().map_or("", |restart| restart.checkpoint.as_str());
-        self.file.set_attribute(&group, "step", Attribute::Integer(step as i64))?;
-        self.file.set_attribute(&group, "checkpoint", Attribute::Variable(from))
+        let provenance = origin.0;
+        match provenance.lineage.last() {
+            Some(restart) => {
+                if !restart.changes.is_empty() {
+                    self.file.write_text(&format!("{group}/input"), &provenance.input)?;
+                }
+                describe_restart(&self.file, &group, restart)
+            }
+            None => self.file.set_attribute(&group, "step", Attribute::Integer(step as i64)),
+        }
     }
 
     /// A row that every rank knows; the first rank writes it.
@@ -578,10 +597,22 @@ fn write_lineage(file: &File, lineage: &[Restart]) -> Result<()> {
     for (n, restart) in lineage.iter().enumerate() {
         let group = format!("{}/restarts/{:04}", schema::PARAMETERS, n + 1);
         file.create_group(&group)?;
-        file.set_attribute(&group, "step", Attribute::Integer(restart.step as i64))?;
-        file.set_attribute(&group, "checkpoint", Attribute::Variable(&restart.checkpoint))?;
+        describe_restart(file, &group, restart)?;
     }
     Ok(())
+}
+
+/// From where, and what the input asks since then that is different.
+fn describe_restart(file: &File, group: &str, restart: &Restart) -> Result<()> {
+    file.set_attribute(group, "step", Attribute::Integer(restart.step as i64))?;
+    file.set_attribute(group, "checkpoint", Attribute::Variable(&restart.checkpoint))?;
+    match restart.changes.is_empty() {
+        true => Ok(()),
+        false => {
+            let changes = restart.changes.join("\n");
+            file.set_attribute(group, "changes", Attribute::Variable(&changes))
+        }
+    }
 }
 
 fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {

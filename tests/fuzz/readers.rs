@@ -282,6 +282,8 @@ fn provenance() -> Provenance {
         potential: vec![PotentialFile { name: "PtFe.meam".into(), text: "rc = 4\n".into() }],
         species: vec![species("Pt", 195.08, 78), species("Fe", 55.847, 26)],
         seed: 1,
+        structures: Vec::new(),
+        extensions: Vec::new(),
         lineage: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 """Going on with a run: what a folder may hold, two jobs in one folder, and inputs that
 ask for another future or another past."""
 
+import json
 import re
 import shutil
 import signal
@@ -11,7 +12,18 @@ from pathlib import Path
 import h5py
 import pytest
 
-from running import HEAD, PROGRAM, differences, run, start, steps_begun, wait_until, write_input
+from running import (
+    HEAD,
+    POTENTIALS,
+    PROGRAM,
+    different_atoms,
+    differences,
+    run,
+    start,
+    steps_begun,
+    wait_until,
+    write_input,
+)
 
 # Two stages, of which the first has the particles apart.
 SHORT = """
@@ -196,7 +208,7 @@ def test_a_second_job_chooses_its_checkpoint_when_the_first_has_left(finished, t
     second.send_signal(signal.SIGUSR2)
     out, errors = second.communicate(timeout=60)
     assert second.returncode == 75, out + errors
-    assert f"checkpoint-{last}.h5, step {last}" in out
+    assert re.search(rf"checkpoint-{last}\.h5,\s+step {last}", out), out + errors
     assert not list(folder.glob("set-aside-*")), "no newer checkpoint is put away"
 
 
@@ -212,3 +224,247 @@ def test_a_second_job_is_refused_while_the_first_runs(finished, tmp_path):
     first.send_signal(signal.SIGUSR2)
     assert first.wait(timeout=60) == 75
     assert not list(folder.glob("set-aside-*"))
+
+
+LENGTH = "duration_ps = 0.05"
+
+
+def longer_input(finished, tmp_path, old=LENGTH, new="duration_ps = 0.13"):
+    text = finished[0].read_text()
+    assert old in text
+    return write_input(tmp_path, text.replace(old, new), "longer.toml")
+
+
+def state(checkpoint):
+    """All that the next step depends on besides the atoms."""
+    with h5py.File(checkpoint) as file:
+        header = json.loads(file["header"][()])
+    return {name: header[name] for name in ("atoms", "step", "time_ps", "stage", "cell", "state")}
+
+
+def same_run(one, other):
+    """The same trajectory, checkpoints that hold the same to the bit (their provenance
+    tells from which checkpoints the run went on), and the same effective input."""
+    assert differences(one / "trajectory.h5md", other / "trajectory.h5md") == []
+    common = {p.name for p in one.glob("checkpoint-*.h5")} & {p.name for p in other.glob("checkpoint-*.h5")}
+    last = max(common, key=lambda name: int(name.split("-")[1][:-3]))
+    assert len(common) > 1
+    for name in common:
+        assert different_atoms(one / name, other / name) == [], name
+        ends_a_stage = state(one / name)["stage"] != state(other / name)["stage"]
+        assert ends_a_stage or state(one / name) == state(other / name), name
+    assert state(one / last) == state(other / last)
+    assert (one / "input.toml").read_text() == (other / "input.toml").read_text()
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_a_longer_last_stage_has_the_bits_of_one_that_was_so_long_from_the_start(
+    finished, copy, tmp_path, ranks
+):
+    """At its old end, 45, neither a frame nor a point of the series is due: the longer run
+    has none there."""
+    path, folder = copy
+    longer = longer_input(finished, tmp_path)
+    whole = run("--output", tmp_path / "whole", longer, ranks=ranks)
+    assert whole.returncode == 0, whole.stderr
+    done = run("--resume", "--output", folder, longer, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    same_run(tmp_path / "whole", folder)
+    change = "stage[1].duration_ps: 0.05 -> 0.13"
+    assert re.search(rf"Different from step 45 on:\n  {re.escape(change)}", done.stdout)
+    with h5py.File(folder / "trajectory.h5md") as file:
+        [restart] = file["parameters/restarts"].values()
+        assert restart.attrs["step"] == 45 and restart.attrs["changes"] == change
+        assert "duration_ps = 0.13" in restart["input"][()].decode()
+    told = subprocess.run([PROGRAM, "inspect", folder / "checkpoint-85.h5"], capture_output=True, text=True)
+    assert change in told.stdout
+
+
+@pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin", "bussi"])
+def test_a_longer_stage_of_every_thermostat(tmp_path, thermostat):
+    hold = f"""
+[checkpoint]
+keep = 99
+every_steps = 16
+[stop]
+energy_drift_ev_per_atom = 10
+[[stage]]
+kind = "minimise"
+max_steps = 10
+[[stage]]
+kind = "equilibrate"
+temperature_k = 1000
+duration_ps = 0.05
+thermostat = "{thermostat}"
+thermostat_for = "particle"
+"""
+    path = write_input(tmp_path, HEAD + hold)
+    assert run("--output", tmp_path / "out", path).returncode == 0
+    path = write_input(tmp_path, HEAD + hold.replace("0.05", "0.13"))
+    assert run("--output", tmp_path / "whole", path).returncode == 0
+    done = run("--resume", "--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    same_run(tmp_path / "whole", tmp_path / "out")
+
+
+def test_a_longer_stage_and_others_behind_it(finished, copy, tmp_path):
+    path, folder = copy
+    longer = longer_input(finished, tmp_path)
+    longer.write_text(longer.read_text() + '[[stage]]\nkind = "quench"\nmax_steps = 5\n')
+    assert run("--output", tmp_path / "whole", longer).returncode == 0
+    done = run("--resume", "--output", folder, longer)
+    assert done.returncode == 0, done.stderr
+    same_run(tmp_path / "whole", folder)
+    assert 'stage[2]: not given -> a stage "quench"' in done.stdout
+
+
+def test_extend_lengthens_the_last_stage(finished, copy, tmp_path):
+    """The same command goes on with the same wish; without it, what was extended stays so."""
+    path, folder = copy
+    whole = run("--output", tmp_path / "whole", longer_input(finished, tmp_path))
+    assert whole.returncode == 0, whole.stderr
+    command = ["--output", folder, "--resume"]
+    limited = write_input(tmp_path, path.read_text() + '[stop]\nwalltime = "0:00:01"\n')
+    for extend in (["--extend", "0.08ps"], ["--extend", "80fs"], []):
+        done = run(*command, *extend, limited)
+        assert done.returncode == 75, done.stderr
+    assert (folder / "checkpoint-48.h5").exists()
+    assert "duration_ps = 0.13" in (folder / "input.toml").read_text()
+    done = run(*command, path, ranks=2)
+    assert done.returncode == 0, done.stderr
+    same_run(tmp_path / "whole", folder)
+    done = run(*command, path)
+    assert done.returncode == 0 and "Nothing is left to do" in done.stdout, done.stderr
+    # Written down, it is the same run; and a run that is through is extended once more.
+    done = run(*command, tmp_path / "longer.toml")
+    assert done.returncode == 0 and "Nothing is left to do" in done.stdout, done.stderr
+    done = run(*command, "--extend", "0.00008 ns", path)
+    assert done.returncode == 0, done.stderr
+    assert "duration_ps = 0.21" in (folder / "input.toml").read_text()
+    assert (folder / "checkpoint-125.h5").exists()
+    done = run(*command, write_input(tmp_path, path.read_text().replace(LENGTH, "duration_ps = 0.1")))
+    assert done.returncode == 2, done.stdout
+    assert "stage[1].duration_ps 0.21, and the input says 0.1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("10", "the unit is missing"),
+        ("1 h", "`h` is no unit of time here"),
+        ("0.4fs", "--extend: 0.0004 ps is shorter than a time step of 2 fs"),
+        ("-1ps", "no time above 0"),
+    ],
+)
+def test_what_is_no_extension_is_refused(copy, text, told):
+    path, folder = copy
+    before = everything(folder)
+    done = run("--resume", f"--extend={text}", "--output", folder, path)
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    assert everything(folder) == before
+
+
+# Every key of the input of SHORT, what it is changed to, and what is said of it at the end.
+REFUSED = [
+    ("seed = 3", "seed = 4", "seed 3, and the input says 4"),
+    ("atoms = 200", "atoms = 300", "particle[0].atoms 200, and the input says 300"),
+    ("atoms = 200", 'atoms = 200\nshape = "sphere"', 'particle[0].shape "wulff", and the input says "sphere"'),
+    ("atoms = 200", "atoms = 200\nadatoms = { removed_fraction = 0.5 }", "particle[0].adatoms not given"),
+    ("= 3.88", "= 3.9", "particle[0].lattice_constant_angstrom 3.88, and the input says 3.9"),
+    ("Pt = 0.85, Fe = 0.15", "Pt = 0.5, Fe = 0.5", "particle[0].composition"),
+    ("gap_angstrom = 4.0", "gap_angstrom = 6", "placement.gap_angstrom 4, and the input says 6"),
+    ("gap_angstrom = 4.0", "gap_angstrom = 4\nfacing = [1, 1, 1]", "placement.facing [1, 0, 0], and the input says [1, 1, 1]"),
+    ("gap_angstrom = 4.0", "gap_angstrom = 4\ntwist_deg = 5", "placement.twist_deg 0, and the input says 5"),
+    ("[output]", "[dynamics]\ntimestep_fs = 1\n[output]", "dynamics.timestep_fs 2, and the input says 1"),
+    ("forces = true", "forces = false", "output.forces true, and the input says false"),
+    ("temperature_k = 1000", "temperature_k = 1100", "stage[0].temperature_k 1000, and the input says 1100"),
+    ("duration_ps = 0.04", "duration_ps = 0.06", "stage[0].duration_ps 0.04, and the input says 0.06"),
+    ("duration_ps = 0.05", "duration_ps = 0.03", "stage[1].duration_ps 0.05, and the input says 0.03"),
+    ('kind = "hold"', 'kind = "hold"\nensemble = "nve"', 'stage[1].ensemble "nvt", and the input says "nve"'),
+    ('kind = "hold"', 'kind = "hold"\nthermostat = "bussi"', 'stage[1].thermostat "nose-hoover"'),
+    ('particles = "apart"', "", 'stage[0].particles "apart", and the input says "together"'),
+]
+
+
+@pytest.mark.parametrize("old, new, told", REFUSED)
+def test_what_contradicts_the_past_is_refused_with_both_values(finished, copy, tmp_path, old, new, told):
+    path, folder = copy
+    other = longer_input(finished, tmp_path, old, new)
+    before = everything(folder)
+    done = run("--resume", "--output", folder, other)
+    assert done.returncode == 2, done.stdout
+    assert told in done.stderr and re.search(r"longer\.toml:\d+:\d+: checkpoint-45\.h5", done.stderr), done.stderr
+    assert everything(folder) == before
+
+
+def test_what_lies_ahead_may_change_and_is_told(finished, tmp_path):
+    """From the end of the first stage, where the particles are still apart: as if it had
+    been asked so from the start."""
+    path, reference = finished
+    changes = [
+        ("gap_angstrom = 4.0", "gap_angstrom = 6"),
+        ('kind = "hold"\ntemperature_k = 1000', 'kind = "cool"\nend_temperature_k = 900\ntemperature_k = 1200'),
+        ("series_interval_ps = 0.02", "series_interval_ps = 0.01"),
+        ("[output]", "[dynamics]\nskin_angstrom = 0.5\n[output]"),
+    ]
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    other = write_input(tmp_path, text)
+    for folder in (tmp_path / "new", tmp_path / "back"):
+        if folder.name == "back":
+            shutil.copytree(reference, folder)
+            checkpoint = folder / "checkpoint-20.h5"
+        else:
+            checkpoint = reference / "checkpoint-20.h5"
+        done = run("--restart", checkpoint, "--output", folder, other)
+        assert done.returncode == 0, done.stderr
+        for told in [
+            "placement.gap_angstrom: 4 -> 6",
+            'stage[1].kind: "hold" -> "cool"',
+            "output.series_interval_ps: 0.02 -> 0.01",
+            "dynamics.skin_angstrom: 1 -> 0.5",
+        ]:
+            assert told in done.stdout and told in (folder / "run.log").read_text()
+        with h5py.File(folder / "trajectory.h5md") as file:
+            [restart] = file["parameters/restarts"].values()
+            assert "placement.gap_angstrom: 4 -> 6" in restart.attrs["changes"]
+    assert run("--output", tmp_path / "whole", other).returncode == 0
+    whole, back = tmp_path / "whole/checkpoint-45.h5", tmp_path / "back/checkpoint-45.h5"
+    assert different_atoms(whole, back) == []
+    with h5py.File(tmp_path / "whole/trajectory.h5md") as a, h5py.File(tmp_path / "back/trajectory.h5md") as b:
+        frames = [f["particles/trajectory/position/value"][()] for f in (a, b)]
+        assert (frames[0][2:] == frames[1][2:]).all(), "the frame of the joining is of the new gap"
+
+
+def test_the_same_input_written_otherwise_is_the_same(finished, copy, tmp_path):
+    """Its effective form, and moved with the files that it names under other names."""
+    path, folder = copy
+    before = everything(folder, but=["run.log"])
+    for name in ("PtFe.library.meam", "PtFe.meam"):
+        shutil.copy(POTENTIALS / name, tmp_path / f"moved.{name}")
+    moved = path.read_text().replace(f"{POTENTIALS}/", "moved.")
+    moved = moved.replace("Pt = 0.85, Fe = 0.15", "Fe = 0.15, Pt = 0.85").replace("= 1000", "= 1e3")
+    for other in (folder / "input.toml", write_input(tmp_path, moved)):
+        done = run("--resume", "--output", folder, other)
+        assert done.returncode == 0, done.stderr
+        assert "Nothing is left to do" in done.stdout and "->" not in done.stdout
+        assert everything(folder, but=["run.log"]) == before
+
+
+def test_a_structure_is_compared_by_its_content(tmp_path):
+    path = write_input(tmp_path)
+    assert subprocess.run([PROGRAM, "build", path, "--output", tmp_path / "a.xyz"]).returncode == 0
+    text = re.sub(r"\[\[particle\]\].*(?=\[output\])", '[structure]\nfile = "a.xyz"\n', HEAD, flags=re.S)
+    stages = '[[stage]]\nkind = "hold"\ntemperature_k = 300\nduration_ps = 0.02\n'
+    path = write_input(tmp_path, text + stages)
+    assert run("--output", tmp_path / "out", path).returncode == 0
+    shutil.copy(tmp_path / "a.xyz", tmp_path / "b.xyz")
+    path = write_input(tmp_path, (text + stages).replace("a.xyz", "b.xyz"))
+    done = run("--resume", "--output", tmp_path / "out", path)
+    assert done.returncode == 0 and "Nothing is left" in done.stdout, done.stderr
+    (tmp_path / "b.xyz").write_text((tmp_path / "a.xyz").read_text().replace("Fe ", "Pt ", 1))
+    done = run("--resume", "--output", tmp_path / "out", path)
+    assert done.returncode == 2, done.stdout
+    assert re.search(r"structure\.file .a\.xyz \(\w{12}\)., and the input says .b\.xyz \(\w{12}\)", done.stderr)

@@ -51,6 +51,8 @@ fn provenance() -> Provenance {
             Species { symbol: "Fe".into(), mass: 55.847, atomic_number: 26 },
         ],
         seed: 3,
+        structures: Vec::new(),
+        extensions: Vec::new(),
         lineage: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ pub fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'
 fn resume<'c>(path: &Path, comm: &'c Comm, step: u64) -> Trajectory<'c> {
     let mut origin = provenance();
     let checkpoint = format!("checkpoint-{step}.h5");
-    origin.lineage.push(Restart { step, checkpoint });
+    origin.lineage.push(Restart { step, checkpoint, changes: Vec::new() });
     Trajectory::resume(path, comm, (step, None), (&origin, &Job::new(comm, 2))).unwrap()
 }
 
@@ -109,7 +109,8 @@ fn no_step_stands_twice_after_a_resume_and_the_file_is_as_if_never_stopped() {
     write_steps(&mut trajectory, (0..4).map(|n| 10 * n));
     trajectory.close().unwrap();
     let mut trajectory = resume(&broken, &comm, 20);
-    assert_eq!((trajectory.frames(), trajectory.last_step()), (3, Some(20)));
+    // What it has of the step itself comes again.
+    assert_eq!((trajectory.frames(), trajectory.last_step()), (2, Some(10)));
     write_steps(&mut trajectory, (2..5).map(|n| 10 * n));
     trajectory.close().unwrap();
 
@@ -130,7 +131,7 @@ fn no_step_stands_twice_after_a_resume_and_the_file_is_as_if_never_stopped() {
 }
 
 #[test]
-fn a_file_resumed_at_step_zero_keeps_the_first_frame_alone() {
+fn a_file_resumed_at_step_zero_begins_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
     let bare = Content { velocities: false, forces: false, energies: false };
@@ -140,6 +141,6 @@ fn a_file_resumed_at_step_zero_keeps_the_first_frame_alone() {
     let trajectory = resume(&path, &comm, 0);
     assert_eq!(trajectory.content(), bare);
     trajectory.close().unwrap();
-    assert_eq!(steps(&path, "/step"), [0]);
-    assert_eq!(steps(&path, "/sinter/thermo/step"), [0]);
+    assert!(steps(&path, "/step").is_empty());
+    assert!(steps(&path, "/sinter/thermo/step").is_empty());
 }
