@@ -28,6 +28,8 @@ trap : USR2
 
 # The cores of each rank come from LSF, through the launcher of an MPI that was built for it
 # (Open MPI: --with-lsf).
+# Where this job is ended from outside, Open MPI is to leave the ranks time for a checkpoint.
+export OMPI_MCA_odls_base_sigkill_timeout=5 PRTE_MCA_odls_base_sigkill_timeout=5
 mpirun -n "$LSB_DJOB_NUMPROC" "$program" --threads "$threads" --resume "$input"
 code=$?
 

@@ -27,6 +27,8 @@ fi
 ranks=$(wc -l <"$PBS_NODEFILE")
 nodes=$(sort -u "$PBS_NODEFILE" | wc -l)
 threads=$OMP_NUM_THREADS
+# Where this job is ended from outside, Open MPI is to leave the ranks time for a checkpoint.
+export OMPI_MCA_odls_base_sigkill_timeout=5 PRTE_MCA_odls_base_sigkill_timeout=5
 mpirun -n "$ranks" --hostfile "$PBS_NODEFILE" --map-by "ppr:$((ranks / nodes)):node:PE=$threads" \
     --bind-to core "$program" --threads "$threads" --resume "$input"
 code=$?

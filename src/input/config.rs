@@ -6,7 +6,7 @@
 //! here, for the check of an input and for the reference in `inputs/README.md`.
 
 pub use super::crystal::{AboveConfig, Axis, CrystalConfig, CrystalLattice, SurfaceAdatoms};
-pub use super::jobs::{Change, CheckpointConfig, StopConfig};
+pub use super::jobs::{Change, CheckpointConfig, StopConfig, WallTime};
 use super::source::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! The tables `[checkpoint]` and `[stop]`: what lets a run of days live in jobs of
 //! hours. As in `config`, each key has its one home here.
 
+use super::span::span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -59,11 +60,12 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopConfig {
-    /// Time that a job has, as `"23:50:00"` or `"6-23:50:00"` (days): it stops in time
-    /// for a checkpoint, to be submitted again. A scheduler's own limit is known
-    /// without this key where it tells it (Slurm, Torque).
+    /// Time that a job has, as `"23:50:00"`, `"6-23:50:00"` or `"6:23:50:00"` (days first),
+    /// `"90m"`, `"1h30m"`, `"2 hours"`, or a number of seconds: it stops in time for a
+    /// checkpoint, to be submitted again. A scheduler's own limit is known without this
+    /// key where it tells it (Slurm, Torque).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub walltime: Option<String>,
+    pub walltime: Option<WallTime>,
     /// The run is done when the neck of every pair of neighbouring particles has grown
     /// to this fraction of the radius of the smaller one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,37 +88,24 @@ impl StopConfig {
     /// `walltime` as a span of time; none where it is not given or, before the rules
     /// are checked, not a time.
     pub fn job_time(&self) -> Option<Duration> {
-        self.walltime.as_deref().and_then(span)
+        self.walltime.as_ref().and_then(|time| time.span().ok())
     }
 }
 
-/// `hours:minutes:seconds`, with or without `days-` before.
-pub fn span(text: &str) -> Option<Duration> {
-    let number = |digits: &str| -> Option<u64> {
-        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| digits.parse().ok()).flatten()
-    };
-    let (days, clock) = text.split_once('-').unwrap_or(("0", text));
-    let parts: Vec<u64> = clock.split(':').map(number).collect::<Option<_>>()?;
-    let [hours, minutes, seconds] = parts[..] else { return None };
-    let hours = number(days)?.checked_mul(24)?.checked_add(hours)?;
-    let total = hours.checked_mul(3600)?.checked_add(60 * minutes.min(60) + seconds.min(60))?;
-    (minutes < 60 && seconds < 60 && total > 0).then(|| Duration::from_secs(total))
+/// A span of wall-clock time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WallTime {
+    Seconds(f64),
+    Text(String),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_of_time_are_hours_minutes_seconds() {
-        let seconds = |text| span(text).map(|span| span.as_secs());
-        assert_eq!(seconds("23:50:00"), Some(85_800));
-        assert_eq!(seconds("0:00:07"), Some(7));
-        assert_eq!(seconds("2-01:00:00"), Some(49 * 3600));
-        for wrong in ["", "50:00", "1:2:3:4", "1:60:00", "1:00:x", "-1:00:00", "0:00:00", "+1:0:0"]
-        {
-            assert_eq!(seconds(wrong), None, "{wrong}");
+impl WallTime {
+    /// The span, or why it is none.
+    pub fn span(&self) -> Result<Duration, String> {
+        match self {
+            WallTime::Seconds(seconds) => span(&seconds.to_string()),
+            WallTime::Text(text) => span(text),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod reference;
 mod rules;
 mod schema;
 mod source;
+pub mod span;
 mod unit;
 
 pub use config::*;

@@ -485,13 +485,8 @@ fn intervals(config: &Config, problems: &mut Problems) {
 
 fn stops(config: &Config, problems: &mut Problems) {
     let stop = &config.stop;
-    if let (Some(walltime), None) = (&stop.walltime, stop.job_time()) {
-        problems.at(
-            "stop.walltime",
-            format!(
-                "`{walltime}` is no time of the form \"hours:minutes:seconds\", as \"23:50:00\""
-            ),
-        );
+    if let Some(Err(message)) = stop.walltime.as_ref().map(WallTime::span) {
+        problems.at("stop.walltime", message);
     }
     let pairs = config.structure.is_some() || config.particle_count() > 1;
     let support = config.particles.iter().any(|particle| particle.above.is_some());

@@ -62,6 +62,9 @@ pub struct Run {
     /// Threads of each rank [default: the cores of the node divided by its ranks]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Start more threads than there are cores for them
+    #[arg(long, requires = "threads")]
+    pub oversubscribe: bool,
     /// Folder for the results [default: results/NAME, for an input file NAME.toml]
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
@@ -241,6 +244,7 @@ mod tests {
             restart: Some("c.h5".into()),
             extend: None,
             threads: NonZeroUsize::new(4),
+            oversubscribe: false,
             output: Some("here".into()),
             force: false,
         };
@@ -275,6 +279,7 @@ mod tests {
             ("sinter-hpc --threads 0 in.toml", ErrorKind::ValueValidation),
             ("sinter-hpc --resume --restart c.h5 in.toml", ErrorKind::ArgumentConflict),
             ("sinter-hpc --resume --force in.toml", ErrorKind::ArgumentConflict),
+            ("sinter-hpc --oversubscribe in.toml", ErrorKind::MissingRequiredArgument),
             ("sinter-hpc plan in.toml --ranks 0", ErrorKind::ValueValidation),
             ("sinter-hpc plan in.toml", ErrorKind::MissingRequiredArgument),
             ("sinter-hpc --nonsense in.toml", ErrorKind::UnknownArgument),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::folder::{INPUT, TRAJECTORY, default_folder, is_same_file, set_aside};
 use super::simulation::State;
 use super::start::Start;
+use super::threads::InUse;
 use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::dynamics::{Minimisation, Progress};
@@ -35,7 +36,6 @@ pub struct Files<'c> {
     provenance: Provenance,
     keep: usize,
     atoms: u64,
-    threads: usize,
     last_checkpoint: Option<PathBuf>,
     checkpoints: Checkpoints,
 }
@@ -50,8 +50,7 @@ impl<'c> Files<'c> {
         start: &Start,
         log: Log,
     ) -> Result<Files<'c>> {
-        let threads = rayon::current_num_threads();
-        let job = Job::new(comm, threads);
+        let job = Job::new(comm, rayon::current_num_threads());
         let path = folder.join(TRAJECTORY);
         let output = &config.output;
         let content = Content {
@@ -102,7 +101,6 @@ impl<'c> Files<'c> {
             provenance: start.provenance.clone(),
             keep: config.checkpoint.keep,
             atoms: start.layout.atoms,
-            threads,
             last_checkpoint: start.resumed.as_ref().map(|(path, _)| path.clone()),
             checkpoints: Checkpoints::default(),
         })
@@ -170,7 +168,7 @@ impl<'c> Files<'c> {
         (minimisation, unconverged): (Option<Minimisation>, Vec<String>),
         engine: &mut Engine<Meam>,
     ) -> Result<()> {
-        let Files { log, comm, folder, input, trajectory, threads, .. } = self;
+        let Files { log, comm, folder, input, trajectory, .. } = self;
         let last_checkpoint = self.last_checkpoint;
         trajectory.close()?;
         let times = PhaseTimes::gather(engine.clock(), comm);
@@ -187,7 +185,7 @@ impl<'c> Files<'c> {
             checkpoints: self.checkpoints,
             contacts: observers.pairs.contacts(),
             statistics: engine.statistics(),
-            speed: log.speed(record.step, record.time_ps, comm.size() * threads),
+            speed: log.speed(record.step, record.time_ps, InUse::find(comm).cores),
             record: &record,
             files: &files,
             trajectory: &path,

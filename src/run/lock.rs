@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const NAME: &str = "run.lock";
+pub const NAME: &str = "run.lock";
 
 /// A run that has just been killed may need a moment to be gone.
 const PATIENCE: Duration = Duration::from_secs(3);

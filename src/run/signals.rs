@@ -1,15 +1,21 @@
 //! Signals to this process, as flags that the loop looks at when it suits it.
 //!
-//! SIGUSR1 asks for a checkpoint; SIGTERM, SIGUSR2 and SIGINT for a checkpoint and the
-//! end. A second SIGINT ends the process at once. A write beyond a limit of file sizes
-//! fails as an error, and does not kill (SIGXFSZ).
+//! SIGUSR1 asks for a checkpoint, and so does SIGCONT, which launchers and schedulers
+//! send some time before SIGTERM (Open MPI a second, when it is interrupted); SIGTERM, SIGUSR2 and SIGINT for a checkpoint and the
+//! end. A second SIGINT ends the process at once, and what it had begun is taken away:
+//! the lock of its folder and an unfinished checkpoint. A write beyond a limit of file
+//! sizes fails as an error, and does not kill (SIGXFSZ).
 
+use super::lock;
 use super::watch::Reason;
 use crate::error::{Error, Result};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use crate::write::checkpoint::remove_partial;
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
-use std::sync::Arc;
+use signal_hook::iterator::Signals as Arrivals;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Exit code of a shell's command that SIGINT ended.
 const INTERRUPTED: i32 = 130;
@@ -17,6 +23,8 @@ const INTERRUPTED: i32 = 130;
 pub struct Signals {
     checkpoint: Arc<AtomicBool>,
     stop: [(Arc<AtomicBool>, Reason); 3],
+    /// Where this process alone has a lock and checkpoints under way.
+    folder: Arc<OnceLock<PathBuf>>,
 }
 
 impl Signals {
@@ -30,24 +38,29 @@ impl Signals {
                 (raised(), Reason::Terminate),
                 (raised(), Reason::User),
             ],
+            folder: Arc::default(),
         };
         let [interrupt, terminate, user] = signals.stop.each_ref().map(|(flag, _)| flag.clone());
         let listen = || -> std::io::Result<()> {
-            // Before the flag is raised for the first time, this does nothing.
-            flag::register_conditional_shutdown(SIGINT, INTERRUPTED, interrupt.clone())?;
             for (signal, raised) in [
-                (SIGINT, interrupt),
                 (SIGTERM, terminate),
                 (SIGUSR2, user),
                 (SIGUSR1, signals.checkpoint.clone()),
+                (SIGCONT, signals.checkpoint.clone()),
                 (SIGXFSZ, raised()),
             ] {
                 flag::register(signal, raised)?;
             }
-            Ok(())
+            end_at_second_interrupt(interrupt, signals.folder.clone())
         };
         listen().map_err(|error| Error::Run(format!("signals cannot be heard: {error}")))?;
         Ok(signals)
+    }
+
+    /// From here on, a process that is ended at once takes what it has begun in this
+    /// folder with it.
+    pub fn leave_behind_nothing(&self, folder: &Path) {
+        let _ = self.folder.set(folder.to_path_buf());
     }
 
     /// Whether a checkpoint was asked for since the last call.
@@ -60,4 +73,26 @@ impl Signals {
         let mut raised = self.stop.iter().filter(|(flag, _)| flag.load(Ordering::Relaxed));
         raised.next().map(|(_, reason)| *reason)
     }
+}
+
+/// The first SIGINT raises the flag; the second ends the process, whatever it is at. A
+/// thread waits for them, since a signal handler may not touch files as it pleases.
+fn end_at_second_interrupt(
+    interrupt: Arc<AtomicBool>,
+    folder: Arc<OnceLock<PathBuf>>,
+) -> std::io::Result<()> {
+    let mut arrivals = Arrivals::new([SIGINT])?;
+    let wait = move || {
+        for _ in arrivals.forever() {
+            if interrupt.swap(true, Ordering::Relaxed) {
+                if let Some(folder) = folder.get() {
+                    // What fails here is found and tidied by the next run.
+                    let _ = remove_partial(folder);
+                    let _ = std::fs::remove_file(folder.join(lock::NAME));
+                }
+                signal_hook::low_level::exit(INTERRUPTED);
+            }
+        }
+    };
+    std::thread::Builder::new().name("interrupts".into()).spawn(wait).map(drop)
 }

@@ -11,6 +11,7 @@ use super::potential::potential;
 use super::self_test::self_test;
 use super::simulation::Simulation;
 use super::start::{From, Start};
+use super::threads::InUse;
 use super::warnings;
 use super::watch::Watch;
 use crate::comm::Comm;
@@ -55,9 +56,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         composition: &composition(&start, &potential, comm),
         particles: start.layout.particles.len(),
         cell: &start.layout.cell,
-        ranks: comm.size(),
-        threads: rayon::current_num_threads(),
-        instruction_set: potential.instruction_set().name(),
+        runs_on: &InUse::find(comm).told(potential.instruction_set().name()),
         conventions: &potential.conventions(),
         mpi: &comm.transport().library(),
         timestep_fs: config.dynamics.timestep_fs,
@@ -80,7 +79,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     log.say(&report::changes(step, changes));
     let files = Files::open(&folder, &config, comm, &start, log)?;
     origin::discard(replaced.as_deref(), comm)?;
-    watch.start(&folder, start.layout.atoms, start.state.progress.step)?;
+    watch.start(&folder, start.layout.atoms, start.state.progress.step);
     Simulation::new(&config, comm, &potential, start, (files, watch))?.run()
 }
 

@@ -114,7 +114,7 @@ impl<'c> Simulation<'c> {
                     self.conclude(&integrator);
                     self.progress.next_stage();
                     self.checkpoint(&integrator)?;
-                    let order = self.watch.order(self.progress.step)?;
+                    let order = self.watch.order(self.progress.step);
                     let more = self.plan.stage(&self.progress).is_some();
                     if let (Order::Stop(reason), true) = (order, more) {
                         return self.stopped(reason, &integrator);
@@ -172,7 +172,7 @@ impl<'c> Simulation<'c> {
             if integrator.is_finished(&self.progress) {
                 break;
             }
-            match self.watch.order(self.progress.step)? {
+            match self.watch.order(self.progress.step) {
                 Order::GoOn => {}
                 Order::Checkpoint => self.checkpoint(integrator)?,
                 Order::Stop(reason) => return Ok(Outcome::Stopped(reason)),

@@ -6,16 +6,19 @@
 //! integers, in which any rank's order counts for all. Between looks only the number of
 //! the step is looked at. When a run stops or writes checkpoints changes nothing in it.
 
-use super::deadline::time_left;
+use super::deadline::Deadline;
 use super::signals::Signals;
+use super::warnings;
 use crate::comm::Comm;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::Config;
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-/// So much may pass before an order is heard.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// So much may pass before an order is heard: what launchers leave to a rank between
+/// SIGTERM and SIGKILL, a second (Open MPI), is for the checkpoint.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Looking for a file asks the file system, which many ranks of many jobs share.
 const BETWEEN_FILE_LOOKS: Duration = Duration::from_secs(1);
@@ -32,7 +35,7 @@ const LEAVING: Duration = Duration::from_secs(5);
 /// 80 bytes): a slow disk.
 const ATOMS_PER_SECOND: f64 = 5e5;
 
-/// Its presence in the output folder asks for the end.
+/// What appears under this name in the output folder asks for the end.
 pub const STOP: &str = "STOP";
 
 /// Why a run stops early.
@@ -91,10 +94,14 @@ pub struct Watch<'c> {
     comm: &'c Comm,
     signals: Signals,
     stop_file: PathBuf,
+    /// Something of that name was there and could not be removed: it asks for nothing.
+    stop_file_stays: bool,
     every_steps: Option<u64>,
     every: Duration,
-    /// When the job ends, and who says so.
-    end: Option<(Instant, String)>,
+    /// When the job ends.
+    end: Option<Instant>,
+    /// The same for the log.
+    end_of_job: String,
     last_checkpoint: Instant,
     checkpoint_cost: Duration,
     file_look: Instant,
@@ -106,18 +113,23 @@ impl<'c> Watch<'c> {
     /// The clock of the job begins, and signals are heard from here on.
     pub fn begin(config: &Config, comm: &'c Comm) -> Result<Watch<'c>> {
         let now = Instant::now();
-        let left =
-            time_left(config.stop.job_time(), SystemTime::now(), |name| std::env::var(name).ok());
+        let today = Timestamp::now();
+        let deadline = Deadline::find(config.stop.job_time(), today, |name| {
+            Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+        });
+        warnings::tell(&deadline.warnings);
         // A span longer than the clock can tell is no limit.
-        let end = left.and_then(|(left, who)| Some((now.checked_add(left)?, who)));
+        let end = deadline.ends.first().and_then(|end| now.checked_add(end.left));
         let minutes = config.checkpoint.every_minutes;
         Ok(Watch {
             comm,
             signals: Signals::listen()?,
             stop_file: PathBuf::new(),
+            stop_file_stays: false,
             every_steps: config.checkpoint.every_steps,
             every: Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX),
             end,
+            end_of_job: deadline.told(today),
             last_checkpoint: now,
             checkpoint_cost: Duration::ZERO,
             file_look: now,
@@ -128,21 +140,20 @@ impl<'c> Watch<'c> {
 
     /// The first step can be made, in this folder and of so many atoms. A file STOP
     /// that is there already belonged to an earlier job.
-    pub fn start(&mut self, folder: &Path, atoms: u64, step: u64) -> Result<()> {
+    pub fn start(&mut self, folder: &Path, atoms: u64, step: u64) {
+        if self.comm.is_root() {
+            self.signals.leave_behind_nothing(folder);
+        }
         self.stop_file = folder.join(STOP);
         self.checkpoint_cost = Duration::from_secs_f64(atoms as f64 / ATOMS_PER_SECOND);
         self.last_look = (step, Instant::now());
         self.next_look = step;
-        let removed = if self.comm.is_root() { self.remove_stop_file() } else { Ok(()) };
-        self.comm.agree(removed)
+        self.remove_stop_file();
     }
 
-    /// Who ends the job and in how much time, for the log.
-    pub fn end_of_job(&self) -> Option<String> {
-        let (end, who) = self.end.as_ref()?;
-        let left = end.saturating_duration_since(Instant::now()).as_secs();
-        let (hours, minutes, seconds) = (left / 3600, left / 60 % 60, left % 60);
-        Some(format!("in {hours}:{minutes:02}:{seconds:02} (says {who})"))
+    /// When the job ends and who says so, for the log.
+    pub fn end_of_job(&self) -> &str {
+        &self.end_of_job
     }
 
     /// A checkpoint was just written, in so much time.
@@ -152,16 +163,16 @@ impl<'c> Watch<'c> {
     }
 
     /// What to do after `step`, the same on every rank. Collective.
-    pub fn order(&mut self, step: u64) -> Result<Order> {
+    pub fn order(&mut self, step: u64) -> Order {
         let regular = match self.every_steps {
             Some(every) if step.is_multiple_of(every) => Order::Checkpoint,
             _ => Order::GoOn,
         };
-        let seen = if step < self.next_look { Order::GoOn } else { self.look(step)? };
-        Ok(seen.max(regular))
+        let seen = if step < self.next_look { Order::GoOn } else { self.look(step) };
+        seen.max(regular)
     }
 
-    fn look(&mut self, step: u64) -> Result<Order> {
+    fn look(&mut self, step: u64) -> Order {
         let mine = match (self.signals.stop(), self.signals.checkpoint()) {
             (Some(reason), _) => Order::Stop(reason),
             (None, true) => Order::Checkpoint,
@@ -176,24 +187,25 @@ impl<'c> Watch<'c> {
         let order = Order::from_number(told[0]);
         if order == Order::Stop(Reason::File) {
             // It has had its effect: the next job goes on.
-            let removed = if self.comm.is_root() { self.remove_stop_file() } else { Ok(()) };
-            self.comm.agree(removed)?;
+            self.remove_stop_file();
         }
-        Ok(order)
+        order
     }
 
     /// What the first rank alone sees.
     fn by_the_clock(&mut self) -> Order {
         let now = Instant::now();
         let needed = self.checkpoint_cost.mul_f64(SAFETY) + LEAVING + BETWEEN_LOOKS;
-        if self.end.as_ref().is_some_and(|(end, _)| now + needed >= *end) {
+        if self.end.is_some_and(|end| now + needed >= end) {
             return Order::Stop(Reason::WallTime);
         }
         if now - self.file_look >= BETWEEN_FILE_LOOKS {
             self.file_look = now;
-            if self.stop_file.exists() {
+            let is_there = self.stop_file.symlink_metadata().is_ok();
+            if is_there && !self.stop_file_stays {
                 return Order::Stop(Reason::File);
             }
+            self.stop_file_stays = is_there;
         }
         if now - self.last_checkpoint >= self.every { Order::Checkpoint } else { Order::GoOn }
     }
@@ -206,12 +218,25 @@ impl<'c> Watch<'c> {
         ((made as f64 * share.min(2.0)) as u64).max(1)
     }
 
-    fn remove_stop_file(&self) -> Result<()> {
-        match std::fs::remove_file(&self.stop_file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::file(&self.stop_file, error))
-            }
-            _ => Ok(()),
+    /// Where it cannot be removed (a folder, somebody else's file) it is told of and left:
+    /// no job ends for it, neither this one by failing nor each later one at once.
+    fn remove_stop_file(&mut self) {
+        if !self.comm.is_root() {
+            return;
+        }
+        let removed = match self.stop_file.is_dir() && !self.stop_file.is_symlink() {
+            true => std::fs::remove_dir(&self.stop_file),
+            false => std::fs::remove_file(&self.stop_file),
+        };
+        if let Err(error) = removed.or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        }) {
+            let path = self.stop_file.display();
+            warnings::tell([format!(
+                "{path} cannot be removed ({error}): it is left and asks for nothing more"
+            )]);
+            self.stop_file_stays = true;
         }
     }
 }

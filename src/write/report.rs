@@ -27,11 +27,8 @@ pub struct Start<'a> {
     pub composition: &'a [(String, u64)],
     pub particles: usize,
     pub cell: &'a Cell,
-    pub ranks: usize,
-    /// Per rank.
-    pub threads: usize,
-    /// The form of the kernels.
-    pub instruction_set: &'a str,
+    /// Ranks, threads, form of the kernels, cores.
+    pub runs_on: &'a str,
     /// The effective conventions of the potential; may have several lines.
     pub conventions: &'a str,
     /// Name and version of the MPI library.
@@ -40,8 +37,8 @@ pub struct Start<'a> {
     pub stages: &'a [StageConfig],
     /// Checkpoint and step, where the run goes on from one.
     pub resumed: Option<(&'a Path, u64)>,
-    /// In how much time the job ends, and who says so.
-    pub end_of_job: Option<String>,
+    /// When the job ends, and who says so.
+    pub end_of_job: &'a str,
     /// What will be written.
     pub files: &'a [PathBuf],
 }
@@ -75,19 +72,11 @@ pub fn start(start: &Start) -> String {
             stages.map(|(n, s)| format!("{}. {}", n + 1, stage(s))).collect::<Vec<_>>().join("\n"),
         ),
         ("potential", start.conventions.trim_end().into()),
-        (
-            "runs on",
-            format!(
-                "{} x {}, {}",
-                number(start.ranks, "rank"),
-                number(start.threads, "thread"),
-                start.instruction_set
-            ),
-        ),
+        ("runs on", start.runs_on.into()),
         ("libraries", format!("MPI: {}; HDF5 {major}.{minor}.{patch}", start.mpi)),
         ("writes", files.join("\n")),
+        ("job ends", start.end_of_job.into()),
     ]);
-    rows.extend(start.end_of_job.clone().map(|end| ("job ends", end)));
     let head = format!("sinter-hpc {}, {}", env!("CARGO_PKG_VERSION"), now());
     format!("{head}\n{}", labelled(&rows))
 }

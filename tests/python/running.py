@@ -92,7 +92,8 @@ def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300, more=()
     """Runs the program and returns the finished process; `ranks`: under mpirun;
     `more`: environment."""
     launch = [MPIRUN, "-n", str(ranks)] if ranks else []
-    command = launch + [str(program), "--threads", str(threads), *map(str, arguments)]
+    # More threads than this machine has cores, in places.
+    command = launch + [str(program), "--threads", str(threads), "--oversubscribe", *map(str, arguments)]
     return subprocess.run(
         command,
         capture_output=True,
@@ -106,7 +107,8 @@ def start(*arguments, ranks=None, threads=1, prefix=(), more=()):
     """Starts the program and returns the running process, the launcher where there are
     `ranks`; `more`: environment."""
     launch = [MPIRUN, "-n", str(ranks)] if ranks else []
-    command = [*prefix, *launch, str(PROGRAM), "--threads", str(threads), *map(str, arguments)]
+    program = [str(PROGRAM), "--threads", str(threads), "--oversubscribe"]
+    command = [*prefix, *launch, *program, *map(str, arguments)]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+import subprocess
 import time
 
 import h5py
 import pytest
 
-from running import HEAD, ranks_of, run, same_end, start, steps_begun, wait_until, write_input
+from running import HEAD, PROGRAM, ranks_of, run, same_end, start, steps_begun, wait_until, write_input
 
 # Some seconds long, so that there is time to send signals.
 LONG = """
@@ -84,6 +85,36 @@ def test_a_second_interrupt_stops_at_once(undisturbed, tmp_path):
     job.communicate(timeout=30)
     assert job.returncode == 130 and time.monotonic() - began < 2
     assert not list((tmp_path / "out").glob("checkpoint-*.h5"))
+    assert not (tmp_path / "out/run.lock").exists(), "nothing is left that was only begun"
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_an_interrupt_of_the_launcher_ends_with_a_checkpoint(undisturbed, tmp_path, ranks):
+    """As Ctrl-C does it. Open MPI passes it on as SIGCONT, after the time given to it as SIGTERM,
+    and kills after as much again: the first brings a checkpoint, the second the end."""
+    path, _ = undisturbed
+    endless = write_input(tmp_path, path.read_text().replace("duration_ps = 15", "duration_ps = 15000"))
+    grace = {f"{name}_MCA_odls_base_sigkill_timeout": "5" for name in ("OMPI", "PRTE")}
+    out = tmp_path / "out"
+    job = start("--output", out, endless, ranks=ranks, more=grace)
+    wait_until(lambda: steps_begun(out))
+    job.send_signal(signal.SIGINT)
+    said, errors = job.communicate(timeout=60)
+    assert "Stopped early (signal SIG" in said, said + errors
+    assert list(out.glob("checkpoint-*.h5"))
+    assert not list(out.glob("*.partial")) and not (out / "run.lock").exists()
+
+
+def test_a_process_that_is_continued_writes_a_checkpoint(undisturbed, tmp_path):
+    """So does Open MPI before it sends SIGTERM, and Slurm: time is won."""
+    path, reference = undisturbed
+    job = start("--output", tmp_path / "out", path)
+    wait_until(lambda: steps_begun(tmp_path / "out"))
+    job.send_signal(signal.SIGCONT)
+    wait_until(lambda: list((tmp_path / "out").glob("checkpoint-*.h5")))
+    assert job.poll() is None, "and goes on"
+    assert job.wait(timeout=600) == 0
+    same_end(reference, tmp_path / "out")
 
 
 def test_a_file_named_stop_stops_and_is_gone(undisturbed, tmp_path):
@@ -97,6 +128,25 @@ def test_a_file_named_stop_stops_and_is_gone(undisturbed, tmp_path):
     assert "Stopped early (the file STOP asked for it)" in out
     assert not (tmp_path / "STOP").exists(), "the next job goes on"
     assert run(*command).returncode == 0
+    same_end(reference, tmp_path)
+
+
+def test_a_folder_named_stop_stops_once_and_is_left_in_peace(undisturbed, tmp_path):
+    """One that cannot be removed must neither end the run with an error nor each later job at once."""
+    path, reference = undisturbed
+    command = ["--resume", "--output", tmp_path, path]
+    job = start(*command, ranks=2)
+    wait_until(lambda: steps_begun(tmp_path))
+    (tmp_path / "STOP.new").mkdir()
+    (tmp_path / "STOP.new/file").touch()
+    (tmp_path / "STOP.new").rename(tmp_path / "STOP")
+    out, errors = job.communicate(timeout=600)
+    assert job.returncode == 75, out + errors
+    assert "Stopped early (the file STOP asked for it)" in out
+    assert "STOP cannot be removed" in errors
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "STOP cannot be removed" in done.stderr and (tmp_path / "STOP/file").exists()
     same_end(reference, tmp_path)
 
 
@@ -123,6 +173,37 @@ def test_a_job_ends_before_its_scheduler_kills_it(undisturbed, tmp_path, monkeyp
     assert done.returncode == 75, done.stderr
     assert time.time() < end
     assert "(says SLURM_JOB_END_TIME)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name, value, told",
+    [
+        ("PBS_WALLTIME", "24:00:00", r"in 2[34]:\d\d:\d\d \(says PBS_WALLTIME\)"),
+        ("PBS_WALLTIME", "1:00:00:00", r"in 2[34]:\d\d:\d\d \(says PBS_WALLTIME\)"),
+        ("SINTER_JOB_END_TIME", "{}.5", r"in 0:5\d:\d\d \(says SINTER_JOB_END_TIME\)"),
+        ("SINTER_JOB_END_TIME", "date", r"in 0:5\d:\d\d \(says SINTER_JOB_END_TIME\)"),
+        ("SINTER_JOB_END_TIME", "tomorrow", r"no end is known"),
+    ],
+)
+def test_the_log_says_until_when_the_job_is_believed_to_last(undisturbed, tmp_path, monkeypatch, name, value, told):
+    path, _ = undisturbed
+    short = write_input(tmp_path, path.read_text().replace("= 15\n", "= 0.02\n").replace("= 5\n", "= 0.02\n"))
+    end = time.time() + 3590
+    value = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(end)) if value == "date" else value.format(int(end))
+    monkeypatch.setenv(name, value)
+    done = run("--output", tmp_path / "out", short)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"job ends +.*" + told, done.stdout), done.stdout
+    assert (f"{name} = `{value}` is not understood" in done.stderr) == (value == "tomorrow")
+
+
+def test_threads_beyond_the_cores_are_to_be_asked_for_twice(undisturbed, tmp_path):
+    path, _ = undisturbed
+    command = [PROGRAM, "--threads", "999999", "--output", tmp_path / "out", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stdout
+    assert "--threads 999999: this rank may use" in done.stderr and "--oversubscribe" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_checkpoints_come_by_the_clock(undisturbed, tmp_path):

@@ -190,14 +190,12 @@ fn the_head_of_the_log() {
         composition: &[("Pt".into(), 1876), ("Fe".into(), 330)],
         particles: 2,
         cell: &Cell::new([0.0; 3], [80.0, 40.0, 40.0], [false, false, true]),
-        ranks: 2,
-        threads: 1,
-        instruction_set: "avx2",
+        runs_on: "2 ranks x 1 thread, avx2, on 2 cores",
         conventions: "MEAM: rc 4.4 Å\nialloy 2\n",
         mpi: "Open MPI 4.1.4",
         timestep_fs: 2.0,
         stages: &config.stages,
-        end_of_job: Some("in 23:50:00 (says the input)".into()),
+        end_of_job: "in 23:50:00 (says the input)",
         resumed: None,
         files: &["results/pair/trajectory.h5md".into(), "results/pair/run.log".into()],
     });
@@ -214,7 +212,7 @@ fn the_head_of_the_log() {
                 2. cool, 5 ps, 1473 to 300 K
   potential     MEAM: rc 4.4 Å
                 ialloy 2
-  runs on       2 ranks x 1 thread, avx2
+  runs on       2 ranks x 1 thread, avx2, on 2 cores
   writes        results/pair/trajectory.h5md
                 results/pair/run.log
   job ends      in 23:50:00 (says the input)";
