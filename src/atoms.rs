@@ -42,6 +42,9 @@ pub struct Atoms {
     pub image: Vec<[i32; 3]>,
     /// Of `force`: 2⁻⁴⁰ in a run.
     pub quantum: Quantum,
+    /// Å. Atoms beyond, on either side of the origin, stay where they are; infinite in
+    /// periodic directions.
+    pub border: Vec3,
 }
 
 impl Default for Atoms {
@@ -56,6 +59,7 @@ impl Default for Atoms {
             particle: Vec::new(),
             image: Vec::new(),
             quantum: Quantum::STANDARD,
+            border: [f64::INFINITY; 3],
         }
     }
 }
@@ -222,8 +226,21 @@ impl Atoms {
         std::array::from_fn(|d| self.quantum.value(f[d]))
     }
 
+    /// Whether an owned atom has come to rest far out: it moves no more. Its place alone
+    /// says so, hence it is the same on any ranks and through any restart.
+    #[inline(always)]
+    pub fn is_frozen(&self, i: usize) -> bool {
+        is_beyond(&self.position[i], &self.border)
+    }
+
     /// Potential energy of an owned atom, eV.
     pub fn energy_of(&self, i: usize) -> f64 {
         self.quantum.value(self.force[i][3])
     }
+}
+
+/// Whether a position lies beyond a border in some direction.
+#[inline(always)]
+pub fn is_beyond(position: &[f64; 4], border: &Vec3) -> bool {
+    (0..3).any(|d| position[d].abs() >= border[d])
 }

@@ -1,8 +1,10 @@
 //! Vectors, the grid of positions, and the box.
 //!
 //! Invariant (determinism): every position and every periodic length is a
-//! multiple of 2⁻³⁶ Å and smaller than 2¹⁵ Å in magnitude, so differences of
-//! positions and shifts by images are exact, whichever rank computes them.
+//! multiple of 2⁻³⁶ Å, so differences of positions and shifts by images are exact,
+//! whichever rank computes them. Periods, and atoms where a run starts, are smaller than
+//! 2¹⁵ Å in magnitude. In free directions atoms may go as far as 2¹⁷ Å, where f64 still
+//! has the grid: what has evaporated comes to rest before (`FARTHEST_BORDER`).
 
 /// A vector in Å (positions), Å/ps (velocities) or eV/Å (forces).
 pub type Vec3 = [f64; 3];
@@ -10,8 +12,16 @@ pub type Vec3 = [f64; 3];
 /// Spacing of the grid on which positions live, Å.
 pub const GRID: f64 = 1.0 / (1u64 << 36) as f64;
 
-/// Largest magnitude of a coordinate, Å (3.3 µm): `on_grid` is exact below it.
+/// Largest magnitude of a coordinate where a run starts, Å (3.3 µm): `on_grid` is exact
+/// below it.
 pub const LARGEST_COORDINATE: f64 = 32768.0;
+
+/// Nothing goes beyond, Å: adding a displacement on the grid is exact as far as here.
+pub const END_OF_COORDINATES: f64 = 131_072.0;
+
+/// Where atoms come to rest at the latest, Å (13 µm): a step is much shorter than what is
+/// left to the end of coordinates.
+pub const FARTHEST_BORDER: f64 = 130_000.0;
 
 /// Shortest length of a periodic direction, Å: no atom is thinner, and an atom sees all
 /// of its images within the range of a potential.
@@ -24,6 +34,11 @@ const GRID_MAGIC: f64 = 98304.0;
 #[inline(always)]
 pub fn on_grid(x: f64) -> f64 {
     (x + GRID_MAGIC) - GRID_MAGIC
+}
+
+/// The same for |x| < `END_OF_COORDINATES`, more slowly; what is farther stays what it is.
+pub fn on_far_grid(x: f64) -> f64 {
+    if x.abs() < LARGEST_COORDINATE { on_grid(x) } else { (x / GRID).round_ties_even() * GRID }
 }
 
 /// A coordinate as an integer number of grid spacings: exact for points of the grid.

@@ -22,7 +22,7 @@ use crate::dynamics::parallel;
 use crate::error::Error;
 use crate::fixed::{ExactSum, Quantum};
 use crate::force::System;
-use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, cross, dot, norm, scale, sub};
+use crate::geometry::{Cell, END_OF_COORDINATES, Vec3, cross, dot, norm, scale, sub};
 use crate::units::{BOLTZMANN, MASS_VELOCITY_SQUARED};
 
 pub use crate::input::config::Group;
@@ -275,7 +275,7 @@ impl Groups {
         let quanta = [ENERGY_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM];
         let sums = self.quick_sum(view, quanta, |i| {
             let [x, y, z, _] = atoms.position[i];
-            if x.abs().max(y.abs()).max(z.abs()) >= LARGEST_COORDINATE {
+            if x.abs().max(y.abs()).max(z.abs()) >= END_OF_COORDINATES {
                 return [f64::NAN; 4];
             }
             let (m, v) = (masses[atoms.species[i] as usize], atoms.velocity[i]);

@@ -11,7 +11,7 @@
 //! in every periodic image and anywhere in space, and a drift with -v undoes it
 //! to the bit. The arithmetic of an atom never involves another one.
 
-use crate::atoms::Atoms;
+use crate::atoms::{Atoms, is_beyond};
 use crate::dynamics::parallel;
 use crate::geometry::on_grid;
 use crate::units::FORCE_PER_MASS;
@@ -30,12 +30,25 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
     });
 }
 
-/// Moves the owned atoms along their velocities for `duration` (ps).
+/// Moves the owned atoms along their velocities for `duration` (ps). Those that are frozen
+/// lose what velocity they were given.
 pub fn drift(atoms: &mut Atoms, duration: f64) {
-    let Atoms { owned, velocity, position, .. } = atoms;
+    let Atoms { owned, velocity, position, border, .. } = atoms;
+    let border = *border;
     parallel::for_each(&mut position[..*owned], |i, x| {
+        if is_beyond(x, &border) {
+            return;
+        }
         for d in 0..3 {
             x[d] += on_grid(duration * velocity[i][d]);
         }
     });
+    if border != [f64::INFINITY; 3] {
+        let position = &*position;
+        parallel::for_each(&mut velocity[..*owned], |i, v| {
+            if is_beyond(&position[i], &border) {
+                *v = [0.0; 3];
+            }
+        });
+    }
 }

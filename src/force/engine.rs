@@ -27,7 +27,9 @@ use crate::domain::Domains;
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
-use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, Vec3, grid_index, on_grid};
+use crate::geometry::{
+    Cell, END_OF_COORDINATES, FARTHEST_BORDER, GRID, Vec3, grid_index, on_far_grid,
+};
 use crate::lanes::{WIDTH, Words};
 use crate::neighbour::{Measures, Neighbours, Rows, Schedule, Section, Tiling};
 use crate::potential::{Environment, Potential};
@@ -85,6 +87,8 @@ pub struct Engine<'c, P: Potential> {
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
+    /// Å: atoms beyond, in free directions, have come to rest (`Atoms::border`).
+    border: f64,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
@@ -110,7 +114,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         drop(list);
         atoms.quantum = potential.quantum();
         for position in &mut atoms.position {
-            *position = position.map(on_grid);
+            *position = position.map(on_far_grid);
         }
         let census = Census::take(comm, &atoms.id);
         let mut engine = Engine {
@@ -127,12 +131,14 @@ impl<'c, P: Potential> Engine<'c, P> {
             neighbours: Neighbours::default(),
             schedule: Schedule::default(),
             words: Vec::new(),
+            border: FARTHEST_BORDER,
             built_at: Vec::new(),
             statistics: Statistics::default(),
             achieved: 0.0,
             clock: Clock::default(),
             step: 0,
         };
+        engine.set_border(FARTHEST_BORDER);
         engine.statistics.imbalance = f64::INFINITY;
         engine.rebuild()?;
         // The first division counted atoms; now their neighbours are known.
@@ -149,12 +155,19 @@ impl<'c, P: Potential> Engine<'c, P> {
         engine.clock = self.clock.clone();
         engine.statistics.rebuilds += self.statistics.rebuilds;
         engine.step = self.step;
+        engine.set_border(self.border);
         Ok(engine)
     }
 
     /// Forces and energies in another quantum than the potential's own.
     pub fn set_quantum(&mut self, quantum: Quantum) {
         self.atoms.quantum = quantum;
+    }
+
+    /// How far from the origin atoms come to rest in free directions, Å.
+    pub fn set_border(&mut self, border: f64) {
+        self.border = border;
+        self.atoms.border = self.cell.periodic.map(|p| if p { f64::INFINITY } else { border });
     }
 
     /// The number of the step that errors name.
@@ -249,10 +262,10 @@ impl<'c, P: Potential> Engine<'c, P> {
 
     fn check_positions(&self) -> Result<()> {
         for (i, p) in self.atoms.position[..self.atoms.owned].iter().enumerate() {
-            if !p[..3].iter().all(|x| x.abs() < LARGEST_COORDINATE) {
+            if !p[..3].iter().all(|x| x.abs() < END_OF_COORDINATES) {
                 let place = format!("({}, {}, {}) Å", p[0], p[1], p[2]);
                 let message = if p[..3].iter().all(|x| x.is_finite()) {
-                    format!("this atom is at {place}, beyond the largest coordinate of 32768 Å")
+                    format!("this atom is at {place}, beyond the end of coordinates at 131072 Å")
                 } else {
                     format!("the position of this atom is {place}")
                 };

@@ -298,9 +298,9 @@ fn a_position_that_is_no_number_or_too_far_ends_the_run_with_step_and_atom() {
             let said = failure(ranks, |engine| on_atom_42(engine, |p| p[1] = bad));
             assert!(said.starts_with("step 17, atom 42: the position of this atom is ("), "{said}");
         }
-        let said = failure(ranks, |engine| on_atom_42(engine, |p| p[2] = -40_000.0));
+        let said = failure(ranks, |engine| on_atom_42(engine, |p| p[2] = -140_000.0));
         assert!(said.starts_with("step 17, atom 42: this atom is at ("), "{said}");
-        assert!(said.contains("beyond the largest coordinate of 32768 Å"), "{said}");
+        assert!(said.contains("beyond the end of coordinates at 131072 Å"), "{said}");
     }
 }
 

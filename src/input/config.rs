@@ -8,6 +8,7 @@
 pub use super::crystal::{AboveConfig, Axis, CrystalConfig, CrystalLattice, SurfaceAdatoms};
 pub use super::jobs::{Change, CheckpointConfig, StopConfig, WallTime};
 use super::source::Source;
+use crate::geometry::FARTHEST_BORDER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ pub struct Config {
     /// Integration in time.
     #[serde(default)]
     pub dynamics: DynamicsConfig,
+    /// What becomes of atoms that have left.
+    #[serde(default)]
+    pub evaporation: EvaporationConfig,
     /// The protocol: stages, carried out in order.
     #[serde(rename = "stage")]
     #[schemars(length(min = 1))]
@@ -452,6 +456,38 @@ impl DynamicsConfig {
     pub fn steps(&self, time_ps: f64) -> u64 {
         ((time_ps * 1000.0 / self.timestep_fs).round() as u64).max(1)
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaporationConfig {
+    /// What becomes of an atom that has left along a free direction.
+    #[serde(default)]
+    pub atoms: Evaporated,
+    /// For `freeze`: how far from the origin of coordinates, along x, y or z, it comes to rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 130_000))]
+    pub beyond_angstrom: Option<f64>,
+}
+
+impl EvaporationConfig {
+    /// Where atoms come to rest, Å.
+    pub fn border(&self) -> f64 {
+        self.beyond_angstrom.unwrap_or(FARTHEST_BORDER)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evaporated {
+    /// It flies on, as far as coordinates reach: 130,000 Å (13 µm) from the origin. There it
+    /// comes to rest as with `freeze`.
+    #[default]
+    Keep,
+    /// Beyond `beyond_angstrom` it comes to rest and stays, seen in each frame. It still
+    /// counts as an atom, in temperatures and centres of mass too; the energy of its
+    /// motion leaves the conserved energy.
+    Freeze,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

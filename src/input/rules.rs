@@ -34,6 +34,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stages(config, problems);
     intervals(config, problems);
     stops(config, problems);
+    evaporation(config, problems);
     first_temperature(config, problems);
 }
 
@@ -497,6 +498,28 @@ fn stops(config: &Config, problems: &mut Problems) {
         if given.is_some() && !possible {
             problems.at(&format!("stop.{name}"), format!("`{name}` needs two particles or more"));
         }
+    }
+}
+
+fn evaporation(config: &Config, problems: &mut Problems) {
+    let EvaporationConfig { atoms, beyond_angstrom } = config.evaporation;
+    let beyond = "evaporation.beyond_angstrom";
+    match (atoms, beyond_angstrom) {
+        (Evaporated::Freeze, None) => problems.at(
+            "evaporation",
+            "`atoms = \"freeze\"` needs `beyond_angstrom`: how far out an atom comes to rest",
+        ),
+        (Evaporated::Keep, Some(_)) => problems.at(
+            beyond,
+            "`beyond_angstrom` has no meaning with `atoms = \"keep\"`: write `atoms = \"freeze\"`",
+        ),
+        (Evaporated::Freeze, Some(_)) if !config.cell.boundary.contains(&Boundary::Free) => {
+            problems.at(
+                beyond,
+                "no atom leaves a box that is periodic in x, y and z: leave this key out",
+            )
+        }
+        _ => {}
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Scene<'a> {
     pub groups: &'a Groups,
     /// One for each particle.
     pub bodies: Vec<Body>,
+    /// Å, of the potential.
+    pub cutoff: f64,
     /// For each owned atom, whether it has no neighbour within the cutoff of the potential.
     pub evaporated: Vec<bool>,
 }
@@ -121,6 +123,7 @@ impl Observers {
             snapshot,
             groups: &groups,
             bodies: groups.bodies(&snapshot.system),
+            cutoff: self.cutoff,
             evaporated: without_neighbours(&snapshot, self.cutoff),
         };
         let observers: [&mut dyn Observer; 3] =

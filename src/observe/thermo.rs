@@ -12,9 +12,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Column, Needs, Observer, Scene, Series};
+use super::{Column, Needs, Observer, Scene, Series, Snapshot, neighbours_within};
 use crate::dynamics::groups::{largest_force, temperature};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::units::PRESSURE_GPA;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,11 @@ impl Observer for Thermo {
                 "atoms without any neighbour within the cutoff of the potential",
                 snapshot.system.comm.sum(evaporated),
             ),
+            Column::count(
+                "frozen_atoms",
+                "atoms that have come to rest far out ([evaporation] in the input)",
+                frozen(scene)?,
+            ),
         ];
         if self.pressure {
             let [xx, yy, zz, ..] = snapshot.totals.virial.unwrap_or([f64::NAN; 6]);
@@ -87,4 +92,30 @@ impl Observer for Thermo {
         }
         Ok(Some(Series { path: "/sinter/thermo", columns }))
     }
+}
+
+/// So many neighbours has an atom of a cluster that may evaporate as a whole; with more it
+/// is part of what the run is about.
+const MOST_OF_A_CLUSTER: usize = 3;
+
+/// Atoms at rest far out. What has come there is to have evaporated: an error on every rank
+/// where it is part of something larger, which would be held as by a wall.
+fn frozen(scene: &Scene) -> Result<i64> {
+    let Snapshot { step, system, .. } = scene.snapshot;
+    let atoms = system.atoms;
+    let frozen: Vec<usize> = (0..atoms.owned).filter(|&i| atoms.is_frozen(i)).collect();
+    let neighbours = |i: usize| neighbours_within(&scene.snapshot, i, scene.cutoff).count();
+    let bound = frozen.iter().find(|&&i| neighbours(i) > MOST_OF_A_CLUSTER);
+    let checked = bound.map_or(Ok(()), |&i| {
+        let [x, y, z, _] = atoms.position[i];
+        let border = atoms.border.into_iter().fold(f64::INFINITY, f64::min);
+        let message = format!(
+            "this atom is at ({x:.1}, {y:.1}, {z:.1}) Å, beyond {border} Å, where atoms come to rest, \
+             and has not evaporated: it has {} neighbours; make `[evaporation] beyond_angstrom` larger",
+            neighbours(i)
+        );
+        Err(Error::Physics { step, atom: atoms.id[i], message })
+    });
+    system.comm.agree(checked)?;
+    Ok(system.comm.sum(frozen.len() as i64))
 }

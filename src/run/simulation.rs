@@ -84,12 +84,14 @@ impl<'c> Simulation<'c> {
         (files, watch): (Files<'c>, Watch<'c>),
     ) -> Result<Simulation<'c>> {
         let Start { layout, cell, atoms, state, .. } = start;
+        let mut engine = Engine::new(comm, potential, cell, atoms, settings(config))?;
+        engine.set_border(config.evaporation.border());
         Ok(Simulation {
             config,
             comm,
             plan: Plan::new(config),
             layout,
-            engine: Engine::new(comm, potential, cell, atoms, settings(config))?,
+            engine,
             progress: state.progress,
             integrator: state.integrator,
             observers: state.observers,

@@ -11,7 +11,7 @@ use super::seal::{self, damaged};
 use super::write_back::WriteBack;
 use crate::atoms::Atoms;
 use crate::error::Result;
-use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3};
+use crate::geometry::{Cell, END_OF_COORDINATES, Vec3};
 use rayon::prelude::*;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
@@ -47,7 +47,7 @@ type Fit = Result<(), String>;
 /// The one list of what a checkpoint holds of an atom.
 fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
     let (cell, kinds) = (*expected.cell, expected.kinds);
-    let is_nowhere = |x: &&f64| x.is_nan() || x.abs() >= LARGEST_COORDINATE;
+    let is_nowhere = |x: &&f64| x.is_nan() || x.abs() >= END_OF_COORDINATES;
     // When a run wraps depends on its skin and its restarts; its state does not.
     let wrapped = move |atoms: &Atoms, i: usize| -> (Vec3, [i32; 3]) {
         let (mut position, mut image) = (atoms.position[i], atoms.image[i]);

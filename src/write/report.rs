@@ -387,6 +387,13 @@ pub fn end(end: &End) -> String {
         1 => "1 atom has evaporated.\n".to_string(),
         n => format!("{n} atoms have evaporated.\n"),
     };
+    out += &match get("frozen_atoms") as u64 {
+        0 => String::new(),
+        n => format!(
+            "{} at rest far out ([evaporation] in the input).\n",
+            number(n as usize, "atom")
+        ),
+    };
 
     out += "Written:\n";
     for file in end.files {

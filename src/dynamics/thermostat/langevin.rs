@@ -54,6 +54,10 @@ pub fn friction_and_noise(
         thermal_speeds(masses, target.temperature).iter().map(|s| strength * s).collect();
     scratch.resize(atoms.owned, [0.0; 3]);
     parallel::for_each(scratch, |i, w| {
+        if atoms.is_frozen(i) {
+            *w = atoms.velocity[i];
+            return;
+        }
         let xi = Stream::new(key.seed, Purpose::Langevin, key.step, atoms.id[i]).normal_vector();
         *w = add(scale(atoms.velocity[i], decay), scale(xi, noise[atoms.species[i] as usize]));
     });
