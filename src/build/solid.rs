@@ -7,7 +7,7 @@ use super::orientation::{self, IDENTITY, Rotation, about, apply, euler, product,
 use super::shape::{Outline, Shape};
 use crate::error::Result;
 use crate::geometry::{Vec3, norm, on_grid};
-use crate::input::{AdatomConfig, Config, Facet, ParticleConfig};
+use crate::input::{AdatomConfig, Config, Facet};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -44,19 +44,27 @@ pub fn solids(
     first: usize,
     surface: Option<usize>,
 ) -> Result<Vec<Solid>> {
-    let particle = &config.particles[table];
-    let shape = Rc::new(shape(particle));
-    let numbers = first..first + particle.count;
+    let shape = Rc::new(shape(config, table)?);
+    let numbers = first..first + config.particles[table].count;
     numbers.map(|number| solid(config, table, number, &shape, surface)).collect()
 }
 
-fn shape(particle: &ParticleConfig) -> Shape {
+/// The surface energies of a Wulff shape must be there by now, from the input or the potential.
+fn shape(config: &Config, table: usize) -> Result<Shape> {
+    let particle = &config.particles[table];
     let outline = match particle.shape {
-        crate::input::Shape::Wulff => Outline::wulff(&particle.surface_energy_j_per_m2),
+        crate::input::Shape::Wulff => match &particle.surface_energy_j_per_m2 {
+            Some(energies) => Outline::wulff(energies),
+            None => {
+                let message = "a Wulff shape needs `surface_energy_j_per_m2`";
+                return Err(config.source.error(&format!("particle[{table}]"), message));
+            }
+        },
         crate::input::Shape::Sphere => Outline::Sphere,
         crate::input::Shape::Cube => Outline::Cube,
     };
-    Shape::new(outline, particle.lattice, particle.wanted_atoms() as usize, particle.size)
+    let wanted = particle.wanted_atoms() as usize;
+    Ok(Shape::new(outline, particle.lattice, wanted, particle.size))
 }
 
 fn solid(

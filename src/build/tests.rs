@@ -29,7 +29,17 @@ temperature_k = 1473
 duration_ps = 1
 "#
     );
-    input::parse(&text, Path::new("pair.toml")).unwrap()
+    with_surfaces(input::parse(&text, Path::new("pair.toml")).unwrap())
+}
+
+/// With surface energies for Wulff shapes that have none, which a run takes from its potential.
+fn with_surfaces(mut config: Config) -> Config {
+    for particle in &mut config.particles {
+        let energies = [("111", 1.656), ("100", 2.167), ("110", 1.979)];
+        let own = || energies.map(|(family, energy)| (family.to_string(), energy)).into();
+        particle.surface_energy_j_per_m2.get_or_insert_with(own);
+    }
+    config
 }
 
 const APART: &str = "[[stage]]\nkind = \"equilibrate\"\nparticles = \"apart\"\ntemperature_k = 1473\nduration_ps = 1";
@@ -238,7 +248,8 @@ fn row(first: f64, second: f64, more: &str) -> Result<Built> {
         particle(first),
         particle(second)
     );
-    structure(&input::parse(&text, Path::new("row.toml")).unwrap(), &Comm::single())
+    let config = with_surfaces(input::parse(&text, Path::new("row.toml")).unwrap());
+    structure(&config, &Comm::single())
 }
 
 #[test]

@@ -181,14 +181,19 @@ pub struct ParticleConfig {
     /// Outer shape.
     #[serde(default)]
     pub shape: Shape,
-    /// Wanted number of atoms (without adatoms); this or `diameter_nm`.
+    /// Wanted number of atoms (without adatoms); this, `diameter_nm` or `edge_nm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub atoms: Option<usize>,
-    /// Diameter of the sphere of the same volume; this or `atoms`.
+    /// Diameter of the sphere of the same volume; this, `atoms` or `edge_nm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
     pub diameter_nm: Option<f64>,
+    /// Edge of a `cube`, with half a layer of space about its outermost atoms; this, `atoms`
+    /// or `diameter_nm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
+    pub edge_nm: Option<f64>,
     /// How `atoms` is met.
     #[serde(default)]
     pub size: Size,
@@ -200,14 +205,15 @@ pub struct ParticleConfig {
     #[schemars(range(min = 2, max = 10))]
     pub lattice_constant_angstrom: Option<f64>,
     /// For `wulff`: surface energies by facet family, as `{ "111" = 1.0, "100" = 1.1, "110" = 1.2 }`;
-    /// only their ratios matter to the shape; a family left out bears no facet.
-    #[serde(default = "default_surface_energies")]
+    /// only their ratios matter to the shape; a family left out bears no facet. Unless given, the
+    /// potential's own: unrelaxed surfaces of the fcc elements at 0 K, averaged by composition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend(
         "propertyNames" = { "enum": SURFACES },
         "additionalProperties" = { "type": "number", "minimum": 0.001, "maximum": 1000 },
         "minProperties" = 1
     ))]
-    pub surface_energy_j_per_m2: BTreeMap<String, f64>,
+    pub surface_energy_j_per_m2: Option<BTreeMap<String, f64>>,
     /// Atom fractions that add up to 1; the composition is met exactly (to the nearest atom).
     /// Needed by a particle that is built.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -258,22 +264,16 @@ impl ParticleConfig {
         let atomic_volume = match self.lattice {
             Lattice::Fcc => a * a * a / 4.0,
         };
-        let diameter = 10.0 * self.diameter_nm.unwrap_or(0.0);
-        let volume = PI / 6.0 * diameter.powi(3);
+        let volume = match (self.diameter_nm, self.edge_nm) {
+            (_, Some(edge)) => (10.0 * edge).powi(3),
+            (diameter, None) => PI / 6.0 * (10.0 * diameter.unwrap_or(0.0)).powi(3),
+        };
         self.atoms.map_or((volume / atomic_volume).round(), |atoms| atoms as f64)
     }
 }
 
 /// The facet families that a Wulff shape may show.
 pub const SURFACES: [&str; 3] = ["111", "100", "110"];
-
-/// Surface energies of platinum, J/m² (relaxed, order (111) < (110) < (100)).
-pub fn default_surface_energies() -> BTreeMap<String, f64> {
-    [("111", 1.656), ("100", 2.167), ("110", 1.979)]
-        .into_iter()
-        .map(|(k, v)| (k.into(), v))
-        .collect()
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -176,7 +176,7 @@ fn few_enough(config: &Config, problems: &mut Problems) {
     for (i, particle) in config.particles.iter().enumerate() {
         atoms += particle.count as f64 * particle.wanted_atoms();
         if atoms > MOST_ATOMS {
-            let size = if particle.atoms.is_some() { "atoms" } else { "diameter_nm" };
+            let size = sizes(particle).first().copied().unwrap_or("atoms");
             let message = format!(
                 "with this the particles have {atoms:.2e} atoms, and at most {MOST_ATOMS:.0e} can \
                  be built: make them smaller or fewer"
@@ -260,15 +260,27 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
             );
         }
     }
-    match (particle.atoms, particle.diameter_nm) {
-        (None, None) => {
+    match sizes(particle)[..] {
+        [] if particle.shape == Shape::Cube => {
+            problems.at(key, "the size of the cube is missing: write `atoms` or `edge_nm`")
+        }
+        [] => {
             problems.at(key, "the size of the particle is missing: write `atoms` or `diameter_nm`")
         }
-        (Some(_), Some(_)) => problems.at(
-            &format!("{key}.diameter_nm"),
-            "`atoms` and `diameter_nm` exclude each other: both are the size of the particle",
+        [first, second, ..] => problems.at(
+            &format!("{key}.{second}"),
+            format!(
+                "`{first}` and `{second}` exclude each other: both are the size of the particle"
+            ),
         ),
         _ => {}
+    }
+    if particle.edge_nm.is_some() && particle.shape != Shape::Cube {
+        problems.at(
+            &format!("{key}.edge_nm"),
+            "`edge_nm` is the size of a cube, and this is none: write `diameter_nm`, that of the \
+             sphere of the same volume, or `shape = \"cube\"`",
+        );
     }
     if particle.size == Size::Exact && particle.atoms.is_none() {
         problems.at(&format!("{key}.size"), "`size = \"exact\"` needs `atoms`");
@@ -289,6 +301,16 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
             Facet::Facing => {}
         }
     }
+}
+
+/// The keys that give the size of a particle.
+fn sizes(particle: &ParticleConfig) -> Vec<&'static str> {
+    let given = [
+        ("atoms", particle.atoms.is_some()),
+        ("diameter_nm", particle.diameter_nm.is_some()),
+        ("edge_nm", particle.edge_nm.is_some()),
+    ];
+    given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect()
 }
 
 /// Of known elements, and adding up to 1.

@@ -269,6 +269,7 @@ fn the_gap_of_a_built_pair_is_what_the_input_asked_for() {
             lattice_constant_angstrom = 3.92
             composition = {{ Pt = 1.0 }}
             adatoms = {{ removed_fraction = 0.8 }}
+            surface_energy_j_per_m2 = {{ "111" = 1.656, "100" = 2.167, "110" = 1.979 }}
             [placement]
             gap_angstrom = {gap}
             gap_between = "{between}"

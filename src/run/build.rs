@@ -24,7 +24,7 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
         return Err(Error::input(output, 0, 0, message));
     }
     let mut config = warnings::read_input(input)?;
-    let (potential, _) = warnings::potential(&config)?;
+    let (potential, _) = warnings::potential(&mut config)?;
     for stage in &mut config.stages {
         stage.particles = Arrangement::Together;
     }

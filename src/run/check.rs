@@ -11,19 +11,19 @@ use std::path::Path;
 /// Validates an input and prints its effective settings. Bad input is an error with
 /// its place; what only deserves a second look is a warning.
 pub fn check(path: &Path) -> Result<()> {
-    let config = warnings::read_input(path)?;
-    say(&report(&config)?);
+    let mut config = warnings::read_input(path)?;
+    say(&report(&mut config)?);
     Ok(())
 }
 
 /// What `check` prints: the effective input, then what comes of it as comment lines.
-fn report(config: &Config) -> Result<String> {
+fn report(config: &mut Config) -> Result<String> {
+    let (potential, references) = warnings::potential(config)?;
     let mut report = format!(
         "# Effective input of {}\n{}",
         config.source.path.display(),
         input::effective(config)
     );
-    let (potential, references) = warnings::potential(config)?;
     report += &comment("Potential", &potential.conventions());
     report += &comment("Reference structures of the potential", &references);
     report += &comment("Starting structure", &structure(config)?);

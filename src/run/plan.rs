@@ -62,7 +62,9 @@ fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
         let message = format!("--ranks must be from 1 to {MOST_RANKS} for a plan, not {ranks}");
         return Err(Error::input(&config.source.path, 0, 0, message));
     }
-    let (meam, _) = warnings::potential(config)?;
+    let mut config = config.clone();
+    let (meam, _) = warnings::potential(&mut config)?;
+    let config = &config;
     // Together, space is harder to divide than apart.
     let mut together = config.clone();
     for stage in &mut together.stages {
@@ -339,7 +341,7 @@ mod tests {
     fn the_ranks_of_a_plan_are_those_of_a_run() {
         let mut config = quickstart();
         config.stages.truncate(0);
-        let meam = potential(&config).unwrap();
+        let (meam, _) = potential(&mut config).unwrap();
         let settings = Settings { skin: 1.0, energy_bound: 100.0 };
         for ranks in [1, 5, 8] {
             let shares = shares(&config, &meam, settings, ranks).unwrap();

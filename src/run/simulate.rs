@@ -28,8 +28,9 @@ use crate::write::survey::last_frame;
 pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     let mut config = comm.agree(warnings::read_input(&run.input))?;
     let mut watch = comm.agree(Watch::begin(&config, comm))?;
-    let potential = comm.agree(potential(&config))?;
+    let (potential, own) = comm.agree(potential(&mut config))?;
     warnings::tell(potential.warnings());
+    warnings::tell(&own.warnings);
     // The same on every rank, so one evaluates it.
     let tested = comm.is_root().then(|| self_test(&potential)).transpose();
     let tested = comm.agree(tested)?;
@@ -66,7 +67,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         files: &[folder.join(TRAJECTORY), folder.join("checkpoint-<step>.h5"), folder.join(LOG)],
     });
     if let Some(tested) = tested {
-        log.say(&tested.table);
+        log.say(&(tested.table + &own.table));
         warnings::tell(&tested.deviations);
     }
     let changes = start.provenance.lineage.last().filter(|_| start.resumed.is_some());

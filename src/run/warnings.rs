@@ -28,12 +28,13 @@ pub fn read_input(path: &Path) -> Result<Config> {
     Ok(config)
 }
 
-/// Reads the potential that an input names and tells what is odd about it; with the
-/// table of its reference structures.
-pub fn potential(config: &Config) -> Result<(Meam, String)> {
-    let potential = read_potential(config)?;
+/// Reads the potential that an input names, writes into the input what this leaves to it,
+/// and tells what is odd; with the table of reference structures and what was written.
+pub fn potential(config: &mut Config) -> Result<(Meam, String)> {
+    let (potential, own) = read_potential(config)?;
     let references = of_potential(&potential)?;
-    Ok((potential, references))
+    tell(&own.warnings);
+    Ok((potential, references + &own.table))
 }
 
 /// Tells what is odd about a potential; gives the table of its reference structures.

@@ -8,4 +8,5 @@ mod bad_files;
 mod laws;
 mod many_elements;
 mod reference_states;
+mod surfaces;
 mod instruction_sets;

@@ -44,11 +44,11 @@ impl Found {
 }
 
 /// An atom of each kind of site: its element, and all atoms around it.
-struct Site {
-    weight: f64,
+pub struct Site {
+    pub weight: f64,
     /// Element and position in units of the nearest-neighbour distance; the first is the
     /// site itself.
-    atoms: Vec<(u8, Vec3)>,
+    pub atoms: Vec<(u8, Vec3)>,
 }
 
 impl Meam {
@@ -112,7 +112,7 @@ impl Meam {
     }
 
     /// Energy of the first atom of a site, in eV, at nearest-neighbour distance r.
-    fn site_energy(&self, site: &Site, r: f64) -> Result<f64> {
+    pub(super) fn site_energy(&self, site: &Site, r: f64) -> Result<f64> {
         let position: Vec<[f64; 4]> = site
             .atoms
             .iter()
@@ -228,7 +228,7 @@ impl Meam {
 }
 
 /// The kinds of site of a structure; none where the reference is no crystal of its own.
-fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<Site> {
+pub fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<Site> {
     // Cell vectors and basis (element, fractional position), in nearest-neighbour distances.
     let cubic = |edge: f64| [[edge, 0.0, 0.0], [0.0, edge, 0.0], [0.0, 0.0, edge]];
     let corner = [0.0; 3];

@@ -11,7 +11,7 @@
 //! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
 //! - `ahead`: what the next block sees of other rows, fetched meanwhile;
-//! - `check`: the reference structures, evaluated atom by atom.
+//! - `check`: the reference structures, evaluated atom by atom; `surface`: crystals cut in two.
 //!
 //! The formulation: Baskes, Phys. Rev. B 46 (1992) 2727; Baskes, Mater. Chem. Phys. 50
 //! (1997) 152 (screening); Lee and Baskes, Phys. Rev. B 62 (2000) 8564 (second
@@ -59,6 +59,7 @@ mod records;
 mod reference;
 mod screening;
 mod sieve;
+mod surface;
 mod table;
 mod text;
 
