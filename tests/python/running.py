@@ -30,6 +30,7 @@ elements = ["Pt", "Fe"]
 [[particle]]
 count = 2
 atoms = 200
+surface_energy_j_per_m2 = {{ "111" = 1.656, "100" = 2.167, "110" = 1.979 }}
 lattice_constant_angstrom = 3.88
 composition = {{ Pt = 0.85, Fe = 0.15 }}
 [placement]
