@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::input::{Config, CrystalLattice, PotentialConfig, PotentialKind, SURFACES, Shape};
+use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -148,10 +149,11 @@ fn simple(lattice: CrystalLattice) -> Option<&'static str> {
     }
 }
 
-fn complete(config: &mut Config, potential: &Meam) -> Result<Own> {
+/// Writes into the input what it leaves to the potential.
+pub fn complete(config: &mut Config, potential: &Meam) -> Result<Own> {
     let mut crystals = Crystals {
         potential,
-        symbols: config.potential.symbols().map(String::from).collect(),
+        symbols: potential.species().iter().map(|species| species.symbol.clone()).collect(),
         lattice_constants: BTreeMap::new(),
         surfaces: BTreeMap::new(),
     };

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::potential::complete;
 use super::simulation::State;
 use super::warnings;
 use crate::atoms::{Atom, Atoms, Species};
@@ -84,7 +85,7 @@ impl Start {
         let mut state: State = comm.agree(state)?;
         let mut provenance = provenance(config, potential.species(), comm)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let past = Past { name: &name, checkpoint: &checkpoint, state: &state, from };
+        let past = Past { name: &name, checkpoint: &checkpoint, state: &state, from, potential };
         let extensions = comm.agree(past.extensions(config))?;
         extension::apply(config, &extensions);
         provenance.extensions = extensions;
@@ -146,13 +147,17 @@ struct Past<'a> {
     checkpoint: &'a Checkpoint,
     state: &'a State,
     from: &'a From<'a>,
+    potential: &'a Meam,
 }
 
 impl Past<'_> {
-    /// The input that wrote the checkpoint, as it stood in its file; none where it is of a
-    /// program whose inputs this one does not read.
+    /// The input that wrote the checkpoint, as it stood in its file, with what it leaves to the
+    /// potential; none where it is of a program whose inputs this one does not read.
     fn input(&self, now: &Config) -> Option<Config> {
-        input::parse_of_earlier_job(&self.checkpoint.provenance.input, &now.source.path).ok()
+        let text = &self.checkpoint.provenance.input;
+        let mut then = input::parse_of_earlier_job(text, &now.source.path).ok()?;
+        complete(&mut then, self.potential).ok()?;
+        Some(then)
     }
 
     /// By how much stages are longer than their input says: what earlier jobs were asked,
