@@ -249,10 +249,13 @@ impl Comparison<'_> {
             return;
         }
         let given = |config: &Config| config.source.has(key);
+        let derived = !given(self.then) && !given(self.now);
         let difference = Difference { key: key.into(), then: shown(then), now: shown(now) };
         match self.contradiction(key, fixed, &difference) {
             // A default that follows another key, which is told of.
-            None if !given(self.then) && !given(self.now) => {}
+            None if derived => {}
+            // One that follows what `may_change` lets change (momenta taken away, the boundaries).
+            Some(_) if derived && !self.changes.system.is_empty() => {}
             None => self.changes.noted.push(difference),
             Some(advice) => self.refuse(difference, &advice),
         }
