@@ -182,6 +182,17 @@ impl Atoms {
         permute(&mut self.image, order, room);
     }
 
+    /// Memory that so many owned atoms and ghosts take without room for more, bytes.
+    pub fn bytes_of(owned: usize, ghosts: usize) -> usize {
+        fn each<T>(_: &[T]) -> usize {
+            size_of::<T>()
+        }
+        let Atoms { id, species, position, force, velocity, particle, image, .. } =
+            &Atoms::default();
+        let of_all = each(id) + each(species) + each(position) + each(force) + each(particle);
+        (owned + ghosts) * of_all + owned * (each(velocity) + each(image))
+    }
+
     /// Memory held, bytes.
     pub fn bytes(&self) -> usize {
         fn held<T>(values: &Vec<T>) -> usize {

@@ -120,12 +120,15 @@ pub struct Plan {
     /// Input file
     #[arg(value_name = "INPUT.toml")]
     pub input: PathBuf,
-    /// Number of ranks to plan for
-    #[arg(long, value_name = "N")]
-    pub ranks: NonZeroUsize,
+    /// Number of ranks, or several to compare, as 16,64,256
+    #[arg(long, value_name = "N", required = true, value_delimiter = ',')]
+    pub ranks: Vec<NonZeroUsize>,
     /// Threads of each rank
     #[arg(long, value_name = "T", default_value = "1")]
     pub threads: NonZeroUsize,
+    /// Evaluations of an atom's forces per second on one core [default: measured here]
+    #[arg(long, value_name = "N")]
+    pub speed: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -262,7 +265,7 @@ mod tests {
         };
         assert_eq!(evaluate.elements, ["Pt", "Fe"]);
         let plan = parse("sinter-hpc plan in.toml --ranks 64").unwrap().command;
-        assert!(matches!(plan, Some(Command::Plan(plan)) if plan.ranks.get() == 64));
+        assert!(matches!(plan, Some(Command::Plan(plan)) if plan.ranks[0].get() == 64));
         for line in [
             "sinter-hpc check in.toml",
             "sinter-hpc build in.toml --output s.xyz",

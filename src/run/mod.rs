@@ -57,10 +57,7 @@ pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
     match &arguments.command {
         None => Ok(()),
         Some(Command::Check { input }) => on_root(comm, || check::check(input)),
-        Some(Command::Plan(wanted)) => {
-            let arguments::Plan { input, ranks, threads } = wanted;
-            on_root(comm, || plan::plan(input, ranks.get(), threads.get()))
-        }
+        Some(Command::Plan(wanted)) => on_root(comm, || plan::plan(wanted)),
         Some(Command::Build(structure)) => {
             let arguments::Build { input, output, force } = structure;
             on_root(comm, || build::build(input, output, *force))

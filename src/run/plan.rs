@@ -1,66 +1,51 @@
 //! `sinter-hpc plan`: what a run on so many ranks would be, before it is queued.
 //!
-//! One process builds the structure and lists its neighbours; space is divided by
-//! the same bisection and the same costs as in a run, and ghosts are counted by the
-//! rule of the exchange: all atoms and images within the range of the potential plus
-//! the skin of the bounding box of a rank's atoms. Sizes of files follow from the
-//! protocol. The time comes from the speed of a core of this machine, measured on a
-//! part of the structure.
+//! One process builds the structure and lists its neighbours; `space` divides it among
+//! ranks as a run does, `cost` says what a share takes in memory and time. Sizes of files
+//! follow from the protocol. The time rests on the speed of a core, that of this machine
+//! measured on a part of the structure unless another is given.
 
+mod cost;
+mod space;
+
+use super::arguments;
 use super::warnings;
-use crate::atoms::Atom;
-use crate::build;
 use crate::comm::Comm;
-use crate::domain::{Domains, imbalance};
 use crate::error::{Error, Result};
-use crate::force::{Engine, Settings, System};
-use crate::geometry::{Vec3, add, scale};
+use crate::force::Settings;
 use crate::input::{Arrangement, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::random::{Purpose, Stream};
+use cost::Step;
+use space::{Share, Space, imbalance_of};
 use std::fmt::Write;
-use std::path::Path;
-use std::time::Instant;
 
 /// Most ranks to plan for.
 const MOST_RANKS: usize = 1 << 20;
 
-/// Atoms on which the speed is measured, and evaluations of the forces.
-const SAMPLE: usize = 10_000;
-const EVALUATIONS: u32 = 3;
+/// What HDF5 and the schema take beside the atoms, bytes: of a trajectory (with chunks
+/// that are not full and the series of a short run), of a checkpoint.
+const TRAJECTORY_HEAD: u64 = 1_000_000;
+const CHECKPOINT_HEAD: u64 = 22_000;
 
-/// Thermal displacement along an axis, Å: that of a metal at some 1000 K.
-const THERMAL: f64 = 0.15;
+/// Below this a core waits more than it works.
+const PAYS: f64 = 0.5;
 
-/// The arrays of `Atoms` for an owned atom and for a ghost, and where an owned atom
-/// was and its list began at the last rebuild, bytes.
-const OWNED_BYTES: u64 = 8 + 1 + 32 + 32 + 24 + 4 + 12 + 24 + 8;
-const GHOST_BYTES: u64 = 8 + 1 + 32 + 32 + 4;
-
-/// What the kernel keeps per owned atom beyond the engine's own arrays, bytes: coarse
-/// positions and, where sums wait for those of ghosts, pairs and triples of a dense metal.
-const KERNEL_BYTES: u64 = 16;
-const WAITING_BYTES: u64 = 450;
-
-/// What the messages of a step take on a cluster, however few the atoms: refresh and
-/// two gathers among some ten neighbours, and a reduction, seconds.
-const MESSAGES_SECONDS: f64 = 1e-4;
-
-/// What a rank takes before it has an atom, bytes: MPI, HDF5, the program.
-const BASE_BYTES: u64 = 60 << 20;
-
-/// Prints the plan of a run on `ranks` ranks of `threads` threads each.
-pub fn plan(input: &Path, ranks: usize, threads: usize) -> Result<()> {
-    let config = warnings::read_input(input)?;
-    print!("{}", report(&config, ranks, threads)?);
+/// Prints the plan of a run on each of these numbers of ranks.
+pub fn plan(wanted: &arguments::Plan) -> Result<()> {
+    let config = warnings::read_input(&wanted.input)?;
+    print!("{}", report(&config, wanted)?);
     Ok(())
 }
 
-fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
-    if !(1..=MOST_RANKS).contains(&ranks) {
-        let message = format!("--ranks must be from 1 to {MOST_RANKS} for a plan, not {ranks}");
-        return Err(Error::input(&config.source.path, 0, 0, message));
+fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
+    let threads = wanted.threads.get();
+    for ranks in &wanted.ranks {
+        if ranks.get() > MOST_RANKS {
+            return Err(Error::Usage(format!(
+                "--ranks: a plan is made for at most {MOST_RANKS} ranks, not {ranks}"
+            )));
+        }
     }
     let mut config = config.clone();
     let (meam, _) = warnings::potential(&mut config)?;
@@ -74,116 +59,145 @@ fn report(config: &Config, ranks: usize, threads: usize) -> Result<String> {
         skin: config.dynamics.skin_angstrom,
         energy_bound: config.output.energy_bound_ev_per_atom,
     };
-    let shares = shares(&together, &meam, settings, ranks)?;
-    let speed = speed(&together, &meam, settings)?;
+    let comm = Comm::single();
+    let space = Space::new(&together, &comm, &meam, settings)?;
+    let speed = match wanted.speed {
+        Some(speed) => speed.get() as f64,
+        None => space::speed(&together, &meam, settings)?,
+    };
+    let planned = Planned { space, meam: &meam, threads, speed };
     let work = Work::of(config);
-    let costs: Vec<i64> = shares.iter().map(|s| (s.atoms + s.neighbours) as i64).collect();
-    let atoms: u64 = shares.iter().map(|s| s.atoms).sum();
-    let load = atoms as f64 * imbalance(&costs) / (ranks * threads) as f64;
-
-    let mut text = format!("atoms        {atoms}, on {ranks} ranks x {threads} threads\n");
-    describe_ranks(&mut text, &shares, imbalance(&costs), meam.words());
-    describe_files(&mut text, config, atoms, &work);
-    describe_time(&mut text, &work, load, speed, ranks * threads);
+    let mut text = String::new();
+    let mut rows = Vec::new();
+    for ranks in &wanted.ranks {
+        rows.push(planned.row(config, &work, ranks.get()));
+    }
+    planned.describe_atoms(&mut text);
+    describe_files(&mut text, config, planned.space.atoms(), &work);
+    text += &format!("\n{}\n", head());
+    rows.iter().for_each(|row| text += &format!("{row}\n"));
+    planned.describe_limit(&mut text);
+    planned.describe_assumptions(&mut text, wanted.speed.is_none());
+    if work.minimisation > 0 {
+        let _ = writeln!(text, "minimisations: at most {} steps on top", work.minimisation);
+    }
     Ok(text)
 }
 
-/// What one rank has.
-#[derive(Debug, Clone, Copy)]
-struct Share {
-    atoms: u64,
-    ghosts: u64,
-    neighbours: u64,
-    low: Vec3,
-    high: Vec3,
+fn head() -> String {
+    format!(
+        "{:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8} {:>6} {:>8} {:>9}\n{:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8} {:>6} {:>8} {:>9}",
+        "ranks",
+        "atoms",
+        "imbalance",
+        "ghosts",
+        "memory",
+        "step",
+        "messages",
+        "effi-",
+        "speed",
+        "run",
+        "",
+        "per rank",
+        "",
+        "per rank",
+        "per rank",
+        "ms",
+        "ms",
+        "ciency",
+        "ns/day",
+        ""
+    )
 }
 
-impl Share {
-    const NONE: Share = Share {
-        atoms: 0,
-        ghosts: 0,
-        neighbours: 0,
-        low: [f64::INFINITY; 3],
-        high: [f64::NEG_INFINITY; 3],
-    };
-
-    fn take(&mut self, r: &[f64; 4], neighbours: u64) {
-        self.atoms += 1;
-        self.neighbours += neighbours;
-        self.low = std::array::from_fn(|d| self.low[d].min(r[d]));
-        self.high = std::array::from_fn(|d| self.high[d].max(r[d]));
-    }
-
-    /// Squared distance of a point from the bounding box, Å².
-    fn distance_squared(&self, r: Vec3) -> f64 {
-        let outside = |d: usize| (self.low[d] - r[d]).max(r[d] - self.high[d]).max(0.0);
-        (0..3).map(|d| outside(d) * outside(d)).sum()
-    }
-
-    /// The arrays of the engine and of the kernel, bytes.
-    fn bytes(&self, words: usize) -> u64 {
-        let word = 8 * words as u64;
-        let waiting = if self.ghosts > 0 { word + WAITING_BYTES } else { 0 };
-        self.atoms * (OWNED_BYTES + KERNEL_BYTES + waiting)
-            + self.ghosts * (GHOST_BYTES + word)
-            + self.neighbours * 4
-    }
+/// What a plan is made from.
+struct Planned<'m> {
+    space: Space<'m>,
+    meam: &'m Meam,
+    /// Of each rank.
+    threads: usize,
+    /// Atoms times evaluations of forces per second and core.
+    speed: f64,
 }
 
-/// What each of so many ranks would have.
-fn shares(config: &Config, meam: &Meam, settings: Settings, ranks: usize) -> Result<Vec<Share>> {
-    let comm = Comm::single();
-    let mut built = build::structure(config, &comm)?;
-    warnings::tell(&built.warnings);
-    built.atoms.iter_mut().for_each(shake);
-    let engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
-    let (atoms, neighbours) = (engine.atoms(), engine.neighbours());
-    let count = |i: usize| neighbours.of(i).len() as u64;
-    let costs: Vec<i64> = (0..atoms.owned).map(|i| 1 + count(i) as i64).collect();
-    let owned = &atoms.position[..atoms.owned];
-    let domains = Domains::bisect(engine.cell(), ranks, owned, &costs, &comm);
-    let owners: Vec<usize> = owned.iter().map(|r| domains.owner(r)).collect();
-    let mut shares = vec![Share::NONE; ranks];
-    for (i, &rank) in owners.iter().enumerate() {
-        shares[rank].take(&owned[i], count(i));
+impl Planned<'_> {
+    fn step(&self, shares: &[Share]) -> Step {
+        Step::of(shares, self.threads, self.speed, self.meam.words())
     }
-    let reach = meam.range() + settings.skin;
-    // Beyond the owned atoms stand their periodic images.
-    for (i, &[x, y, z, _]) in atoms.position.iter().enumerate() {
-        let r = [x, y, z];
-        domains.ranks_in(r.map(|x| x - reach), r.map(|x| x + reach), &mut |rank| {
-            let near = shares[rank].distance_squared(r) <= reach * reach;
-            shares[rank].ghosts += (near && owners.get(i) != Some(&rank)) as u64;
-        });
+
+    fn efficiency(&self, shares: &[Share]) -> f64 {
+        let cores = shares.len() * self.threads;
+        self.step(shares).efficiency(self.space.atoms(), cores, self.speed)
     }
-    Ok(shares)
-}
 
-/// Displaces an atom as heat does: no cut can divide a plane of a perfect crystal,
-/// so cold it would look harder to divide than it is.
-fn shake(atom: &mut Atom) {
-    let by = Stream::new(0, Purpose::Planning, 0, atom.id).normal_vector();
-    atom.position = add(atom.position, scale(by, THERMAL));
-}
+    /// Of so many ranks: the busiest and the largest count.
+    fn row(&self, config: &Config, work: &Work, ranks: usize) -> String {
+        let shares = self.space.shares(ranks);
+        let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
+        let step = self.step(&shares);
+        let ns_per_day = config.dynamics.timestep_fs * 1e-6 * 86_400.0 / step.seconds();
+        format!(
+            "{ranks:>7} {:>9} {:>9.3} {:>8} {:>9} {:>9.3} {:>8.3} {:>4.0} % {:>8.2} {:>9}",
+            most(&|s| s.atoms),
+            imbalance_of(&shares),
+            most(&|s| s.ghosts),
+            bytes(most(&|s| cost::memory(s, self.meam.words()))),
+            1e3 * step.seconds(),
+            1e3 * step.messages,
+            100.0 * self.efficiency(&shares),
+            ns_per_day,
+            duration(work.steps as f64 * step.seconds()),
+        )
+    }
 
-/// Atoms times steps in a second on one core of this machine, forces only.
-fn speed(config: &Config, meam: &Meam, settings: Settings) -> Result<f64> {
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let one = one.map_err(|e| Error::Run(format!("no thread could be started: {e}")))?;
-    one.install(|| {
-        let comm = Comm::single();
-        let mut built = build::structure(config, &comm)?;
-        built.atoms.truncate(SAMPLE);
-        let atoms = built.atoms.len();
-        let mut engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
-        engine.update_forces(false)?;
-        let start = Instant::now();
-        for _ in 0..EVALUATIONS {
-            engine.update_forces(false)?;
+    fn describe_atoms(&self, text: &mut String) {
+        let share = self.space.shares(1)[0];
+        let _ = writeln!(
+            text,
+            "atoms        {}, {:.1} neighbours of each in the lists",
+            share.atoms,
+            share.neighbours as f64 / share.atoms.max(1) as f64
+        );
+    }
+
+    /// The largest power of two of ranks that pays.
+    fn describe_limit(&self, text: &mut String) {
+        let pays = |power: u32| self.efficiency(&self.space.shares(1 << power)) >= PAYS;
+        let (mut yes, mut no) = (0, self.space.atoms().max(2).ilog2().min(MOST_RANKS.ilog2()) + 1);
+        while no - yes > 1 {
+            let middle = (yes + no) / 2;
+            if pays(middle) { yes = middle } else { no = middle }
         }
-        let evaluated = atoms as f64 * EVALUATIONS as f64;
-        Ok(evaluated / start.elapsed().as_secs_f64())
-    })
+        let ranks = 1 << yes;
+        let each = self.space.atoms() / ranks;
+        let threads = match self.threads {
+            1 => String::new(),
+            n => format!(" of {n} threads"),
+        };
+        let _ = writeln!(
+            text,
+            "\nIt pays up to some {ranks} ranks{threads}, {each} atoms on each: beyond that a core waits\n\
+             more than it works (efficiency below {:.0} %).",
+            100.0 * PAYS
+        );
+    }
+
+    fn describe_assumptions(&self, text: &mut String, measured: bool) {
+        let from = if measured { "measured here and now" } else { "as given" };
+        let _ = writeln!(
+            text,
+            "Assumed: {:.2} million evaluations of an atom's forces per second on each core\n\
+             ({from}; --speed {:.0} gives these figures anywhere), a sixth more for lists\n\
+             and integration; messages of {:.0} µs, {:.0} µs more for each neighbouring rank and\n\
+             {:.0} GB/s, {} sums over all ranks in a step. Files come on top.",
+            self.speed * 1e-6,
+            self.speed,
+            1e6 * cost::LATENCY,
+            1e6 * cost::PER_MESSAGE,
+            1e-9 * cost::BANDWIDTH,
+            cost::REDUCTIONS
+        );
+    }
 }
 
 /// What the protocol asks for.
@@ -217,30 +231,6 @@ impl Work {
     }
 }
 
-fn describe_ranks(text: &mut String, shares: &[Share], imbalance: f64, words: usize) {
-    let ranks = shares.len() as u64;
-    let mean_and_most = |of: &dyn Fn(&Share) -> u64| {
-        let sum: u64 = shares.iter().map(of).sum();
-        (sum / ranks, shares.iter().map(of).max().unwrap_or(0))
-    };
-    let (mean, most) = mean_and_most(&|s| s.atoms);
-    let _ = writeln!(text, "per rank     {mean} atoms on average, {most} at most");
-    let _ = writeln!(text, "imbalance    {imbalance:.3} (greatest work of a rank over the mean)");
-    let (mean, most) = mean_and_most(&|s| s.ghosts);
-    let _ = writeln!(text, "ghosts       {mean} per rank on average, {most} at most");
-    let (mean, most) = mean_and_most(&|s| BASE_BYTES + s.bytes(words));
-    let _ = writeln!(
-        text,
-        "memory       about {} per rank, {} in all",
-        bytes(most),
-        bytes(mean * ranks)
-    );
-    let idle = shares.iter().filter(|s| s.atoms == 0).count();
-    if idle > 0 {
-        let _ = writeln!(text, "note         {idle} ranks have no atoms");
-    }
-}
-
 /// Bytes per atom of a frame and of a checkpoint: f64 vectors, i64 ids, and smaller integers.
 fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     let output = &config.output;
@@ -249,42 +239,18 @@ fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     let checkpoint = 8 + 24 + 12 + 24 + 1 + 4;
     let _ = writeln!(
         text,
-        "trajectory   {}: {} frames of {}",
-        bytes(atoms * frame * work.frames),
+        "trajectory   {}: {} frames of {}, and the series",
+        bytes(atoms * frame * work.frames + TRAJECTORY_HEAD),
         work.frames,
         bytes(atoms * frame)
     );
     let _ = writeln!(
         text,
         "checkpoints  {} each, the last {} are kept",
-        bytes(atoms * checkpoint),
+        bytes(atoms * checkpoint + CHECKPOINT_HEAD),
         config.checkpoint.keep
     );
-}
-
-/// `load`: atoms of the busiest core.
-fn describe_time(text: &mut String, work: &Work, load: f64, speed: f64, cores: usize) {
-    let _ = writeln!(
-        text,
-        "speed        {:.0} thousand atom-steps/s on one core of this machine (forces, measured now)",
-        speed / 1000.0
-    );
-    let mut line = |steps: u64, most: &str| {
-        let forces = load / speed * steps as f64;
-        let messages = if cores > 1 { MESSAGES_SECONDS * steps as f64 } else { 0.0 };
-        let _ = writeln!(
-            text,
-            "time         {most}{} for {steps} steps: forces {} if {cores} such cores keep that speed, \
-             messages {}; files come on top",
-            duration(forces + messages),
-            duration(forces),
-            duration(messages)
-        );
-    };
-    line(work.steps, "about ");
-    if work.minimisation > 0 {
-        line(work.minimisation, "and minimisation at most ");
-    }
+    let _ = writeln!(text, "steps        {}", work.steps);
 }
 
 /// In the unit that suits it.
@@ -311,8 +277,12 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::potential::potential;
+    use super::space::shake;
     use super::*;
+    use crate::build;
+    use crate::force::Engine;
     use crate::input;
+    use std::path::Path;
 
     fn quickstart() -> Config {
         input::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/inputs/quickstart.toml")))
@@ -343,8 +313,10 @@ mod tests {
         config.stages.truncate(0);
         let (meam, _) = potential(&mut config).unwrap();
         let settings = Settings { skin: 1.0, energy_bound: 100.0 };
+        let comm = Comm::single();
+        let space = Space::new(&config, &comm, &meam, settings).unwrap();
         for ranks in [1, 5, 8] {
-            let shares = shares(&config, &meam, settings, ranks).unwrap();
+            let shares = space.shares(ranks);
             let real = crate::comm::threads::run(ranks, |comm| {
                 let mut built = build::structure(&config, comm).unwrap();
                 built.atoms.iter_mut().for_each(shake);
@@ -359,15 +331,41 @@ mod tests {
         }
     }
 
+    fn planned(line: &str) -> Result<String> {
+        let words = line.split_whitespace().map(std::ffi::OsString::from);
+        let arguments = arguments::Arguments::read(words).unwrap();
+        let Some(arguments::Command::Plan(wanted)) = arguments.command else { panic!("{line}") };
+        report(&quickstart(), &wanted)
+    }
+
+    /// The numbers of the row for so many ranks.
+    fn row(text: &str, ranks: usize) -> Vec<f64> {
+        let row =
+            text.lines().find(|line| line.split_whitespace().next() == Some(&*ranks.to_string()));
+        let words = row.unwrap().split_whitespace();
+        words.filter_map(|word| word.parse().ok()).collect()
+    }
+
     #[test]
-    fn a_report_says_what_the_ranks_are() {
-        let config = quickstart();
-        let text = report(&config, 8, 2).unwrap();
-        let atoms = build::layout(&config).unwrap().atoms;
-        assert!(text.starts_with(&format!("atoms        {atoms}, on 8 ranks x 2 threads\n")));
-        assert!(text.contains("16 such cores"));
-        assert!(!text.contains("have no atoms"));
-        let error = report(&config, 0, 1).unwrap_err();
+    fn a_report_has_a_row_for_each_number_of_ranks_and_says_where_it_stops_paying() {
+        let line = "sinter-hpc plan q.toml --ranks 1,8,64,1024 --threads 2 --speed 1000000";
+        let text = planned(line).unwrap();
+        let atoms = build::layout(&quickstart()).unwrap().atoms;
+        assert!(text.starts_with(&format!("atoms        {atoms}, ")), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 91), "{text}");
+        // ranks, atoms, imbalance, ghosts, memory, step, messages, efficiency ...
+        let messages: Vec<f64> = [1, 8, 64, 1024].map(|ranks| row(&text, ranks)[6]).into();
+        assert_eq!(messages[0], 0.0, "{text}");
+        assert!(messages[3] > messages[1] && messages[1] > 0.0, "{text}");
+        let efficiency: Vec<f64> = [1, 8, 64, 1024].map(|ranks| row(&text, ranks)[7]).into();
+        assert!(efficiency.windows(2).all(|pair| pair[1] < pair[0]), "{text}");
+        assert!(efficiency[0] == 100.0 && efficiency[3] < 20.0, "{text}");
+        let limit = text.split("It pays up to some ").nth(1).unwrap();
+        let limit: usize = limit.split_whitespace().next().unwrap().parse().unwrap();
+        assert_eq!(limit, 4, "{text}");
+        // Nothing of this machine is in it.
+        assert_eq!(planned(line).unwrap(), text);
+        let error = planned("sinter-hpc plan q.toml --ranks 2000000").unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
 

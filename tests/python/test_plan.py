@@ -1,0 +1,94 @@
+"""What `sinter-hpc plan` says, against runs on 1, 2, 4 and 8 ranks."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from running import HEAD, MPIRUN, PROGRAM, environment, write_input
+
+RANKS = [1, 2, 4, 8]
+STEPS = 30
+ATOMS = "atoms = 2700\n"
+PROTOCOL = '[[stage]]\nkind = "hold"\ntemperature_k = 1473\nduration_ps = 0.06\n'
+
+# A rank, and the most memory that it had, kB.
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print("MOST", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr, flush=True)
+sys.exit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    path = write_input(folder, (HEAD + PROTOCOL).replace("atoms = 200\n", ATOMS))
+    ranks = ",".join(map(str, RANKS))
+    command = [str(PROGRAM), "plan", str(path), "--ranks", ranks, "--speed", "1000000"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
+    assert done.returncode == 0, done.stderr
+    return path, done.stdout
+
+
+@pytest.fixture(scope="module", params=RANKS)
+def ran(request, planned, tmp_path_factory):
+    path, plan = planned
+    out = tmp_path_factory.mktemp("run") / "out"
+    program = [str(PROGRAM), "--threads", "1", "--output", str(out), str(path)]
+    command = [MPIRUN, "-n", str(request.param), sys.executable, "-c", MEASURED, *program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=300)
+    assert done.returncode == 0, done.stderr
+    row = next(line.split() for line in plan.splitlines() if re.match(rf" +{request.param} ", line))
+    return request.param, plan, row, out, done
+
+
+def size(number, unit):
+    return float(number) * {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
+
+
+def test_atoms_and_lists_are_those_of_the_run(ran):
+    ranks, plan, row, _, done = ran
+    atoms, neighbours = re.search(r"^atoms +(\d+), ([\d.]+) neighbours", plan).groups()
+    assert re.search(rf"^  atoms +{atoms}: ", done.stdout, re.M)
+    lists = re.search(r"lists: .* ([\d.]+) neighbours per atom.* ([\d.]+) ghosts", done.stdout)
+    # The run's are of its last list, of atoms that heat has moved apart a little more.
+    assert float(lists[1]) == pytest.approx(float(neighbours), rel=0.05)
+    assert abs(int(row[1]) - int(atoms) / ranks) <= 0.02 * int(atoms) / ranks
+    assert float(row[2]) < 1.02
+    # The plan's are the most of a rank, the run's a mean.
+    mean, rounding = float(lists[2]), 0.005
+    least, most = (ghosts * int(atoms) / ranks for ghosts in (mean - rounding, mean + rounding))
+    assert 0.9 * least <= int(row[3]) <= 1.25 * most
+
+
+def test_memory_is_that_of_the_run(ran):
+    _, _, row, _, done = ran
+    most = 1024 * max(map(int, re.findall(r"MOST (\d+)", done.stderr)))
+    assert size(row[4], row[5]) == pytest.approx(most, rel=0.15)
+
+
+def test_files_are_as_large_as_those_of_the_run(ran):
+    _, plan, _, out, _ = ran
+    checkpoint = re.search(r"^checkpoints +([\d.]+) (\w+) each", plan, re.M).groups()
+    written = (out / f"checkpoint-{STEPS}.h5").stat().st_size
+    assert size(*checkpoint) == pytest.approx(written, rel=0.05)
+    trajectory = re.search(r"^trajectory +([\d.]+) (\w+): 4 frames", plan, re.M).groups()
+    written = (out / "trajectory.h5md").stat().st_size
+    assert size(*trajectory) == pytest.approx(written, rel=0.25)
+    assert int(re.search(r"^steps +(\d+)", plan, re.M)[1]) == STEPS
+
+
+def test_more_ranks_cost_more_messages_and_the_limit_is_told(planned):
+    path, _ = planned
+    command = [str(PROGRAM), "plan", str(path), "--ranks", "16,1024", "--speed", "1000000"]
+    plan = subprocess.run(command, capture_output=True, text=True, env=environment()).stdout
+    few, many = (line.split() for line in plan.splitlines() if re.match(r" +(16|1024) ", line))
+    messages = [float(row[7]) for row in (few, many)]
+    efficiency = [int(row[8]) for row in (few, many)]
+    assert 0 < messages[0] != messages[1] > 0
+    assert efficiency[0] >= 50 and efficiency[1] < 20, plan
+    limit = int(re.search(r"It pays up to some (\d+) ranks, \d+ atoms on each", plan)[1])
+    assert 16 <= limit < 1024
