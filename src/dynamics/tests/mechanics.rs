@@ -184,7 +184,7 @@ fn drawing_depends_on_seed_and_step() {
 fn an_atom_out_of_bounds_is_named() {
     let comm = Comm::single();
     let mut far = LennardJones::new(icosahedron(0.0));
-    far.atoms.position[7][2] = -40_000.0;
+    far.atoms.position[7][2] = -140_000.0;
     let fast = |v| {
         let mut system = LennardJones::new(icosahedron(0.0));
         system.atoms.velocity[7][1] = v;
