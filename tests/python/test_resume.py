@@ -468,3 +468,18 @@ def test_a_structure_is_compared_by_its_content(tmp_path):
     done = run("--resume", "--output", tmp_path / "out", path)
     assert done.returncode == 2, done.stdout
     assert re.search(r"structure\.file .a\.xyz \(\w{12}\)., and the input says .b\.xyz \(\w{12}\)", done.stderr)
+
+
+def test_surface_energies_of_the_potential_are_the_same_when_resumed(tmp_path):
+    lines = (HEAD + SHORT).splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("surface_energy")) + "\n"
+    assert text.count("\n") < len(lines)
+    path, folder = write_input(tmp_path, text), tmp_path / "run"
+    run("--output", folder, path)
+    longer = text.replace("duration_ps = 0.05", "duration_ps = 0.06")
+    run("--resume", "--output", folder, write_input(tmp_path, longer, "longer.toml"))
+    # With the numbers written out, as the effective input has them, it is the same particle.
+    shutil.copy(folder / "input.toml", tmp_path / "effective.toml")
+    assert "[particle.surface_energy_j_per_m2]" in (tmp_path / "effective.toml").read_text()
+    run("--resume", "--output", folder, tmp_path / "effective.toml")
+    assert "Nothing is left to do" in (folder / "run.log").read_text()
