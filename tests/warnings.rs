@@ -155,7 +155,7 @@ fn a_cube_has_its_edge() {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("inputs/potentials");
     let [library, parameters] = ["PtFe.library.meam", "PtFe.meam"]
         .map(|name| home.join(name).to_str().unwrap().to_string());
-    for (edge, planes) in [(2.156, 11), (2.94, 15)] {
+    for (edge, planes) in [(2.156, 11usize), (2.94, 15)] {
         let particle = format!(
             "shape = 'cube'\nedge_nm = {edge}\nlattice_constant_angstrom = 3.92\ncomposition = {{ Pt = 1.0 }}"
         );
@@ -167,6 +167,6 @@ fn a_cube_has_its_edge() {
         let [low, high] = [f64::min, f64::max].map(|of| x.iter().copied().reduce(of).unwrap());
         // Planes stand half a lattice constant apart.
         assert!((high - low - 1.96 * (planes - 1) as f64).abs() < 1e-6, "{edge}: {}", high - low);
-        assert_eq!(x.len(), (planes * planes * planes + 1) / 2, "{edge}");
+        assert_eq!(x.len(), (planes * planes * planes).div_ceil(2), "{edge}");
     }
 }
