@@ -9,6 +9,9 @@ pub const MASS_VELOCITY_SQUARED: f64 = 1.036_426_965_627e-4;
 /// (eV/Å) / (g/mol) in Å/ps²: turns force over mass into acceleration.
 pub const FORCE_PER_MASS: f64 = 1.0 / MASS_VELOCITY_SQUARED;
 
+/// ASE's unit of velocity, √(eV/u), in Å/ps.
+pub const ASE_VELOCITY: f64 = 98.226_947_4;
+
 /// 1 eV/Å³ in GPa.
 pub const PRESSURE_GPA: f64 = 160.217_663_4;
 

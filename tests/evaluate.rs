@@ -103,9 +103,11 @@ fn assert_agreement(file: &str, found: &Frame, expected: &Frame) {
     }
     let (total, sum) = (numbers(found, "energy")[0], energies.iter().sum::<f64>());
     assert!((total - sum).abs() <= ROUNDING * (1.0 + sum.abs()), "{label}: {total} {sum}");
-    let virial = numbers(expected, "virial");
+    // Of LAMMPS: xx yy zz xy xz yz.
+    let &[xx, yy, zz, xy, xz, yz] = &*numbers(expected, "virial") else { panic!("six numbers") };
+    let virial = [xx, xy, xz, xy, yy, yz, xz, yz, zz];
     let largest = virial.iter().fold(0.0f64, |most, x| most.max(x.abs()));
-    assert_eq!(numbers(found, "virial").len(), 6);
+    assert_eq!(numbers(found, "virial").len(), 9);
     for (found, expected) in numbers(found, "virial").iter().zip(&virial) {
         assert!(deviation(*found, *expected, largest) <= VIRIAL_TOLERANCE, "{label}");
     }
@@ -189,6 +191,93 @@ fn free_and_periodic_boundaries_mix_and_only_periodic_vectors_count() {
 }
 
 #[test]
+fn cells_are_the_same_in_any_order_and_hand_and_with_rounding() {
+    let atoms = "Pt 0 0 0\nFe 0.3 2.4 0.2\nPt 2.5 0.1 1.9\n";
+    let with = |lattice: &str, pbc: &str| {
+        format!("3\nlattice=\"{lattice}\" PBC=\"{pbc}\" Properties=species:S:1:pos:R:3\n{atoms}")
+    };
+    let cells = [
+        with("5 0 0 0 4.8 0 0 0 9", "T T F"),
+        with("0 0 9 5 0 0 0 4.8 0", "F T T"),
+        with("5 0 0 0 -4.8 0 0 0 9", "T T F"),
+        with("5 1e-9 0 0 4.8 -1e-9 0 0 9", "T T F"),
+    ];
+    let frames = evaluated_text(&cells.concat());
+    for frame in &frames {
+        assert_eq!(frame.info("energy"), frames[0].info("energy"));
+        assert_eq!(reals(frame, "forces"), reals(&frames[0], "forces"));
+    }
+}
+
+#[test]
+fn stress_is_minus_virial_over_volume_and_nothing_stale_stays() {
+    let text = |pbc: &str| {
+        format!(
+            "4\nLattice=\"3.6 0 0 0 3.7 0 0 0 3.8\" pbc=\"{pbc}\" energy=1.0 Stress=\"1 2 3 4 5 6 7 8 9\" \
+             free_energy=1 virial=\"1 2 3 4 5 6\" magmom=0 label=kept \
+             Properties=species:S:1:pos:R:3:energies:R:1:magmoms:R:1:Forces:R:3:tag:I:1\n\
+             Pt 0 0 0 1 1 nan 0 0 4\nPt 0 1.9 1.9 1 1 0 0 0 4\nPt 1.8 0 1.9 1 1 0 0 0 4\nFe 1.8 1.9 0 1 1 0 0 0 4\n"
+        )
+    };
+    let frame = &evaluated_text(&text("T T T"))[0];
+    let (virial, stress) = (numbers(frame, "virial"), numbers(frame, "stress"));
+    let volume = 3.6 * 3.7 * 3.8;
+    assert!(virial.iter().zip(&stress).all(|(w, s)| (s + w / volume).abs() < 1e-9), "{virial:?}");
+    assert!((0..3).all(|i| (0..3).all(|j| virial[3 * i + j] == virial[3 * j + i])));
+    // A crystal that is squeezed pushes outwards.
+    assert!(virial[0] > 0.0 && stress[0] < 0.0);
+    let keys: Vec<&str> = frame.info.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["label", "energy", "virial", "stress"]);
+    let columns: Vec<&str> = frame.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(columns, ["tag", "forces", "local_energy"]);
+    let slab = &evaluated_text(&text("T T F"))[0];
+    assert_eq!(slab.info("stress"), None, "no volume, no stress");
+}
+
+#[test]
+fn what_is_odd_about_frames_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frames.xyz");
+    let frame = "2\nProperties=species:S:1:pos:R:3:vel:R:3 free_energy=1\nPT 0 0 0 0 0 0\nFe 2.7 0 0 0 0 0\n";
+    std::fs::write(&path, frame.repeat(3)).unwrap();
+    let result = run(&IRON_PLATINUM, &path, &folder.path().join("out.xyz"));
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert!(result.status.success(), "{said}");
+    for warning in
+        ["taken as velocities in Å/ps", "PT of the file is taken as Pt", "free_energy of the file"]
+    {
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains(warning)).collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        assert!(lines[0].starts_with("warning: ") && lines[0].contains("frame 0: "), "{said}");
+    }
+}
+
+#[test]
+fn types_name_the_elements_of_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("dump.xyz");
+    std::fs::write(&dump, "2\nAtoms. Timestep: 100\n2 0 0 0\n1 2.7 0 0\n").unwrap();
+    let output = folder.path().join("out.xyz");
+    let result = run(&IRON_PLATINUM, &dump, &output);
+    assert_eq!(result.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&result.stderr)
+            .contains("is 2, which may be a type or an atomic number")
+    );
+    let arguments = Arguments {
+        library: home(IRON_PLATINUM.library),
+        parameters: Some(home(IRON_PLATINUM.parameters)),
+        elements: vec!["Pt".into(), "Fe".into()],
+        types: vec!["Pt".into(), "Fe".into()],
+        frames: dump,
+        output: output.clone(),
+    };
+    evaluate(&Comm::single(), &arguments).unwrap();
+    let symbols = evaluated_text("2\n\nFe 0 0 0\nPt 2.7 0 0\n");
+    assert_eq!(read(&output)[0].info("energy"), symbols[0].info("energy"));
+}
+
+#[test]
 fn squeezed_atoms_get_large_forces_instead_of_a_refusal() {
     let text = |r: f64| format!("2\nProperties=species:S:1:pos:R:3\nPt 0 0 0\nPt {r} 0 0\n");
     let steps = [0.5, 0.5 + 1e-5, 0.5 - 1e-5].map(text).concat();
@@ -208,6 +297,7 @@ fn ranks_share_frames_and_the_file_stays_the_same() {
         library: home(IRON_PLATINUM.library),
         parameters: Some(home(IRON_PLATINUM.parameters)),
         elements: vec!["Pt".into(), "Fe".into()],
+        types: Vec::new(),
         frames: home("tests/reference/trimers.xyz"),
         output: folder.path().join(output),
     };
@@ -226,23 +316,23 @@ fn frames_that_cannot_be_evaluated_are_refused_by_number_and_reason() {
         (
             "1\nLattice=\"4 0 0 1 4 0 0 0 4\" pbc=\"T T T\" Properties=species:S:1:pos:R:3\nPt 0 0 0\n",
             2,
-            "frame 1 (the first is 0): cell vector b = (1, 4, 0) Å does not stand along y; only \
+            "frame 1 (the first is 0): cell vector b = (1, 4, 0) Å stands along none of x, y and z; only \
              orthogonal boxes are supported",
         ),
         (
             "1\nLattice=\"4 0 0 0 4 0 0 0 0\" Properties=species:S:1:pos:R:3\nPt 0 0 0\n",
             2,
-            "frame 1 (the first is 0): the box length along z is 0.0 Å, from 0.0 Å on",
+            "frame 1 (the first is 0): along z the box is 0.0 Å long from 0.0 Å on",
         ),
         (
             "1\npbc=\"T F F\" Properties=species:S:1:pos:R:3\nPt 0 0 0\n",
             2,
-            "periodic along x, but there is no Lattice",
+            "periodic along x, but the file gives no cell there",
         ),
         (
             "2\nProperties=species:S:1:pos:R:3\nPt 0 0 0\nAu 3 0 0\n",
             2,
-            "frame 1 (the first is 0): atom 1 is Au, which is not among the elements Pt, Fe",
+            "frame 1 (the first is 0): atom 1 (counted from 0) is Au, but the potential has only Pt, Fe",
         ),
         (
             "2\nProperties=species:S:1:pos:R:3\nPt 1 0 0\nPt 1 0 0\n",

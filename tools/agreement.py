@@ -28,10 +28,15 @@ def frames(path):
             atoms = [next(lines).split() for _ in range(int(first))]
             numbers = lambda name: [[float(x) for x in atom[columns[name]]] for atom in atoms]
             virial = re.search(r'virial="([^"]*)"', comment)
+            virial = [float(x) for x in virial[1].split()] if virial else []
+            # Reference data have six numbers (xx yy zz xy xz yz), evaluated frames all nine.
+            if len(virial) == 6:
+                xx, yy, zz, xy, xz, yz = virial
+                virial = [xx, xy, xz, xy, yy, yz, xz, yz, zz]
             yield (
                 [energy for [energy] in numbers("local_energy")],
                 numbers("forces"),
-                [float(x) for x in virial[1].split()] if virial else [],
+                virial,
             )
 
 

@@ -43,7 +43,7 @@ impl Assembly {
         let placed = bodies.iter().zip(&centres);
         let placed = placed.flat_map(|(body, &c)| body.positions().map(move |r| add(r, c)));
         let cell = match &base {
-            None => cell(config, bounds(placed), None),
+            None => cell(config, bounds(placed)),
             Some(base) => base.cell(bounds(placed.chain(base.positions()))),
         };
         if let Some(base) = &base {

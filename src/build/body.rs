@@ -96,7 +96,11 @@ pub fn from_file(
             file: file.clone(),
         }
     });
-    Ok((bodies.collect(), read.warnings))
+    let bodies = bodies.collect();
+    // In vacuum it does not matter how its own box was bounded.
+    let mut warnings = read.warnings;
+    warnings.retain(|warning| warning != read::BOUNDARIES_UNKNOWN);
+    Ok((bodies, warnings))
 }
 
 /// The input as if the file were its `[structure]`, in vacuum.

@@ -16,6 +16,8 @@ pub struct Frame {
     pub positions: Vec<Vec3>,
     /// Å/ps
     pub velocities: Option<Vec<Vec3>>,
+    /// How often each atom has crossed the ends of the cell along a, b and c.
+    pub images: Option<Vec<[i32; 3]>>,
     /// Every other value per atom, in the order of the file.
     pub columns: Vec<Column>,
     /// Every other `key=value`, as raw text without its quotes, in the order of the file.
@@ -54,8 +56,15 @@ impl Frame {
         self.info.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
+    /// In any capitals.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|c| c.name == name)
+        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Of all other columns and keys.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter().map(|column| column.name.as_str());
+        columns.chain(self.info.iter().map(|(key, _)| key.as_str()))
     }
 
     /// A column of one integer per atom.
@@ -96,6 +105,16 @@ impl Frame {
 }
 
 impl Values {
+    /// The letter that extended XYZ has for it.
+    pub fn kind(&self) -> char {
+        match self {
+            Values::Real(_) => 'R',
+            Values::Integer(_) => 'I',
+            Values::Logical(_) => 'L',
+            Values::Text(_) => 'S',
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Values::Real(v) => v.len(),

@@ -4,7 +4,7 @@
 use super::lattice::{Centre, Site};
 use crate::error::Result;
 use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, on_grid, sub};
-use crate::input::{Arrangement, Boundary, Config};
+use crate::input::{Arrangement, Config};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -61,8 +61,9 @@ impl std::fmt::Display for Gap {
     }
 }
 
-/// A particle as it was built or read. Its atoms are `first .. first + atoms`; the
-/// adatoms are the last of them.
+/// A particle as it was built or read. The atoms of a built one are `first .. first + atoms`,
+/// the adatoms the last of them; those of one that was found in a file by distance may lie
+/// between those of others, `first` being the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParticleInfo {
     pub first: u64,
@@ -123,16 +124,15 @@ pub fn bounds(positions: impl Iterator<Item = Vec3>) -> [Vec3; 2] {
     })
 }
 
-/// The box: along periodic directions as the input says, or else as `known` from a
-/// file (corner and lengths); about the atoms along free ones.
-pub fn cell(config: &Config, [low, high]: [Vec3; 2], known: Option<[Vec3; 2]>) -> Cell {
-    let periodic = config.cell.boundary.map(|b| b == Boundary::Periodic);
+/// The box of what is built: along periodic directions as the input says, about the atoms
+/// along free ones.
+pub fn cell(config: &Config, [low, high]: [Vec3; 2]) -> Cell {
+    let periodic = config.cell.periodic();
     let given = config.cell.lengths_angstrom;
     let (mut origin, mut length) = ([0.0; 3], [0.0; 3]);
     for d in 0..3 {
-        (origin[d], length[d]) = match (periodic[d], given, known) {
-            (true, _, Some([corner, lengths])) => (corner[d], given.unwrap_or(lengths)[d]),
-            (true, Some(lengths), None) => (-lengths[d] / 2.0, lengths[d]),
+        (origin[d], length[d]) = match (periodic[d], given) {
+            (true, Some(lengths)) => (-lengths[d] / 2.0, lengths[d]),
             _ => (low[d] - MARGIN, high[d] - low[d] + 2.0 * MARGIN),
         };
     }

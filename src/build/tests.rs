@@ -1,5 +1,7 @@
 //! Whole structures, from the text of an input.
 
+mod files;
+
 use super::*;
 use crate::atoms::{Atoms, Species};
 use crate::comm::threads;
@@ -286,115 +288,4 @@ fn particles_on_top_of_each_other_are_refused() {
         "pair.toml:11:1: particles 0 and 1 overlap: two of their atoms are 1.25 Å apart, where neighbours \
          in the crystal are 2.74 Å apart; make `gap_angstrom` larger"
     );
-}
-
-const XYZ: &str = "4\nLattice=\"10 0 0 0 12 0 0 0 14\" Properties=species:S:1:pos:R:3:velo:R:3:particle:I:1:id:I:1\n\
-    Fe 1 2 3 0.5 0 0 7 4\nPt 4 2 3 0 0.5 0 3 3\nPt -1 2 3 0 0 0.5 7 2\nPt 4 5 3 1 2 3 3 1\n";
-
-/// A structure in `file` with this text, and these lines of the input.
-fn from_file(file: &str, text: &str, more: &str) -> (tempfile::TempDir, Config) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(file), text).unwrap();
-    let input = format!(
-        "[potential]\nlibrary = \"a\"\nelements = [\"Pt\", \"Fe\"]\n[structure]\nfile = \"{file}\"\n{more}\n\
-         [[stage]]\nkind = \"hold\"\ntemperature_k = 300\nduration_ps = 1\n"
-    );
-    let config = input::parse(&input, &folder.path().join("input.toml")).unwrap();
-    (folder, config)
-}
-
-const PERIODIC: &str = "[box]\nboundary = [\"periodic\", \"periodic\", \"periodic\"]";
-
-#[test]
-fn a_file_is_dealt_out_in_the_order_of_particles_and_ids() {
-    let (_folder, config) = from_file("a.xyz", XYZ, PERIODIC);
-    let built = build(&config);
-    assert!(built.velocities);
-    assert_eq!(built.cell, Cell::new([0.0; 3], [10.0, 12.0, 14.0], [true; 3]));
-    let seen: Vec<_> = (built.atoms.iter())
-        .map(|a| (a.id, a.particle, a.species, a.position, a.velocity, a.image))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (0, 0, 0, [4.0, 5.0, 3.0], [1.0, 2.0, 3.0], [0; 3]),
-            (1, 0, 0, [4.0, 2.0, 3.0], [0.0, 0.5, 0.0], [0; 3]),
-            (2, 1, 0, [9.0, 2.0, 3.0], [0.0, 0.0, 0.5], [-1, 0, 0]),
-            (3, 1, 1, [1.0, 2.0, 3.0], [0.5, 0.0, 0.0], [0; 3]),
-        ]
-    );
-    let [one, other] = &built.layout.particles[..] else { panic!("two particles") };
-    assert_eq!((one.first, one.atoms, &one.species[..]), (0, 2, &[2, 0][..]));
-    assert_eq!((other.first, other.atoms, &other.species[..]), (2, 2, &[1, 1][..]));
-    for ranks in [1, 3, 8] {
-        let shares = threads::run(ranks, |comm| structure(&config, comm).unwrap());
-        assert!(shares.iter().all(|s| s.layout == built.layout && s.velocities));
-        assert_eq!(shares.iter().flat_map(|s| s.atoms.clone()).collect::<Vec<_>>(), built.atoms);
-    }
-}
-
-#[test]
-fn particles_from_a_file_go_apart_and_come_back() {
-    let (_folder, mut config) = from_file("a.xyz", XYZ, "");
-    config.stages[0].particles = crate::input::Arrangement::Apart;
-    let built = build(&config);
-    let gap = lowest(of(&built, 1)) - highest(of(&built, 0));
-    assert!(gap >= super::APART);
-    let (join, positions) = joined(&config, &built, 2);
-    assert_eq!((join.gaps, join.cell), (Vec::new(), built.layout.cell));
-    assert_eq!(positions[&3], [1.0, 2.0, 3.0]);
-}
-
-#[test]
-fn what_a_file_cannot_be_is_said_with_the_key() {
-    let message = |file: &str, text: &str, more: &str| {
-        let (folder, config) = from_file(file, text, more);
-        let error = structure(&config, &Comm::single()).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        error.to_string().replace(&format!("{}/", folder.path().display()), "")
-    };
-    let cases = [
-        ("a.xyz", XYZ, "frame = 3", "input.toml:6:1: frame 3 is wanted, but `a.xyz` has 1 frames"),
-        (
-            "a.xyz",
-            XYZ,
-            "frame = -2",
-            "input.toml:6:1: frame -2 is wanted, but `a.xyz` has 1 frames",
-        ),
-        (
-            "a.xyz",
-            "1\n\nAu 0 0 0\n",
-            "",
-            "input.toml:5:1: atom 0 (counted from 0) is Au, but the potential has only Pt, Fe",
-        ),
-        ("a.xyz", "0\n\n", "", "input.toml:5:1: there are no atoms in this frame"),
-        (
-            "a.xyz",
-            "3\n\nPt 0 0 0\nPt 5 5 5\nPt 0 0.25 0\n",
-            "",
-            "input.toml:5:1: atoms 0 and 2 (counted from 0) are only 0.25 Å apart",
-        ),
-        (
-            "a.xyz",
-            "1\nLattice=\"9 0 0 1 9 0 0 0 9\"\nPt 0 0 0\n",
-            PERIODIC,
-            "input.toml:5:1: the cell of the file is not orthogonal along x, y and z",
-        ),
-        (
-            "a.xyz",
-            "1\n\nPt 0 0 0\n",
-            PERIODIC,
-            "input.toml:7:1: periodic along x, but the file gives no box: write `lengths_angstrom`",
-        ),
-        (
-            "a.xyz",
-            "2\n\nPt 0 0 0\n",
-            "",
-            "a.xyz:4:1: the file ends within frame 0 (from line 1): 1 of its 2 atoms are there; it was \
-             probably cut short",
-        ),
-    ];
-    for (file, text, more, wanted) in cases {
-        assert_eq!(message(file, text, more), wanted);
-    }
 }

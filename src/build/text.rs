@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+/// What some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A text file read line by line.
 pub struct Lines<R> {
     path: PathBuf,
@@ -42,6 +45,9 @@ impl<R: BufRead> Lines<R> {
         match self.input.read_line(&mut self.text) {
             Ok(0) => Ok(false),
             Ok(_) => {
+                if self.number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
+                    self.text.remove(0);
+                }
                 let end = self.text.trim_end_matches(['\n', '\r']).len();
                 self.text.truncate(end);
                 Ok(true)
@@ -55,6 +61,10 @@ impl<R: BufRead> Lines<R> {
 
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn number(&self) -> usize {
@@ -80,9 +90,10 @@ pub fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
 
 /// A finite number; `1.5d0` as Fortran writes it is understood.
 pub fn real(word: &str) -> Option<f64> {
-    let value = match word.parse::<f64>() {
-        Ok(value) => value,
-        Err(_) => word.replace(['d', 'D'], "e").parse().ok()?,
-    };
-    value.is_finite().then_some(value)
+    number(word).filter(|value| value.is_finite())
+}
+
+/// The same, or what stands for none (`nan`, `inf`).
+pub fn number(word: &str) -> Option<f64> {
+    word.parse().or_else(|_| word.replace(['d', 'D'], "e").parse()).ok()
 }

@@ -193,6 +193,7 @@ mod tests {
 seed = 5
 potential = { library = "l", elements = ["Pt"] }
 structure = { file = "s.xyz" }
+box = { boundary = ["free", "free", "free"] }
 dynamics = { timestep_fs = 2 }
 [[stage]]
 kind = "minimise"

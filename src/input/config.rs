@@ -140,25 +140,23 @@ pub enum PotentialKind {
     Meam,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BoxConfig {
-    /// In x, y and z.
-    #[serde(default = "default_boundary")]
-    pub boundary: [Boundary; 3],
-    /// Box lengths; needed for periodic directions of a built structure, ignored for free ones.
+    /// In x, y and z; unless given, those of the structure file, and `free` for what is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<[Boundary; 3]>,
+    /// Box lengths; needed for periodic directions of a built structure, without effect in free
+    /// ones; those of a structure file count unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "join"))]
     pub lengths_angstrom: Option<[f64; 3]>,
 }
 
-fn default_boundary() -> [Boundary; 3] {
-    [Boundary::Free; 3]
-}
-
-impl Default for BoxConfig {
-    fn default() -> Self {
-        BoxConfig { boundary: default_boundary(), lengths_angstrom: None }
+impl BoxConfig {
+    /// Which directions the input makes periodic.
+    pub fn periodic(&self) -> [bool; 3] {
+        self.boundary.map_or([false; 3], |all| all.map(|b| b == Boundary::Periodic))
     }
 }
 
@@ -381,10 +379,42 @@ pub struct StructureConfig {
     /// For H5MD: which group of `/particles` holds the atoms; needed where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Element of atom type 1, 2, ...: for LAMMPS data, and where species of another file are
-    /// numbers of types (numbers without `types` are atomic numbers).
+    /// Element of atom type 1, 2, ...: for LAMMPS data without type labels, and where species of
+    /// another file are numbers of types (numbers without `types` are atomic numbers).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
+    /// Which atoms are one particle; unless given, `column`, or else `molecule`, where the
+    /// file has it, and else `clusters`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub particles_from: Option<ParticlesFrom>,
+    /// For `clusters`: atoms closer than this are of one cluster; unless given, 1.3 times the
+    /// distance of nearest neighbours in the file (their median).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20))]
+    pub cluster_distance_angstrom: Option<f64>,
+    /// For `clusters`: those of fewer atoms (evaporated ones) are no particles of their own
+    /// but belong to the nearest.
+    #[serde(default = "smallest_particle")]
+    #[schemars(range(min = 1))]
+    pub smallest_particle_atoms: usize,
+}
+
+fn smallest_particle() -> usize {
+    10
+}
+
+/// Where the particles of a structure file come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParticlesFrom {
+    /// The column `particle`, as files of this program have it.
+    Column,
+    /// The molecules of LAMMPS data, or a column `molecule`.
+    Molecule,
+    /// Clusters of atoms that are within `cluster_distance_angstrom` of each other.
+    Clusters,
+    /// All atoms are one particle.
+    One,
 }
 
 fn last_frame() -> i64 {

@@ -210,10 +210,11 @@ pub fn complete(config: &mut Config) {
     if let Some(crystal) = &config.crystal
         && !config.source.has("box.boundary")
     {
-        config.cell.boundary = [Boundary::Periodic; 3];
+        let mut boundary = [Boundary::Periodic; 3];
         if let (Some(axis), None) = (crystal.surface, crystal.vacuum_angstrom) {
-            config.cell.boundary[axis.index()] = Boundary::Free;
+            boundary[axis.index()] = Boundary::Free;
         }
+        config.cell.boundary = Some(boundary);
     }
 }
 
@@ -320,7 +321,7 @@ fn slab(config: &Config, crystal: &CrystalConfig, problems: &mut Problems) {
         );
     }
     for (d, axis) in Axis::ALL.into_iter().enumerate() {
-        let periodic = config.cell.boundary[d] == Boundary::Periodic;
+        let periodic = config.cell.periodic()[d];
         let key = format!("box.boundary[{d}]");
         let name = axis.name();
         match (surface == Some(d), periodic, crystal.vacuum_angstrom) {
@@ -419,7 +420,7 @@ pub fn check_above(
     key: &str,
     problems: &mut Problems,
 ) {
-    let free = config.cell.boundary.iter().filter(|&&b| b == Boundary::Free).count();
+    let free = config.cell.periodic().iter().filter(|periodic| !**periodic).count();
     if config.crystal.is_none() && config.structure.is_none() {
         problems.at(
             key,

@@ -13,6 +13,7 @@ pub mod extension;
 pub mod jobs;
 pub mod past;
 mod read_particle;
+mod no_effect;
 pub mod reference;
 mod rules;
 mod schema;
@@ -85,6 +86,7 @@ pub fn parse_of_earlier_job(text: &str, path: &Path) -> Result<Config> {
 pub fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Problems::new(&config.source);
     rules::warn(config, &mut warnings);
+    no_effect::warn(config, &mut warnings);
     warnings.lines()
 }
 
@@ -165,7 +167,6 @@ fn complete(config: &mut Config) {
     crystal::complete(config);
     read_particle::complete(config);
 
-    let free = config.cell.boundary == [Boundary::Free; 3];
     for stage in &mut config.stages {
         stage.name.get_or_insert_with(|| stage.kind.name().to_string());
         stage.trajectory_interval_ps.get_or_insert(config.output.trajectory_interval_ps);
@@ -177,13 +178,38 @@ fn complete(config: &mut Config) {
         if stage.kind == StageKind::Equilibrate {
             let group = if apart { Group::Particle } else { Group::System };
             stage.remove_linear_momentum.get_or_insert(group);
-            if free {
-                stage.remove_angular_momentum.get_or_insert(group);
-            }
         }
     }
     let first = config.stages.iter().find_map(|stage| stage.temperature_k);
     config.dynamics.initial_temperature_k = config.dynamics.initial_temperature_k.or(first);
+    // Of a file the boundaries are known when it has been read.
+    if config.structure.is_none() || config.cell.boundary.is_some() {
+        settle_boundary(config, config.cell.periodic());
+    }
+}
+
+/// Makes the boundaries that a structure has those of the input, and what depends on them.
+///
+/// # Errors
+/// A key that has no meaning with these boundaries.
+pub fn settle(config: &mut Config, periodic: [bool; 3]) -> Result<()> {
+    settle_boundary(config, periodic);
+    let mut problems = Problems::new(&config.source);
+    rules::boundaries(config, &mut problems);
+    problems.into_result()
+}
+
+fn settle_boundary(config: &mut Config, periodic: [bool; 3]) {
+    let boundary = periodic.map(|p| if p { Boundary::Periodic } else { Boundary::Free });
+    config.cell.boundary.get_or_insert(boundary);
+    for stage in &mut config.stages {
+        if stage.kind == StageKind::Equilibrate && periodic == [false; 3] {
+            stage.remove_angular_momentum.get_or_insert(match stage.particles {
+                Arrangement::Apart => Group::Particle,
+                Arrangement::Together => Group::System,
+            });
+        }
+    }
 }
 
 #[cfg(test)]

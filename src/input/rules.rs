@@ -36,6 +36,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stops(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
+    boundaries(config, problems);
 }
 
 /// What is allowed but deserves a second look.
@@ -151,14 +152,6 @@ fn one_structure(config: &Config, structure: &StructureConfig, key: &str, proble
                 "the ending of `{}` tells no format: write `format` as well",
                 structure.file.display()
             ),
-        );
-    }
-    let data = structure.format == Some(StructureFormat::LammpsData);
-    if data && structure.types.is_empty() {
-        problems.at(
-            key,
-            "a LAMMPS data file numbers its atom types: write `types`, the element of \
-             type 1, 2, ...",
         );
     }
     let h5md = structure.format == Some(StructureFormat::H5md);
@@ -379,7 +372,7 @@ fn placement(config: &Config, problems: &mut Problems) {
 }
 
 fn cell(config: &Config, problems: &mut Problems) {
-    let periodic = config.cell.boundary.map(|boundary| boundary == Boundary::Periodic);
+    let periodic = config.cell.periodic();
     match config.cell.lengths_angstrom {
         None if config.structure.is_none()
             && config.crystal.is_none()
@@ -412,7 +405,7 @@ fn stages(config: &Config, problems: &mut Problems) {
     let mut together = false;
     for (i, stage) in config.stages.iter().enumerate() {
         let key = format!("stage[{i}]");
-        one_stage(config, stage, &key, problems);
+        one_stage(stage, &key, problems);
         if stage.particles == Arrangement::Apart {
             alone(config, &format!("{key}.particles"), problems);
         }
@@ -443,7 +436,7 @@ fn alone(config: &Config, key: &str, problems: &mut Problems) {
     );
 }
 
-fn one_stage(config: &Config, stage: &StageConfig, key: &str, problems: &mut Problems) {
+fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
     let kind = stage.kind.name();
     let at = |name: &str| format!("{key}.{name}");
     let mut needs = |name: &str, given: bool, wanted: bool| match (given, wanted) {
@@ -484,12 +477,17 @@ fn one_stage(config: &Config, stage: &StageConfig, key: &str, problems: &mut Pro
             }
         }
     }
-    let turns = stage.remove_angular_momentum.is_some();
-    if turns && config.cell.boundary.contains(&Boundary::Periodic) {
-        problems.at(
-            &at("remove_angular_momentum"),
-            "angular momentum has no meaning in a periodic box: leave this key out",
-        );
+}
+
+/// What depends on the boundaries, which those of a file may decide.
+pub fn boundaries(config: &Config, problems: &mut Problems) {
+    for (i, stage) in config.stages.iter().enumerate() {
+        if stage.remove_angular_momentum.is_some() && config.cell.periodic() != [false; 3] {
+            problems.at(
+                &format!("stage[{i}].remove_angular_momentum"),
+                "angular momentum has no meaning in a periodic box: leave this key out",
+            );
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// What `check` prints: the effective input, then what comes of it as comment lines.
 fn report(config: &mut Config) -> Result<String> {
     let (potential, references) = warnings::potential(config)?;
+    let structure = structure(config)?;
     let mut report = format!(
         "# Effective input of {}\n{}",
         config.source.path.display(),
@@ -26,15 +27,16 @@ fn report(config: &mut Config) -> Result<String> {
     );
     report += &comment("Potential", &potential.conventions());
     report += &comment("Reference structures of the potential", &references);
-    report += &comment("Starting structure", &structure(config)?);
+    report += &comment("Starting structure", &structure);
     report += "\ninput is sound\n";
     Ok(report)
 }
 
-/// Builds or reads the atoms, which finds overlaps and broken files.
-fn structure(config: &Config) -> Result<String> {
+/// Builds or reads the atoms, which finds overlaps and broken files, and settles the boundaries.
+fn structure(config: &mut Config) -> Result<String> {
     let built = build::structure(config, &Comm::single())?;
     warnings::tell(&built.warnings);
+    input::settle(config, built.layout.cell.periodic)?;
     let symbols: Vec<&str> = config.potential.symbols().collect();
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)
@@ -45,8 +47,9 @@ fn structure(config: &Config) -> Result<String> {
         })
         .collect();
     Ok(format!(
-        "{} atoms\n{}box: {}\n",
+        "{} atoms, {} particles\n{}box: {}\n",
         built.layout.atoms,
+        built.layout.particles.len(),
         built.layout.describe(&symbols),
         sides.join(" x ")
     ))

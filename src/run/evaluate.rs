@@ -2,20 +2,25 @@
 //!
 //! Out comes each frame as it came in, with columns `forces` (eV/Å) and
 //! `local_energy` (eV: embedding and half of each pair term), and keys `energy`
-//! (eV) and `virial` (xx yy zz xy xz yz, sum of r_a f_b, eV). Frames are dealt to
-//! the ranks in turn, each being evaluated on one rank.
+//! (eV), `virial` (nine numbers: xx xy xz yx yy yz zx zy zz, W = sum of r_a f_b, eV: positive
+//! where the atoms push outwards) and, where all directions are periodic, `stress` (nine
+//! numbers in the same order, -W / V without the kinetic part, eV/Å³: the sign of ASE, where
+//! tension is positive). What another calculation had left there is not carried along. Frames
+//! are dealt to the ranks in turn, each being evaluated on one rank.
 
 use super::warnings;
 use crate::atoms::{Atom, Species};
+use crate::build::cell::{self, Side, Sides};
 use crate::build::frame::Frame;
-use crate::build::{extxyz, numbered};
+use crate::build::{extxyz, species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
-use crate::geometry::{Cell, GRID, LARGEST_COORDINATE, SHORTEST_PERIOD, on_grid};
+use crate::geometry::{Cell, on_grid};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use bytemuck::Zeroable;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +38,9 @@ pub struct Arguments {
     /// Ni=Ni4 takes the library's entry Ni4 for Ni
     #[arg(long, value_name = "ELEMENTS", required = true, value_delimiter = ',')]
     pub elements: Vec<String>,
+    /// Elements of atom types 1, 2, ..., where the frames have numbers in place of symbols
+    #[arg(long, value_name = "ELEMENTS", value_delimiter = ',')]
+    pub types: Vec<String>,
     /// Structures in extended XYZ
     #[arg(value_name = "FRAMES.xyz")]
     pub frames: PathBuf,
@@ -61,19 +69,18 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     }
     let mut frames = comm.agree(extxyz::open(&arguments.frames))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
-    let named = |frame: Result<Frame>| {
-        let mut frame = frame?;
-        let named = numbered::name_all(&mut frame.species, &[]);
-        named.map(|()| frame).map_err(|what| Error::input(&arguments.frames, 0, 0, what))
-    };
     let mut summary = Summary::default();
+    let mut told = Told::default();
     loop {
         // One round: a frame for each rank.
-        let round: Result<Vec<Frame>> = frames.by_ref().take(comm.size()).map(&named).collect();
+        let round: Result<Vec<Frame>> = frames.by_ref().take(comm.size()).collect();
         let round = comm.agree(round)?;
+        if comm.is_root() {
+            told.tell(arguments, summary.frames, &round, potential.species());
+        }
         let mine = round.get(comm.rank()).map(|frame| {
             let number = summary.frames + comm.rank();
-            evaluated(&potential, frame, number, &arguments.frames).map(text)
+            evaluated(&potential, frame, number, arguments).map(text)
         });
         let mine = comm.agree(mine.transpose())?.unwrap_or_default();
         let texts = comm.all_gather(&mine);
@@ -92,12 +99,18 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
 }
 
 /// The frame with what the potential says of it; `number` counts from 0.
-fn evaluated(potential: &Meam, frame: &Frame, number: usize, path: &Path) -> Result<Frame> {
+fn evaluated(
+    potential: &Meam,
+    frame: &Frame,
+    number: usize,
+    arguments: &Arguments,
+) -> Result<Frame> {
+    let path = &arguments.frames;
     let complain = |message: String| {
         Error::input(path, 0, 0, format!("frame {number} (the first is 0): {message}"))
     };
-    let cell = cell_of(frame).map_err(&complain)?;
-    let atoms = atoms_of(frame, potential.species()).map_err(&complain)?;
+    let System { cell, atoms, .. } =
+        system(frame, potential.species(), &arguments.types).map_err(&complain)?;
     let found = force::evaluate(potential, cell, &atoms).map_err(|error| match error {
         Error::Physics { atom, message, .. } => Error::Run(format!(
             "{}: frame {number} (the first is 0), atom {atom}: {message}",
@@ -106,63 +119,121 @@ fn evaluated(potential: &Meam, frame: &Frame, number: usize, path: &Path) -> Res
         other => other,
     })?;
     let mut frame = frame.clone();
+    // By their symbols, whatever the file called them.
+    let symbol = |atom: &Atom| potential.species()[atom.species as usize].symbol.clone();
+    frame.species = atoms.iter().map(symbol).collect();
+    frame.columns.retain(|column| !is_calculated(&column.name));
+    frame.info.retain(|(key, _)| !is_calculated(key));
     frame.set_reals("forces", 3, found.forces.into_flattened());
     frame.set_reals("local_energy", 1, found.energies);
     frame.set_info("energy", format!("{:?}", found.totals.potential_energy));
-    let virial = found.totals.virial.unwrap_or_default();
-    frame.set_info("virial", virial.map(|x| format!("{x:?}")).join(" "));
+    let [xx, yy, zz, xy, xz, yz] = found.totals.virial.unwrap_or_default();
+    let virial = [xx, xy, xz, xy, yy, yz, xz, yz, zz];
+    let numbers = |all: [f64; 9]| all.map(|x| format!("{x:?}")).join(" ");
+    frame.set_info("virial", numbers(virial));
+    if cell.periodic == [true; 3] {
+        frame.set_info("stress", numbers(virial.map(|x| -x / cell.volume())));
+    }
     Ok(frame)
 }
 
-/// The box of a frame. Only its periodic directions matter, and these must stand
-/// along the axes.
-fn cell_of(frame: &Frame) -> std::result::Result<Cell, String> {
-    let mut length = [0.0; 3];
-    for d in (0..3).filter(|&d| frame.periodic[d]) {
-        let axis = ["x", "y", "z"][d];
-        let Some(lattice) = frame.lattice else {
-            return Err(format!("periodic along {axis}, but there is no Lattice"));
-        };
-        let along = lattice[d];
-        if (0..3).any(|k| k != d && along[k].abs() > GRID) {
-            return Err(format!(
-                "cell vector {} = ({}, {}, {}) Å does not stand along {axis}; only orthogonal \
-                 boxes are supported: take a larger, orthogonal cell of the same crystal",
-                ["a", "b", "c"][d],
-                along[0],
-                along[1],
-                along[2]
-            ));
+/// What was said of frames: each thing once, of the first to which it applies.
+#[derive(Default)]
+struct Told(HashSet<String>);
+
+impl Told {
+    fn tell(
+        &mut self,
+        arguments: &Arguments,
+        first: usize,
+        frames: &[Frame],
+        elements: &[Species],
+    ) {
+        for (k, frame) in frames.iter().enumerate() {
+            // One that cannot be evaluated is an error, told elsewhere.
+            let Ok(System { warnings, .. }) = system(frame, elements, &arguments.types) else {
+                continue;
+            };
+            for warning in warnings {
+                if !self.0.contains(&warning) {
+                    let number = first + k;
+                    warnings::tell([format!(
+                        "{}: frame {number}: {warning}",
+                        arguments.frames.display()
+                    )]);
+                    self.0.insert(warning);
+                }
+            }
         }
-        length[d] = along[d];
-    }
-    let cell = Cell::new(frame.origin, length, frame.periodic);
-    match cell.unusable() {
-        None => Ok(cell),
-        Some(d) => Err(format!(
-            "the box length along {} is {:?} Å, from {:?} Å on: a periodic direction must be at least \
-             {SHORTEST_PERIOD} Å long and lie within {LARGEST_COORDINATE} Å",
-            ["x", "y", "z"][d],
-            length[d],
-            frame.origin[d]
-        )),
     }
 }
 
-fn atoms_of(frame: &Frame, species: &[Species]) -> std::result::Result<Vec<Atom>, String> {
-    let atom = |i: usize| {
-        let symbol = &frame.species[i];
-        let Some(number) = species.iter().position(|s| s.symbol == *symbol) else {
-            let known: Vec<&str> = species.iter().map(|s| s.symbol.as_str()).collect();
-            return Err(format!(
-                "atom {i} is {symbol}, which is not among the elements {}",
-                known.join(", ")
-            ));
-        };
+/// What is computed of a frame, and what is odd about it.
+struct System {
+    cell: Cell,
+    atoms: Vec<Atom>,
+    warnings: Vec<String>,
+}
+
+/// # Errors
+/// In words: a frame that cannot be evaluated.
+fn system(
+    frame: &Frame,
+    elements: &[Species],
+    types: &[String],
+) -> std::result::Result<System, String> {
+    let mut warnings = frame.warnings.clone();
+    let known: Vec<&str> = elements.iter().map(|s| s.symbol.as_str()).collect();
+    let species = species::resolve(&frame.species, &known, types, &mut warnings)?;
+    let Sides { sides, periodic } = cell::sides(frame)?;
+    let cell = cell::boxed(sides, periodic, [Side { low: 0.0, length: 0.0 }; 3])?;
+    let atom = |(i, &species): (usize, &u32)| {
         let position = frame.positions[i].map(on_grid);
-        Ok(Atom { id: i as u64, position, species: number as u32, ..Atom::zeroed() })
+        Atom { id: i as u64, position, species, ..Atom::zeroed() }
     };
-    (0..frame.len()).map(atom).collect()
+    let atoms = species.iter().enumerate().map(atom).collect();
+    let replaced = ["energy", "forces", "virial", "local_energy"];
+    let mut stale = frame.names().filter(|name| is_calculated(name)).collect::<Vec<_>>();
+    stale.retain(|name| !replaced.contains(name) && !(*name == "stress" && periodic == [true; 3]));
+    if !stale.is_empty() {
+        warnings.push(format!(
+            "{} of the file belong to another calculation: not carried along",
+            stale.join(", ")
+        ));
+    }
+    Ok(System { cell, atoms, warnings })
+}
+
+/// Names of columns and keys that a calculator writes, those of ASE among them.
+const CALCULATED: [&str; 24] = [
+    "energy",
+    "energies",
+    "free_energy",
+    "potential_energy",
+    "total_energy",
+    "atomic_energy",
+    "energy_per_atom",
+    "local_energy",
+    "forces",
+    "force",
+    "stress",
+    "stresses",
+    "virial",
+    "virials",
+    "local_virial",
+    "pressure",
+    "enthalpy",
+    "dipole",
+    "charges",
+    "magmom",
+    "magmoms",
+    "polarization",
+    "dielectric_tensor",
+    "born_effective_charges",
+];
+
+fn is_calculated(name: &str) -> bool {
+    CALCULATED.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn text(frame: Frame) -> Vec<u8> {

@@ -17,7 +17,7 @@ use super::watch::Watch;
 use crate::comm::Comm;
 use crate::dynamics::Plan;
 use crate::error::Result;
-use crate::input::Config;
+use crate::input::{self, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::write::log::Log;
@@ -49,6 +49,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         Origin::Beginning(leftovers) => origin::make_room(leftovers, held.as_ref(), comm)?,
         Origin::Checkpoint(_) => None,
     };
+    comm.agree(input::settle(&mut config, start.layout.cell.periodic))?;
     let opened = log.open(&folder.join(LOG));
     comm.agree(opened)?;
     log.start(&report::Start {

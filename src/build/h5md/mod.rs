@@ -11,7 +11,7 @@
 //! - With `image`, positions are unwrapped.
 
 use super::frame::Frame;
-use super::numbered;
+use super::species;
 use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
@@ -312,7 +312,7 @@ impl Reader<'_> {
     fn numbered(&self, element: &Element) -> Result<Vec<String>> {
         let numbers = self.values::<i64>(element)?.into_iter();
         let Some(names) = self.names(&element.values)? else {
-            let named = |number| numbered::species(number, self.wanted.types);
+            let named = |number| species::numbered(number, self.wanted.types);
             return numbers.map(named).collect::<Result<_, _>>().map_err(|e| bad(self.path, e));
         };
         self.own_names()?;

@@ -1,0 +1,314 @@
+//! The columns of a frame: which there are, what becomes of each, and the lines of atoms.
+
+use super::comment::logical;
+use crate::build::frame::{Column, Frame, Values};
+use crate::build::text::{Lines, Word, number, real, words};
+use crate::elements::{atomic_weight, symbol};
+use crate::error::{Error, Result};
+use crate::geometry::{Vec3, scale};
+use crate::units::ASE_VELOCITY;
+use std::io::BufRead;
+
+/// Names (in any capitals) of what is looked for; the first that is there counts.
+const SPECIES: [&str; 12] = [
+    "species",
+    "element",
+    "elements",
+    "symbol",
+    "symbols",
+    "z",
+    "numbers",
+    "atomic_number",
+    "atomic_numbers",
+    "type",
+    "types",
+    "atom_type",
+];
+/// Of these, which hold atomic numbers.
+const ATOMIC_NUMBERS: [&str; 4] = ["z", "numbers", "atomic_number", "atomic_numbers"];
+const POSITIONS: [&str; 4] = ["pos", "position", "positions", "coordinates"];
+const VELOCITIES: [&str; 5] = ["velo", "vel", "velocities", "velocity", "momenta"];
+
+/// What becomes of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Role {
+    Species,
+    Position,
+    Velocity,
+    Other,
+}
+
+/// A column while its values are read.
+struct Builder {
+    role: Role,
+    column: Column,
+}
+
+/// The columns of a frame while its atoms are read.
+pub struct Columns {
+    all: Vec<Builder>,
+    /// Whether the file names them itself.
+    named: bool,
+}
+
+/// The columns that `Properties` names.
+pub fn properties<R: BufRead>(lines: &Lines<R>, value: &str, column: usize) -> Result<Columns> {
+    let bad = |message: String| lines.error(column, message);
+    let fields: Vec<&str> = value.split(':').collect();
+    if !fields.len().is_multiple_of(3) {
+        return Err(bad(format!(
+            "Properties wants name:kind:width for each column, not \"{value}\""
+        )));
+    }
+    let mut all: Vec<Builder> = Vec::new();
+    for field in fields.chunks_exact(3) {
+        let [name, kind, width] = [field[0], field[1], field[2]];
+        let width = width.parse().ok().filter(|&w| w > 0).ok_or_else(|| {
+            bad(format!("the width of the column {name} must be 1 or more, not \"{width}\""))
+        })?;
+        let values = match kind {
+            "R" | "r" => Values::Real(Vec::new()),
+            "I" | "i" => Values::Integer(Vec::new()),
+            "L" | "l" => Values::Logical(Vec::new()),
+            "S" | "s" => Values::Text(Vec::new()),
+            _ => {
+                return Err(bad(format!(
+                    "the kind of the column {name} must be S, R, I or L, not \"{kind}\""
+                )));
+            }
+        };
+        if all.iter().any(|c| c.column.name == name) {
+            return Err(bad(format!("the column {name} stands twice in Properties")));
+        }
+        let column = Column { name: name.into(), width, values };
+        all.push(Builder { role: Role::Other, column });
+    }
+    for (role, names) in [
+        (Role::Species, &SPECIES[..]),
+        (Role::Position, &POSITIONS[..]),
+        (Role::Velocity, &VELOCITIES[..]),
+    ] {
+        let place = |name: &&str| all.iter().position(|c| c.column.name.eq_ignore_ascii_case(name));
+        match names.iter().find_map(place) {
+            Some(k) => all[k].take(role).map_err(bad)?,
+            None if role == Role::Velocity => {}
+            None => return Err(bad(format!("Properties must name the column {}", names[0]))),
+        }
+    }
+    Ok(Columns { all, named: true })
+}
+
+impl Builder {
+    /// Takes this column for what its name says; an error in words where it cannot be that.
+    fn take(&mut self, role: Role) -> std::result::Result<(), String> {
+        let Column { name, width, values } = &mut self.column;
+        let (kind, wanted_width) = if role == Role::Species { ("S", 1) } else { ("R", 3) };
+        match (role, &*values) {
+            (Role::Species, Values::Text(_))
+            | (Role::Position | Role::Velocity, Values::Real(_)) => {}
+            // Numbers name species, too, and whole numbers are numbers.
+            (Role::Species, Values::Integer(_)) => *values = Values::Text(Vec::new()),
+            (_, Values::Integer(_)) => *values = Values::Real(Vec::new()),
+            (_, other) => {
+                let found = other.kind();
+                return Err(format!("the column {name} must be of kind {kind}, not {found}"));
+            }
+        }
+        if *width != wanted_width {
+            return Err(format!("the column {name} must have width {wanted_width}, not {width}"));
+        }
+        self.role = role;
+        Ok(())
+    }
+
+    fn push(&mut self, word: Word) -> Option<()> {
+        match &mut self.column.values {
+            // What nobody needs may be not a number.
+            Values::Real(v) if self.role == Role::Other => v.push(number(word.text)?),
+            Values::Real(v) => v.push(real(word.text)?),
+            Values::Integer(v) => v.push(word.text.parse().ok()?),
+            Values::Logical(v) => v.push(logical(word.text)?),
+            Values::Text(v) => v.push(word.text.into()),
+        }
+        Some(())
+    }
+}
+
+impl Columns {
+    /// The same where the file did not name them.
+    pub fn unnamed(self) -> Columns {
+        Columns { named: false, ..self }
+    }
+
+    /// Reads the line of one atom.
+    pub fn atom<R: BufRead>(&mut self, lines: &Lines<R>) -> Result<()> {
+        let mut all = words(lines.text());
+        let commas = if lines.text().contains(',') {
+            "; columns are divided by white space alone, and decimals begin with a point"
+        } else {
+            ""
+        };
+        for builder in &mut self.all {
+            for _ in 0..builder.column.width {
+                let name = &builder.column.name;
+                let Some(word) = all.next() else {
+                    return Err(lines.error(
+                        lines.text().len() + 1,
+                        format!("the line ends where the column {name} is wanted{commas}"),
+                    ));
+                };
+                if builder.push(word).is_none() {
+                    return Err(unfit(lines, builder, word, commas));
+                }
+            }
+        }
+        let advice = if self.named {
+            ""
+        } else {
+            ": the comment line names columns, as Properties=species:S:1:pos:R:3:velo:R:3"
+        };
+        match all.next() {
+            None => Ok(()),
+            Some(word) => Err(lines.error(
+                word.column,
+                format!("\"{}\" is more than the columns of this frame{advice}", word.text),
+            )),
+        }
+    }
+
+    /// Puts what was read into the frame.
+    ///
+    /// # Errors
+    /// In words: a number that is that of no element.
+    pub fn store(self, frame: &mut Frame) -> std::result::Result<(), String> {
+        let mut moving = None;
+        for Builder { role, column } in self.all {
+            match role {
+                Role::Species => frame.species = names(column)?,
+                Role::Position => frame.positions = vectors(column.values),
+                Role::Velocity => moving = Some(column),
+                Role::Other => frame.columns.push(column),
+            }
+        }
+        if let Some(column) = moving {
+            velocities(frame, column);
+        }
+        contradictions(frame);
+        Ok(())
+    }
+}
+
+fn unfit<R: BufRead>(lines: &Lines<R>, builder: &Builder, word: Word, commas: &str) -> Error {
+    let wanted = match builder.column.values {
+        Values::Real(_) if builder.role == Role::Other => "a number",
+        Values::Real(_) => "a finite number",
+        Values::Integer(_) => "an integer",
+        _ => "T or F",
+    };
+    let name = &builder.column.name;
+    lines.error(
+        word.column,
+        format!("the column {name} wants {wanted}, not \"{}\"{commas}", word.text),
+    )
+}
+
+fn vectors(values: Values) -> Vec<Vec3> {
+    match values {
+        Values::Real(v) => v.as_chunks::<3>().0.to_vec(),
+        _ => unreachable!("the header made it a column of reals"),
+    }
+}
+
+fn names(column: Column) -> std::result::Result<Vec<String>, String> {
+    let Values::Text(names) = column.values else {
+        unreachable!("the header made it a column of texts")
+    };
+    if !ATOMIC_NUMBERS.contains(&column.name.to_ascii_lowercase().as_str()) {
+        return Ok(names);
+    }
+    let element = |number: &String| {
+        let symbol = number.parse().ok().and_then(symbol);
+        symbol.map(String::from).ok_or_else(|| {
+            format!("{number} in the column {} is no atomic number of an element", column.name)
+        })
+    };
+    names.iter().map(element).collect()
+}
+
+/// Velocities in Å/ps from a column of the name that it has.
+fn velocities(frame: &mut Frame, column: Column) {
+    let given = vectors(column.values.clone());
+    let factor = match column.name.to_ascii_lowercase().as_str() {
+        "velo" => 1.0,
+        "vel" => {
+            let message =
+                "the column `vel` is taken as velocities in Å/ps (`velo` says so for certain)";
+            frame.warnings.push(message.into());
+            1.0
+        }
+        "momenta" => return momenta(frame, given, column),
+        _ => {
+            frame.warnings.push(format!(
+                "the column `{}` is taken as ASE's velocities, of which 1 is {ASE_VELOCITY:.4} Å/ps \
+                 (call it `velo` where it is in Å/ps)",
+                column.name
+            ));
+            ASE_VELOCITY
+        }
+    };
+    frame.velocities = Some(given.into_iter().map(|v| scale(v, factor)).collect());
+}
+
+/// Momenta as ASE writes them, in g/mol times its unit of velocity, over `masses`, or else
+/// the standard weights that ASE takes, too. The column stays: it is ASE's own.
+fn momenta(frame: &mut Frame, given: Vec<Vec3>, column: Column) {
+    let masses = frame.column("masses").map(|c| c.values.clone());
+    let mass = |i: usize| match &masses {
+        Some(Values::Real(masses)) => masses.get(i).copied(),
+        _ => atomic_weight(&frame.species[i]),
+    };
+    let velocity = |(i, &p): (usize, &Vec3)| {
+        Some(scale(p, ASE_VELOCITY / mass(i).filter(|m| m.is_finite() && *m > 0.0)?))
+    };
+    let velocities: Option<Vec<Vec3>> = given.iter().enumerate().map(velocity).collect();
+    if velocities.is_none() {
+        let message = "the momenta of the file are not taken: not all of its atoms have a mass";
+        frame.warnings.push(message.into());
+    }
+    frame.velocities = velocities;
+    frame.columns.push(column);
+}
+
+/// Two columns that say different elements; atoms that are to stay where they are.
+fn contradictions(frame: &mut Frame) {
+    let number = frame
+        .columns
+        .iter()
+        .find(|c| c.width == 1 && ATOMIC_NUMBERS.contains(&c.name.to_ascii_lowercase().as_str()));
+    let differs = number.and_then(|Column { name, values, .. }| match values {
+        Values::Integer(numbers) => {
+            let mut both = numbers.iter().zip(&frame.species);
+            let place = both.position(|(&z, species)| {
+                symbol(z).is_some_and(|symbol| !symbol.eq_ignore_ascii_case(species))
+                    && atomic_weight(species).is_some()
+            })?;
+            Some(format!(
+                "atom {place} (counted from 0) is {} by its species and {} by the column {name}: \
+                 the species counts",
+                frame.species[place],
+                symbol(numbers[place]).unwrap_or_default()
+            ))
+        }
+        _ => None,
+    });
+    frame.warnings.extend(differs);
+    let held = frame.column("move_mask").is_some_and(|c| match &c.values {
+        Values::Logical(moves) => moves.contains(&false),
+        Values::Integer(moves) => moves.contains(&0),
+        _ => false,
+    });
+    if held {
+        let message = "the file holds atoms fixed (`move_mask`): here all atoms move";
+        frame.warnings.push(message.into());
+    }
+}
