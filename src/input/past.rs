@@ -10,7 +10,7 @@
 //! Compared is what the keys mean, with all defaults filled in: not how the file is
 //! written, nor where the files stand that it names, nor keys without an effect.
 
-use super::config::{Arrangement, Boundary, Change, Config, Ensemble, Shape, Thermostat};
+use super::config::{Arrangement, Change, Config, Ensemble, Shape, Thermostat};
 use super::reference::toml;
 use super::schema::{Key, keys_of_input};
 use super::source::{Problems, join};
@@ -133,7 +133,11 @@ fn meaning(asked: &Asked) -> Value {
             *element = symbol.to_string();
         }
     }
-    let periodic = config.cell.boundary.map(|boundary| boundary == Boundary::Periodic);
+    // Boundaries that a file has are not known here: any length may count.
+    let periodic = match config.cell.boundary {
+        None if config.structure.is_some() => [true; 3],
+        _ => config.cell.periodic(),
+    };
     if let Some(lengths) = &mut config.cell.lengths_angstrom {
         (0..3).filter(|&d| !periodic[d]).for_each(|d| lengths[d] = 0.0);
     }

@@ -533,12 +533,8 @@ fn evaporation(config: &Config, problems: &mut Problems) {
             beyond,
             "`beyond_angstrom` has no meaning with `atoms = \"keep\"`: write `atoms = \"freeze\"`",
         ),
-        (Evaporated::Freeze, Some(_)) if !config.cell.boundary.contains(&Boundary::Free) => {
-            problems.at(
-                beyond,
-                "no atom leaves a box that is periodic in x, y and z: leave this key out",
-            )
-        }
+        (Evaporated::Freeze, Some(_)) if config.cell.periodic() == [true; 3] => problems
+            .at(beyond, "no atom leaves a box that is periodic in x, y and z: leave this key out"),
         _ => {}
     }
 }
