@@ -700,10 +700,10 @@ pub struct OutputConfig {
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: f64,
-    /// Velocities of the atoms in the trajectory.
-    #[serde(default = "yes")]
+    /// Velocities of the atoms in the trajectory. Unless given: yes, but not where positions are rounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "trajectory"))]
-    pub velocities: bool,
+    pub velocities: Option<bool>,
     /// Forces on the atoms in the trajectory.
     #[serde(default)]
     #[schemars(extend("x-fixed" = "trajectory"))]
@@ -712,6 +712,17 @@ pub struct OutputConfig {
     #[serde(default)]
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub energies: bool,
+    /// For a trajectory to look at, a tenth as large with 0.001: positions may be off by so
+    /// much; they are rounded (velocities alike, in Å/ps) and all numbers kept in single
+    /// precision. Unless given: the bits of the run. Checkpoints are always exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0005, max = 0.1))]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub position_tolerance_angstrom: Option<f64>,
+    /// Compress the trajectory, without loss. Unless given: where positions are rounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub compress: Option<bool>,
     /// The run fails when the energy per atom leaves these bounds.
     #[serde(default = "default_energy_bound")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -725,11 +736,20 @@ fn default_trajectory_interval() -> f64 {
 fn default_series_interval() -> f64 {
     0.1
 }
-fn yes() -> bool {
-    true
-}
 fn default_energy_bound() -> f64 {
     100.0
+}
+
+impl OutputConfig {
+    /// Whether frames hold velocities.
+    pub fn holds_velocities(&self) -> bool {
+        self.velocities.unwrap_or(self.position_tolerance_angstrom.is_none())
+    }
+
+    /// Whether frames are compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.compress.unwrap_or(self.position_tolerance_angstrom.is_some())
+    }
 }
 
 impl Default for OutputConfig {
@@ -737,9 +757,11 @@ impl Default for OutputConfig {
         OutputConfig {
             trajectory_interval_ps: default_trajectory_interval(),
             series_interval_ps: default_series_interval(),
-            velocities: true,
+            velocities: None,
             forces: false,
             energies: false,
+            position_tolerance_angstrom: None,
+            compress: None,
             energy_bound_ev_per_atom: default_energy_bound(),
         }
     }

@@ -167,6 +167,10 @@ fn complete(config: &mut Config) {
     crystal::complete(config);
     read_particle::complete(config);
 
+    let output = &mut config.output;
+    output.velocities = Some(output.holds_velocities());
+    output.compress = Some(output.is_compressed());
+
     for stage in &mut config.stages {
         stage.name.get_or_insert_with(|| stage.kind.name().to_string());
         stage.trajectory_interval_ps.get_or_insert(config.output.trajectory_interval_ps);

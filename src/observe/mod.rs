@@ -51,6 +51,7 @@ impl std::ops::BitOr for Needs {
 pub struct Snapshot<'a> {
     pub step: u64,
     pub time_ps: f64,
+    pub place: Place<'a>,
     pub system: View<'a>,
     pub neighbours: &'a Neighbours,
     pub totals: Totals,
@@ -63,6 +64,16 @@ pub struct Snapshot<'a> {
     /// Whether velocities are motion in time. Those of a minimiser are not: they have no
     /// temperature and no kinetic energy.
     pub moving: bool,
+}
+
+/// Where in the protocol a snapshot stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// Number of the stage, from 1, and its name.
+    pub stage: usize,
+    pub name: &'a str,
+    /// What the thermostat steers to, K; none where there is none.
+    pub target_temperature: Option<f64>,
 }
 
 /// A snapshot with what several observers look at.

@@ -242,7 +242,7 @@ fn columns(
     };
     let count = |name, definition, values| Column {
         name,
-        unit: "",
+        unit: "1",
         definition,
         shape: shape.clone(),
         values: Values::Integer(values),
@@ -250,7 +250,7 @@ fn columns(
     let columns = vec![
         Column {
             name: "particles",
-            unit: "",
+            unit: "1",
             definition: "the two particles of each pair",
             shape: vec![pairs.len(), 2],
             values: Values::Integer(pairs.as_flattened().iter().map(|k| *k as i64).collect()),
@@ -289,14 +289,14 @@ fn columns(
         ),
         real(
             "neck_ratio",
-            "",
+            "1",
             "neck radius over the radius of the smaller particle when the pair was chosen, \
              as a sphere of its gyration radius",
             ratios,
         ),
         real(
             "compactness",
-            "",
+            "1",
             "gyration radius of both particles together over that of one ball of the \
              volumes that they had as spheres when the pair was chosen",
             compactness,

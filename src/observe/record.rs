@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Values {
     Real(Vec<f64>),
     Integer(Vec<i64>),
+    /// Names; a file keeps so much of each (`write::hdf5::Text`).
+    Text(Vec<String>),
 }
 
 impl Values {
@@ -16,6 +18,7 @@ impl Values {
         match self {
             Values::Real(values) => values.len(),
             Values::Integer(values) => values.len(),
+            Values::Text(values) => values.len(),
         }
     }
 
@@ -28,7 +31,7 @@ impl Values {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     pub name: &'static str,
-    /// As in the trajectory file (`Angstrom`, `ps`, `eV`, `K`, `GPa`); empty for pure numbers.
+    /// As in the trajectory file (`Angstrom`, `ps`, `eV`, `K`, `GPa`); `1` for pure numbers and names.
     pub unit: &'static str,
     /// One sentence: what the number means.
     pub definition: &'static str,
@@ -47,8 +50,13 @@ impl Column {
         Column { name, unit, definition, shape: vec![], values: Values::Real(vec![value]) }
     }
 
+    pub fn text(name: &'static str, definition: &'static str, value: &str) -> Column {
+        let values = Values::Text(vec![value.to_string()]);
+        Column { name, unit: "1", definition, shape: vec![], values }
+    }
+
     pub fn count(name: &'static str, definition: &'static str, value: i64) -> Column {
-        Column { name, unit: "", definition, shape: vec![], values: Values::Integer(vec![value]) }
+        Column { name, unit: "1", definition, shape: vec![], values: Values::Integer(vec![value]) }
     }
 }
 

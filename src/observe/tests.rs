@@ -141,6 +141,7 @@ fn measured_while(
     let snapshot = Snapshot {
         step: 7,
         time_ps: 0.5,
+        place: Place { stage: 2, name: "warm up", target_temperature: Some(800.0) },
         system,
         neighbours: &neighbours,
         totals: Totals { potential_energy: -3.0, virial: Some([0.0; 6]) },
@@ -161,6 +162,7 @@ fn reals(record: &Record, path: &str, name: &str) -> Vec<f64> {
     match &record.series(path).unwrap().column(name).unwrap().values {
         Values::Real(values) => values.clone(),
         Values::Integer(values) => values.iter().map(|n| *n as f64).collect(),
+        Values::Text(_) => panic!("{name} is text"),
     }
 }
 
@@ -587,6 +589,32 @@ fn what_moves_atoms_to_a_minimum_is_no_motion() {
 }
 
 #[test]
+fn pressure_has_its_components_and_each_row_its_place_in_the_protocol() {
+    let cell = Cell::new([0.0; 3], [10.0, 20.0, 40.0], [true; 3]);
+    let mut list = atoms_of(&[vec![[1.0, 1.0, 1.0], [1.0, 11.0, 21.0]]]);
+    list[0].velocity = [2.0, 0.0, -1.0];
+    let mut observers = Observers::new(CUTOFF, cell.periodic);
+    let record = measured(&mut observers, &list, &cell, &Comm::single());
+    let gpa =
+        MASS * crate::units::MASS_VELOCITY_SQUARED / cell.volume() * crate::units::PRESSURE_GPA;
+    for (name, value) in
+        [("xx", 4.0), ("yy", 0.0), ("zz", 1.0), ("xy", 0.0), ("xz", -2.0), ("yz", 0.0)]
+    {
+        let found = thermo(&record, &format!("pressure_{name}"));
+        assert!(close(found, value * gpa, 1e-12 * gpa), "{name}: {found}");
+    }
+    // From the kinetic energy, which is summed in coarser quanta.
+    assert!(close(thermo(&record, "pressure"), 5.0 / 3.0 * gpa, 1e-9 * gpa));
+    assert_eq!(thermo(&record, "target_temperature"), 800.0);
+    assert_eq!(thermo(&record, "stage_number"), 2.0);
+    let stage = &record.series("/sinter/thermo").unwrap().column("stage").unwrap().values;
+    assert_eq!(*stage, Values::Text(vec!["warm up".into()]));
+    for column in record.series.iter().flat_map(|series| &series.columns) {
+        assert!(!column.unit.is_empty() && !column.definition.is_empty(), "{}", column.name);
+    }
+}
+
+#[test]
 fn the_virial_is_wanted_only_where_there_is_a_volume() {
     assert!(Observers::new(CUTOFF, [true; 3]).needs().virial);
     assert!(!Observers::new(CUTOFF, [true, true, false]).needs().virial);
@@ -603,6 +631,7 @@ fn a_velocity_that_is_not_a_number_names_its_atom() {
     let snapshot = Snapshot {
         step: 12,
         time_ps: 0.0,
+        place: Place::default(),
         system: View { atoms: &atoms, cell: &cell, masses: &[MASS], comm: &comm },
         neighbours: &neighbours,
         totals: Totals::default(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! K = sum m v² / 2       T = 2 K / (f k)       E = K + U
-//! P = (2 K + W_xx + W_yy + W_zz) / (3 V),  W_ab = sum r_a f_b
+//! P_ab = (sum m v_a v_b + W_ab) / V,  W_ab = sum r_a f_b,  P = (P_xx + P_yy + P_zz) / 3
 //! ```
 //!
 //! f counts the degrees of freedom that are not held fixed. While energy is minimised K
@@ -13,9 +13,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Needs, Observer, Scene, Series, Snapshot, neighbours_within};
-use crate::dynamics::groups::{largest_force, temperature};
+use crate::dynamics::groups::{View, largest_force, temperature};
 use crate::error::{Error, Result};
-use crate::units::PRESSURE_GPA;
+use crate::units::{MASS_VELOCITY_SQUARED, PRESSURE_GPA};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Thermo {
@@ -26,6 +26,21 @@ impl Thermo {
     pub fn new(periodic: [bool; 3]) -> Thermo {
         Thermo { pressure: periodic == [true; 3] }
     }
+}
+
+/// In the order of virials.
+const COMPONENTS: [&str; 6] =
+    ["pressure_xx", "pressure_yy", "pressure_zz", "pressure_xy", "pressure_xz", "pressure_yz"];
+
+/// sum m v_a v_b over all atoms, eV; xx, yy, zz, xy, xz, yz.
+fn momentum_flow(scene: &Scene) -> [f64; 6] {
+    let View { atoms, masses, .. } = scene.snapshot.system;
+    let parts = scene.groups.sum(&scene.snapshot.system, |i| {
+        let m = MASS_VELOCITY_SQUARED * masses[atoms.species[i] as usize];
+        let [x, y, z] = atoms.velocity[i];
+        [x * x, y * y, z * z, x * y, x * z, y * z].map(|square| m * square)
+    });
+    parts.into_iter().fold([0.0; 6], |sum, part| std::array::from_fn(|k| sum[k] + part[k]))
 }
 
 impl Observer for Thermo {
@@ -69,6 +84,18 @@ impl Observer for Thermo {
                 "largest force component, x, y or z of any atom",
                 largest_force(&snapshot.system),
             ),
+            Column::real(
+                "target_temperature",
+                "K",
+                "what the thermostat steers to; none (NaN) where there is none",
+                snapshot.place.target_temperature.unwrap_or(f64::NAN),
+            ),
+            Column::text("stage", "name of the stage of the protocol", snapshot.place.name),
+            Column::count(
+                "stage_number",
+                "number of the stage of the protocol, from 1",
+                snapshot.place.stage as i64,
+            ),
             Column::count(
                 "evaporated_atoms",
                 "atoms without any neighbour within the cutoff of the potential",
@@ -81,14 +108,22 @@ impl Observer for Thermo {
             ),
         ];
         if self.pressure {
-            let [xx, yy, zz, ..] = snapshot.totals.virial.unwrap_or([f64::NAN; 6]);
-            let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * snapshot.system.cell.volume());
+            let virial = snapshot.totals.virial.unwrap_or([f64::NAN; 6]);
+            let [xx, yy, zz, ..] = virial;
+            let volume = snapshot.system.cell.volume();
+            let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * volume);
+            let flow = if snapshot.moving { momentum_flow(scene) } else { [0.0; 6] };
             columns.push(Column::real(
                 "pressure",
                 "GPa",
                 "(2 K + trace of the virial) / (3 V)",
                 pressure * PRESSURE_GPA,
             ));
+            for ((name, flow), virial) in COMPONENTS.into_iter().zip(flow).zip(virial) {
+                let component = (flow + virial) / volume * PRESSURE_GPA;
+                let definition = "component of the pressure: (sum m v_a v_b + W_ab) / V";
+                columns.push(Column::real(name, "GPa", definition, component));
+            }
         }
         Ok(Some(Series { path: "/sinter/thermo", columns }))
     }

@@ -10,7 +10,7 @@ use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
+use crate::write::{Content, Form, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -106,7 +106,8 @@ fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -
         extensions: Vec::new(),
         lineage: Vec::new(),
     };
-    let content = Content { velocities: built.velocities, forces: false, energies: false };
+    let content =
+        Content { velocities: built.velocities, forces: false, energies: false, form: Form::EXACT };
     let mut file = Trajectory::create(
         output,
         &comm,

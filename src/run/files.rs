@@ -24,7 +24,7 @@ use crate::write::failure;
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
 use crate::write::report::{Checkpoints, Close, End, PhaseTimes, program};
-use crate::write::trajectory::{Content, Frame, Trajectory};
+use crate::write::{Content, Frame, Trajectory};
 
 /// The open files of a run.
 pub struct Files<'c> {
@@ -52,12 +52,7 @@ impl<'c> Files<'c> {
     ) -> Result<Files<'c>> {
         let job = Job::new(comm, rayon::current_num_threads());
         let path = folder.join(TRAJECTORY);
-        let output = &config.output;
-        let content = Content {
-            velocities: output.velocities,
-            forces: output.forces,
-            energies: output.energies,
-        };
+        let content = Content::of(&config.output);
         let origin = (&start.provenance, &job);
         let periodic = start.layout.cell.periodic;
         let there = comm.any(comm.is_root() && path.exists());
@@ -83,7 +78,17 @@ impl<'c> Files<'c> {
         let trajectory = match &start.resumed {
             Some((_, step)) if there => {
                 let reached = start.state.last_frame;
-                Trajectory::resume(&path, comm, (*step, reached), origin)?
+                let trajectory = Trajectory::resume(&path, comm, (*step, reached), origin)?;
+                let there = trajectory.content();
+                if there != content && comm.is_root() {
+                    log::warn!(
+                        "{} goes on as it was begun ({there}), though `[output]` asks for \
+                         something else ({content}): for that, go on in a new folder (--restart \
+                         with --output)",
+                        path.display()
+                    );
+                }
+                trajectory
             }
             _ => Trajectory::create(&path, comm, start.layout.atoms, periodic, content, origin)?,
         };

@@ -49,7 +49,7 @@ pub fn judge(limits: &StopConfig, record: &Record, drift: f64) -> Verdict {
 fn extreme(record: &Record, name: &str, choose: fn(f64, f64) -> f64) -> Option<f64> {
     match &record.series("/sinter/pairs")?.column(name)?.values {
         Values::Real(values) => values.iter().copied().reduce(choose),
-        Values::Integer(_) => None,
+        Values::Integer(_) | Values::Text(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::force::Settings;
 use crate::input::{Arrangement, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
+use crate::write::Content;
 use cost::Step;
 use space::{Share, Space, imbalance_of};
 use std::fmt::Write;
@@ -231,18 +232,16 @@ impl Work {
     }
 }
 
-/// Bytes per atom of a frame and of a checkpoint: f64 vectors, i64 ids, and smaller integers.
+/// Bytes of frames, and of a checkpoint for each atom: f64 vectors, i64 ids, smaller integers.
 fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
-    let output = &config.output;
-    let vectors = 1 + output.velocities as u64 + output.forces as u64;
-    let frame = 24 * vectors + 8 * output.energies as u64 + 8 + 4;
+    let frame = (atoms as f64 * Content::of(&config.output).bytes_per_atom()) as u64;
     let checkpoint = 8 + 24 + 12 + 24 + 1 + 4;
     let _ = writeln!(
         text,
         "trajectory   {}: {} frames of {}, and the series",
-        bytes(atoms * frame * work.frames + TRAJECTORY_HEAD),
+        bytes(frame * work.frames + TRAJECTORY_HEAD),
         work.frames,
-        bytes(atoms * frame)
+        bytes(frame)
     );
     let _ = writeln!(
         text,

@@ -20,12 +20,14 @@ use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
-use crate::dynamics::{self, Integrator, IntegratorState, Minimisation, Plan, Progress, View};
+use crate::dynamics::{
+    self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
+};
 use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
-use crate::observe::{Observers, Record, Snapshot};
+use crate::observe::{Observers, Place, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::write::report::{self, Close};
@@ -311,6 +313,7 @@ impl<'c> Simulation<'c> {
         let snapshot = Snapshot {
             step: self.progress.step,
             time_ps: self.plan.time(&self.progress),
+            place: place(self.config, integrator.stage(), &self.progress),
             system: View::new(&self.engine, self.comm),
             neighbours: self.engine.neighbours(),
             totals: integrator.totals(),
@@ -368,6 +371,19 @@ impl<'c> Simulation<'c> {
             Some(state) => Integrator::resume(&self.plan, &end, state, &mut self.engine, self.comm),
             None => Integrator::begin(&self.plan, &end, &mut self.engine, self.comm),
         }
+    }
+}
+
+/// Where in the protocol a state stands; the last one at the end of the last stage.
+fn place<'a>(config: &'a Config, stage: &Stage, progress: &Progress) -> Place<'a> {
+    let last = config.stages.len() - 1;
+    let ended = progress.stage > last;
+    let step = if ended { stage.steps } else { progress.step_in_stage };
+    let index = progress.stage.min(last);
+    Place {
+        stage: index + 1,
+        name: config.stages[index].name.as_deref().unwrap_or_default(),
+        target_temperature: stage.temperature_at(step).filter(|_| stage.thermostat.is_some()),
     }
 }
 

@@ -4,8 +4,10 @@
 mod arrays;
 pub mod by_id;
 pub mod checkpoint;
+pub mod content;
 pub mod failure;
 pub mod hdf5;
+mod layout;
 pub mod log;
 pub mod progress;
 pub mod provenance;
@@ -20,8 +22,9 @@ pub mod trajectory;
 mod write_back;
 
 pub use checkpoint::{Checkpoint, read_checkpoint, write_checkpoint};
+pub use content::{Content, Form};
 pub use provenance::{Job, PotentialFile, Provenance, Restart};
-pub use trajectory::{Content, Frame, Trajectory};
+pub use trajectory::{Frame, Trajectory};
 
 #[cfg(test)]
 mod tests;

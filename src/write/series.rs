@@ -4,7 +4,7 @@
 //! Rows gather in memory and are written many at once: a series is longer than
 //! the trajectory, and a row is small.
 
-use super::hdf5::{Attribute, Dataset, Element, File};
+use super::hdf5::{Attribute, Dataset, Element, File, Text};
 use super::schema;
 use crate::error::{Error, Result};
 use crate::observe::{Column, Record, Series, Values};
@@ -50,6 +50,7 @@ impl<'c> SeriesWriter<'c> {
                 self.tables.insert(series.path.into(), Table::create(file, series)?);
             }
             let table = self.tables.get_mut(series.path).expect("just made");
+            table.adopt(file, series)?;
             table.append(record, series)?;
         }
         Ok(())
@@ -73,20 +74,10 @@ impl<'c> Table<'c> {
         file.create_growing::<i64>(&format!("{path}/step"), &[], &[ROWS])?;
         let time = format!("{path}/time");
         file.create_growing::<f64>(&time, &[], &[ROWS])?;
-        file.set_attribute(&time, "unit", Attribute::Variable("ps"))?;
+        explain(file, &format!("{path}/step"), "1", "number of the time step")?;
+        explain(file, &time, "ps", "simulated time")?;
         for column in &series.columns {
-            let dataset = format!("{path}/{}", column.name);
-            let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
-            let chunk: Vec<u64> =
-                std::iter::once(ROWS).chain(row.iter().map(|&n| n.max(1))).collect();
-            match column.values {
-                Values::Real(_) => file.create_growing::<f64>(&dataset, &row, &chunk)?,
-                Values::Integer(_) => file.create_growing::<i64>(&dataset, &row, &chunk)?,
-            };
-            if !column.unit.is_empty() {
-                file.set_attribute(&dataset, "unit", Attribute::Variable(column.unit))?;
-            }
-            file.set_attribute(&dataset, "definition", Attribute::Variable(column.definition))?;
+            create_column(file, path, column)?;
         }
         Table::open(file, path)
     }
@@ -114,12 +105,38 @@ impl<'c> Table<'c> {
         })
     }
 
+    /// Makes columns that a file of an earlier version does not have; what they would have
+    /// held so far is not known.
+    fn adopt(&mut self, file: &File<'c>, series: &Series) -> Result<()> {
+        let missing = series.columns.iter().filter(|c| !self.columns.contains_key(c.name));
+        let missing: Vec<&Column> = missing.collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.write()?;
+        for column in missing {
+            let dataset = create_column(file, series.path, column)?;
+            let length = self.rows as usize * column.values.len();
+            write_values(
+                &dataset,
+                0,
+                self.rows,
+                match column.values {
+                    Values::Real(_) => Values::Real(vec![f64::NAN; length]),
+                    Values::Integer(_) => Values::Integer(vec![0; length]),
+                    Values::Text(_) => Values::Text(vec![String::new(); length]),
+                },
+            )?;
+            self.columns.insert(column.name.into(), dataset);
+        }
+        Ok(())
+    }
+
     fn append(&mut self, record: &Record, series: &Series) -> Result<()> {
         if self.last_step.is_some_and(|last| record.step <= last) {
             return Ok(());
         }
-        let known = series.columns.iter().all(|c| self.columns.contains_key(c.name));
-        if !known || series.columns.len() != self.columns.len() {
+        if series.columns.len() != self.columns.len() {
             return Err(Error::Run(format!(
                 "{}: the trajectory file has other columns than this run measures; \
                  choose another output folder",
@@ -140,6 +157,7 @@ impl<'c> Table<'c> {
         match (gathered.or_insert_with(|| empty_like(&column.values)), &column.values) {
             (Values::Real(all), Values::Real(row)) => all.extend(row),
             (Values::Integer(all), Values::Integer(row)) => all.extend(row),
+            (Values::Text(all), Values::Text(row)) => all.extend_from_slice(row),
             _ => return Err(Error::Run(format!("{}: the column changes its type", column.name))),
         }
         Ok(())
@@ -154,10 +172,7 @@ impl<'c> Table<'c> {
         write_rows(&self.step, self.rows, new, &std::mem::take(&mut self.new_steps))?;
         write_rows(&self.time, self.rows, new, &std::mem::take(&mut self.new_times))?;
         for (name, values) in std::mem::take(&mut self.new_values) {
-            match values {
-                Values::Real(v) => write_rows(&self.columns[&name], self.rows, new, &v)?,
-                Values::Integer(v) => write_rows(&self.columns[&name], self.rows, new, &v)?,
-            }
+            write_values(&self.columns[&name], self.rows, new, values)?;
         }
         self.rows += new;
         Ok(())
@@ -178,6 +193,37 @@ fn empty_like(values: &Values) -> Values {
     match values {
         Values::Real(_) => Values::Real(Vec::new()),
         Values::Integer(_) => Values::Integer(Vec::new()),
+        Values::Text(_) => Values::Text(Vec::new()),
+    }
+}
+
+/// A column of a series, without rows.
+fn create_column<'c>(file: &File<'c>, series: &str, column: &Column) -> Result<Dataset<'c>> {
+    let path = format!("{series}/{}", column.name);
+    let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
+    let chunk: Vec<u64> = std::iter::once(ROWS).chain(row.iter().map(|&n| n.max(1))).collect();
+    let dataset = match column.values {
+        Values::Real(_) => file.create_growing::<f64>(&path, &row, &chunk)?,
+        Values::Integer(_) => file.create_growing::<i64>(&path, &row, &chunk)?,
+        Values::Text(_) => file.create_growing::<Text>(&path, &row, &chunk)?,
+    };
+    explain(file, &path, column.unit, column.definition)?;
+    Ok(dataset)
+}
+
+fn explain(file: &File, path: &str, unit: &str, definition: &str) -> Result<()> {
+    file.set_attribute(path, "unit", Attribute::Variable(unit))?;
+    file.set_attribute(path, "definition", Attribute::Variable(definition))
+}
+
+fn write_values(dataset: &Dataset, first: u64, rows: u64, values: Values) -> Result<()> {
+    match values {
+        Values::Real(v) => write_rows(dataset, first, rows, &v),
+        Values::Integer(v) => write_rows(dataset, first, rows, &v),
+        Values::Text(v) => {
+            let texts: Vec<Text> = v.iter().map(|text| Text::new(text)).collect();
+            write_rows(dataset, first, rows, &texts)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! process, and whether it keeps its promises (`trajectory`, invariants).
 
 use super::hdf5::{File, why_closed};
+use super::layout;
 use super::provenance::{PROGRAM, Restart};
 use super::schema::{self, Quantity};
 use super::species;
@@ -33,7 +34,7 @@ pub struct Survey {
     /// Box lengths of the last frame, Å; 0 in free directions.
     pub edges: [f64; 3],
     /// Names of what frames hold.
-    pub content: Vec<&'static str>,
+    pub content: Vec<String>,
     pub frames: Span,
     /// Name and extent of each time series.
     pub series: Vec<(String, Span)>,
@@ -136,30 +137,42 @@ impl Surveyor<'_> {
     }
 
     /// Every quantity has a row for every frame, and only finite numbers.
-    fn content(&self, frames: u64, atoms: u64) -> Result<Vec<&'static str>> {
+    fn content(&self, frames: u64, atoms: u64) -> Result<Vec<String>> {
         let always = [schema::POSITION];
         let optional = [schema::VELOCITY, schema::FORCE, schema::ENERGY];
         let mut content = Vec::new();
         for quantity in always.into_iter().chain(optional) {
             if self.file.exists(&quantity.value())? {
                 self.finite(&quantity, frames, atoms)?;
-                content.push(quantity.amber);
+                content.push(quantity.amber.to_string());
             }
         }
+        let form = layout::form(&self.file, &self.file.dataset(&schema::POSITION.value())?)?;
+        content.extend(form.words());
         Ok(content)
     }
 
     fn finite(&self, quantity: &Quantity, frames: u64, atoms: u64) -> Result<()> {
-        self.each_block::<f64>(quantity, frames, atoms, |frame, start, width, values| match values
-            .iter()
-            .position(|value| !value.is_finite())
-        {
+        let told = |frame: u64, start: u64, width: u64, place: Option<usize>| match place {
             None => Ok(()),
             Some(n) => Err(wrong(&format!(
                 "{} of atom {} in frame {frame} is no number",
                 quantity.amber,
                 start + n as u64 / width
             ))),
+        };
+        if self.file.dataset(&quantity.value())?.holds::<f32>()? {
+            return self.each_block::<f32>(
+                quantity,
+                frames,
+                atoms,
+                |frame, start, width, values| {
+                    told(frame, start, width, values.iter().position(|x| !x.is_finite()))
+                },
+            );
+        }
+        self.each_block::<f64>(quantity, frames, atoms, |frame, start, width, values| {
+            told(frame, start, width, values.iter().position(|x| !x.is_finite()))
         })
     }
 

@@ -8,8 +8,10 @@
 //! opens as it was at its last flush.
 
 use super::by_id::Order;
-use super::hdf5::{Attribute, Char, Dataset, Element, File, Purpose, Row};
-use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
+use super::content::Content;
+use super::hdf5::{Attribute, Dataset, Element, File, Purpose, Row};
+use super::layout::{self, root};
+use super::provenance::{Job, Provenance};
 use super::schema::{self, Direction, Quantity};
 use super::series::SeriesWriter;
 use super::species;
@@ -20,20 +22,6 @@ use crate::geometry::Cell;
 use crate::observe::Record;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-/// Most atoms in a chunk: about 3 MiB of positions.
-const CHUNK_ATOMS: u64 = 131_072;
-
-/// Rows in a chunk of steps, times and boxes.
-const CHUNK_ROWS: u64 = 256;
-
-/// What frames hold besides positions, ids and species.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
-    pub velocities: bool,
-    pub forces: bool,
-    pub energies: bool,
-}
 
 /// One frame to be written: `atoms` are those that this rank owns, with complete
 /// forces if the file holds forces or energies.
@@ -62,6 +50,30 @@ struct Standing {
     content: Content,
     frames: u64,
     last_step: Option<u64>,
+}
+
+/// A number of an atom that f32 can stand for, or three.
+trait Real: Row {
+    type Single: Row;
+    /// To the nearest multiple of `quantum`, a power of two, or else the nearest f32.
+    fn single(self, quantum: Option<f64>) -> Self::Single;
+}
+
+impl Real for f64 {
+    type Single = f32;
+
+    fn single(self, quantum: Option<f64>) -> f32 {
+        // Zero has one sign.
+        quantum.map_or(self, |quantum| (self / quantum).round() * quantum + 0.0) as f32
+    }
+}
+
+impl Real for [f64; 3] {
+    type Single = [f32; 3];
+
+    fn single(self, quantum: Option<f64>) -> [f32; 3] {
+        self.map(|x| x.single(quantum))
+    }
 }
 
 /// The file on a rank that touches it; every operation is collective among these.
@@ -142,15 +154,9 @@ impl<'c> Trajectory<'c> {
         origin: (&Provenance, &Job),
     ) -> Result<Trajectory<'c>> {
         Trajectory::begin(comm, &origin.0.species, |group| {
-            let file = File::create(path, group, Purpose::Growing)?;
-            write_root(&file, &origin.0.title)?;
-            write_h5md(&file, &origin.0.author)?;
-            write_scales(&file, atoms)?;
-            write_quantities(&file, atoms, content)?;
-            species::write(&file, &origin.0.species)?;
-            write_box(&file, periodic)?;
-            write_parameters(&file, origin.0, origin.1)?;
-            file.create_group(schema::SERIES)?;
+            let chunks = layout::chunks_in_node(content);
+            let file = File::create(path, group, Purpose::Growing { chunks })?;
+            layout::write(&file, (atoms, periodic, content), origin)?;
             file.flush()?;
             OpenFile::start(file)
         })
@@ -236,19 +242,22 @@ impl<'c> Trajectory<'c> {
 
     fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
         let Frame { cell, atoms, .. } = *frame;
-        let Content { velocities, forces, energies } = self.standing.content;
-        let row = Some(row);
+        let Content { velocities, forces, energies, .. } = self.standing.content;
         let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
-        self.column(row, order, |columns| Some(&columns.position), unwrapped)?;
+        self.reals((row, true), order, |columns| Some(&columns.position), unwrapped)?;
         if velocities {
-            self.column(row, order, |columns| columns.velocity.as_ref(), |i| atoms.velocity[i])?;
+            let velocity = |i: usize| atoms.velocity[i];
+            self.reals((row, true), order, |columns| columns.velocity.as_ref(), velocity)?;
         }
         if forces {
-            self.column(row, order, |columns| columns.force.as_ref(), |i| atoms.force_on(i))?;
+            let force = |i: usize| atoms.force_on(i);
+            self.reals((row, false), order, |columns| columns.force.as_ref(), force)?;
         }
         if energies {
-            self.column(row, order, |columns| columns.energy.as_ref(), |i| atoms.energy_of(i))?;
+            let energy = |i: usize| atoms.energy_of(i);
+            self.reals((row, false), order, |columns| columns.energy.as_ref(), energy)?;
         }
+        let row = Some(row);
         self.column(row, order, |columns| Some(&columns.id), |i| atoms.id[i] as i64)?;
         let numbers = &self.numbers;
         let number = |i: usize| numbers[atoms.species[i] as usize];
@@ -258,6 +267,22 @@ impl<'c> Trajectory<'c> {
             self.column(None, order, |columns| Some(&columns.particle), particle)?;
         }
         Ok(())
+    }
+
+    /// Writes real numbers of every atom into a row, in the form that the file has; those
+    /// that may be `rounded` to its quantum, if it has one.
+    fn reals<T: Real>(
+        &self,
+        (row, rounded): (u64, bool),
+        order: &Order,
+        select: impl for<'a> Fn(&'a Columns<'c>) -> Option<&'a Dataset<'c>>,
+        value: impl Fn(usize) -> T + Sync,
+    ) -> Result<()> {
+        let Some(quantum) = self.standing.content.form.quantum() else {
+            return self.column(Some(row), order, select, value);
+        };
+        let quantum = rounded.then_some(quantum);
+        self.column(Some(row), order, select, |i| value(i).single(quantum))
     }
 
     /// Writes a value of every atom: in a row of the column, or in one that has no rows.
@@ -319,6 +344,7 @@ impl<'c> OpenFile<'c> {
                 velocities: columns.velocity.is_some(),
                 forces: columns.force.is_some(),
                 energies: columns.energy.is_some(),
+                form: layout::form(&file, &columns.position)?,
             },
             frames: steps.len() as u64,
             last_step: steps.last().map(|&step| step as u64),
@@ -384,14 +410,14 @@ impl<'c> OpenFile<'c> {
         let number = self.file.members(&restarts)?.len() + 1;
         let group = format!("{restarts}/{number:04}");
         self.file.create_group(&group)?;
-        write_job(&self.file, &group, origin.1)?;
+        layout::write_job(&self.file, &group, origin.1)?;
         let provenance = origin.0;
         match provenance.lineage.last() {
             Some(restart) => {
                 if !restart.changes.is_empty() {
                     self.file.write_text(&format!("{group}/input"), &provenance.input)?;
                 }
-                describe_restart(&self.file, &group, restart)
+                layout::describe_restart(&self.file, &group, restart)
             }
             None => self.file.set_attribute(&group, "step", Attribute::Integer(step as i64)),
         }
@@ -438,197 +464,4 @@ fn keep_names(file: &File, kinds: &[Species]) -> Result<()> {
         )));
     }
     if species::are_named(file)? { Ok(()) } else { species::write(file, kinds) }
-}
-
-/// The root attributes of AMBER.
-fn write_root(file: &File, title: &str) -> Result<()> {
-    for (name, value) in [
-        ("Conventions", "AMBER"),
-        ("ConventionVersion", "1.0"),
-        ("application", PROGRAM),
-        ("program", PROGRAM),
-        ("programVersion", PROGRAM_VERSION),
-        ("title", title),
-    ] {
-        file.set_attribute("/", name, Attribute::Fixed(value))?;
-    }
-    Ok(())
-}
-
-fn write_h5md(file: &File, author: &str) -> Result<()> {
-    file.create_group("/h5md/author")?;
-    file.create_group("/h5md/creator")?;
-    file.set_attribute("/h5md", "version", Attribute::Integers(&[1, 1]))?;
-    let author = if author.is_empty() { "unknown" } else { author };
-    file.set_attribute("/h5md/author", "name", Attribute::Fixed(author))?;
-    file.set_attribute("/h5md/creator", "name", Attribute::Fixed(PROGRAM))?;
-    file.set_attribute("/h5md/creator", "version", Attribute::Fixed(PROGRAM_VERSION))
-}
-
-/// The scales of the directions, in the root group as netCDF wants them.
-fn write_scales(file: &File, atoms: u64) -> Result<()> {
-    for direction in Direction::ALL {
-        let path = root(direction.name());
-        let Some(labels) = direction.labels() else {
-            let (length, scale) = match direction {
-                Direction::Frame => (0, file.create_growing::<i32>(&path, &[], &[CHUNK_ROWS])?),
-                Direction::Atom => (atoms, file.create_dataset::<i32>(&path, &[atoms])?),
-                _ => (3, file.create_dataset::<i32>(&path, &[3])?),
-            };
-            scale.make_scale(&format!("{}{length:10}", schema::NO_VARIABLE))?;
-            continue;
-        };
-        let scale = file.create_dataset::<Char>(&path, &[labels.len() as u64])?;
-        let labels = Char::list(labels);
-        scale.write_known(&[0], &[labels.len() as u64], &labels)?;
-        scale.make_scale(direction.name())?;
-    }
-    Ok(())
-}
-
-fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
-    let scales: Vec<(Direction, Dataset)> = Direction::ALL
-        .into_iter()
-        .map(|direction| Ok((direction, file.dataset(&root(direction.name()))?)))
-        .collect::<Result<_>>()?;
-    let attach = |dataset: &Dataset, directions: &[Direction]| -> Result<()> {
-        for (n, direction) in directions.iter().enumerate() {
-            let (_, scale) = scales.iter().find(|(d, _)| d == direction).expect("all are there");
-            dataset.attach_scale(scale, n)?;
-        }
-        Ok(())
-    };
-    let with_frame = |q: &Quantity| [&[Direction::Frame], q.directions].concat();
-    let finish = |q: &Quantity, dataset: Dataset| -> Result<()> {
-        attach(&dataset, &with_frame(q))?;
-        describe(file, &q.value(), q.unit, q.amber_units)?;
-        for shared in ["step", "time"] {
-            let own = format!("{}/{shared}", q.group);
-            if !file.exists(&own)? {
-                file.link(&format!("{}/{shared}", schema::POSITION.group), &own)?;
-            }
-        }
-        file.link(&q.value(), &root(q.amber))
-    };
-
-    file.create_group(schema::POSITION.group)?;
-    let step = file.create_growing::<i64>(schema::STEP, &[], &[CHUNK_ROWS])?;
-    attach(&step, &[Direction::Frame])?;
-    let time = file.create_growing::<f64>(schema::TIME, &[], &[CHUNK_ROWS])?;
-    attach(&time, &[Direction::Frame])?;
-    describe(file, schema::TIME, "ps", "picosecond")?;
-    file.link(schema::TIME, "/time")?;
-    file.link(schema::STEP, "/step")?;
-
-    let chunk_atoms = atoms.div_ceil(atoms.div_ceil(CHUNK_ATOMS).max(1)).max(1);
-    let mut vectors = vec![schema::POSITION];
-    vectors.extend(content.velocities.then_some(schema::VELOCITY));
-    vectors.extend(content.forces.then_some(schema::FORCE));
-    for q in vectors {
-        file.create_group(q.group)?;
-        let row = [atoms, 3];
-        finish(&q, file.create_growing::<f64>(&q.value(), &row, &[1, chunk_atoms, 3])?)?;
-    }
-    if content.energies {
-        let q = schema::ENERGY;
-        file.create_group(q.group)?;
-        finish(&q, file.create_growing::<f64>(&q.value(), &[atoms], &[1, chunk_atoms])?)?;
-    }
-    file.create_group(schema::ID.group)?;
-    let id = file.create_growing::<i64>(&schema::ID.value(), &[atoms], &[1, chunk_atoms])?;
-    finish(&schema::ID, id)?;
-    file.create_group(schema::SPECIES.group)?;
-    let species = &schema::SPECIES.value();
-    let species = file.create_growing::<i32>(species, &[atoms], &[1, chunk_atoms])?;
-    finish(&schema::SPECIES, species)?;
-    for q in [schema::EDGES, schema::ANGLES, schema::ORIGIN] {
-        file.create_group(q.group)?;
-        finish(&q, file.create_growing::<f64>(&q.value(), &[3], &[CHUNK_ROWS, 3])?)?;
-    }
-    let particle = file.create_dataset::<i32>(schema::PARTICLE, &[atoms])?;
-    attach(&particle, &[Direction::Atom])?;
-    file.link(schema::PARTICLE, "/particle")
-}
-
-/// Units, in the attributes of both formats.
-fn describe(file: &File, path: &str, unit: &str, amber_units: &str) -> Result<()> {
-    if !unit.is_empty() {
-        file.set_attribute(path, "unit", Attribute::Variable(unit))?;
-    }
-    if !amber_units.is_empty() {
-        file.set_attribute(path, "units", Attribute::Fixed(amber_units))?;
-    }
-    Ok(())
-}
-
-fn write_box(file: &File, periodic: [bool; 3]) -> Result<()> {
-    let boundary = periodic.map(|p| if p { "periodic" } else { "none" });
-    file.set_attribute(schema::BOX, "dimension", Attribute::Integer(3))?;
-    file.set_attribute(schema::BOX, "boundary", Attribute::FixedList(&boundary))
-}
-
-fn write_parameters(file: &File, provenance: &Provenance, job: &Job) -> Result<()> {
-    let here = schema::PARAMETERS;
-    file.create_group(here)?;
-    file.set_attribute(here, "seed", Attribute::Integer(provenance.seed as i64))?;
-    write_job(file, here, job)?;
-    file.write_text(&format!("{here}/input"), &provenance.input)?;
-    file.create_group(&format!("{here}/potential"))?;
-    for potential in &provenance.potential {
-        let path = format!("{here}/potential/{}", potential.name);
-        file.write_text(&path, &potential.text)?;
-        file.set_attribute(&path, "sha256", Attribute::Variable(&potential.sha256()))?;
-    }
-    for (index, species) in provenance.species.iter().enumerate() {
-        let path = format!("{here}/species/{}", species.symbol);
-        file.create_group(&path)?;
-        file.set_attribute(&path, "index", Attribute::Integer(index as i64))?;
-        let number = Attribute::Integer(species.atomic_number as i64);
-        file.set_attribute(&path, "atomic_number", number)?;
-        file.set_attribute(&path, "mass", Attribute::Real(species.mass))?;
-        file.set_attribute(&path, "mass_unit", Attribute::Variable("g mol-1"))?;
-    }
-    file.create_group(&format!("{here}/restarts"))?;
-    write_lineage(file, &provenance.lineage)
-}
-
-/// Restarts that came before this file was begun.
-fn write_lineage(file: &File, lineage: &[Restart]) -> Result<()> {
-    for (n, restart) in lineage.iter().enumerate() {
-        let group = format!("{}/restarts/{:04}", schema::PARAMETERS, n + 1);
-        file.create_group(&group)?;
-        describe_restart(file, &group, restart)?;
-    }
-    Ok(())
-}
-
-/// From where, and what the input asks since then that is different.
-fn describe_restart(file: &File, group: &str, restart: &Restart) -> Result<()> {
-    file.set_attribute(group, "step", Attribute::Integer(restart.step as i64))?;
-    file.set_attribute(group, "checkpoint", Attribute::Variable(&restart.checkpoint))?;
-    match restart.changes.is_empty() {
-        true => Ok(()),
-        false => {
-            let changes = restart.changes.join("\n");
-            file.set_attribute(group, "changes", Attribute::Variable(&changes))
-        }
-    }
-}
-
-fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {
-    for (name, value) in [
-        ("program_version", &job.program_version),
-        ("git_revision", &job.git_revision),
-        ("mpi", &job.mpi_library),
-        ("hdf5", &job.hdf5_version),
-        ("instruction_set", &job.instruction_set),
-    ] {
-        file.set_attribute(group, name, Attribute::Variable(value))?;
-    }
-    file.set_attribute(group, "ranks", Attribute::Integer(job.ranks as i64))?;
-    file.set_attribute(group, "threads", Attribute::Integer(job.threads as i64))
-}
-
-fn root(name: &str) -> String {
-    format!("/{name}")
 }

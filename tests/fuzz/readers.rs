@@ -15,7 +15,8 @@ use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::run::inspect;
 use sinter_hpc::write::hdf5::lookup3;
 use sinter_hpc::write::{
-    Checkpoint, Content, Frame, Job, PotentialFile, Provenance, Trajectory, seal, write_checkpoint,
+    Checkpoint, Content, Form, Frame, Job, PotentialFile, Provenance, Trajectory, seal,
+    write_checkpoint,
 };
 use sinter_hpc::{Error, Result};
 use std::fs;
@@ -313,7 +314,7 @@ fn sound_checkpoint() -> PathBuf {
 
 fn sound_trajectory() -> PathBuf {
     let (path, comm) = (FOLDER.join("sound.h5md"), Comm::single());
-    let content = Content { velocities: true, forces: false, energies: true };
+    let content = Content { velocities: true, forces: false, energies: true, form: Form::EXACT };
     let job = Job::new(&comm, 1);
     let periodic = cell().periodic;
     let origin = (&provenance(), &job);

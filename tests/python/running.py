@@ -104,6 +104,12 @@ def run(*arguments, ranks=None, threads=1, program=PROGRAM, timeout=300, more=()
     )
 
 
+def sinter(*arguments):
+    """A subcommand (`build`, `evaluate`, `inspect`), finished."""
+    command = [str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment())
+
+
 def start(*arguments, ranks=None, threads=1, prefix=(), more=()):
     """Starts the program and returns the running process, the launcher where there are
     `ranks`; `more`: environment."""

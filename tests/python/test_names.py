@@ -3,7 +3,6 @@
 The numbers of the library (`ielement`) are filler in most published potentials, as here."""
 
 import re
-import subprocess
 from types import SimpleNamespace
 
 import h5py
@@ -14,7 +13,7 @@ import pytest
 from ase.io.netcdftrajectory import NetCDFTrajectory
 from ovito.io import export_file, import_file
 
-from running import POTENTIALS, PROGRAM, ROOT, environment, run, write_input
+from running import POTENTIALS, ROOT, run, sinter, write_input
 
 FE, PT = 26, 78
 REFERENCE = ROOT / "tests/reference/potentials"
@@ -38,12 +37,6 @@ shape = "sphere"
 lattice_constant_angstrom = 3.88
 composition = { Pt = 0.5, Fe = 0.5 }
 """
-
-
-def sinter(*arguments):
-    return subprocess.run(
-        [str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, env=environment()
-    )
 
 
 def composition(symbols):

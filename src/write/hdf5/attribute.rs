@@ -219,7 +219,7 @@ impl Held {
             {
                 return Err(self.unsound(format!("{name} of {path} is not text")));
             }
-            let size = self.bytes(&[points as u64], length.max(1))?;
+            let size = self.bytes(&[points as u64], length.max(1), 1)?;
             let mut bytes = vec![0u8; size as usize];
             self.check(h5a::H5Aread(attribute.0, kind.0, bytes.as_mut_ptr().cast()))?;
             Ok(bytes.chunks(length.max(1)).map(|text| trimmed(text.to_vec())).collect())
@@ -317,7 +317,7 @@ impl Held {
             {
                 return Err(self.unsound(format!("{path} is not a text")));
             }
-            let size = self.bytes(&[1], h5t::H5Tget_size(kind.0))?;
+            let size = self.bytes(&[1], h5t::H5Tget_size(kind.0), 1)?;
             let mut bytes = vec![0u8; size as usize];
             self.check(h5d::H5Dread(
                 dataset.0,

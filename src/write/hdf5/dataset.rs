@@ -7,15 +7,33 @@ use crate::error::Result;
 use crate::write::failure;
 use ::hdf5::sync::sync;
 use hdf5_sys::h5d::{self, H5D_alloc_time_t, H5D_fill_time_t};
-use hdf5_sys::{h5, h5p, h5s, h5t};
+use hdf5_sys::{h5, h5p, h5s, h5t, h5z};
 use serde::{Deserialize, Serialize};
 use std::cell::{OnceCell, RefCell};
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 use std::fs::OpenOptions;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::OnceLock;
+
+/// Bytes that deflate makes of one at most.
+const EXPANSION: u64 = 1032;
+
+/// How much work deflate takes upon itself, of 9.
+const DEFLATE: c_uint = 6;
+
+/// How a dataset lies in a file.
+#[derive(Clone, Copy)]
+enum Layout<'a> {
+    Contiguous,
+    /// It grows along its first direction in chunks of this shape.
+    Chunks(&'a [u64]),
+    /// The same, each chunk compressed: bytes of equal weight side by side (shuffle), then
+    /// deflate, which every HDF5 and netCDF library knows.
+    Compressed(&'a [u64]),
+}
 
 /// A number or character as it stands in a file and in memory.
 pub trait Element: bytemuck::Pod {
@@ -46,6 +64,39 @@ impl<T: Element + Send + Sync> Row for [T; 3] {
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Char(pub u8);
+
+/// A short text, padded with NUL.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Text([u8; Text::LENGTH]);
+
+impl Text {
+    pub const LENGTH: usize = 64;
+
+    /// As much of a text as there is room for.
+    pub fn new(text: &str) -> Text {
+        let mut bytes = [0; Text::LENGTH];
+        let ends = |&end: &usize| text.is_char_boundary(end);
+        let end = (0..=text.len().min(Text::LENGTH)).rev().find(ends).unwrap_or(0);
+        bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
+        Text(bytes)
+    }
+}
+
+impl Element for Text {
+    fn types() -> (RawId, RawId) {
+        static KIND: OnceLock<RawId> = OnceLock::new();
+        // SAFETY: a copy of a constant of the library, kept to the end of the program.
+        let kind = *KIND.get_or_init(|| unsafe {
+            let kind = h5t::H5Tcopy(*h5t::H5T_C_S1);
+            h5t::H5Tset_size(kind, Text::LENGTH);
+            h5t::H5Tset_strpad(kind, h5t::H5T_str_t::H5T_STR_NULLPAD);
+            h5t::H5Tset_cset(kind, h5t::H5T_cset_t::H5T_CSET_UTF8);
+            kind
+        });
+        (kind, kind)
+    }
+}
 
 macro_rules! element {
     ($($rust:ty: $file:ident, $memory:ident;)*) => {$(
@@ -91,7 +142,7 @@ struct Place {
 impl<'c> File<'c> {
     /// Creates a dataset of fixed shape, contiguous in the file.
     pub fn create_dataset<T: Element>(&self, path: &str, shape: &[u64]) -> Result<Dataset<'c>> {
-        self.make(path, shape, |held| held.new_dataset::<T>(path, shape, None))
+        self.make(path, shape, |held| held.new_dataset::<T>(path, shape, Layout::Contiguous))
     }
 
     /// Creates a dataset of shape `[0, row...]` that grows along its first
@@ -103,7 +154,28 @@ impl<'c> File<'c> {
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
         let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
-        self.make(path, &shape, |held| held.new_dataset::<T>(path, &shape, Some(chunk)))
+        self.make(path, &shape, |held| held.new_dataset::<T>(path, &shape, Layout::Chunks(chunk)))
+    }
+
+    /// The same with compressed chunks.
+    pub fn create_compressed<T: Element>(
+        &self,
+        path: &str,
+        row: &[u64],
+        chunk: &[u64],
+    ) -> Result<Dataset<'c>> {
+        let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
+        self.make(path, &shape, |held| {
+            // SAFETY: asks whether the library was built with zlib.
+            if sync(|| unsafe { h5z::H5Zfilter_avail(h5z::H5Z_FILTER_DEFLATE) }) <= 0 {
+                return Err(held.unsound(format!(
+                    "this HDF5 library ({}) cannot compress, it was built without zlib: leave \
+                     `compress` out of `[output]`",
+                    super::library_version()
+                )));
+            }
+            held.new_dataset::<T>(path, &shape, Layout::Compressed(chunk))
+        })
     }
 
     pub fn dataset(&self, path: &str) -> Result<Dataset<'c>> {
@@ -286,6 +358,16 @@ impl<'c> Dataset<'c> {
         Ok(values)
     }
 
+    /// Whether its chunks are compressed.
+    pub fn is_compressed(&self) -> Result<bool> {
+        self.file.ask(|held| held.is_compressed(self.id()))
+    }
+
+    /// Whether its elements are of this type in the file.
+    pub fn holds<T: Element>(&self) -> Result<bool> {
+        self.file.ask(|held| held.holds::<T>(self.id()))
+    }
+
     /// The whole of a small dataset, on every rank.
     pub fn read_all<T: Element>(&self) -> Result<Vec<T>> {
         self.file.ask_values(|held| {
@@ -319,14 +401,14 @@ fn runs(start: &[u64], count: &[u64], shape: &[u64]) -> (u64, Vec<u64>) {
 }
 
 impl Held {
-    fn new_dataset<T: Element>(
-        &self,
-        path: &str,
-        shape: &[u64],
-        chunk: Option<&[u64]>,
-    ) -> Result<Id> {
+    fn new_dataset<T: Element>(&self, path: &str, shape: &[u64], layout: Layout) -> Result<Id> {
         let name = c_string(path.as_bytes())?;
         let creation = plist(&self.path, &h5p::H5P_CLS_DATASET_CREATE)?;
+        let (chunk, compressed) = match layout {
+            Layout::Contiguous => (None, false),
+            Layout::Chunks(chunk) => (Some(chunk), false),
+            Layout::Compressed(chunk) => (Some(chunk), true),
+        };
         let largest: Vec<u64> = match chunk {
             Some(_) => [&[h5s::H5S_UNLIMITED], &shape[1..]].concat(),
             None => shape.to_vec(),
@@ -337,15 +419,28 @@ impl Held {
         }))?;
         // SAFETY: the list, the space and the file are live, `chunk` has one entry
         // per direction. Space is given out early and not filled, in every build:
-        // every element is written, and files come out alike.
+        // every element is written, and files come out alike. Compressed chunks get their
+        // place when their size is known; what a rank has not written yet is 0 in them.
         let raw = sync(|| unsafe {
             no_times(&creation);
             if let Some(chunk) = chunk {
                 assert_eq!(chunk.len(), shape.len(), "a chunk has the rank of its dataset");
                 h5p::H5Pset_chunk(creation.0, chunk.len() as c_int, chunk.as_ptr());
             }
-            h5p::H5Pset_alloc_time(creation.0, H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY);
-            h5p::H5Pset_fill_time(creation.0, H5D_fill_time_t::H5D_FILL_TIME_NEVER);
+            let (alloc, fill) = match compressed {
+                true => {
+                    h5p::H5Pset_shuffle(creation.0);
+                    h5p::H5Pset_deflate(creation.0, DEFLATE);
+                    let alloc = H5D_alloc_time_t::H5D_ALLOC_TIME_INCR;
+                    (alloc, H5D_fill_time_t::H5D_FILL_TIME_ALLOC)
+                }
+                false => {
+                    let alloc = H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY;
+                    (alloc, H5D_fill_time_t::H5D_FILL_TIME_NEVER)
+                }
+            };
+            h5p::H5Pset_alloc_time(creation.0, alloc);
+            h5p::H5Pset_fill_time(creation.0, fill);
             h5d::H5Dcreate2(
                 self.file.0,
                 name.as_ptr(),
@@ -456,7 +551,8 @@ impl Held {
     }
 
     fn read<T: Element>(&self, dataset: &Id, start: &[u64], count: &[u64]) -> Result<Vec<T>> {
-        let length = self.bytes(count, size_of::<T>())?;
+        let expansion = if self.is_compressed(dataset)? { EXPANSION } else { 1 };
+        let length = self.bytes(count, size_of::<T>(), expansion)?;
         let mut values = vec![T::zeroed(); length as usize / size_of::<T>()];
         self.check_storage::<T>(dataset, "a dataset")?;
         let (memory, file) = self.spaces(dataset, start, count)?;
@@ -469,6 +565,22 @@ impl Held {
         });
         self.check(status)?;
         Ok(values)
+    }
+
+    fn is_compressed(&self, dataset: &Id) -> Result<bool> {
+        // SAFETY: the dataset is live, then the list.
+        sync(|| unsafe {
+            let creation = self.id(h5d::H5Dget_create_plist(dataset.0))?;
+            Ok(self.check(h5p::H5Pget_nfilters(creation.0))? > 0)
+        })
+    }
+
+    fn holds<T: Element>(&self, dataset: &Id) -> Result<bool> {
+        // SAFETY: the dataset is live, then the type.
+        sync(|| unsafe {
+            let kind = self.id(h5d::H5Dget_type(dataset.0))?;
+            Ok(h5t::H5Tequal(kind.0, T::types().0) > 0)
+        })
     }
 
     /// An error if the elements are of another type, or fewer are stored than the shape
@@ -501,7 +613,7 @@ impl Held {
         let space = self.space(dataset)?;
         let elements: u64 = count.iter().product();
         // SAFETY: the space is live; `start` and `count` have one entry per direction
-        // of the dataset, which the assertion checks; memory has one direction.
+        // of the dataset, which the assertion checks.
         sync(|| unsafe {
             let rank = h5s::H5Sget_simple_extent_ndims(space.0);
             assert_eq!(rank as usize, count.len(), "as many directions as the dataset");
@@ -514,7 +626,11 @@ impl Held {
                 let set = h5s::H5S_seloper_t::H5S_SELECT_SET;
                 h5s::H5Sselect_hyperslab(space.0, set, start.as_ptr(), every, count.as_ptr(), every)
             })?;
-            let memory = self.id(h5s::H5Screate_simple(1, &elements, std::ptr::null()))?;
+            // In memory a block has the shape that it has in the file, which lets HDF5 cut
+            // both into chunks alike.
+            let shape = if elements > 0 && rank > 0 { count } else { &[elements] };
+            let (directions, unlimited) = (shape.len() as c_int, std::ptr::null());
+            let memory = self.id(h5s::H5Screate_simple(directions, shape.as_ptr(), unlimited))?;
             Ok((memory, space))
         })
     }

@@ -17,11 +17,6 @@ pub(super) type RawId = h5i::hid_t;
 /// is more than our files have.
 const COMPACT: u32 = 256;
 
-/// Chunks in a node of the index of a dataset: so many frames of up to `CHUNK_ATOMS`
-/// atoms come before the first node is split, the one change of a growing file that
-/// takes several writes at once (a killed program may leave it half done).
-const CHUNK_NODE: u32 = 512;
-
 /// Bytes for all that describes the datasets of a file of fixed size, in one piece at its
 /// front: the data follow in the order of their creation.
 const STRUCTURE: u64 = 1 << 14;
@@ -65,7 +60,7 @@ impl Held {
         let raw = sync(|| unsafe {
             match purpose {
                 Purpose::Fixed { user_block } => h5p::H5Pset_userblock(root.0, user_block),
-                Purpose::Growing => h5p::H5Pset_istore_k(root.0, CHUNK_NODE / 2),
+                Purpose::Growing { chunks } => h5p::H5Pset_istore_k(root.0, chunks / 2),
             };
             h5f::H5Fcreate(name.as_ptr(), h5f::H5F_ACC_TRUNC, root.0, access.0)
         });
@@ -74,7 +69,7 @@ impl Held {
         }
         let front = match purpose {
             Purpose::Fixed { user_block } => user_block,
-            Purpose::Growing => 0,
+            Purpose::Growing { .. } => 0,
         };
         Held { path: path.to_path_buf(), file: Id(raw), room: None }.with_room(front)
     }
@@ -122,8 +117,8 @@ impl Held {
 
     /// The bytes of so many elements. More than the file has is not sound: no buffer is
     /// made for a number that only damage tells.
-    pub fn bytes(&self, count: &[u64], size: usize) -> Result<u64> {
-        let length = self.length()?;
+    pub fn bytes(&self, count: &[u64], size: usize, expansion: u64) -> Result<u64> {
+        let length = self.length()?.saturating_mul(expansion);
         match bytes(count, size) {
             Some(bytes) if bytes <= length => Ok(bytes),
             _ => Err(self.unsound("it claims to hold more than it has bytes")),

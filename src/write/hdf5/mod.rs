@@ -33,7 +33,7 @@ mod room;
 mod superblock;
 
 pub use attribute::Attribute;
-pub use dataset::{Char, Dataset, Element, Row};
+pub use dataset::{Char, Dataset, Element, Row, Text};
 pub use superblock::{lookup3, why_closed};
 
 use crate::comm::Comm;
@@ -52,9 +52,9 @@ pub enum Purpose {
     /// Datasets of known size, after so many bytes (0, 512, 1024, ...) that are left
     /// to the caller. The same content gives the same bytes.
     Fixed { user_block: u64 },
-    /// Datasets that grow in chunks. The size of the nodes of their index is noted in
-    /// an object that HDF5 stamps with the time of day.
-    Growing,
+    /// Datasets that grow in chunks, so many (even) in a node of their index. That number is
+    /// noted in an object that HDF5 stamps with the time of day.
+    Growing { chunks: u32 },
 }
 
 /// What an open file consists of; datasets share it.

@@ -109,6 +109,6 @@ fn numbers(series: &Series, name: &str) -> Vec<f64> {
     match series.column(name).map(|column| &column.values) {
         Some(Values::Real(values)) => values.clone(),
         Some(Values::Integer(values)) => values.iter().map(|n| *n as f64).collect(),
-        None => vec![f64::NAN],
+        Some(Values::Text(_)) | None => vec![f64::NAN],
     }
 }

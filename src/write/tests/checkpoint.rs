@@ -161,7 +161,7 @@ fn foreign_files_are_named() {
     assert!(refusal(&folder.path().join("nowhere.h5")).contains("nowhere.h5: No such file"));
     let comm = Comm::single();
     let foreign = folder.path().join("foreign.h5");
-    File::create(&foreign, &comm, Purpose::Growing).unwrap().close().unwrap();
+    File::create(&foreign, &comm, Purpose::Growing { chunks: 512 }).unwrap().close().unwrap();
     assert!(refusal(&foreign).contains("foreign.h5: not a sound checkpoint"));
 }
 

@@ -31,7 +31,10 @@ fn a_sound_file_is_told_from_first_to_last() {
     assert_eq!((told.frames.first, told.frames.last), (Some((0, 0.0)), Some((20, 0.04))));
     assert_eq!(told.composition, [("Fe".into(), 10), ("Pt".into(), 40)]);
     assert_eq!((told.periodic, told.edges), ([true, true, false], [10.0, 11.0, 0.0]));
-    assert_eq!(told.content, ["coordinates", "velocities", "forces", "potential_energy"]);
+    assert_eq!(
+        told.content,
+        ["coordinates", "velocities", "forces", "potential_energy", "exact (f64)"]
+    );
     let names: Vec<&str> = told.series.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["pairs", "thermo"]);
     assert!(told.series.iter().all(|(_, span)| span.rows == 6));

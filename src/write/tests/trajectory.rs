@@ -1,10 +1,11 @@
 use super::*;
 use crate::observe::{Column, Record, Series};
-use crate::write::hdf5::File;
+use crate::write::hdf5::{File, Text};
 use crate::write::schema;
 use std::path::Path;
 
-pub const ALL: Content = Content { velocities: true, forces: true, energies: true };
+pub const ALL: Content =
+    Content { velocities: true, forces: true, energies: true, form: Form::EXACT };
 
 pub fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
     let job = Job::new(comm, 1);
@@ -134,7 +135,7 @@ fn no_step_stands_twice_after_a_resume_and_the_file_is_as_if_never_stopped() {
 fn a_file_resumed_at_step_zero_begins_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
-    let bare = Content { velocities: false, forces: false, energies: false };
+    let bare = Content { velocities: false, forces: false, energies: false, form: Form::EXACT };
     let mut trajectory = create(&path, &comm, bare);
     write_steps(&mut trajectory, [0, 10].into_iter());
     trajectory.close().unwrap();
@@ -143,4 +144,66 @@ fn a_file_resumed_at_step_zero_begins_again() {
     trajectory.close().unwrap();
     assert!(steps(&path, "/step").is_empty());
     assert!(steps(&path, "/sinter/thermo/step").is_empty());
+}
+
+#[test]
+fn a_trajectory_to_look_at_is_rounded_and_stays_as_it_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let comm = Comm::single();
+    let [exact, small] = ["exact.h5md", "small.h5md"].map(|name| folder.path().join(name));
+    let content = Content { form: Form { bits: Some(9), compressed: true }, ..ALL };
+    for (path, content) in [(&exact, ALL), (&small, content)] {
+        let mut trajectory = create(path, &comm, content);
+        write_steps(&mut trajectory, (0..3).map(|n| 10 * n));
+        trajectory.close().unwrap();
+        let mut trajectory = resume(path, &comm, 10);
+        assert_eq!((trajectory.content(), trajectory.frames()), (content, 2));
+        write_steps(&mut trajectory, [20, 30].into_iter());
+        trajectory.close().unwrap();
+    }
+    let [exact, small] = [exact, small].map(|path| File::open(&path, &comm, false).unwrap());
+    let of = |name: &str| -> (Vec<f64>, Vec<f32>) {
+        let [exact, small] = [&exact, &small].map(|file| file.dataset(name).unwrap());
+        assert!(small.is_compressed().unwrap() && !exact.is_compressed().unwrap());
+        assert_eq!(small.shape().unwrap(), exact.shape().unwrap());
+        (exact.read_all().unwrap(), small.read_all().unwrap())
+    };
+    for name in ["/coordinates", "/velocities"] {
+        let (exact, small) = of(name);
+        assert!(small.iter().all(|x| (512.0 * x).fract() == 0.0), "{name}");
+        let off = exact.iter().zip(&small).map(|(a, b)| (a - *b as f64).abs());
+        assert!(off.fold(0.0, f64::max) <= 0.5 / 512.0, "{name}");
+    }
+    for name in ["/forces", "/potential_energy"] {
+        let (exact, small) = of(name);
+        assert!(exact.iter().zip(&small).all(|(a, b)| *a as f32 == *b), "{name}");
+    }
+    for name in ["/id", "/step", "/sinter/thermo/step"] {
+        let [a, b] = [&exact, &small].map(|f| f.dataset(name).unwrap().read_all::<i64>().unwrap());
+        assert_eq!(a, b, "{name}");
+    }
+    let told = crate::write::survey::survey(&folder.path().join("small.h5md")).unwrap();
+    assert_eq!(told.frames.rows, 4);
+    assert!(told.content.contains(&"positions to 9.8e-4 Å (f32)".to_string()));
+}
+
+#[test]
+fn a_series_of_an_earlier_version_gets_the_columns_that_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let mut trajectory = create(&path, &comm, ALL);
+    write_steps(&mut trajectory, [0, 10].into_iter());
+    trajectory.close().unwrap();
+    let mut trajectory = resume(&path, &comm, 15);
+    let mut more = record(20);
+    more.series[0].columns.push(Column::real("pressure", "GPa", "New.", 2.5));
+    more.series[0].columns.push(Column::text("stage", "New.", "heat up"));
+    trajectory.append_series(&more).unwrap();
+    trajectory.close().unwrap();
+    let file = File::open(&path, &comm, false).unwrap();
+    let pressure: Vec<f64> = file.dataset("/sinter/thermo/pressure").unwrap().read_all().unwrap();
+    assert!(pressure[..4].iter().all(|p| p.is_nan()) && pressure[4..] == [2.5]);
+    let stage: Vec<Text> = file.dataset("/sinter/thermo/stage").unwrap().read_all().unwrap();
+    assert_eq!((stage[0], stage[4]), (Text::new(""), Text::new("heat up")));
+    assert_eq!(file.text_attribute("/sinter/thermo/step", "unit").unwrap(), "1");
 }
