@@ -76,10 +76,15 @@ impl Room {
         told.map_err(|error| failure::unwritten(&self.path, error))
     }
 
-    /// HDF5 has written all up to `end`, and cut off what it has not needed.
+    /// HDF5 has written all up to `end`; what was expected beyond it and has not come, of
+    /// compressed chunks, is given back.
     pub fn used(&self, end: u64) -> Result<()> {
         let end = self.front + end;
-        self.expected.set(0);
+        if self.expected.replace(0) > 0 {
+            let told = super::superblock::announce(&self.file, end);
+            let cut = told.and_then(|()| self.file.set_len(end));
+            cut.map_err(|error| failure::unwritten(&self.path, error))?;
+        }
         self.taken.set(end);
         self.length.set(end);
         Ok(())
