@@ -208,7 +208,7 @@ def test_threads_beyond_the_cores_are_to_be_asked_for_twice(undisturbed, tmp_pat
 
 def test_checkpoints_come_by_the_clock(undisturbed, tmp_path):
     path, reference = undisturbed
-    often = "[checkpoint]\nevery_minutes = 0.001\nkeep = 99\n"
+    often = "[checkpoint]\nevery_minutes = 0.001\nkeep = 9999\n"
     done = run("--output", tmp_path / "out", write_input(tmp_path, path.read_text() + often), ranks=2)
     assert done.returncode == 0, done.stderr
     written = list((tmp_path / "out").glob("checkpoint-*.h5"))
