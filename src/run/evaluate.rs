@@ -192,9 +192,13 @@ fn system(
         Atom { id: i as u64, position, species, ..Atom::zeroed() }
     };
     let atoms = species.iter().enumerate().map(atom).collect();
-    let replaced = ["energy", "forces", "virial", "local_energy"];
-    let mut stale = frame.names().filter(|name| is_calculated(name)).collect::<Vec<_>>();
-    stale.retain(|name| !replaced.contains(name) && !(*name == "stress" && periodic == [true; 3]));
+    let stressed = periodic == [true; 3];
+    let computed = |name: &str| {
+        ["energy", "forces", "virial", "local_energy"].contains(&name)
+            || (name == "stress" && stressed)
+    };
+    let stale: Vec<&str> =
+        frame.names().filter(|name| is_calculated(name) && !computed(name)).collect();
     if !stale.is_empty() {
         warnings.push(format!(
             "{} of the file belong to another calculation: not carried along",

@@ -36,14 +36,12 @@ fn message(path: &Path, wanted: Wanted) -> String {
 }
 
 /// Gives an element other values, and a unit if there is one.
-fn put<'d, T: hdf5::H5Type, D: ndarray::Dimension>(
+fn put<'d, T: hdf5::H5Type + 'd, D: ndarray::Dimension>(
     group: &Group,
     name: &str,
     values: impl Into<ndarray::ArrayView<'d, T, D>>,
     unit: &str,
-) where
-    T: 'd,
-{
+) {
     let _ = group.unlink(name);
     let made = group.new_dataset_builder().with_data(values).create(name).unwrap();
     if !unit.is_empty() {
