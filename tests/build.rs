@@ -5,6 +5,7 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::geometry::Vec3;
 use sinter_hpc::input::{self, Arrangement, Config};
 use sinter_hpc::run::build::build;
+use sinter_hpc::run::potential::potential;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -28,8 +29,15 @@ fn input(folder: &Path, name: &str, tables: &str) -> PathBuf {
     path
 }
 
-fn together(input: &Path) -> Config {
+/// An input with what follows from its potential.
+fn read(input: &Path) -> Config {
     let mut config = input::read(input).unwrap();
+    potential(&mut config).unwrap();
+    config
+}
+
+fn together(input: &Path) -> Config {
+    let mut config = read(input);
     config.stages.iter_mut().for_each(|stage| stage.particles = Arrangement::Together);
     config
 }
@@ -96,7 +104,7 @@ fn nothing_is_overwritten_unasked_and_no_format_is_guessed() {
 #[test]
 fn the_papers_particles_have_the_papers_numbers() {
     for name in ["pair_1473K_5p5A", "pair_1073K_5p5A", "pair_1273K_5p5A", "pair_1473K_10A"] {
-        let config = input::read(&root().join(format!("inputs/paper/{name}.toml"))).unwrap();
+        let config = read(&root().join(format!("inputs/paper/{name}.toml")));
         let layout = sinter_hpc::build::layout(&config).unwrap();
         let gap = if name.ends_with("10A") { 10.0 } else { 5.5 };
         assert_eq!(layout.gaps[0].planes, gap);
@@ -116,7 +124,7 @@ const SLAB: &str = "surface = 'z'\nz = [1, 1, 1]\nlengths_angstrom = [40, 40]\nl
 
 /// The structure of an input with these tables.
 fn built(folder: &Path, tables: &str) -> Built {
-    let config = input::read(&input(folder, "input.toml", tables)).unwrap();
+    let config = read(&input(folder, "input.toml", tables));
     structure(&config, &Comm::single()).unwrap()
 }
 
@@ -304,9 +312,9 @@ fn a_structure_from_a_file_bears_built_particles() {
     assert_eq!(both.cell.length[..2], bare.cell.length[..2]);
 
     // Every rank has its share, whichever of it was read.
-    let config = input::read(&input(folder.path(), "input.toml", &tables)).unwrap();
+    let config = read(&input(folder.path(), "input.toml", &tables));
     let crystal = tables.replace(&tables[..tables.find("[[particle]]").unwrap()], &slab);
-    let crystal = input::read(&input(folder.path(), "input.toml", &crystal)).unwrap();
+    let crystal = read(&input(folder.path(), "input.toml", &crystal));
     for config in [config, crystal] {
         let whole = structure(&config, &Comm::single()).unwrap();
         assert_eq!(sinter_hpc::build::layout(&config).unwrap(), whole.layout);

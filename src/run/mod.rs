@@ -14,7 +14,7 @@ mod lock;
 mod manual;
 mod origin;
 mod plan;
-mod potential;
+pub mod potential;
 mod self_test;
 mod signals;
 mod simulate;
