@@ -260,6 +260,8 @@ fn blocks_of_all_ranks(comm: &Comm) {
             &vec![-1.0; if rank == 0 { 3 * total as usize } else { 0 }],
         )
         .unwrap();
+    // Ranks write for themselves: one that overwrites what another wrote comes after it.
+    comm.barrier();
     fixed.write(&[100 * rank, 0], &[rows, 2], &values(rank)).unwrap();
     let growing = file.create_growing::<f64>("/growing", &[total, 2], &[1, 64, 2]).unwrap();
     growing.set_rows(1).unwrap();

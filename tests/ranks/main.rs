@@ -151,8 +151,8 @@ mod processes {
                 let mut command = Command::new(PROGRAM);
                 let output = command.arg("no-such-input.toml").env("PMI_SIZE", "3").output()?;
                 let text = String::from_utf8_lossy(&output.stderr);
-                let told =
-                    text.starts_with("3 processes were started, but each finds itself alone");
+                let told = text
+                    .starts_with("error: 3 processes were started, but each finds itself alone");
                 expect(output.status.code() == Some(2) && told, &text)
             }),
         ]
