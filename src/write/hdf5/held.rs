@@ -173,7 +173,7 @@ impl Held {
         let raw = std::mem::ManuallyDrop::new(file).0;
         // SAFETY: the identifier is live and `ManuallyDrop` gave up its ownership.
         match sync(|| unsafe { h5f::H5Fclose(raw) }) {
-            0.. => Ok(()),
+            0.. => room.map_or(Ok(()), |room| room.closed()),
             _ if room.is_some() => Err(failure::unwritten_by_hdf5(&path, &last_words())),
             _ => Err(last_error(&path)),
         }

@@ -90,6 +90,15 @@ impl Room {
         Ok(())
     }
 
+    /// HDF5 has closed the file; what it gave back then is cut off.
+    pub fn closed(&self) -> Result<()> {
+        if self.front > 0 {
+            return Ok(());
+        }
+        let cut = super::superblock::cut_to_end(&self.file);
+        cut.map_err(|error| failure::unwritten(&self.path, error))
+    }
+
     /// What has been written, to the disk.
     pub fn synchronise(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| failure::unwritten(&self.path, error))

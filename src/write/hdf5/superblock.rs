@@ -34,6 +34,18 @@ pub(super) fn announce(file: &File, end: u64) -> std::io::Result<()> {
     file.write_all_at(&block, 0)
 }
 
+/// Cuts a file without a user block, which HDF5 has closed, to where it says that it ends: on
+/// closing, HDF5 gives back what is left of the places for its structure.
+pub(super) fn cut_to_end(file: &File) -> std::io::Result<()> {
+    let mut block = [0; LENGTH];
+    file.read_exact_at(&mut block, 0)?;
+    let end = u64::from_le_bytes(block[END..END + 8].try_into().expect("eight bytes"));
+    match is_sound(&block) && end < file.metadata()?.len() {
+        true => file.set_len(end),
+        false => Ok(()),
+    }
+}
+
 /// Sets the end in a superblock of version 2; false if this is not a sound one.
 fn with_end(block: &mut [u8; LENGTH], end: u64) -> bool {
     if !is_sound(block) {
