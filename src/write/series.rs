@@ -25,6 +25,8 @@ struct Table<'c> {
     step: Dataset<'c>,
     time: Dataset<'c>,
     columns: BTreeMap<String, Dataset<'c>>,
+    /// Columns that another version has begun and this one does not measure, and a row of each.
+    strange: BTreeMap<String, Values>,
     new_steps: Vec<i64>,
     new_times: Vec<f64>,
     new_values: BTreeMap<String, Values>,
@@ -50,7 +52,7 @@ impl<'c> SeriesWriter<'c> {
                 self.tables.insert(series.path.into(), Table::create(file, series)?);
             }
             let table = self.tables.get_mut(series.path).expect("just made");
-            table.adopt(file, series)?;
+            table.adopt(file, record.step, series)?;
             table.append(record, series)?;
         }
         Ok(())
@@ -77,7 +79,7 @@ impl<'c> Table<'c> {
         explain(file, &format!("{path}/step"), "1", "number of the time step")?;
         explain(file, &time, "ps", "simulated time")?;
         for column in &series.columns {
-            create_column(file, path, column)?;
+            create_column(file, path, column, None)?;
         }
         Table::open(file, path)
     }
@@ -99,15 +101,36 @@ impl<'c> Table<'c> {
             step,
             time,
             columns,
+            strange: BTreeMap::new(),
             new_steps: Vec::new(),
             new_times: Vec::new(),
             new_values: BTreeMap::new(),
         })
     }
 
-    /// Makes columns that a file of an earlier version does not have; what they would have
-    /// held so far is not known.
-    fn adopt(&mut self, file: &File<'c>, series: &Series) -> Result<()> {
+    /// Makes columns that a file of another version does not have, and sees to those that
+    /// only that version measures. What a column does not know is NaN, -1 or an empty name,
+    /// and it says in which rows.
+    fn adopt(&mut self, file: &File<'c>, step: u64, series: &Series) -> Result<()> {
+        let measured = |name: &String| series.columns.iter().any(|c| c.name == name);
+        for name in self.columns.keys().filter(|name| !measured(name)) {
+            if self.strange.contains_key(name) {
+                continue;
+            }
+            let dataset = &self.columns[name];
+            let length = dataset.shape()?[1..].iter().product::<u64>() as usize;
+            let like = match (dataset.holds::<f64>()?, dataset.holds::<i64>()?) {
+                (true, _) => Values::Real(Vec::new()),
+                (_, true) => Values::Integer(Vec::new()),
+                _ => Values::Text(Vec::new()),
+            };
+            let path = format!("{}/{name}", series.path);
+            if !file.has_attribute(&path, "note")? {
+                let note = format!("not measured from step {step} on, by another program version");
+                file.set_attribute(&path, "note", Attribute::Variable(&note))?;
+            }
+            self.strange.insert(name.clone(), unknown(&like, length));
+        }
         let missing = series.columns.iter().filter(|c| !self.columns.contains_key(c.name));
         let missing: Vec<&Column> = missing.collect();
         if missing.is_empty() {
@@ -115,18 +138,10 @@ impl<'c> Table<'c> {
         }
         self.write()?;
         for column in missing {
-            let dataset = create_column(file, series.path, column)?;
-            let length = self.rows as usize * column.values.len();
-            write_values(
-                &dataset,
-                0,
-                self.rows,
-                match column.values {
-                    Values::Real(_) => Values::Real(vec![f64::NAN; length]),
-                    Values::Integer(_) => Values::Integer(vec![0; length]),
-                    Values::Text(_) => Values::Text(vec![String::new(); length]),
-                },
-            )?;
+            let since = (self.rows > 0).then_some(step);
+            let dataset = create_column(file, series.path, column, since)?;
+            let before = unknown(&column.values, self.rows as usize * column.values.len());
+            write_values(&dataset, 0, self.rows, before)?;
             self.columns.insert(column.name.into(), dataset);
         }
         Ok(())
@@ -136,29 +151,26 @@ impl<'c> Table<'c> {
         if self.last_step.is_some_and(|last| record.step <= last) {
             return Ok(());
         }
-        if series.columns.len() != self.columns.len() {
-            return Err(Error::Run(format!(
-                "{}: the trajectory file has other columns than this run measures; \
-                 choose another output folder",
-                series.path
-            )));
-        }
         self.last_step = Some(record.step);
         self.new_steps.push(record.step as i64);
         self.new_times.push(record.time_ps);
         for column in &series.columns {
-            self.take(column)?;
+            self.take(column.name, &column.values)?;
+        }
+        for (name, unknown) in std::mem::take(&mut self.strange) {
+            self.take(&name, &unknown)?;
+            self.strange.insert(name, unknown);
         }
         if self.new_steps.len() as u64 >= ROWS { self.write() } else { Ok(()) }
     }
 
-    fn take(&mut self, column: &Column) -> Result<()> {
-        let gathered = self.new_values.entry(column.name.into());
-        match (gathered.or_insert_with(|| empty_like(&column.values)), &column.values) {
+    fn take(&mut self, column: &str, values: &Values) -> Result<()> {
+        let gathered = self.new_values.entry(column.into());
+        match (gathered.or_insert_with(|| unknown(values, 0)), values) {
             (Values::Real(all), Values::Real(row)) => all.extend(row),
             (Values::Integer(all), Values::Integer(row)) => all.extend(row),
             (Values::Text(all), Values::Text(row)) => all.extend_from_slice(row),
-            _ => return Err(Error::Run(format!("{}: the column changes its type", column.name))),
+            _ => return Err(Error::Run(format!("{column}: the column changes its type"))),
         }
         Ok(())
     }
@@ -189,16 +201,22 @@ impl<'c> Table<'c> {
     }
 }
 
-fn empty_like(values: &Values) -> Values {
-    match values {
-        Values::Real(_) => Values::Real(Vec::new()),
-        Values::Integer(_) => Values::Integer(Vec::new()),
-        Values::Text(_) => Values::Text(Vec::new()),
+/// So many values of the same kind for what was not measured.
+fn unknown(like: &Values, length: usize) -> Values {
+    match like {
+        Values::Real(_) => Values::Real(vec![f64::NAN; length]),
+        Values::Integer(_) => Values::Integer(vec![-1; length]),
+        Values::Text(_) => Values::Text(vec![String::new(); length]),
     }
 }
 
-/// A column of a series, without rows.
-fn create_column<'c>(file: &File<'c>, series: &str, column: &Column) -> Result<Dataset<'c>> {
+/// A column of a series, without rows; it tells since which step it is measured, unless always.
+fn create_column<'c>(
+    file: &File<'c>,
+    series: &str,
+    column: &Column,
+    since: Option<u64>,
+) -> Result<Dataset<'c>> {
     let path = format!("{series}/{}", column.name);
     let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
     let chunk: Vec<u64> = std::iter::once(ROWS).chain(row.iter().map(|&n| n.max(1))).collect();
@@ -207,7 +225,16 @@ fn create_column<'c>(file: &File<'c>, series: &str, column: &Column) -> Result<D
         Values::Integer(_) => file.create_growing::<i64>(&path, &row, &chunk)?,
         Values::Text(_) => file.create_growing::<Text>(&path, &row, &chunk)?,
     };
-    explain(file, &path, column.unit, column.definition)?;
+    let unknown = match column.values {
+        Values::Real(_) => "NaN",
+        Values::Integer(_) => "-1",
+        Values::Text(_) => "empty",
+    };
+    let definition = match since {
+        Some(step) => format!("{}; {unknown} before step {step}: not measured", column.definition),
+        None => column.definition.to_string(),
+    };
+    explain(file, &path, column.unit, &definition)?;
     Ok(dataset)
 }
 

@@ -198,6 +198,7 @@ fn a_series_of_an_earlier_version_gets_the_columns_that_it_lacks() {
     let mut more = record(20);
     more.series[0].columns.push(Column::real("pressure", "GPa", "New.", 2.5));
     more.series[0].columns.push(Column::text("stage", "New.", "heat up"));
+    more.series[0].columns.push(Column::count("frozen", "At rest", 7));
     trajectory.append_series(&more).unwrap();
     trajectory.close().unwrap();
     let file = File::open(&path, &comm, false).unwrap();
@@ -205,5 +206,40 @@ fn a_series_of_an_earlier_version_gets_the_columns_that_it_lacks() {
     assert!(pressure[..3].iter().all(|p| p.is_nan()) && pressure[3..] == [2.5]);
     let stage: Vec<Text> = file.dataset("/sinter/thermo/stage").unwrap().read_all().unwrap();
     assert_eq!((stage[0], stage[3]), (Text::new(""), Text::new("heat up")));
+    let frozen: Vec<i64> = file.dataset("/sinter/thermo/frozen").unwrap().read_all().unwrap();
+    assert_eq!(frozen, [-1, -1, -1, 7]);
+    let told = file.text_attribute("/sinter/thermo/frozen", "definition").unwrap();
+    assert_eq!(told, "At rest; -1 before step 20: not measured");
     assert_eq!(file.text_attribute("/sinter/thermo/step", "unit").unwrap(), "1");
+}
+
+#[test]
+fn a_column_that_only_another_version_measures_goes_on_without_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let with = |step: u64| {
+        let mut more = record(step);
+        more.series[0].columns.push(Column::real("enthalpy", "eV", "Old.", 2.5));
+        more.series[0].columns.push(Column::count("vacancies", "Old.", 3));
+        more.series[0].columns.push(Column::text("phase", "Old.", "solid"));
+        more
+    };
+    let mut trajectory = create(&path, &comm, ALL);
+    [0, 10].iter().for_each(|&step| trajectory.append_series(&with(step)).unwrap());
+    trajectory.close().unwrap();
+    for step in [20, 30] {
+        let mut trajectory = resume(&path, &comm, step);
+        trajectory.append_series(&record(step)).unwrap();
+        trajectory.close().unwrap();
+    }
+    let file = File::open(&path, &comm, false).unwrap();
+    let enthalpy: Vec<f64> = file.dataset("/sinter/thermo/enthalpy").unwrap().read_all().unwrap();
+    assert!(enthalpy[..2] == [2.5; 2] && enthalpy[2..].iter().all(|h| h.is_nan()));
+    assert_eq!(enthalpy.len(), 4);
+    assert_eq!(steps(&path, "/sinter/thermo/vacancies"), [3, 3, -1, -1]);
+    assert_eq!(steps(&path, "/sinter/thermo/evaporated"), [0, 10, 20, 30]);
+    let phase: Vec<Text> = file.dataset("/sinter/thermo/phase").unwrap().read_all().unwrap();
+    assert_eq!((phase[1], phase[3]), (Text::new("solid"), Text::new("")));
+    let note = file.text_attribute("/sinter/thermo/vacancies", "note").unwrap();
+    assert_eq!(note, "not measured from step 20 on, by another program version");
 }
