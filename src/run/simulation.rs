@@ -71,6 +71,8 @@ pub struct Simulation<'c> {
     observers: Observers,
     stage_energy: Option<f64>,
     unconverged: Vec<String>,
+    /// Step of the checkpoint that this job goes on from with the input that wrote it.
+    kept: Option<u64>,
     files: Files<'c>,
     watch: Watch<'c>,
     fault: Option<Fault>,
@@ -85,6 +87,9 @@ impl<'c> Simulation<'c> {
         start: Start,
         (files, watch): (Files<'c>, Watch<'c>),
     ) -> Result<Simulation<'c>> {
+        let kept = start.resumed.as_ref().map(|(_, step)| *step);
+        let kept =
+            kept.filter(|_| start.provenance.lineage.last().is_some_and(|l| l.changes.is_empty()));
         let Start { layout, cell, atoms, state, .. } = start;
         let mut engine = Engine::new(comm, potential, cell, atoms, settings(config))?;
         engine.set_border(config.evaporation.border());
@@ -99,6 +104,7 @@ impl<'c> Simulation<'c> {
             observers: state.observers,
             stage_energy: state.stage_energy,
             unconverged: state.unconverged,
+            kept,
             files,
             watch,
             fault: comm.agree(Fault::ordered(comm))?,
@@ -359,9 +365,11 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    /// Before its first step, the checkpoint that ends the stage before serves.
+    /// Before its first step, the checkpoint that ends the stage before serves; before the
+    /// first of a job, the one that it goes on from.
     fn checkpoint_within(&mut self, integrator: &Integrator) -> Result<()> {
-        if self.progress.step_in_stage > 0 { self.checkpoint(integrator) } else { Ok(()) }
+        let kept = self.progress.step_in_stage == 0 || self.kept == Some(self.progress.step);
+        if kept { Ok(()) } else { self.checkpoint(integrator) }
     }
 
     /// The end of the last stage, where a checkpoint says that nothing is left to do.

@@ -227,12 +227,15 @@ def test_a_neck_that_is_wide_enough_ends_the_run(undisturbed, tmp_path):
     reached = steps[(ratios >= wanted).argmax()]
     assert reached > 0
     limited = write_input(tmp_path, path.read_text() + f"[stop]\nneck_ratio = {wanted}\n")
+    written = []
     for command in (["--output"], ["--resume", "--output"]):
         done = run(*command, tmp_path / "out", limited, ranks=2)
         assert done.returncode == 0, done.stderr
         assert re.search(r"Done \(the neck ratio is .* was wanted\)", done.stdout)
         with h5py.File(tmp_path / "out/trajectory.h5md") as file:
             assert file["particles/trajectory/position/step"][-1] == reached
+        written.append((tmp_path / f"out/checkpoint-{reached}.h5").stat().st_mtime_ns)
+    assert written[0] == written[1], "nothing was left to do"
     assert run("--resume", "--output", tmp_path / "out", path).returncode == 0
     same_end(reference, tmp_path / "out")
 
