@@ -17,6 +17,9 @@ pub struct Extension {
     pub by_ps: f64,
 }
 
+/// The longest wish, ps: as long as a stage may be.
+const LONGEST: f64 = 1e8;
+
 /// `10ps`, `0.5 ns` or `500fs`, in ps.
 pub fn span_ps(text: &str) -> Result<f64, String> {
     let begin = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e').unwrap_or(text.len());
@@ -29,6 +32,9 @@ pub fn span_ps(text: &str) -> Result<f64, String> {
         _ => return Err(format!("`{unit}` is no unit of time here: ps, fs or ns")),
     };
     match number.trim().parse::<f64>() {
+        Ok(time) if time * factor > LONGEST => {
+            Err(format!("`{text}` is more than {LONGEST} ps, which no stage may be longer than"))
+        }
         Ok(time) if time.is_finite() && time > 0.0 => Ok(rounded(time * factor)),
         _ => Err(format!("`{}` is no time above 0", number.trim())),
     }
@@ -93,7 +99,9 @@ mod tests {
         {
             assert_eq!(span_ps(text), Ok(wanted), "{text}");
         }
-        for wrong in ["10", "", "ps", "-1ps", "0ps", "1us", "infps", "1 h", "nanps"] {
+        for wrong in
+            ["10", "", "ps", "-1ps", "0ps", "1us", "infps", "1 h", "nanps", "1e30ps", "1e6ns"]
+        {
             assert!(span_ps(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,6 +5,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
 use crate::write::provenance::Restart;
+use crate::write::report::number;
 use crate::write::seal;
 use crate::write::survey::{Span, Survey, survey};
 use std::fmt::Write;
@@ -88,7 +89,7 @@ fn of_trajectory(survey: &Survey) -> String {
     restarts(&mut table, &survey.restarts);
     table.line("written by", program(&survey.program_version, &survey.git_revision));
     table.line("with", format!("{}, HDF5 {}", survey.mpi, survey.hdf5));
-    table.line("on", format!("{} ranks, {} threads each", survey.ranks, survey.threads));
+    table.line("on", running_on(survey.ranks as usize, survey.threads as usize));
     table.0 + "  sound: steps rise, ids are complete, all numbers are finite in every frame"
 }
 
@@ -101,6 +102,11 @@ fn restarts(table: &mut Table, lineage: &[Restart]) {
 
 fn program(version: &str, revision: &str) -> String {
     format!("sinter-hpc {version}, revision {revision}")
+}
+
+fn running_on(ranks: usize, threads: usize) -> String {
+    let each = if ranks == 1 { "" } else { " each" };
+    format!("{}, {}{each}", number(ranks, "rank"), number(threads, "thread"))
 }
 
 fn composition(atoms: u64, counts: &[(String, u64)]) -> String {
@@ -134,5 +140,17 @@ fn bytes(size: u64) -> String {
         0..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", size as f64 / 1e6),
         _ => format!("{:.1} GB", size as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_and_threads_are_counted_in_words() {
+        assert_eq!(running_on(1, 1), "1 rank, 1 thread");
+        assert_eq!(running_on(1, 4), "1 rank, 4 threads");
+        assert_eq!(running_on(16, 1), "16 ranks, 1 thread each");
     }
 }

@@ -172,7 +172,7 @@ fn broken(line: &str, width: usize) -> Vec<String> {
 }
 
 /// `1 rank`, `2 ranks`.
-fn number(n: usize, what: &str) -> String {
+pub fn number(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
@@ -428,10 +428,17 @@ fn next(end: &End) -> Vec<(&'static str, String)> {
             n => format!("mpirun -n {n} "),
         };
         let output = end.output.map_or(String::new(), |o| format!("--output {} ", quoted(o)));
-        let again = format!("{launch}{} --resume {output}{}", end.program, quoted(end.input));
+        let again =
+            |how: &str| format!("{launch}{} {how} {output}{}", end.program, quoted(end.input));
         next.push(match end.close {
-            Close::Interrupted(_) => ("go on", again),
-            _ => ("go on for longer", format!("lengthen the last stage or add one, then {again}")),
+            Close::Interrupted(_) => ("go on", again("--resume")),
+            Close::Reached(_) => {
+                ("go on beyond it", format!("change [stop], then {}", again("--resume")))
+            }
+            Close::Through if end.minimisation.is_some() => {
+                ("go on for longer", format!("add a stage, then {}", again("--resume")))
+            }
+            Close::Through => ("go on for longer", again("--resume --extend 10ps")),
         });
     }
     next

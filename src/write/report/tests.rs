@@ -252,7 +252,7 @@ Written:
 Next:
   what it holds     target/release/sinter-hpc inspect {0}
   look at it        {1}
-{2}  go on for longer  lengthen the last stage or add one, then mpirun -n 2 target/release/sinter-hpc --resume pair.toml
+{2}  go on for longer  mpirun -n 2 target/release/sinter-hpc --resume --extend 10ps pair.toml
 ",
         trajectory.display(),
         match is_on_path("ovito") {
