@@ -198,7 +198,9 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
         Some(StructureFormat::LammpsData) if !matches!(wanted, -1 | 0) => return Err(missing(1)),
         Some(StructureFormat::LammpsData) => lammps_data::read(file, types)?,
         Some(StructureFormat::H5md) => {
-            h5md::read(file, h5md::Wanted { frame: *wanted, group: group.as_deref(), types })?
+            let elements = config.potential.symbols().count();
+            let group = group.as_deref();
+            h5md::read(file, h5md::Wanted { frame: *wanted, group, types, elements })?
         }
         None => return Err(bad(config, "the ending of the name tells no format")),
     };

@@ -1,7 +1,8 @@
 //! From the names that a file gives its atoms to the elements of the potential.
 //!
 //! A name is the symbol of an element, as the potential writes it or in other capitals (`PT`).
-//! A number is an atom type where the input names `types`, or else an atomic number.
+//! A number is an atom type where the input names `types`, or else an atomic number. Where
+//! every number of a file may be a type, that is not guessed.
 
 use super::frame::{Frame, Values};
 use crate::elements::{atomic_weight, symbol};
@@ -27,7 +28,7 @@ pub fn resolve(
         let place = match places.get(name.as_str()) {
             Some(&place) => place,
             None => {
-                let (place, warning) = one(name, known, types)
+                let (place, warning) = one(name, known, types, names)
                     .map_err(|reason| format!("atom {i} (counted from 0) is {name}, {reason}"))?;
                 warnings.extend(warning);
                 places.insert(name, place);
@@ -39,13 +40,20 @@ pub fn resolve(
     Ok(found)
 }
 
-fn one(name: &str, known: &[&str], types: &[String]) -> Result<(u32, Option<String>), String> {
+fn one(
+    name: &str,
+    known: &[&str],
+    types: &[String],
+    all: &[String],
+) -> Result<(u32, Option<String>), String> {
     let place = |symbol: &str| known.iter().position(|k| *k == symbol).map(|k| k as u32);
     if let Some(place) = place(name) {
         return Ok((place, None));
     }
     if let Ok(number) = name.parse::<i64>() {
-        return of_number(number, known, types);
+        let numbers = all.iter().filter_map(|name| name.parse().ok());
+        let ambiguous = types.is_empty() && may_be_types(numbers, known.len());
+        return of_number(number, known, types, ambiguous);
     }
     let mut alike = known.iter().filter(|k| k.eq_ignore_ascii_case(name));
     if let (Some(symbol), None) = (alike.next(), alike.next()) {
@@ -61,8 +69,9 @@ fn of_number(
     number: i64,
     known: &[&str],
     types: &[String],
+    ambiguous: bool,
 ) -> Result<(u32, Option<String>), String> {
-    if types.is_empty() && (1..=known.len() as i64).contains(&number) {
+    if ambiguous && (1..=known.len() as i64).contains(&number) {
         return Err(format!(
             "which may be a type or an atomic number: `types` names the element of type 1, 2, ...; or \
              write symbols ({}) in the file",
@@ -79,6 +88,12 @@ fn of_number(
             Err(format!("{symbol} by this number, but the potential has only {}", known.join(", ")))
         }
     }
+}
+
+/// Whether all numbers of a file may be types of so many elements; one beyond them shows that
+/// they are atomic numbers.
+pub fn may_be_types(mut numbers: impl Iterator<Item = i64>, elements: usize) -> bool {
+    numbers.all(|number| (1..=elements as i64).contains(&number))
 }
 
 /// The name of a number: that of the type 1, 2, ... of `types`, if the input names any, or the
@@ -160,6 +175,19 @@ mod tests {
             "atom 0 (counted from 0) is 79, Au by this number, but the potential has only Pt, Fe, Co"
         );
         assert!(told(&["1001"], &[]).contains("species 1001 is no atomic number of an element"));
+    }
+
+    #[test]
+    fn a_number_beyond_the_types_shows_that_all_are_atomic_numbers() {
+        let known = ["Fe", "H"];
+        let names = |list: &[&str]| list.iter().map(|n| n.to_string()).collect::<Vec<_>>();
+        let mut warnings = Vec::new();
+        assert_eq!(resolve(&names(&["1", "26"]), &known, &[], &mut warnings), Ok(vec![1, 0]));
+        assert_eq!(warnings[0], "the species 1 is taken as an atomic number: H");
+        for all in [&["1", "2"][..], &["1"]] {
+            let message = resolve(&names(all), &known, &[], &mut warnings).unwrap_err();
+            assert!(message.contains("which may be a type or an atomic number"), "{message}");
+        }
     }
 
     #[test]

@@ -149,7 +149,8 @@ fn one_structure(config: &Config, structure: &StructureConfig, key: &str, proble
         problems.at(
             &format!("{key}.file"),
             format!(
-                "the ending of `{}` tells no format: write `format` as well",
+                "the ending of `{}` tells no format: write `format` as well \
+                 (extended XYZ, LAMMPS data and H5MD are read)",
                 structure.file.display()
             ),
         );

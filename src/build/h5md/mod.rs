@@ -39,6 +39,9 @@ pub struct Wanted<'a> {
     /// Names of types 1, 2, ..., for species that are numbers of types; none: the file's
     /// own names, or atomic numbers.
     pub types: &'a [String],
+    /// Of how many elements the atoms may be: where no number of the file is above it, they
+    /// may be types, and are given as they are.
+    pub elements: usize,
 }
 
 /// Reads a frame.
@@ -111,12 +114,18 @@ impl Reader<'_> {
         let positions = self.positions()?.ok_or_else(none)?;
         let length = self.unit(&positions, units::length)?.unwrap_or(Unit::ANGSTROM);
         let mut frame = Frame { positions: self.vectors(&positions, length)?, ..Frame::default() };
+        if positions.unit.is_none() {
+            frame.warnings.push("`position` names no unit: taken as Å".into());
+        }
         let atoms = frame.positions.len();
         frame.species = self.species(atoms)?;
         if let Some(velocities) = self.element("velocity")? {
             let unit = match self.unit(&velocities, units::velocity)? {
                 Some(unit) => unit,
-                None if length == Unit::ANGSTROM => Unit::ANGSTROM,
+                None if length == Unit::ANGSTROM => {
+                    frame.warnings.push("`velocity` names no unit: taken as Å/ps".into());
+                    Unit::ANGSTROM
+                }
                 None => {
                     let stated = positions.unit.as_deref().unwrap_or_default();
                     let message =
@@ -137,9 +146,24 @@ impl Reader<'_> {
                 frame.set_integers(name, values);
             }
         }
+        self.masses(&mut frame)?;
         self.cell(&mut frame, length)?;
         self.unwrap(&mut frame)?;
         Ok(frame)
+    }
+
+    /// Masses in g/mol, to be compared; in other units they are passed over.
+    fn masses(&self, frame: &mut Frame) -> Result<()> {
+        let Some(element) = self.element("mass")? else { return Ok(()) };
+        let known = ["u", "amu", "Da", "g/mol", "g mol-1"];
+        if element.unit.as_deref().is_none_or(|unit| known.contains(&unit)) {
+            let masses: Vec<f64> = self.values::<f64>(&element)?.into_iter().collect();
+            if masses.len() != frame.len() {
+                return Err(bad(self.path, "`mass` does not stand for every atom"));
+            }
+            frame.set_reals("masses", 1, masses);
+        }
+        Ok(())
     }
 
     /// The positions, by which the frame is counted.
@@ -271,7 +295,9 @@ impl Reader<'_> {
 
     fn species(&self, atoms: usize) -> Result<Vec<String>> {
         let Some(element) = self.element("species")? else {
-            return Err(bad(self.path, "the file holds no species"));
+            let message = "the file holds no species, so that nobody knows which atom is which: give \
+                           the structure as extended XYZ, with names";
+            return Err(bad(self.path, message));
         };
         let kind = element.values.dtype().and_then(|kind| kind.to_descriptor());
         let named = match &kind {
@@ -310,9 +336,14 @@ impl Reader<'_> {
 
     /// Species that are numbers.
     fn numbered(&self, element: &Element) -> Result<Vec<String>> {
-        let numbers = self.values::<i64>(element)?.into_iter();
+        let all = self.values::<i64>(element)?;
+        let numbers = all.iter().copied();
         let Some(names) = self.names(&element.values)? else {
-            let named = |number| species::numbered(number, self.wanted.types);
+            let Wanted { types, elements, .. } = self.wanted;
+            if types.is_empty() && species::may_be_types(numbers.clone(), elements) {
+                return Ok(numbers.map(|number| number.to_string()).collect());
+            }
+            let named = |number| species::numbered(number, types);
             return numbers.map(named).collect::<Result<_, _>>().map_err(|e| bad(self.path, e));
         };
         self.own_names()?;

@@ -221,7 +221,11 @@ fn what_is_missing_or_foreign_is_named() {
     assert_eq!(message(-3), "a.h5: frame -3 is wanted, but the file has 2 frames");
     let group = file.group("particles/all").unwrap();
     group.unlink("species").unwrap();
-    assert_eq!(message(0), "a.h5: the file holds no species");
+    assert_eq!(
+        message(0),
+        "a.h5: the file holds no species, so that nobody knows which atom is which: give the \
+         structure as extended XYZ, with names"
+    );
     put(&group, "species", &arr1(&[78i32, 926]), "");
     assert!(message(0).starts_with("a.h5: species 926 is no atomic number of an element"));
     put(&group, "species", &arr1(&[78i32]), "");
@@ -238,4 +242,40 @@ fn what_is_missing_or_foreign_is_named() {
         "a.h5: `boundary` of the box must be three of periodic and none, not \"periodic\", \
          \"open\", \"none\""
     );
+}
+
+#[test]
+fn units_that_are_not_named_and_masses_are_told() {
+    let (_folder, path) = in_folder();
+    let group = foreign(&path).group("particles/all").unwrap();
+    put(&group, "velocity", &arr2(&[[1.0, 0.0, 0.0], [0.0; 3]]), "");
+    let told = frame(&path, 0).unwrap();
+    assert_eq!(
+        told.warnings,
+        ["`position` names no unit: taken as Å", "`velocity` names no unit: taken as Å/ps"]
+    );
+    assert_eq!(told.column("masses"), None);
+    let masses = |unit| {
+        put(&group, "mass", &arr1(&[55.8, 195.0]), unit);
+        frame(&path, 0).unwrap().column("masses").map(|column| column.values.clone())
+    };
+    for unit in ["", "u", "g/mol"] {
+        assert_eq!(masses(unit), Some(super::super::frame::Values::Real(vec![55.8, 195.0])));
+    }
+    assert_eq!(masses("kg"), None, "not to be compared");
+    put(&group, "mass", &arr1(&[55.8]), "u");
+    assert_eq!(message(&path, Wanted::default()), "a.h5: `mass` does not stand for every atom");
+}
+
+#[test]
+fn numbers_that_may_be_types_are_not_taken_for_elements() {
+    let (_folder, path) = in_folder();
+    let group = foreign(&path).group("particles/all").unwrap();
+    let species = |numbers: [i32; 2]| {
+        put(&group, "species", &arr1(&numbers), "");
+        read(&path, Wanted { elements: 2, ..Wanted::default() }).unwrap().species
+    };
+    assert_eq!(species([1, 2]), ["1", "2"], "types of two elements, or H and He");
+    assert_eq!(species([1, 1]), ["1", "1"]);
+    assert_eq!(species([1, 26]), ["H", "Fe"]);
 }
