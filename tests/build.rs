@@ -290,6 +290,26 @@ fn particles_from_files_are_placed_like_built_ones() {
 }
 
 #[test]
+fn a_particle_that_is_cut_out_of_bulk_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |length: f64, boundaries: &str| {
+        format!(
+            "2\nLattice=\"{length} 0 0 0 30 0 0 0 30\" pbc=\"{boundaries}\" \
+             Properties=species:S:1:pos:R:3\nPt 0 0 0\nPt 2.77 0 0\n"
+        )
+    };
+    let warnings = |text: &str| {
+        std::fs::write(folder.path().join("a.xyz"), text).unwrap();
+        built(folder.path(), "[[particle]]\nstructure = { file = 'a.xyz' }\n").warnings
+    };
+    let cut = "the atoms of `a.xyz` fill its periodic box along x: as a particle they are cut there, \
+               with free surfaces (as bulk they are `[structure]`)";
+    assert_eq!(warnings(&text(5.54, "T T T")), [cut]);
+    assert_eq!(warnings(&text(30.0, "T T T")), [""; 0], "in vacuum");
+    assert_eq!(warnings(&text(5.54, "F T T")), [""; 0]);
+}
+
+#[test]
 fn a_structure_from_a_file_bears_built_particles() {
     let folder = tempfile::tempdir().unwrap();
     let slab = format!("[crystal]\n{PLATINUM}{SLAB}");

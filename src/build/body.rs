@@ -1,5 +1,6 @@
 //! A particle that is placed as one rigid body: built (`solid`) or read from a file.
 
+use super::cell::AXES;
 use super::contact::closest;
 use super::face::Face;
 use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo, bounds};
@@ -17,6 +18,10 @@ const FACE: f64 = 1.0;
 /// Where no two atoms of a particle from a file are nearer than this, it is taken for the
 /// distance of neighbours, Å.
 const NEIGHBOURS: f64 = 3.0;
+
+/// Atoms whose images across a periodic boundary are nearer than this many distances of
+/// nearest neighbours are one crystal with them.
+const CUT: f64 = 1.3;
 
 /// A particle as a file has it, turned.
 pub struct FromFile {
@@ -100,6 +105,18 @@ pub fn from_file(
     // In vacuum it does not matter how its own box was bounded.
     let mut warnings = read.warnings;
     warnings.retain(|warning| warning != read::BOUNDARIES_UNKNOWN);
+    // But where it reaches across its box it had no surface there.
+    let reach = CUT * shortest.map_or(NEIGHBOURS, |(distance, _, _)| distance);
+    let cell = &read.layout.cell;
+    let cut = |d: &usize| cell.periodic[*d] && cell.length[*d] - (high[*d] - low[*d]) < reach;
+    let cut: Vec<&str> = (0..3).filter(cut).map(|d| AXES[d]).collect();
+    if !cut.is_empty() {
+        warnings.push(format!(
+            "the atoms of `{file}` fill its periodic box along {}: as a particle they are cut there, \
+             with free surfaces (as bulk they are `[structure]`)",
+            cut.join(", ")
+        ));
+    }
     Ok((bodies, warnings))
 }
 
