@@ -189,9 +189,13 @@ impl Kind {
         let weight = atomic_weight(symbol).unwrap_or_default();
         let other = by_mass(mass);
         if let Some(other) = other.filter(|other| others.contains(other)) {
+            let (by, advice) = match &self.label {
+                Some(_) => ("its label", "the file contradicts itself"),
+                None => ("the input", "is `types` in the order of the file?"),
+            };
             let message = format!(
-                "atom type {number} has the mass {mass} g/mol, which is that of {other}, and by the \
-                 input it is {symbol} ({weight} g/mol): is `types` in the order of the file?"
+                "atom type {number} has the mass {mass} g/mol, which is that of {other}, and by {by} \
+                 it is {symbol} ({weight} g/mol): {advice}"
             );
             return Err(Error::input(lines.path(), line, 1, message));
         }

@@ -83,6 +83,22 @@ fn labels_name_the_elements() {
 }
 
 #[test]
+fn labels_that_the_masses_contradict_are_refused() {
+    let text = format!(
+        "{HEADER}\nAtom Type Labels\n\n1 Fe\n2 Pt\n\nMasses\n\nFe 195.08\nPt 55.847\n\nAtoms\n\n\
+         1 Pt 0 0 0\n2 Fe 1 1 1\n"
+    );
+    let error = parse(Lines::new(Path::new("a.data"), text.as_bytes()), &[]).unwrap_err();
+    assert!(
+        error.to_string().ends_with(
+            "atom type 1 has the mass 195.08 g/mol, which is that of Pt, and by its label it is Fe \
+             (55.845 g/mol): the file contradicts itself"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn masses_say_whether_the_types_are_right() {
     let read = |masses: &str, types: &[&str]| {
         let types: Vec<String> = types.iter().map(|t| t.to_string()).collect();
