@@ -29,6 +29,9 @@ const ATOMIC_NUMBERS: [&str; 4] = ["z", "numbers", "atomic_number", "atomic_numb
 const POSITIONS: [&str; 4] = ["pos", "position", "positions", "coordinates"];
 const VELOCITIES: [&str; 5] = ["velo", "vel", "velocities", "velocity", "momenta"];
 
+/// Velocities that differ by less, in Å/ps or relatively, are the same.
+const SAME_VELOCITY: f64 = 1e-3;
+
 /// What becomes of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Role {
@@ -235,51 +238,76 @@ fn names(column: Column) -> std::result::Result<Vec<String>, String> {
     names.iter().map(element).collect()
 }
 
-/// Velocities in Å/ps from a column of the name that it has.
+/// Takes a column for the velocities, as its name says.
 fn velocities(frame: &mut Frame, column: Column) {
-    let given = vectors(column.values.clone());
-    let factor = match column.name.to_ascii_lowercase().as_str() {
-        "velo" => 1.0,
+    frame.velocities = in_angstrom_per_ps(frame, &column);
+    match column.name.to_ascii_lowercase().as_str() {
+        "velo" => {}
         "vel" => {
             let message =
                 "the column `vel` is taken as velocities in Å/ps (`velo` says so for certain)";
             frame.warnings.push(message.into());
-            1.0
         }
-        "momenta" => return momenta(frame, given, column),
-        _ => {
-            frame.warnings.push(format!(
-                "the column `{}` is taken as ASE's velocities, of which 1 is {ASE_VELOCITY:.4} Å/ps \
-                 (call it `velo` where it is in Å/ps)",
-                column.name
-            ));
-            ASE_VELOCITY
+        "momenta" => {
+            if frame.velocities.is_none() {
+                let message =
+                    "the momenta of the file are not taken: not all of its atoms have a mass";
+                frame.warnings.push(message.into());
+            }
+            // It stays: it is ASE's own.
+            frame.columns.push(column);
         }
-    };
-    frame.velocities = Some(given.into_iter().map(|v| scale(v, factor)).collect());
-}
-
-/// Momenta as ASE writes them, in g/mol times its unit of velocity, over `masses`, or else
-/// the standard weights that ASE takes, too. The column stays: it is ASE's own.
-fn momenta(frame: &mut Frame, given: Vec<Vec3>, column: Column) {
-    let masses = frame.column("masses").map(|c| c.values.clone());
-    let mass = |i: usize| match &masses {
-        Some(Values::Real(masses)) => masses.get(i).copied(),
-        _ => atomic_weight(&frame.species[i]),
-    };
-    let velocity = |(i, &p): (usize, &Vec3)| {
-        Some(scale(p, ASE_VELOCITY / mass(i).filter(|m| m.is_finite() && *m > 0.0)?))
-    };
-    let velocities: Option<Vec<Vec3>> = given.iter().enumerate().map(velocity).collect();
-    if velocities.is_none() {
-        let message = "the momenta of the file are not taken: not all of its atoms have a mass";
-        frame.warnings.push(message.into());
+        _ => frame.warnings.push(format!(
+            "the column `{}` is taken as ASE's velocities, of which 1 is {ASE_VELOCITY:.4} Å/ps \
+             (call it `velo` where it is in Å/ps)",
+            column.name
+        )),
     }
-    frame.velocities = velocities;
-    frame.columns.push(column);
 }
 
-/// Two columns that say different elements; atoms that are to stay where they are.
+/// The velocities (Å/ps) of a column of one of their names. Momenta are as ASE writes them,
+/// in g/mol times its unit of velocity, over `masses`, or else the standard weights that ASE
+/// takes, too; `None` where an atom has no mass.
+fn in_angstrom_per_ps(frame: &Frame, column: &Column) -> Option<Vec<Vec3>> {
+    let given = vectors(column.values.clone());
+    let masses = frame.column("masses").map(|c| &c.values);
+    let factor = |i: usize| match column.name.to_ascii_lowercase().as_str() {
+        "velo" | "vel" => Some(1.0),
+        "momenta" => {
+            let mass = match masses {
+                Some(Values::Real(masses)) => masses.get(i).copied(),
+                _ => atomic_weight(&frame.species[i]),
+            };
+            Some(ASE_VELOCITY / mass.filter(|m| m.is_finite() && *m > 0.0)?)
+        }
+        _ => Some(ASE_VELOCITY),
+    };
+    given.into_iter().enumerate().map(|(i, v)| Some(scale(v, factor(i)?))).collect()
+}
+
+/// Columns of velocities that are not those which count.
+fn other_velocities(frame: &Frame) -> Vec<String> {
+    let Some(counting) = &frame.velocities else { return Vec::new() };
+    let named = |c: &&Column| VELOCITIES.iter().any(|name| c.name.eq_ignore_ascii_case(name));
+    let vectors = |c: &&Column| c.width == 3 && matches!(c.values, Values::Real(_));
+    let mut told = Vec::new();
+    for column in frame.columns.iter().filter(named).filter(vectors) {
+        let Some(others) = in_angstrom_per_ps(frame, column) else { continue };
+        let far = |(v, w): (&Vec3, &Vec3)| {
+            (0..3).any(|d| (v[d] - w[d]).abs() > SAME_VELOCITY * (1.0 + v[d].abs()))
+        };
+        if let Some(atom) = counting.iter().zip(&others).position(far) {
+            told.push(format!(
+                "the column `{}` has other velocities than the one that counts: atom {atom} (counted \
+                 from 0) would have {:.4?} Å/ps, and has {:.4?}",
+                column.name, others[atom], counting[atom]
+            ));
+        }
+    }
+    told
+}
+
+/// Two columns that say different elements or velocities; atoms that are to stay where they are.
 fn contradictions(frame: &mut Frame) {
     let number = frame
         .columns
@@ -302,6 +330,8 @@ fn contradictions(frame: &mut Frame) {
         _ => None,
     });
     frame.warnings.extend(differs);
+    let others = other_velocities(frame);
+    frame.warnings.extend(others);
     let held = frame.column("move_mask").is_some_and(|c| match &c.values {
         Values::Logical(moves) => moves.contains(&false),
         Values::Integer(moves) => moves.contains(&0),

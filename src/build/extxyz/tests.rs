@@ -185,7 +185,17 @@ fn velocities_come_in_the_unit_of_their_column() {
     assert!(momenta.column("momenta").is_some(), "ASE finds its own again");
     near(&read("masses:R:1:momenta:R:3", "100 4 0 0"), 0.04 * 98.22694748);
     // The column that says its unit counts.
-    near(&read("momenta:R:3:velo:R:3", "4 0 0 2 0 0"), 2.0);
+    let both = read("momenta:R:3:velo:R:3", "4 0 0 2 0 0");
+    near(&both, 2.0);
+    assert_eq!(
+        both.warnings,
+        [
+            "the column `momenta` has other velocities than the one that counts: atom 0 (counted from 0) \
+          would have [2.0140, 0.0000, 0.0000] Å/ps, and has [2.0000, 0.0000, 0.0000]"
+        ]
+    );
+    let both = read("momenta:R:3:velo:R:3", "4 0 0 2.01404 0 0");
+    assert!(both.warnings.is_empty(), "the same by two columns");
     let nobody = only("1\nProperties=species:S:1:pos:R:3:momenta:R:3\nXx 0 0 0 1 0 0\n");
     assert_eq!(nobody.velocities, None);
     assert!(nobody.warnings[0].contains("not all of its atoms have a mass"));
