@@ -290,6 +290,23 @@ fn particles_from_files_are_placed_like_built_ones() {
 }
 
 #[test]
+fn an_element_of_which_so_few_atoms_have_none_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let crystal = |fe: f64| {
+        format!(
+            "[crystal]\nlattice_constant_angstrom = 3.92\nrepeats = [1, 1, 1]\n\
+             composition = {{ Pt = {}, Fe = {fe} }}\n",
+            1.0 - fe
+        )
+    };
+    let none = built(folder.path(), &crystal(0.125 / 2.0)).warnings;
+    assert_eq!(none.len(), 1, "{none:?}");
+    let end = ": none of the 4 atoms is Fe: a fraction of 0.0625 is less than one of them";
+    assert!(none[0].ends_with(end), "{none:?}");
+    assert_eq!(built(folder.path(), &crystal(0.25)).warnings, [""; 0]);
+}
+
+#[test]
 fn a_particle_that_is_cut_out_of_bulk_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let text = |length: f64, boundaries: &str| {

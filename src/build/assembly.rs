@@ -65,6 +65,7 @@ impl Assembly {
             warnings.push(message.into());
         }
         warnings.extend(base.iter().flat_map(|base| base.warnings().to_vec()));
+        warnings.extend(absent(config, &bodies, &layout));
         Ok(Assembly { layout, bodies, base, velocities, warnings })
     }
 
@@ -120,6 +121,31 @@ fn wrapped(mut atom: Atom, cell: &Cell) -> Atom {
     let [x, y, z, _] = position;
     atom.position = [x, y, z];
     atom
+}
+
+/// Elements that the composition names, and of which so few atoms have none.
+fn absent(config: &Config, bodies: &[Body], layout: &Layout) -> Vec<String> {
+    let tables = bodies.iter().map(|body| {
+        let table = body.table();
+        (format!("particle[{table}].composition"), &config.particles[table].composition)
+    });
+    let crystal = config.crystal.iter().map(|c| ("crystal.composition".into(), &c.composition));
+    let all = tables.chain(crystal);
+    let mut told: Vec<String> = Vec::new();
+    for ((key, composition), info) in all.zip(&layout.particles) {
+        for (k, symbol) in config.potential.symbols().enumerate() {
+            let fraction = composition.get(symbol).copied().unwrap_or(0.0);
+            if fraction > 0.0 && info.species[k] == 0 {
+                let warning = format!(
+                    "none of the {} atoms is {symbol}: a fraction of {fraction} is less than one of them",
+                    info.atoms
+                );
+                told.push(config.source.error(&key, warning).to_string());
+            }
+        }
+    }
+    told.dedup();
+    told
 }
 
 /// Every particle of `[[particle]]`, in their order, and what the readers found.
