@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 /// Rows in memory at most, and rows in a chunk.
 const ROWS: u64 = 256;
 
+/// Numbers in a chunk at most, unless a row has more: a chunk takes its room at once, and
+/// a series of many particles is not to outgrow their atoms.
+const CHUNK: u64 = 2048;
+
 /// All series of a file.
 pub struct SeriesWriter<'c> {
     tables: BTreeMap<String, Table<'c>>,
@@ -219,7 +223,9 @@ fn create_column<'c>(
 ) -> Result<Dataset<'c>> {
     let path = format!("{series}/{}", column.name);
     let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
-    let chunk: Vec<u64> = std::iter::once(ROWS).chain(row.iter().map(|&n| n.max(1))).collect();
+    let width = row.iter().product::<u64>().max(1);
+    let rows = (CHUNK / width).clamp(1, ROWS);
+    let chunk: Vec<u64> = std::iter::once(rows).chain(row.iter().map(|&n| n.max(1))).collect();
     let dataset = match column.values {
         Values::Real(_) => file.create_growing::<f64>(&path, &row, &chunk)?,
         Values::Integer(_) => file.create_growing::<i64>(&path, &row, &chunk)?,

@@ -214,6 +214,32 @@ fn a_series_of_an_earlier_version_gets_the_columns_that_it_lacks() {
 }
 
 #[test]
+fn a_series_of_many_particles_takes_little_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let mut trajectory = create(&path, &comm, ALL);
+    trajectory.synchronise().unwrap();
+    let before = std::fs::metadata(&path).unwrap().len();
+    for step in 0..300 {
+        let mut many = record(step);
+        let gaps: Vec<f64> = (0..1000).map(|pair| (step * 1000 + pair) as f64).collect();
+        many.series[1].columns[0].shape = vec![1000];
+        many.series[1].columns[0].values = crate::observe::Values::Real(gaps);
+        trajectory.append_series(&many).unwrap();
+        if step == 0 {
+            trajectory.synchronise().unwrap();
+            let took = std::fs::metadata(&path).unwrap().len() - before;
+            // 8 kB of numbers, and indices; 2 MB with 256 rows in a chunk.
+            assert!(took < 200_000, "{took} bytes for a row of 1000 pairs");
+        }
+    }
+    trajectory.close().unwrap();
+    let gap = File::open(&path, &comm, false).unwrap().dataset("/sinter/pairs/gap").unwrap();
+    let all: Vec<f64> = gap.read_all().unwrap();
+    assert!(all.len() == 300_000 && all.iter().enumerate().all(|(i, &x)| x == i as f64));
+}
+
+#[test]
 fn a_column_that_only_another_version_measures_goes_on_without_values() {
     let folder = tempfile::tempdir().unwrap();
     let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
