@@ -24,9 +24,10 @@ use std::fmt::Write;
 /// Most ranks to plan for.
 const MOST_RANKS: usize = 1 << 20;
 
-/// What HDF5 and the schema take beside the atoms, bytes: of a trajectory (with chunks
-/// that are not full and the series of a short run), of a checkpoint.
+/// What HDF5 and the schema take beside the atoms, bytes: of a trajectory (with the series of a
+/// short run, and room held for chunks unless they are compressed), of a checkpoint.
 const TRAJECTORY_HEAD: u64 = 1_000_000;
+const COMPRESSED_HEAD: u64 = 300_000;
 const CHECKPOINT_HEAD: u64 = 22_000;
 
 /// Below this a core waits more than it works.
@@ -211,6 +212,7 @@ struct Work {
 }
 
 impl Work {
+    /// A frame stands at the begin of each stage and of each interval in it, and at the end.
     fn of(config: &Config) -> Work {
         let mut work = Work { frames: 1, ..Work::default() };
         for stage in &config.stages {
@@ -220,7 +222,7 @@ impl Work {
                 Some(duration) => {
                     let steps = config.dynamics.steps(duration);
                     work.steps += steps;
-                    work.frames += steps / config.dynamics.steps(interval);
+                    work.frames += steps.div_ceil(config.dynamics.steps(interval).max(1));
                 }
                 None => {
                     work.minimisation += stage.max_steps;
@@ -234,12 +236,14 @@ impl Work {
 
 /// Bytes of frames, and of a checkpoint for each atom: f64 vectors, i64 ids, smaller integers.
 fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
-    let frame = (atoms as f64 * Content::of(&config.output).bytes_per_atom()) as u64;
+    let content = Content::of(&config.output);
+    let frame = (atoms as f64 * content.bytes_per_atom()) as u64;
+    let head = if content.form.compressed { COMPRESSED_HEAD } else { TRAJECTORY_HEAD };
     let checkpoint = 8 + 24 + 12 + 24 + 1 + 4;
     let _ = writeln!(
         text,
         "trajectory   {}: {} frames of {}, and the series",
-        bytes(frame * work.frames + TRAJECTORY_HEAD),
+        bytes(frame * work.frames + head),
         work.frames,
         bytes(frame)
     );
@@ -297,7 +301,7 @@ mod tests {
         let wanted = Work {
             steps: durations.iter().map(|&d| steps(d)).sum(),
             minimisation: 0,
-            frames: 1 + durations.iter().map(|&d| steps(d) / interval).sum::<u64>(),
+            frames: 1 + durations.iter().map(|&d| steps(d).div_ceil(interval)).sum::<u64>(),
         };
         assert_eq!(Work::of(&config), wanted);
     }

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import h5py
 import pytest
 
 from running import HEAD, MPIRUN, PROGRAM, environment, write_input
@@ -79,6 +80,24 @@ def test_files_are_as_large_as_those_of_the_run(ran):
     written = (out / "trajectory.h5md").stat().st_size
     assert size(*trajectory) == pytest.approx(written, rel=0.25)
     assert int(re.search(r"^steps +(\d+)", plan, re.M)[1]) == STEPS
+
+
+@pytest.mark.parametrize("output", ["", "position_tolerance_angstrom = 0.001\n", "compress = true\n"])
+def test_frames_and_the_room_they_take_are_those_of_the_run(tmp_path, output):
+    """With intervals that do not divide the stages: a stage begins with a frame, the run ends with one."""
+    stages = PROTOCOL.replace("0.06", "0.05") + PROTOCOL.replace("0.06", "0.11")
+    stages = stages.replace("duration", "trajectory_interval_ps = 0.02\nduration")
+    path = write_input(tmp_path, HEAD + output + stages)
+    command = [str(PROGRAM), "plan", str(path), "--ranks", "1", "--speed", "1000000"]
+    plan = subprocess.run(command, capture_output=True, text=True, env=environment()).stdout
+    wanted = re.search(r"^trajectory +([\d.]+) (\w+): (\d+) frames", plan, re.M)
+    command = [str(PROGRAM), "--threads", "1", "--output", str(tmp_path / "out"), str(path)]
+    subprocess.run(command, check=True, capture_output=True, env=environment(), timeout=120)
+    written = tmp_path / "out/trajectory.h5md"
+    with h5py.File(written) as file:
+        assert list(file["step"]) == [0, 10, 20, 25, 35, 45, 55, 65, 75, 80]
+    assert int(wanted[3]) == 10
+    assert size(wanted[1], wanted[2]) == pytest.approx(written.stat().st_size, rel=0.25)
 
 
 def test_more_ranks_cost_more_messages_and_the_limit_is_told(planned):
