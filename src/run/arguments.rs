@@ -49,8 +49,8 @@ pub struct Run {
     /// Input file (inputs/README.md has all its keys)
     #[arg(value_name = "INPUT.toml")]
     pub input: PathBuf,
-    /// Go on from the newest sound checkpoint in the output folder; where there is
-    /// none, begin
+    /// Go on from the newest sound checkpoint in the output folder; where that holds no run
+    /// yet, begin
     #[arg(long, conflicts_with = "restart")]
     pub resume: bool,
     /// Go back to this checkpoint and on from there
