@@ -362,3 +362,19 @@ fn frames_that_cannot_be_evaluated_are_refused_by_number_and_reason() {
     assert_eq!(result.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&result.stderr).contains("there are no frames in this file"));
 }
+
+#[test]
+fn frames_in_another_format_are_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [("a.data", "LAMMPS data"), ("a.lmp", "LAMMPS data"), ("a.h5md", "H5MD")]
+    {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "LAMMPS data file\n\n1 atoms\n").unwrap();
+        let done = run(&IRON_PLATINUM, &path, &folder.path().join("out.xyz"));
+        assert_eq!(done.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&done.stderr);
+        let expected =
+            format!("frames are evaluated in extended XYZ, and by its name this file is {format}");
+        assert!(told.contains(&expected), "{told}");
+    }
+}

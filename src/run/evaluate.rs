@@ -17,6 +17,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
 use crate::geometry::{Cell, on_grid};
+use crate::input::StructureFormat;
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use bytemuck::Zeroable;
@@ -66,6 +67,19 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         if let Err(error) = warnings::of_potential(&potential) {
             warnings::tell([format!("a reference structure cannot be evaluated: {error}")]);
         }
+    }
+    if let Some(other) =
+        StructureFormat::of(&arguments.frames).filter(|of| *of != StructureFormat::Extxyz)
+    {
+        let message = format!(
+            "frames are evaluated in extended XYZ, and by its name this file is {}: make one of it \
+             (`sinter-hpc build INPUT.toml --output FRAMES.xyz`, with this file as `[structure]`)",
+            match other {
+                StructureFormat::LammpsData => "LAMMPS data",
+                _ => "H5MD",
+            }
+        );
+        return Err(Error::input(&arguments.frames, 0, 0, message));
     }
     let mut frames = comm.agree(extxyz::open(&arguments.frames))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;

@@ -17,6 +17,9 @@ use std::num::NonZeroUsize;
 /// What other programs go by.
 const VARIABLES: [&str; 3] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"];
 
+/// Even of those who ask twice: thousands of threads take minutes to start, and never end.
+const MOST_PER_CORE: usize = 32;
+
 /// Cores, and the ranks that may use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
@@ -53,6 +56,11 @@ impl Share {
                      srun --cpus-per-task=N), or say --oversubscribe too"
                 )))
             }
+            Some(threads) if threads > MOST_PER_CORE * self.cores => Err(Error::Usage(format!(
+                "--threads {threads}: more than {MOST_PER_CORE} for each core that this rank may use help \
+                 nobody, --oversubscribe or not; take at most {}",
+                MOST_PER_CORE * self.cores
+            ))),
             Some(threads) => Ok(threads),
             None => Ok(fair),
         }
@@ -182,11 +190,7 @@ mod tests {
             assert_eq!(share.wanted(wanted, false).unwrap(), threads);
         }
         for (share, wanted, said) in [
-            (
-                alone,
-                999_999,
-                "--threads 999999: this rank may use 8 cores, so more than --threads 8 ",
-            ),
+            (alone, 99, "--threads 99: this rank may use 8 cores, so more than --threads 8 "),
             (shared, 3, "--threads 3: 3 ranks share 8 cores, so more than --threads 2 "),
             (crowded, 2, "--threads 2: 8 ranks share 2 cores, so more than --threads 1 "),
         ] {
@@ -195,6 +199,10 @@ mod tests {
             assert!(error.to_string().starts_with(said), "{error}");
             assert_eq!(share.wanted(Some(wanted), true).unwrap(), wanted);
         }
+        // Nobody means so many, however often they say so.
+        let error = alone.wanted(Some(999_999), true).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().ends_with("take at most 256"), "{error}");
     }
 
     #[test]
