@@ -87,7 +87,7 @@ impl Deadline {
     /// Until when the job is believed to last and who says so, for the log; `now` as in `find`.
     pub fn told(&self, now: Timestamp) -> String {
         let Some(first) = self.ends.first() else {
-            return "no end is known: [stop] walltime or SINTER_JOB_END_TIME tells one".into();
+            return "no end is known: [stop] walltime would tell one".into();
         };
         let at =
             now.checked_add(first.left).ok().and_then(|end| end.round(jiff::Unit::Second).ok());

@@ -13,7 +13,15 @@ pub fn unwritten(path: &Path, error: io::Error) -> Error {
     told(path, &error.to_string(), advice)
 }
 
-/// The same as HDF5 tells it: of all its words people want the reason that the system gave.
+/// A failure of the system in reading a file: in a step it is one that was just written.
+pub fn unread(path: &Path, error: io::Error) -> Error {
+    match step_under_way() {
+        Some(_) => unwritten(path, error),
+        None => Error::file(path, error),
+    }
+}
+
+/// A failure in writing as HDF5 tells it: of all its words people want the reason that the system gave.
 pub fn unwritten_by_hdf5(path: &Path, error: &hdf5::Error) -> Error {
     let frames = match error {
         hdf5::Error::HDF5(stack) => stack.clone().expand().ok(),

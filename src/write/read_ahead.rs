@@ -2,7 +2,8 @@
 //! processor looks at what came before. The buffers go round: fresh memory would cost
 //! more than what is done with it.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::write::failure;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -31,7 +32,7 @@ pub struct ReadAhead {
 impl ReadAhead {
     /// Begins with the first part.
     pub fn start(path: &Path, parts: Vec<Range<u64>>) -> Result<ReadAhead> {
-        let failed = |error| Error::file(path, error);
+        let failed = |error| failure::unread(path, error);
         let file = File::open(path).map_err(failed)?;
         let (filled, full) = channel();
         let (empty, emptied) = channel();
@@ -47,7 +48,7 @@ impl ReadAhead {
         // A thread that is through needs no more buffers.
         let _ = self.empty.send(std::mem::take(&mut self.part));
         let next = self.full.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()));
-        self.part = next.map_err(|error| Error::file(&self.path, error))?;
+        self.part = next.map_err(|error| failure::unread(&self.path, error))?;
         let bytes: &[u8] = bytemuck::cast_slice(&self.part.words);
         Ok(bytemuck::cast_slice(&bytes[..self.part.length]))
     }

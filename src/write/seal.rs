@@ -90,7 +90,7 @@ fn synchronise(path: &Path) -> Result<()> {
 
 /// Of the file, bytes.
 pub fn length(path: &Path) -> Result<u64> {
-    fs::metadata(path).map(|data| data.len()).map_err(|error| Error::file(path, error))
+    fs::metadata(path).map(|data| data.len()).map_err(|error| failure::unread(path, error))
 }
 
 impl Seal {
@@ -118,7 +118,7 @@ impl Seal {
 
 fn read(path: &Path) -> Result<Seal> {
     let mut seal = vec![0; LENGTH as usize];
-    let mut file = fs::File::open(path).map_err(|error| Error::file(path, error))?;
+    let mut file = fs::File::open(path).map_err(|error| failure::unread(path, error))?;
     if file.read_exact(&mut seal).is_err() {
         return Err(damaged(path, "it is too short to be one"));
     }
@@ -149,7 +149,7 @@ fn checksum(path: &Path, head: u64) -> Result<u64> {
             }
         }
     };
-    read().map_err(|error| Error::file(path, error))
+    read().map_err(|error| failure::unread(path, error))
 }
 
 /// A file that looks like a checkpoint and is none that can be used.

@@ -254,9 +254,10 @@ def test_a_trajectory_that_is_taken_away(undisturbed, tmp_path, what):
     expected = {
         "removed": "No such file or directory",
         "another": "Stale file handle",
-        "cut": "it was cut to 10000 bytes of ",
+        # What is written after the cut makes the file longer again.
+        "cut": r"it was cut (to \d+ bytes of \d+ )?while the run was writing it",
     }
-    assert f"trajectory.h5md: {expected[what]}" in errors, errors
+    assert re.search(f"trajectory.h5md: {expected[what]}", errors), errors
     if what != "cut":
         kept.rename(trajectory)
         goes_on(undisturbed, folder)

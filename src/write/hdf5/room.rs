@@ -7,16 +7,22 @@
 
 use crate::error::{Error, Result};
 use crate::write::failure;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Bytes for the structure that compressed chunks need when they get their places.
 const STRUCTURE: u64 = 1 << 18;
+
+/// How many places are remembered, within how many bytes one looks for something else than
+/// zeros, and how many bytes are looked at again.
+const WITNESSES: usize = 8;
+const NEAR: u64 = 4096;
+const WITNESS: usize = 64;
 
 pub struct Room {
     path: PathBuf,
@@ -29,6 +35,8 @@ pub struct Room {
     expected: Cell<u64>,
     /// So long the file is at least, as it was flushed.
     length: Cell<u64>,
+    /// Places all over what was flushed where something else than zeros stood.
+    witnesses: Cell<[Option<u64>; WITNESSES]>,
 }
 
 impl Room {
@@ -43,6 +51,7 @@ impl Room {
             taken: Cell::new(0),
             expected: Cell::new(0),
             length: Cell::new(length),
+            witnesses: Cell::new([None; WITNESSES]),
         })
     }
 
@@ -79,6 +88,8 @@ impl Room {
     /// HDF5 has written all up to `end`; what was expected beyond it and has not come, of
     /// compressed chunks, is given back.
     pub fn used(&self, end: u64) -> Result<()> {
+        // HDF5 itself may have shortened the file.
+        self.whole()?;
         let end = self.front + end;
         if self.expected.replace(0) > 0 {
             let told = super::superblock::announce(&self.file, end);
@@ -87,6 +98,8 @@ impl Room {
         }
         self.taken.set(end);
         self.length.set(end);
+        let places = std::array::from_fn(|n| end * (n as u64 + 1) / WITNESSES as u64);
+        self.witnesses.set(places.map(|place| self.last_before(place)));
         Ok(())
     }
 
@@ -121,8 +134,43 @@ impl Room {
                  --output)",
                 self.path.display()
             ))),
-            _ => Ok(()),
+            _ => self.whole(),
         }
+    }
+
+    /// An error if there is a hole where something was written: the file was cut, and made
+    /// longer again by what was written since.
+    fn whole(&self) -> Result<()> {
+        match self.witnesses.get().iter().flatten().any(|&at| self.is_hole(at)) {
+            true => Err(Error::Run(format!(
+                "{}: it was cut while the run was writing it, and has a hole now. Go on from a \
+                 checkpoint in a new folder (--restart with --output)",
+                self.path.display()
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Place of the last bytes before `end` that are not all zeros, if they are near.
+    fn last_before(&self, end: u64) -> Option<u64> {
+        let mut window = vec![0; end.min(NEAR) as usize];
+        let first = end - window.len() as u64;
+        self.file.read_exact_at(&mut window, first).ok()?;
+        let last = window.iter().rposition(|&byte| byte != 0)?;
+        Some(first + (last as u64).saturating_sub(WITNESS as u64 - 1))
+    }
+
+    /// Whether there is nothing any more where something was: zeros that nobody wrote. HDF5
+    /// may write zeros itself, into what it gives out anew.
+    fn is_hole(&self, at: u64) -> bool {
+        let mut bytes = [0; WITNESS];
+        let zeros = self.file.read_exact_at(&mut bytes, at).is_ok() && bytes == [0; WITNESS];
+        zeros
+            && match seek(&self.file, SeekFrom::Data(at)) {
+                Ok(data) => data > at,
+                // No data from here on.
+                Err(error) => error == Errno::NXIO,
+            }
     }
 }
 
