@@ -24,6 +24,12 @@ def tree(positions, lengths, periodic):
     return cKDTree(wrapped, boxsize=size), wrapped
 
 
+def nearest_images(vectors, lengths, periodic):
+    """Vectors between atoms (... x 3), each to the nearest image."""
+    size = np.where(periodic, lengths, 1.0)
+    return vectors - np.where(periodic, size * np.round(vectors / size), 0)
+
+
 def nearest_distance(positions, lengths, periodic):
     """Median distance of an atom to its nearest neighbour, Å."""
     neighbours, places = tree(positions, lengths, periodic)
@@ -40,10 +46,7 @@ def structure_classes(positions, lengths, periodic, chunk=20_000):
     for first in range(0, len(places), chunk):
         some = slice(first, first + chunk)
         distance, index = neighbours.query(places[some], k=15)
-        delta = places[index[:, 1:]] - places[some, None]
-        if np.any(periodic):
-            size = np.where(periodic, lengths, np.inf)
-            delta -= np.where(periodic, size * np.round(delta / size), 0)
+        delta = nearest_images(places[index[:, 1:]] - places[some, None], lengths, periodic)
         classes[some] = _classes(delta, distance[:, 1:])
     return classes
 

@@ -166,7 +166,6 @@ class Worker:
         if self.call(run.folder, run.config, end) != 0:
             return
         with Trajectory(run.folder) as trajectory:
-            pairs = trajectory.series("pairs", "time")
             since = contact(trajectory, 0) if trajectory.pairs() else None
             radius = trajectory.series("pairs", "neck_radius")
             result = {

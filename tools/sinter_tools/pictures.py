@@ -15,7 +15,6 @@ from .trajectory import Unusable
 
 EXPONENT = 1.7
 COLOURINGS = ["particle", "species", "structure", "displacement"]
-# Colours of elements by the most frequent first.
 _VIRIDIS = plt.get_cmap("viridis")
 
 

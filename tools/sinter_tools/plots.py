@@ -9,15 +9,10 @@ from .style import COLOURS, STRUCTURE_COLOURS
 from .trajectory import Unusable
 
 
-def _since(trajectory):
-    """Marks where the particles were put together."""
-    together = trajectory.together()
-    return together if together > trajectory.times[0] else None
-
-
 def _mark(axis, trajectory):
-    together = _since(trajectory)
-    if together is not None:
+    """Marks where the particles were put together, if they were apart before."""
+    together = trajectory.together()
+    if together > trajectory.times[0]:
         axis.axvline(together, color="0.5", lw=0.8, ls=":")
         axis.annotate(
             "put together", (together, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
@@ -129,8 +124,8 @@ def displacements(trajectory):
 
 
 def surface_atoms(trajectory, frame):
-    """Atoms with at most nine neighbours within 1.2 times the nearest distance, but for
-    (111) faces the densest surface has nine."""
+    """Atoms with at most nine neighbours within 1.2 times the nearest distance: those of the
+    densest face, (111), have nine, inner ones twelve."""
     nearest = analysis.nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
     neighbours = analysis.coordination(frame.positions, frame.lengths, trajectory.periodic, 1.2 * nearest)
     return neighbours <= 9

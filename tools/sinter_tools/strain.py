@@ -63,9 +63,7 @@ def strains(trajectory, frame):
         raise Unusable("no atom of this frame has an fcc surrounding")
     _, index = neighbours.query(places[inside], k=13)
     vectors = places[index[:, 1:]] - places[inside, None]
-    if np.any(trajectory.periodic):
-        size = np.where(trajectory.periodic, frame.lengths, np.inf)
-        vectors -= np.where(trajectory.periodic, size * np.round(vectors / size), 0)
+    vectors = analysis.nearest_images(vectors, frame.lengths, trajectory.periodic)
     distance = np.linalg.norm(vectors, axis=2).mean()
     for particle in np.unique(trajectory.particle[inside]):
         own = trajectory.particle[inside] == particle
