@@ -16,7 +16,8 @@ WARNING = HEAD + '[[stage]]\nkind = "hold"\ntemperature_k = 900\nduration_ps = 0
 def told_on_a_terminal(*arguments, **more):
     """What goes to the error stream where that is a terminal."""
     ours, theirs = os.openpty()
-    unset = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE")
+    # `CI` is taken as a wish for colour, even where `TERM` is dumb.
+    unset = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI")
     variables = {name: value for name, value in environment().items() if name not in unset}
     done = subprocess.run(
         [str(PROGRAM), *map(str, arguments)],
