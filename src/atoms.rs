@@ -42,9 +42,11 @@ pub struct Atoms {
     pub image: Vec<[i32; 3]>,
     /// Of `force`: 2⁻⁴⁰ in a run.
     pub quantum: Quantum,
-    /// Å. Atoms beyond, on either side of the origin, stay where they are; infinite in
-    /// periodic directions.
+    /// Å. Atoms beyond, on either side of the origin, have departed: they stay where they are;
+    /// infinite in periodic directions.
     pub border: Vec3,
+    /// Whether those that have departed act on nobody any more.
+    pub removes: bool,
 }
 
 impl Default for Atoms {
@@ -60,6 +62,7 @@ impl Default for Atoms {
             image: Vec::new(),
             quantum: Quantum::STANDARD,
             border: [f64::INFINITY; 3],
+            removes: false,
         }
     }
 }
@@ -237,11 +240,18 @@ impl Atoms {
         std::array::from_fn(|d| self.quantum.value(f[d]))
     }
 
-    /// Whether an owned atom has come to rest far out: it moves no more. Its place alone
-    /// says so, hence it is the same on any ranks and through any restart.
+    /// Whether an atom has come to rest far out: it moves no more, and counts in no sum of
+    /// mechanics. Its place alone says so, hence it is the same on any ranks and through any
+    /// restart.
     #[inline(always)]
-    pub fn is_frozen(&self, i: usize) -> bool {
+    pub fn has_departed(&self, i: usize) -> bool {
         is_beyond(&self.position[i], &self.border)
+    }
+
+    /// Whether it does not act on others either.
+    #[inline(always)]
+    pub fn is_removed(&self, i: usize) -> bool {
+        self.removes && self.has_departed(i)
     }
 
     /// Potential energy of an owned atom, eV.

@@ -93,6 +93,15 @@ impl Cell {
         })
     }
 
+    /// Distance of the nearest images of two positions, Å.
+    pub fn distance(&self, a: &Vec3, b: &Vec3) -> f64 {
+        norm(std::array::from_fn(|d| {
+            let apart = b[d] - a[d];
+            let whole = if self.periodic[d] { (apart / self.length[d]).round() } else { 0.0 };
+            apart - whole * self.length[d]
+        }))
+    }
+
     /// The first periodic direction whose length or origin no run can live with.
     pub fn unusable(&self) -> Option<usize> {
         let is_usable = |d: usize| {

@@ -62,7 +62,7 @@ fn position(atoms: &Atoms, i: usize) -> Vec3 {
 fn middles(looking: &[(usize, &Facing)], atoms: &Atoms, comm: &Comm) -> Vec<Vec3> {
     let all = |facing: &Facing| -> Vec<Vec3> {
         let mine: Vec<Vec3> = (0..atoms.owned)
-            .filter(|&i| facing.layer.binary_search(&atoms.id[i]).is_ok())
+            .filter(|&i| !atoms.has_departed(i) && facing.layer.binary_search(&atoms.id[i]).is_ok())
             .map(|i| position(atoms, i))
             .collect();
         comm.all_gather(&mine).concat()
@@ -73,7 +73,7 @@ fn middles(looking: &[(usize, &Facing)], atoms: &Atoms, comm: &Comm) -> Vec<Vec3
 /// The outermost atom along x within each facing facet's outline.
 fn fronts(looking: &[(usize, &Facing)], middles: &[Vec3], atoms: &Atoms, comm: &Comm) -> Vec<f64> {
     let mut fronts = vec![f64::NEG_INFINITY; looking.len()];
-    for i in 0..atoms.owned {
+    for i in (0..atoms.owned).filter(|&i| !atoms.has_departed(i)) {
         let p = atoms.particle[i] as usize;
         let r = position(atoms, i);
         // Of a row in its order, the faces of a particle stand at 2p - 1 and 2p.
@@ -90,7 +90,7 @@ fn fronts(looking: &[(usize, &Facing)], middles: &[Vec3], atoms: &Atoms, comm: &
 
 fn centres_of_mass(layout: &Layout, species: &[Species], atoms: &Atoms, comm: &Comm) -> Vec<Vec3> {
     let mut sums = vec![[ExactSum::default(); 4]; layout.particles.len()];
-    for i in 0..atoms.owned {
+    for i in (0..atoms.owned).filter(|&i| !atoms.has_departed(i)) {
         let mass = species[atoms.species[i] as usize].mass;
         let [mx, my, mz] = scale(position(atoms, i), mass);
         let sum = &mut sums[atoms.particle[i] as usize];

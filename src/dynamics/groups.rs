@@ -6,7 +6,7 @@
 //! L = sum m (x - R) x (v - V)     I = sum m (r² 1 - r r^T), r = x - R       V = P / M
 //! ```
 //!
-//! with x the unwrapped positions. Every sum over atoms in `dynamics` (and in the
+//! with x the unwrapped positions, over the atoms that have not departed. Every sum over atoms in `dynamics` (and in the
 //! observers that care for bits) goes through `Groups::sum` or
 //! `Groups::quick_sum`: integers, so that neither ranks nor threads nor the
 //! order of atoms can be told from the result.
@@ -49,8 +49,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// The atoms as one group, or as one group for each particle, with what never
-/// changes of a group. Particle k is group k.
+/// The atoms as one group, or as one group for each particle, with what never changes of a
+/// group while no atom departs. Particle k is group k.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Groups {
     kind: Group,
@@ -114,7 +114,7 @@ pub struct Body {
     pub atoms: u64,
     /// g/mol
     pub mass: f64,
-    /// Centre of mass from unwrapped positions, Å.
+    /// Centre of mass from unwrapped positions, Å; without atoms none (NaN).
     pub centre: Vec3,
     /// g/mol Å/ps
     pub momentum: Vec3,
@@ -230,6 +230,9 @@ impl Groups {
             self.len(),
             || QuickSums::new(self.len()),
             |sums, i| {
+                if view.atoms.has_departed(i) {
+                    return;
+                }
                 let terms = term(i);
                 if !(0..K).all(|k| terms[k].abs() < quanta[k].bound()) {
                     culprit.fetch_max(view.atoms.id[i] + 1, Ordering::Relaxed);
@@ -262,7 +265,11 @@ impl Groups {
             atoms.owned,
             self.len(),
             || vec![[0i128; K]; self.len()],
-            |sums, i| add(&mut sums[self.of(atoms.particle[i])], term(i)),
+            |sums, i| {
+                if !atoms.has_departed(i) {
+                    add(&mut sums[self.of(atoms.particle[i])], term(i));
+                }
+            },
             |left, right| left.iter_mut().zip(right).for_each(|(l, r)| add(l, r)),
         )
     }
@@ -300,7 +307,7 @@ impl Groups {
             .enumerate()
             .map(|(k, [x, y, z, px, py, pz])| {
                 let mass = self.mass[k];
-                let centre = if mass > 0.0 { scale([x, y, z], 1.0 / mass) } else { [0.0; 3] };
+                let centre = scale([x, y, z], 1.0 / mass);
                 let momentum = [px, py, pz];
                 Body { atoms: self.atoms[k], mass, centre, momentum, ..Body::default() }
             })

@@ -78,6 +78,8 @@ pub struct Integrator {
     /// What Langevin noise leaves in its motion.
     particles: Groups,
     state: IntegratorState,
+    /// How many atoms have departed: the groups are of the others.
+    departed: u64,
     totals: Totals,
     scratch: Vec<Vec3>,
 }
@@ -140,6 +142,7 @@ impl Integrator {
             seed: plan.seed,
             timestep: plan.timestep,
             stage,
+            departed: system.departed(),
             totals,
             scratch: Vec::new(),
         }
@@ -166,15 +169,7 @@ impl Integrator {
             momentum::remove_angular(system, comm, group);
         }
 
-        let kind = stage.thermostat.map(|t| t.kind);
-        let alone = stage.apart || self.groups.kind() == Group::System || self.groups.len() == 1;
-        let isolated = free && alone && kind != Some(Thermostat::Langevin);
-        let freedom: Vec<u64> = self
-            .groups
-            .bodies(&View::new(system, comm))
-            .iter()
-            .map(|body| momentum::degrees_of_freedom(body, isolated))
-            .collect();
+        let freedom = self.count_freedom(&View::new(system, comm));
         if let Some(t) = first_temperature {
             velocities::set_temperature(system, comm, &self.groups, &freedom, t);
         }
@@ -194,6 +189,32 @@ impl Integrator {
         let kinetics =
             self.groups.kinetics(&View::new(system, comm)).map_err(|atom| atom.at(step))?;
         Ok(Motion { thermostat, freedom, kinetics })
+    }
+
+    /// Degrees of freedom of each group, as it moves now.
+    fn count_freedom(&self, view: &View) -> Vec<u64> {
+        let stage = &self.stage;
+        let kind = stage.thermostat.map(|t| t.kind);
+        let alone = stage.apart || self.groups.kind() == Group::System || self.groups.len() == 1;
+        let free = view.cell.periodic == [false; 3];
+        let isolated = free && alone && kind != Some(Thermostat::Langevin);
+        let bodies = self.groups.bodies(view);
+        bodies.iter().map(|body| momentum::degrees_of_freedom(body, isolated)).collect()
+    }
+
+    /// Counts the groups anew, if atoms have departed from them in this step.
+    fn see_departures(&mut self, system: &dyn System, comm: &Comm) {
+        if self.departed == system.departed() {
+            return;
+        }
+        self.departed = system.departed();
+        let view = View::new(system, comm);
+        self.groups = Groups::new(self.groups.kind(), &view);
+        self.particles = Groups::new(Group::Particle, &view);
+        let freedom = self.count_freedom(&view);
+        if let IntegratorState::Dynamics(motion) = &mut self.state {
+            motion.freedom = freedom;
+        }
     }
 
     /// Makes the step that `progress` has been advanced to, of which the force
@@ -257,6 +278,10 @@ impl Integrator {
         }
         let totals = system.update_forces(virial)?;
         verlet::kick(system.atoms_mut(), &masses, half);
+        self.see_departures(system, comm);
+        let IntegratorState::Dynamics(motion) = &mut self.state else {
+            unreachable!("called for dynamics only");
+        };
         motion.kinetics = self
             .groups
             .kinetics(&View::new(system, comm))

@@ -73,11 +73,9 @@ fn change_velocities(
         .map(|body| Turning { body, turning: body.angular_velocity() })
         .collect();
     let cell = *system.cell();
-    let atoms = system.atoms_mut();
-    let (position, image, particle) = (&atoms.position, &atoms.image, &atoms.particle);
-    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
-        let body = &bodies[groups.of(particle[i])];
-        let r = sub(cell.unwrap(&position[i], &image[i]), body.body.centre);
+    parallel::change_velocities(system.atoms_mut(), |atoms, i, v| {
+        let body = &bodies[groups.of(atoms.particle[i])];
+        let r = sub(cell.unwrap(&atoms.position[i], &atoms.image[i]), body.body.centre);
         *v = change(body, r, *v);
     });
 }
@@ -97,10 +95,8 @@ pub fn rescale(system: &mut dyn System, groups: &Groups, velocities: &[Vec3], fa
     if factors.iter().all(|&f| f == 1.0) {
         return;
     }
-    let atoms = system.atoms_mut();
-    let particle = &atoms.particle;
-    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
-        let k = groups.of(particle[i]);
+    parallel::change_velocities(system.atoms_mut(), |atoms, i, v| {
+        let k = groups.of(atoms.particle[i]);
         *v = add(velocities[k], scale(sub(*v, velocities[k]), factors[k]));
     });
 }

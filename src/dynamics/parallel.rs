@@ -1,6 +1,8 @@
 //! Loops over atoms on the threads of a rank. What a loop computes for an atom
 //! involves no other one, so how it is divided cannot be told from the result.
 
+use crate::atoms::Atoms;
+use crate::geometry::Vec3;
 use rayon::prelude::*;
 
 /// Least number of atoms worth a task of its own: some microseconds of work, as
@@ -15,6 +17,18 @@ pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) 
         let tasks = values.par_iter_mut().with_min_len(LEAST_TASK).enumerate();
         tasks.for_each(|(i, value)| work(i, value));
     }
+}
+
+/// Calls `change(atoms, i, velocity)` for each owned atom that has not departed: those stay at
+/// rest. `atoms` are all but their velocities.
+pub fn change_velocities(atoms: &mut Atoms, change: impl Fn(&Atoms, usize, &mut Vec3) + Sync) {
+    let mut velocity = std::mem::take(&mut atoms.velocity);
+    for_each(&mut velocity[..atoms.owned], |i, v| {
+        if !atoms.has_departed(i) {
+            change(atoms, i, v);
+        }
+    });
+    atoms.velocity = velocity;
 }
 
 /// Folds 0 .. n into accumulators that begin as `zero`, and these into one. Both

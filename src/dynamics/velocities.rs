@@ -17,11 +17,9 @@ pub fn thermal_speeds(masses: &[f64], temperature: f64) -> Vec<f64> {
 /// Draws the velocity of every atom at `temperature` (K) for step `step`.
 pub fn draw(system: &mut dyn System, temperature: f64, seed: u64, step: u64) {
     let speeds = thermal_speeds(system.masses(), temperature);
-    let atoms = system.atoms_mut();
-    let (id, species) = (&atoms.id, &atoms.species);
-    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
-        let noise = Stream::new(seed, Purpose::Velocities, step, id[i]).normal_vector();
-        *v = scale(noise, speeds[species[i] as usize]);
+    parallel::change_velocities(system.atoms_mut(), |atoms, i, v| {
+        let noise = Stream::new(seed, Purpose::Velocities, step, atoms.id[i]).normal_vector();
+        *v = scale(noise, speeds[atoms.species[i] as usize]);
     });
 }
 

@@ -30,8 +30,8 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
     });
 }
 
-/// Moves the owned atoms along their velocities for `duration` (ps). Those that are frozen
-/// lose what velocity they were given.
+/// Moves the owned atoms along their velocities for `duration` (ps). Those that have departed
+/// come to rest.
 pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, border, .. } = atoms;
     let border = *border;

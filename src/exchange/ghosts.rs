@@ -26,7 +26,7 @@ struct GhostRecord {
 }
 
 impl Bounds {
-    fn of(positions: &[[f64; 4]]) -> Bounds {
+    fn of<'a>(positions: impl Iterator<Item = &'a [f64; 4]>) -> Bounds {
         let mut bounds = Bounds { low: [f64::INFINITY; 3], high: [f64::NEG_INFINITY; 3] };
         for p in positions {
             for (d, &x) in p[..3].iter().enumerate() {
@@ -56,11 +56,12 @@ impl Bounds {
 }
 
 /// Replaces the ghosts: every rank gets copies of all atoms and images within
-/// `shell` (Å) of the bounding box of its own atoms. Positions must be wrapped
+/// `shell` (Å) of the bounding box of its own atoms, those removed left out. Positions must be wrapped
 /// into the cell. Collective.
 pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> Plan {
     atoms.drop_ghosts();
-    let mine = Bounds::of(&atoms.position);
+    let acting = (0..atoms.owned).filter(|&i| !atoms.is_removed(i));
+    let mine = Bounds::of(acting.map(|i| &atoms.position[i]));
     let boxes: Vec<Bounds> = comm.all_gather(&[mine]).concat();
     let send: Vec<Copies> = (0..comm.size())
         .filter(|&rank| !mine.is_empty() && !boxes[rank].is_empty())
@@ -118,10 +119,9 @@ fn copies_for(
             let corner = std::array::from_fn(|d| p[d] + shift[d]);
             Bounds { low: corner, high: corner }
         };
-        let within = (0..atoms.owned as u32)
-            .into_par_iter()
-            .with_min_len(4096)
-            .filter(|&i| is_near(place(&atoms.position[i as usize])));
+        let within = (0..atoms.owned as u32).into_par_iter().with_min_len(4096).filter(|&i| {
+            !atoms.is_removed(i as usize) && is_near(place(&atoms.position[i as usize]))
+        });
         copies.atoms.extend(within.collect::<Vec<u32>>());
         copies.runs.push((shift, copies.atoms.len()));
     }

@@ -3,7 +3,7 @@
 //! One evaluation, as on the textbook page:
 //!
 //! ```text
-//! if an atom has moved more than half the skin:
+//! if an atom has moved more than half the skin, or is to be removed:
 //!     wrap, balance, migrate, sort, share ghosts, list neighbours
 //! else: refresh the positions of ghosts
 //! densities;   gather them at the owners
@@ -19,7 +19,7 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::phases::{Memory, Phases};
-use super::{System, Totals};
+use super::{Departures, System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
@@ -27,9 +27,7 @@ use crate::domain::Domains;
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
-use crate::geometry::{
-    Cell, END_OF_COORDINATES, FARTHEST_BORDER, GRID, Vec3, grid_index, on_far_grid,
-};
+use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
 use crate::neighbour::{Measures, Neighbours, Rows, Schedule, Section, Tiling};
 use crate::potential::{Environment, Potential};
@@ -87,8 +85,7 @@ pub struct Engine<'c, P: Potential> {
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
-    /// Å: atoms beyond, in free directions, have come to rest (`Atoms::border`).
-    border: f64,
+    departures: Departures,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
@@ -131,14 +128,13 @@ impl<'c, P: Potential> Engine<'c, P> {
             neighbours: Neighbours::default(),
             schedule: Schedule::default(),
             words: Vec::new(),
-            border: FARTHEST_BORDER,
+            departures: Departures::default(),
             built_at: Vec::new(),
             statistics: Statistics::default(),
             achieved: 0.0,
             clock: Clock::default(),
             step: 0,
         };
-        engine.set_border(FARTHEST_BORDER);
         engine.statistics.imbalance = f64::INFINITY;
         engine.rebuild()?;
         // The first division counted atoms; now their neighbours are known.
@@ -155,7 +151,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         engine.clock = self.clock.clone();
         engine.statistics.rebuilds += self.statistics.rebuilds;
         engine.step = self.step;
-        engine.set_border(self.border);
+        engine.set_departures(self.departures.clone());
         Ok(engine)
     }
 
@@ -164,10 +160,16 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.atoms.quantum = quantum;
     }
 
-    /// How far from the origin atoms come to rest in free directions, Å.
-    pub fn set_border(&mut self, border: f64) {
-        self.border = border;
-        self.atoms.border = self.cell.periodic.map(|p| if p { f64::INFINITY } else { border });
+    /// Where atoms depart; unless told, where coordinates end. The next `update_forces` looks.
+    pub fn set_departures(&mut self, departures: Departures) {
+        departures.mark(&mut self.atoms, &self.cell);
+        self.departures = departures;
+        self.departures.here = 0;
+    }
+
+    /// The ids of atoms that have departed since this was last asked; the same on every rank.
+    pub fn take_departures(&mut self) -> Vec<u64> {
+        self.departures.take()
     }
 
     /// The number of the step that errors name.
@@ -206,23 +208,38 @@ impl<'c, P: Potential> Engine<'c, P> {
     }
 
     /// Whether an atom, on any rank, moved more than half the skin since the last
-    /// rebuild. A position that is not a number counts as far.
-    fn has_moved_far(&self) -> bool {
+    /// rebuild, and whether one has departed. A position that is not a number counts as far.
+    fn look_around(&mut self) -> (bool, bool) {
         let squared = |(now, then): (&[f64; 4], &Vec3)| -> f64 {
             let sum: f64 = (0..3).map(|d| (now[d] - then[d]) * (now[d] - then[d])).sum();
             if sum.is_nan() { f64::INFINITY } else { sum }
         };
-        if self.atoms.owned != self.built_at.len() {
-            return self.comm.max(f64::INFINITY) > 0.0;
+        let farthest = match self.atoms.owned == self.built_at.len() {
+            true => self.atoms.position[..self.atoms.owned]
+                .par_iter()
+                .with_min_len(4096)
+                .zip(&self.built_at)
+                .map(squared)
+                .reduce(|| 0.0, f64::max),
+            false => f64::INFINITY,
+        };
+        let has_departed = self.count_departed() != self.departures.here;
+        let mut most = [farthest, has_departed as u8 as f64];
+        self.comm.max_f64(&mut most);
+        (most[0] > 0.25 * self.settings.skin * self.settings.skin, most[1] > 0.0)
+    }
+
+    /// Owned atoms that have departed.
+    fn count_departed(&self) -> usize {
+        let atoms = &self.atoms;
+        if atoms.border == [f64::INFINITY; 3] {
+            return 0;
         }
-        let owned = &self.atoms.position[..self.atoms.owned];
-        let farthest = owned
-            .par_iter()
+        (0..atoms.owned)
+            .into_par_iter()
             .with_min_len(4096)
-            .zip(&self.built_at)
-            .map(squared)
-            .reduce(|| 0.0, f64::max);
-        self.comm.max(farthest) > 0.25 * self.settings.skin * self.settings.skin
+            .filter(|&i| atoms.has_departed(i))
+            .count()
     }
 
     /// Afterwards: every atom is owned by the rank of its region and wrapped into
@@ -243,6 +260,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let rows = Rows::around(&self.atoms.position, self.reach());
         let row_starts = rows.sort_owned(&mut self.atoms);
         self.built_at = self.atoms.position.iter().map(|&[x, y, z, _]| [x, y, z]).collect();
+        self.departures.here = self.count_departed();
 
         self.clock.enter(Phase::Exchange);
         self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
@@ -480,14 +498,26 @@ impl<P: Potential> System for Engine<'_, P> {
         &self.masses
     }
 
+    fn departed(&self) -> u64 {
+        self.departures.count()
+    }
+
     fn update_forces(&mut self, virial: bool) -> Result<Totals> {
         let caller = self.clock.enter(Phase::Exchange);
-        let is_new = self.has_moved_far();
+        let (moved_far, has_departed) = self.look_around();
+        if has_departed {
+            let seen = (&self.atoms, &self.cell);
+            self.departures.learn(self.comm, seen, self.potential.range(), self.step)?;
+            self.departures.here = self.count_departed();
+        }
+        // What is removed must be on no list, in this very step.
+        let is_new = moved_far || (has_departed && self.departures.removes);
         if is_new {
             self.rebuild()?;
         }
         let mut partial_virial = virial.then_some([0; 6]);
         let phases = self.run_phases(is_new, &mut partial_virial);
+        self.departures.rest(&mut self.atoms);
         let result = phases.and_then(|()| self.sum_energies());
 
         // Energy, failures, virial: one reduction.

@@ -1,6 +1,6 @@
 //! Energy, forces and virial of one configuration on one rank.
 
-use super::{Engine, Settings, System, Totals};
+use super::{Departures, Engine, Settings, System, Totals};
 use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -27,6 +27,7 @@ pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Resu
     let comm = Comm::single();
     let settings = Settings { skin: 0.0, energy_bound: f64::INFINITY };
     let mut engine = Engine::new(&comm, potential, cell, atoms.to_vec(), settings)?;
+    engine.set_departures(Departures::beyond(f64::INFINITY, false));
     let mut totals = engine.update_forces(true);
     for bits in COARSER_BITS {
         if matches!(totals, Err(Error::Physics { .. })) {

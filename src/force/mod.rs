@@ -1,6 +1,7 @@
 //! Where the phases of a potential meet the exchange of ghosts: from the
 //! positions of the owned atoms to the forces on them.
 
+mod departures;
 mod engine;
 mod evaluate;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod phases;
 #[cfg(test)]
 mod tests;
 
+pub use departures::Departures;
 pub use engine::{Engine, Settings, Statistics};
 pub use evaluate::{Evaluation, evaluate};
 
@@ -38,4 +40,8 @@ pub trait System {
     /// than half the skin, else refreshes ghosts; then computes the forces.
     /// Owned atoms may be reordered and change rank.
     fn update_forces(&mut self, virial: bool) -> Result<Totals>;
+    /// How many atoms have departed so far, over all ranks (`Atoms::has_departed`).
+    fn departed(&self) -> u64 {
+        0
+    }
 }

@@ -494,7 +494,7 @@ pub struct EvaporationConfig {
     /// What becomes of an atom that has left along a free direction.
     #[serde(default)]
     pub atoms: Evaporated,
-    /// For `freeze`: how far from the origin of coordinates, along x, y or z, it comes to rest.
+    /// For `freeze` and `remove`: how far from the origin of coordinates, along x, y or z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 130_000))]
     pub beyond_angstrom: Option<f64>,
@@ -514,10 +514,14 @@ pub enum Evaporated {
     /// comes to rest as with `freeze`.
     #[default]
     Keep,
-    /// Beyond `beyond_angstrom` it comes to rest and stays, seen in each frame. It still
-    /// counts as an atom, in temperatures and centres of mass too; the energy of its
+    /// Beyond `beyond_angstrom` it comes to rest and stays, seen in each frame, as an obstacle
+    /// to others. It counts no more in temperatures and centres of mass; the energy of its
     /// motion leaves the conserved energy.
     Freeze,
+    /// Beyond `beyond_angstrom` it is taken out of the run: it has no neighbours and no energy,
+    /// and counts in no sum. Files keep its row, with the place where it was removed and no
+    /// velocity; `/sinter/departures` of the trajectory says which atoms, and when.
+    Remove,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

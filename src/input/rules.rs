@@ -530,11 +530,16 @@ fn evaporation(config: &Config, problems: &mut Problems) {
             "evaporation",
             "`atoms = \"freeze\"` needs `beyond_angstrom`: how far out an atom comes to rest",
         ),
+        (Evaporated::Remove, None) => problems.at(
+            "evaporation",
+            "`atoms = \"remove\"` needs `beyond_angstrom`: how far out an atom is removed",
+        ),
         (Evaporated::Keep, Some(_)) => problems.at(
             beyond,
-            "`beyond_angstrom` has no meaning with `atoms = \"keep\"`: write `atoms = \"freeze\"`",
+            "`beyond_angstrom` has no meaning with `atoms = \"keep\"`: write `atoms = \"freeze\"` \
+             or `atoms = \"remove\"`",
         ),
-        (Evaporated::Freeze, Some(_)) if config.cell.periodic() == [true; 3] => problems
+        (_, Some(_)) if config.cell.periodic() == [true; 3] => problems
             .at(beyond, "no atom leaves a box that is periodic in x, y and z: leave this key out"),
         _ => {}
     }

@@ -15,7 +15,8 @@ use std::ops::Range;
 pub(super) const SHELLS: usize = 32;
 
 impl Neighbours {
-    /// Lists all atoms within `reach` (Å) of each owned atom. `rows` are those by
+    /// Lists all atoms within `reach` (Å) of each owned atom; those removed are nobody's
+    /// neighbours. `rows` are those by
     /// which the owned atoms are sorted, cell c beginning at `owned_first[c]`
     /// (`Rows::sort_owned`); no ghost that matters lies beyond their border.
     pub fn build(&mut self, rows: &Rows, owned_first: &[u32], atoms: &Atoms, reach: f64) {
@@ -70,7 +71,7 @@ impl Neighbours {
 }
 
 /// All atoms in the order of rows, coordinates apart so that distances fill whole
-/// vectors, and as many more that a vector may begin at the last.
+/// vectors (infinite where an atom is removed), and as many more that a vector may begin at the last.
 struct Search<'a> {
     rows: &'a Rows,
     atoms: &'a Atoms,
@@ -86,7 +87,11 @@ impl<'a> Search<'a> {
         let coordinate = [0, 1, 2].map(|d| {
             let mut values = vec![0.0; atoms.len() + WIDTH];
             let places = values.par_iter_mut().with_min_len(4096).zip(&order.atoms);
-            places.for_each(|(value, &i)| *value = atoms.position[i as usize][d]);
+            places.for_each(|(value, &i)| {
+                let i = i as usize;
+                let place = atoms.position[i][d];
+                *value = if atoms.is_removed(i) { f64::INFINITY } else { place };
+            });
             values
         });
         let mut index = order.atoms;
@@ -131,6 +136,10 @@ fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &
     lists.lengths.clear();
     lists.entries.clear();
     for i in owned {
+        if search.atoms.is_removed(i) {
+            lists.lengths.push(0);
+            continue;
+        }
         let count = find_near::<L>(search, row, i, lists);
         sort_by_shell::<L>(search, i as u32, count, lists);
         // An atom is the nearest of its own neighbours, but for those in the same place.

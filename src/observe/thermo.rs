@@ -1,20 +1,22 @@
 //! Temperature, energies, pressure of the whole system.
 //!
 //! ```text
-//! K = sum m v² / 2       T = 2 K / (f k)       E = K + U
+//! K = sum m v² / 2       T = 2 (K - K_c) / (f k)       E = K + U
 //! P_ab = (sum m v_a v_b + W_ab) / V,  W_ab = sum r_a f_b,  P = (P_xx + P_yy + P_zz) / 3
 //! ```
 //!
-//! f counts the degrees of freedom that are not held fixed. While energy is minimised K
+//! f counts the degrees of freedom that are not held fixed, and not those of the centre of
+//! mass, whose motion has K_c: that of the system, or of each particle while they are apart. While energy is minimised K
 //! is 0 and there is no T: what moves the atoms then is no motion in time. A cluster in vacuum has
 //! no volume, hence no pressure: the column exists only where the box is periodic in
 //! all three directions, and only then is the virial asked for.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Column, Needs, Observer, Scene, Series, Snapshot, neighbours_within};
-use crate::dynamics::groups::{View, largest_force, temperature};
-use crate::error::{Error, Result};
+use super::{Column, Needs, Observer, Scene, Series};
+use crate::dynamics::groups::{Kinetics, View, largest_force, temperature};
+use crate::error::Result;
+use crate::geometry::add;
 use crate::units::{MASS_VELOCITY_SQUARED, PRESSURE_GPA};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,19 @@ fn momentum_flow(scene: &Scene) -> [f64; 6] {
     parts.into_iter().fold([0.0; 6], |sum, part| std::array::from_fn(|k| sum[k] + part[k]))
 }
 
+/// Kinetic energy relative to the centre of mass, of each particle while they are apart, eV.
+fn thermal_energy(scene: &Scene, kinetics: &[Kinetics]) -> f64 {
+    let masses = &scene.groups.mass;
+    if !scene.snapshot.together {
+        return kinetics.iter().zip(masses).map(|(k, &mass)| k.thermal_energy(mass)).sum();
+    }
+    let all = Kinetics {
+        energy: kinetics.iter().map(|k| k.energy).sum(),
+        momentum: kinetics.iter().fold([0.0; 3], |sum, k| add(sum, k.momentum)),
+    };
+    all.thermal_energy(masses.iter().sum())
+}
+
 impl Observer for Thermo {
     fn needs(&self) -> Needs {
         Needs { virial: self.pressure, neighbours: true }
@@ -54,19 +69,25 @@ impl Observer for Thermo {
         let (kinetic, temperature) = match snapshot.moving {
             true => {
                 let kinetic: f64 = kinetics.iter().map(|k| k.energy).sum();
-                (kinetic, temperature(kinetic, snapshot.degrees_of_freedom))
+                let thermal = thermal_energy(scene, &kinetics);
+                (kinetic, temperature(thermal, snapshot.degrees_of_freedom))
             }
             false => (0.0, f64::NAN),
         };
         let potential = snapshot.totals.potential_energy;
         let evaporated = scene.evaporated.iter().filter(|alone| **alone).count() as i64;
 
+        let atoms = snapshot.system.atoms;
+        let departed = (0..atoms.owned).filter(|&i| atoms.has_departed(i)).count() as i64;
+        let departed = snapshot.system.comm.sum(departed);
+
         let mut columns = vec![
             Column::real(
                 "temperature",
                 "K",
-                "2 K / (f k) with f degrees of freedom, momenta that are held at zero not counted; \
-                 none (NaN) while energy is minimised",
+                "2 (K - K_c) / (f k) with f degrees of freedom, momenta that are held at zero not \
+                 counted; K_c is the motion of the centre of mass; none (NaN) while energy is \
+                 minimised",
                 temperature,
             ),
             Column::real("kinetic_energy", "eV", "sum of m v^2 / 2", kinetic),
@@ -104,7 +125,12 @@ impl Observer for Thermo {
             Column::count(
                 "frozen_atoms",
                 "atoms that have come to rest far out ([evaporation] in the input)",
-                frozen(scene)?,
+                if atoms.removes { 0 } else { departed },
+            ),
+            Column::count(
+                "removed_atoms",
+                "atoms that have been removed far out ([evaporation] in the input)",
+                if atoms.removes { departed } else { 0 },
             ),
         ];
         if self.pressure {
@@ -127,30 +153,4 @@ impl Observer for Thermo {
         }
         Ok(Some(Series { path: "/sinter/thermo", columns }))
     }
-}
-
-/// So many neighbours has an atom of a cluster that may evaporate as a whole; with more it
-/// is part of what the run is about.
-const MOST_OF_A_CLUSTER: usize = 3;
-
-/// Atoms at rest far out. What has come there is to have evaporated: an error on every rank
-/// where it is part of something larger, which would be held as by a wall.
-fn frozen(scene: &Scene) -> Result<i64> {
-    let Snapshot { step, system, .. } = scene.snapshot;
-    let atoms = system.atoms;
-    let frozen: Vec<usize> = (0..atoms.owned).filter(|&i| atoms.is_frozen(i)).collect();
-    let neighbours = |i: usize| neighbours_within(&scene.snapshot, i, scene.cutoff).count();
-    let bound = frozen.iter().find(|&&i| neighbours(i) > MOST_OF_A_CLUSTER);
-    let checked = bound.map_or(Ok(()), |&i| {
-        let [x, y, z, _] = atoms.position[i];
-        let border = atoms.border.into_iter().fold(f64::INFINITY, f64::min);
-        let message = format!(
-            "this atom is at ({x:.1}, {y:.1}, {z:.1}) Å, beyond {border} Å, where atoms come to rest, \
-             and has not evaporated: it has {} neighbours; make `[evaporation] beyond_angstrom` larger",
-            neighbours(i)
-        );
-        Err(Error::Physics { step, atom: atoms.id[i], message })
-    });
-    system.comm.agree(checked)?;
-    Ok(system.comm.sum(frozen.len() as i64))
 }

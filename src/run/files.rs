@@ -23,8 +23,8 @@ use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_che
 use crate::write::failure;
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
-use crate::write::report::{Checkpoints, Close, End, PhaseTimes, program};
-use crate::write::{Content, Frame, Trajectory};
+use crate::write::report::{self, Checkpoints, Close, End, PhaseTimes, program};
+use crate::write::{Content, Departure, Frame, Trajectory};
 
 /// The open files of a run.
 pub struct Files<'c> {
@@ -75,7 +75,7 @@ impl<'c> Files<'c> {
                 path.display()
             );
         }
-        let trajectory = match &start.resumed {
+        let mut trajectory = match &start.resumed {
             Some((_, step)) if there => {
                 let reached = start.state.last_frame;
                 let trajectory = Trajectory::resume(&path, comm, (*step, reached), origin)?;
@@ -92,6 +92,7 @@ impl<'c> Files<'c> {
             }
             _ => Trajectory::create(&path, comm, start.layout.atoms, periodic, content, origin)?,
         };
+        trajectory.take_departures(&start.state.departures)?;
         let written = match comm.is_root() {
             true => write_input(&folder.join(INPUT), config),
             false => Ok(()),
@@ -120,6 +121,13 @@ impl<'c> Files<'c> {
     pub fn series(&mut self, record: &Record) -> Result<()> {
         self.trajectory.append_series(record)?;
         self.comm.agree(self.log.record(record))
+    }
+
+    /// All departures so far, the last `new` of which are news.
+    pub fn departures(&mut self, all: &[Departure], new: usize, removes: bool) -> Result<()> {
+        self.trajectory.take_departures(all)?;
+        self.log.say(&report::departures(&all[all.len() - new..], removes));
+        Ok(())
     }
 
     pub fn frame(&mut self, step: u64, time_ps: f64, cell: &Cell, atoms: &Atoms) -> Result<()> {

@@ -24,12 +24,14 @@ use crate::dynamics::{
     self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
 };
 use crate::error::{Error, Result};
-use crate::force::{Engine, Settings, System};
+use crate::force::{Departures, Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
+use crate::input::config::Evaporated;
 use crate::observe::{Observers, Place, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
+use crate::write::Departure;
 use crate::write::report::{self, Close};
 
 /// What a restart needs to know besides the atoms; goes into checkpoints.
@@ -48,6 +50,9 @@ pub struct State {
     /// What became of each minimisation that has not converged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconverged: Vec<String>,
+    /// Atoms that have come to rest or were removed far out, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departures: Vec<Departure>,
 }
 
 /// How a stage came to its end.
@@ -71,6 +76,7 @@ pub struct Simulation<'c> {
     observers: Observers,
     stage_energy: Option<f64>,
     unconverged: Vec<String>,
+    departures: Vec<Departure>,
     /// Step of the checkpoint that this job goes on from with the input that wrote it.
     kept: Option<u64>,
     files: Files<'c>,
@@ -92,7 +98,8 @@ impl<'c> Simulation<'c> {
             kept.filter(|_| start.provenance.lineage.last().is_some_and(|l| l.changes.is_empty()));
         let Start { layout, cell, atoms, state, .. } = start;
         let mut engine = Engine::new(comm, potential, cell, atoms, settings(config))?;
-        engine.set_border(config.evaporation.border());
+        let known = state.departures.iter().map(|departure| departure.atom);
+        engine.set_departures(departures(config).after(known));
         Ok(Simulation {
             config,
             comm,
@@ -104,6 +111,7 @@ impl<'c> Simulation<'c> {
             observers: state.observers,
             stage_energy: state.stage_energy,
             unconverged: state.unconverged,
+            departures: state.departures,
             kept,
             files,
             watch,
@@ -200,10 +208,28 @@ impl<'c> Simulation<'c> {
         }
         self.engine.clock().enter(Phase::Integrate);
         let virial = self.virial_is_due(integrator);
+        let before = integrator.conserved_energy();
         integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;
+        if self.see_departures()? {
+            // What they took with them is no drift.
+            let taken = integrator.conserved_energy() - before;
+            self.stage_energy = self.stage_energy.map(|energy| energy + taken);
+        }
         self.engine.clock().enter(Phase::Other);
         self.files.log.step(self.progress.step);
         Ok(())
+    }
+
+    /// Notes the atoms that have departed in this step; whether there are any.
+    fn see_departures(&mut self) -> Result<bool> {
+        let new = self.engine.take_departures();
+        let (step, time_ps) = (self.progress.step, self.plan.time(&self.progress));
+        self.departures.extend(new.iter().map(|&atom| Departure { step, time_ps, atom }));
+        if !new.is_empty() {
+            let removes = self.engine.atoms().removes;
+            self.files.departures(&self.departures, new.len(), removes)?;
+        }
+        Ok(!new.is_empty())
     }
 
     /// The last state, which is observed and written whatever the intervals are.
@@ -253,6 +279,7 @@ impl<'c> Simulation<'c> {
             }
             None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
         }?;
+        self.see_departures()?;
         if begins {
             self.stage_energy = None;
         }
@@ -357,6 +384,7 @@ impl<'c> Simulation<'c> {
             stage_energy: self.stage_energy,
             last_frame: self.files.last_frame(),
             unconverged: self.unconverged.clone(),
+            departures: self.departures.clone(),
         };
         let time = self.plan.time(&self.progress);
         let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
@@ -402,13 +430,19 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The atoms of this rank, those of each particle moved by its shift.
+fn departures(config: &Config) -> Departures {
+    let removes = config.evaporation.atoms == Evaporated::Remove;
+    Departures::beyond(config.evaporation.border(), removes)
+}
+
+/// The atoms of this rank, those of each particle moved by its shift; what has departed stays.
 fn shifted(engine: &Engine<Meam>, shift: &[[f64; 3]]) -> Vec<Atom> {
     let (atoms, cell) = (engine.atoms(), engine.cell());
     let moved = |i: usize| {
         let atom = atoms.record(i);
         let place = cell.unwrap(&atoms.position[i], &atom.image);
-        Atom { position: add(place, shift[atom.particle as usize]), image: [0; 3], ..atom }
+        let shift = if atoms.has_departed(i) { [0.0; 3] } else { shift[atom.particle as usize] };
+        Atom { position: add(place, shift), image: [0; 3], ..atom }
     };
     (0..atoms.owned).map(moved).collect()
 }

@@ -59,6 +59,7 @@ impl Start {
                 stage_energy: None,
                 last_frame: None,
                 unconverged: Vec::new(),
+                departures: Vec::new(),
             },
             provenance,
             layout: built.layout,

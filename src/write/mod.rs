@@ -5,6 +5,7 @@ mod arrays;
 pub mod by_id;
 pub mod checkpoint;
 pub mod content;
+pub mod departure;
 pub mod failure;
 pub mod hdf5;
 mod layout;
@@ -23,6 +24,7 @@ mod write_back;
 
 pub use checkpoint::{Checkpoint, read_checkpoint, write_checkpoint};
 pub use content::{Content, Form};
+pub use departure::Departure;
 pub use provenance::{Job, PotentialFile, Provenance, Restart};
 pub use trajectory::{Frame, Trajectory};
 

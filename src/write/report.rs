@@ -7,6 +7,7 @@ pub use table::{head, row};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::departure::Departure;
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
 use crate::dynamics::{Minimisation, Outcome};
@@ -358,6 +359,34 @@ pub struct End<'a> {
     pub ranks: usize,
 }
 
+/// The temperature; of how few atoms, where that says little.
+fn hotness(end: &End) -> String {
+    const FEW: f64 = 10.0;
+    let get = |name| number_of(end.record, "/sinter/thermo", name);
+    let moving = end.statistics.atoms as f64 - get("frozen_atoms") - get("removed_atoms");
+    let kelvin = match get("temperature") {
+        t if t < 1e5 => format!("{t:.0} K"),
+        t => format!("{t:.1e} K"),
+    };
+    match moving {
+        0.0 => "no atom moves any more".to_string(),
+        n if n < FEW => format!("{kelvin} (of {})", number(n as usize, "atom")),
+        _ => kelvin,
+    }
+}
+
+/// Atoms that have departed in one step.
+pub fn departures(new: &[Departure], removes: bool) -> String {
+    /// So many are named.
+    const NAMED: usize = 10;
+    let names: Vec<String> = new.iter().take(NAMED).map(|d| d.atom.to_string()).collect();
+    let more = if new.len() > NAMED { ", ..." } else { "" };
+    let what = if removes { "removed" } else { "come to rest" };
+    let (atoms, names) = (number(new.len(), "atom"), names.join(", "));
+    let step = new.first().map_or(0, |departure| departure.step);
+    format!("Step {step}: {atoms} ({names}{more}) {what} far out")
+}
+
 /// The last lines: what happened, what was written, what to do next.
 pub fn end(end: &End) -> String {
     let record = end.record;
@@ -368,7 +397,7 @@ pub fn end(end: &End) -> String {
         Close::Interrupted(why) => format!("Stopped early ({why})"),
     };
     let motion = match &end.minimisation {
-        None => format!("{:.0} K, {:.3} ns/day", get("temperature"), end.speed.ns_per_day()),
+        None => format!("{}, {:.3} ns/day", hotness(end), end.speed.ns_per_day()),
         Some(Minimisation { outcome, largest_force, .. }) => {
             let converged = *outcome == Some(Outcome::Converged);
             let how = if converged { "converged" } else { "not converged" };
@@ -387,13 +416,15 @@ pub fn end(end: &End) -> String {
         1 => "1 atom has evaporated.\n".to_string(),
         n => format!("{n} atoms have evaporated.\n"),
     };
-    out += &match get("frozen_atoms") as u64 {
-        0 => String::new(),
-        n => format!(
-            "{} at rest far out ([evaporation] in the input).\n",
-            number(n as usize, "atom")
-        ),
-    };
+    for (what, column) in [("at rest", "frozen_atoms"), ("removed", "removed_atoms")] {
+        match get(column) as u64 {
+            0 => {}
+            n => {
+                let atoms = number(n as usize, "atom");
+                out += &format!("{atoms} {what} far out ([evaporation] in the input).\n");
+            }
+        }
+    }
 
     out += "Written:\n";
     for file in end.files {

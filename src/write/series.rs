@@ -4,6 +4,7 @@
 //! Rows gather in memory and are written many at once: a series is longer than
 //! the trajectory, and a row is small.
 
+use super::departure::{DEPARTURES, Departure};
 use super::hdf5::{Attribute, Dataset, Element, File, Text};
 use super::schema;
 use crate::error::{Error, Result};
@@ -58,6 +59,19 @@ impl<'c> SeriesWriter<'c> {
             let table = self.tables.get_mut(series.path).expect("just made");
             table.adopt(file, record.step, series)?;
             table.append(record, series)?;
+        }
+        Ok(())
+    }
+
+    /// Takes rows for those of all departures so far that have none.
+    pub fn take_departures(&mut self, file: &File<'c>, all: &[Departure]) -> Result<()> {
+        let there = self.tables.get(DEPARTURES).map_or(0, Table::length);
+        for record in all.iter().skip(there).map(Departure::record) {
+            let [series] = &record.series[..] else { continue };
+            if !self.tables.contains_key(DEPARTURES) {
+                self.tables.insert(DEPARTURES.into(), Table::create(file, series)?);
+            }
+            self.tables.get_mut(DEPARTURES).expect("just made").add(&record, series)?;
         }
         Ok(())
     }
@@ -155,6 +169,16 @@ impl<'c> Table<'c> {
         if self.last_step.is_some_and(|last| record.step <= last) {
             return Ok(());
         }
+        self.add(record, series)
+    }
+
+    /// Rows, those in memory included.
+    fn length(&self) -> usize {
+        self.rows as usize + self.new_steps.len()
+    }
+
+    /// Appends a row, also where there is one of this step.
+    fn add(&mut self, record: &Record, series: &Series) -> Result<()> {
         self.last_step = Some(record.step);
         self.new_steps.push(record.step as i64);
         self.new_times.push(record.time_ps);

@@ -1,6 +1,7 @@
 //! What a trajectory file holds, read from its beginning to its end by one
 //! process, and whether it keeps its promises (`trajectory`, invariants).
 
+use super::departure::DEPARTURES;
 use super::hdf5::{File, why_closed};
 use super::layout;
 use super::provenance::{PROGRAM, Restart};
@@ -115,7 +116,9 @@ impl Surveyor<'_> {
     }
 
     /// Steps that rise and times that do not fall.
+    /// Of rows whose steps rise; those of departed atoms may also stay.
     fn span(&self, step: &str, time: &str) -> Result<Span> {
+        let least = i64::from(!step.starts_with(DEPARTURES));
         let steps: Vec<i64> = self.file.dataset(step)?.read_all()?;
         let times: Vec<f64> = self.file.dataset(time)?.read_all()?;
         if steps.len() != times.len() {
@@ -125,7 +128,7 @@ impl Surveyor<'_> {
                 times.len()
             )));
         }
-        if let Some(row) = steps.windows(2).position(|pair| pair[0] >= pair[1]) {
+        if let Some(row) = steps.windows(2).position(|pair| pair[1] - pair[0] < least) {
             return Err(wrong(&format!("{step} does not rise after row {row}")));
         }
         if let Some(row) = times.windows(2).position(|pair| !matches!(pair, [a, b] if a <= b)) {

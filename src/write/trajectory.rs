@@ -9,6 +9,7 @@
 
 use super::by_id::Order;
 use super::content::Content;
+use super::departure::Departure;
 use super::hdf5::{Attribute, Dataset, Element, File, Purpose, Row};
 use super::layout::{self, root};
 use super::provenance::{Job, Provenance};
@@ -311,6 +312,14 @@ impl<'c> Trajectory<'c> {
     /// taken again.
     pub fn append_series(&mut self, record: &Record) -> Result<()> {
         self.on_file(|file| file.series.append(&file.file, record))
+    }
+
+    /// Brings the list of departed atoms up to date: `all` are those so far, in order.
+    pub fn take_departures(&mut self, all: &[Departure]) -> Result<()> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        self.on_file(|file| file.series.take_departures(&file.file, all))
     }
 
     /// Writes what is still in memory and brings the file to the disk. Call it before a

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from running import HEAD as PAIR
-from running import PROTOCOL, POTENTIALS, different_atoms, run, same_end, write_input
+from running import PROTOCOL, POTENTIALS, different_atoms, run, same_end, sinter, write_input
 
 # A dimer that vibrates, and atoms that leave it at some speed.
 HEAD = f"""
@@ -107,3 +107,116 @@ def test_what_has_not_evaporated_is_not_held_as_by_a_wall(tmp_path):
     done = run("--output", tmp_path / "out", write_input(tmp_path, text))
     assert done.returncode == 1, done.stdout
     assert "beyond 10 Å, where atoms come to rest, and has not evaporated" in done.stderr
+
+
+# One leaves at once, one follows it to where it was removed, and two leave as a pair.
+LEAVING = [*DIMER, ("Pt", 24.5, 0, 100, 0), ("Fe", 0, -15, 0, -100), ("Fe", 3, -15, 0, -100), ("Pt", 19.9, 1, 100, 0)]
+
+
+def leaving(what):
+    text = HEAD.replace("duration_ps = 50", "duration_ps = 0.2").replace("every_steps = 1600", "every_steps = 5")
+    text = text.replace("[output]", "[output]\nforces = true\nenergies = true")
+    return text.replace("interval_ps = 10", "interval_ps = 0.01") + (
+        f'[evaporation]\natoms = "{what}"\nbeyond_angstrom = 25\n'
+    )
+
+
+def test_a_removed_atom_acts_on_nobody_and_keeps_its_row(tmp_path):
+    path = evaporating(tmp_path, leaving("remove"), LEAVING)
+    done = run("--output", tmp_path / "one", path)
+    assert done.returncode == 0, done.stderr
+    assert "4 atoms removed far out" in done.stdout and "at rest far out" not in done.stdout
+    assert "Step 1: 1 atom (2) removed far out" in done.stdout
+    with h5py.File(tmp_path / "one/trajectory.h5md") as file:
+        gone = file["sinter/departures"]
+        assert list(gone["step"]) == [1, 6, 10, 10] and list(gone["atom"]) == [2, 5, 3, 4]
+        assert gone["time"][:] == pytest.approx([0.01, 0.06, 0.1, 0.1], abs=1e-12)
+        thermo = file["sinter/thermo"]
+        assert list(thermo["removed_atoms"]) == [0] + [1] * 5 + [2] * 4 + [4] * 11
+        assert not thermo["frozen_atoms"][:].any()
+        frames = file["particles/trajectory"]
+        for step, atom in zip(gone["step"], gone["atom"]):
+            place = frames["position/value"][step:, atom]
+            assert (place == place[0]).all() and np.abs(place[0]).max() >= 25
+            assert not frames["velocity/value"][step:, atom].any()
+            assert not frames["forces/value"][step:, atom].any()
+            assert not frames["potential_energy/value"][step:, atom].any()
+        # The one that was removed 1.1 Å from there did not act on it.
+        assert frames["position/value"][-1, 5] == pytest.approx([25.9, 1, 0], abs=1e-6)
+        assert frames["position/value"][-1, 2] == pytest.approx([25.5, 0, 0], abs=1e-6)
+        energy = thermo["conserved_energy"][:]
+        assert np.ptp(energy[10:]) < 2e-3 and np.ptp(energy[1:6]) < 2e-2 and energy[5] - energy[6] > 1
+        # Sums are those of the rest.
+        velocity, masses = frames["velocity/value"][-1, :2], 195.08
+        kinetic = 0.5 * masses * (velocity**2).sum() / 9648.5332
+        assert thermo["kinetic_energy"][-1] == pytest.approx(kinetic, rel=1e-5)
+        centre = file["sinter/particles/centre"][-1, 0]
+        assert centre == pytest.approx(frames["position/value"][-1, :2].mean(axis=0), abs=1e-6)
+        # Of two atoms that do not turn: one degree of freedom.
+        relative = velocity - velocity.mean(axis=0)
+        kelvin = masses * (relative**2).sum() / 9648.5332 / 8.617333262e-5
+        assert thermo["temperature"][-1] == pytest.approx(kelvin, rel=1e-5)
+
+    again = run("--restart", tmp_path / "one/checkpoint-10.h5", "--output", tmp_path / "two", path, ranks=2)
+    assert again.returncode == 0, again.stderr
+    assert different_atoms(tmp_path / "one/checkpoint-20.h5", tmp_path / "two/checkpoint-20.h5") == []
+    with h5py.File(tmp_path / "two/trajectory.h5md") as file:
+        assert list(file["sinter/departures/step"]) == [1, 6, 10, 10]
+    whole = run("--output", tmp_path / "three", path, ranks=3)
+    assert whole.returncode == 0, whole.stderr
+    same_end(tmp_path / "one/checkpoint-20.h5", tmp_path / "three")
+    seen = sinter("inspect", tmp_path / "three/trajectory.h5md")
+    assert seen.returncode == 0 and "departures: 4, step 1 (0.010 ps) to step 10 (0.100 ps)" in seen.stdout
+    # Cut back to a step at which some have left, and on.
+    cut = run("--restart", tmp_path / "one/checkpoint-10.h5", "--output", tmp_path / "one", path, ranks=2)
+    assert cut.returncode == 0, cut.stderr
+    with h5py.File(tmp_path / "one/trajectory.h5md") as file:
+        assert list(file["sinter/departures/atom"]) == [2, 5, 3, 4]
+
+
+def test_a_frozen_atom_is_an_obstacle_and_counts_in_no_mean(tmp_path):
+    path = evaporating(tmp_path, leaving("freeze"), LEAVING)
+    done = run("--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        assert list(file["sinter/departures/atom"])[0] == 2
+        frames, thermo = file["particles/trajectory"], file["sinter/thermo"]
+        # It repels the one that follows, and does not move.
+        assert abs(frames["position/value"][-1, 5, 0] - 25.9) > 0.1
+        assert not frames["velocity/value"][1:, 2].any()
+        moving = [atom for atom in range(6) if atom not in set(file["sinter/departures/atom"])]
+        weights = np.array([195.08, 195.08, 195.08, 55.847, 55.847, 195.08])[moving]
+        place = frames["position/value"][-1, moving]
+        centre = (weights[:, None] * place).sum(axis=0) / weights.sum()
+        assert file["sinter/particles/centre"][-1, 0] == pytest.approx(centre, abs=1e-6)
+        kinetic = 0.5 * (weights[:, None] * frames["velocity/value"][-1, moving] ** 2).sum() / 9648.5332
+        assert thermo["kinetic_energy"][-1] == pytest.approx(kinetic, rel=1e-5)
+
+
+@pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin", "bussi"])
+def test_thermostats_forget_what_was_removed(tmp_path, thermostat):
+    """The rest is brought to its temperature in the degrees of freedom that it has, with the same bits everywhere."""
+    rng = np.random.default_rng(1)
+    sites = [1.96 * np.array(p) for p in np.ndindex(3, 3, 3) if sum(p) % 2 == 0] + [(22, 0, 6), (22, 0, 12)]
+    speeds = rng.normal(0, 2, (len(sites), 3)) 
+    speeds[-2:, 0] += [50, 100]
+    lines = ["Pt " + " ".join(map(str, [*site, *speed])) for site, speed in zip(sites, speeds)]
+    (tmp_path / "evaporating.xyz").write_text(
+        f"{len(lines)}\nProperties=species:S:1:pos:R:3:velo:R:3\n" + "\n".join(lines) + "\n"
+    )
+    text = HEAD.replace('ensemble = "nve"', f'temperature_k = 600\nrelaxation_fs = 50\nthermostat = "{thermostat}"')
+    text = text.replace("timestep_fs = 10", "timestep_fs = 2").replace("duration_ps = 50", "duration_ps = 1")
+    text = text.replace("interval_ps = 10", "interval_ps = 0.02").replace("every_steps = 1600", "every_steps = 25")
+    text = text.replace("keep = 9", "keep = 30") + '[evaporation]\natoms = "remove"\nbeyond_angstrom = 25\n'
+    path = write_input(tmp_path, text)
+    done = run("--output", tmp_path / "one", path)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "one/trajectory.h5md") as file:
+        removed, kelvin = file["sinter/thermo/removed_atoms"][:], file["sinter/thermo/temperature"][:]
+        assert removed[-1] == 2
+        assert kelvin[-10:].mean() == pytest.approx(600, rel=0.35), kelvin
+        step = file["sinter/departures/step"][0]
+    middle = f"checkpoint-{-(-step // 25) * 25}.h5"
+    again = run("--restart", tmp_path / "one" / middle, "--output", tmp_path / "two", path, ranks=2)
+    assert again.returncode == 0, again.stderr
+    assert different_atoms(tmp_path / "one/checkpoint-500.h5", tmp_path / "two/checkpoint-500.h5") == []

@@ -54,10 +54,6 @@ pub fn friction_and_noise(
         thermal_speeds(masses, target.temperature).iter().map(|s| strength * s).collect();
     scratch.resize(atoms.owned, [0.0; 3]);
     parallel::for_each(scratch, |i, w| {
-        if atoms.is_frozen(i) {
-            *w = atoms.velocity[i];
-            return;
-        }
         let xi = Stream::new(key.seed, Purpose::Langevin, key.step, atoms.id[i]).normal_vector();
         *w = add(scale(atoms.velocity[i], decay), scale(xi, noise[atoms.species[i] as usize]));
     });
@@ -90,10 +86,8 @@ pub fn friction_and_noise(
         })
         .collect();
 
-    let atoms = system.atoms_mut();
-    let particle = &atoms.particle;
-    parallel::for_each(&mut atoms.velocity[..atoms.owned], |i, v| {
-        *v = add(scratch[i], corrections[particles.of(particle[i])]);
+    parallel::change_velocities(system.atoms_mut(), |atoms, i, v| {
+        *v = add(scratch[i], corrections[particles.of(atoms.particle[i])]);
     });
     Ok(gained)
 }
