@@ -704,6 +704,12 @@ pub struct OutputConfig {
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: f64,
+    /// How long atoms of both particles must hold a layer together (four of each bonded to the
+    /// other) until it counts as a neck, and not as adatoms that touch.
+    #[serde(default = "default_neck_hold")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
+    pub neck_hold_ps: f64,
     /// Velocities of the atoms in the trajectory. Unless given: yes, but not where positions are rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "trajectory"))]
@@ -740,6 +746,9 @@ fn default_trajectory_interval() -> f64 {
 fn default_series_interval() -> f64 {
     0.1
 }
+fn default_neck_hold() -> f64 {
+    1.0
+}
 fn default_energy_bound() -> f64 {
     100.0
 }
@@ -761,6 +770,7 @@ impl Default for OutputConfig {
         OutputConfig {
             trajectory_interval_ps: default_trajectory_interval(),
             series_interval_ps: default_series_interval(),
+            neck_hold_ps: default_neck_hold(),
             velocities: None,
             forces: false,
             energies: false,

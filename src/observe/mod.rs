@@ -64,6 +64,14 @@ pub struct Snapshot<'a> {
     /// Whether velocities are motion in time. Those of a minimiser are not: they have no
     /// temperature and no kinetic energy.
     pub moving: bool,
+    pub settings: Settings,
+}
+
+/// What the input says of measuring; none of it touches the trajectory.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// So long must atoms of both sides hold a layer until it is a neck, ps.
+    pub neck_hold_ps: f64,
 }
 
 /// Where in the protocol a snapshot stands.

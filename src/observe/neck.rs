@@ -34,6 +34,11 @@
 //! second condition an atom that went over through the vapour would close it.
 //! Where the gap is open there is no neck: radius 0, no atoms in it.
 //!
+//! Neck or contact. Two adatoms that touch across the gap close it, and may let go again.
+//! A neck stands when on each side at least `LAYER` atoms, the smallest patch of a layer
+//! in which every atom has neighbours, have been bonded to atoms of the other particle for
+//! a stated time without a break; it stands until the gap opens (`pairs`).
+//!
 //! Limits. Planes across the line of centres are the cross-sections: for facets
 //! inclined to each other R also counts what of either body reaches into the
 //! other's planes beside the contact. Only atoms that came from the two particles
@@ -55,6 +60,9 @@ const CORE: f64 = 0.6;
 /// layers of (100) or (111) planes wherever it falls, and nothing of two (100) facets
 /// that face each other across one missing layer.
 const SLAB: f64 = 0.75;
+
+/// Atoms of each side that hold a layer: a square of a (100), a rhombus of a (111) plane.
+const LAYER: i64 = 4;
 
 /// Relative difference below which two cross-sections are the same.
 const SAME_AREA: f64 = 1e-9;
@@ -211,69 +219,85 @@ impl Section {
     }
 
     /// From the complete sums over all ranks to what the neck is.
-    pub fn neck(&self, faces: &Faces) -> Neck {
+    pub fn neck(&self, faces: Faces) -> Neck {
         let gap = faces.after - faces.before;
-        if faces.bonded > 0 && gap <= self.bond_length() {
-            Neck {
-                gap: 0.0,
-                atoms: faces.atoms,
-                radius: (self.area / std::f64::consts::PI).sqrt(),
-                bonded: faces.bonded,
-            }
+        let bonded = faces.bonded;
+        if bonded != [0; 2] && gap <= self.bond_length() {
+            let radius = (self.area / std::f64::consts::PI).sqrt();
+            Neck { gap: 0.0, atoms: faces.atoms, radius, bonded }
         } else {
-            Neck { gap, atoms: 0, radius: 0.0, bonded: faces.bonded }
+            let atoms = vec![0; faces.atoms.len()];
+            Neck { gap, atoms, radius: 0.0, bonded }
         }
     }
 }
 
 /// What stands on either side of the narrowest place.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Faces {
     /// Largest axial coordinate up to the narrowest place, Å.
     pub before: f64,
     /// Smallest one beyond it, Å.
     pub after: f64,
-    /// Atoms in the slab about it.
-    pub atoms: i64,
-    /// Atoms bonded to an atom of the other particle.
-    pub bonded: i64,
-}
-
-impl Default for Faces {
-    fn default() -> Faces {
-        Faces { before: f64::NEG_INFINITY, after: f64::INFINITY, atoms: 0, bonded: 0 }
-    }
+    /// Atoms in the slab about it, by species.
+    pub atoms: Vec<i64>,
+    /// Atoms of either particle bonded to an atom of the other.
+    pub bonded: [i64; 2],
 }
 
 impl Faces {
-    pub fn add(&mut self, section: &Section, axial: f64, bonded: bool) {
+    pub fn new(species: usize) -> Faces {
+        Faces {
+            before: f64::NEG_INFINITY,
+            after: f64::INFINITY,
+            atoms: vec![0; species],
+            bonded: [0; 2],
+        }
+    }
+
+    /// Counts an atom of the first (`end` 0) or second (1) particle.
+    pub fn add(
+        &mut self,
+        section: &Section,
+        (end, species): (usize, usize),
+        axial: f64,
+        bonded: bool,
+    ) {
         if axial <= section.position {
             self.before = self.before.max(axial);
         } else {
             self.after = self.after.min(axial);
         }
-        self.atoms += section.holds(axial) as i64;
-        self.bonded += bonded as i64;
+        self.atoms[species] += section.holds(axial) as i64;
+        self.bonded[end] += bonded as i64;
     }
 }
 
 /// The contact of two particles at one time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Neck {
     /// Å; 0 where the gap is closed.
     pub gap: f64,
-    pub atoms: i64,
+    /// By species; none where the gap is open.
+    pub atoms: Vec<i64>,
     /// Å; 0 where the gap is open.
     pub radius: f64,
-    /// Atoms of one particle bonded to an atom of the other.
-    pub bonded: i64,
+    /// Atoms of either particle bonded to an atom of the other.
+    pub bonded: [i64; 2],
 }
 
 impl Neck {
     /// Of particles without a core whose density could be measured.
-    pub const UNKNOWN: Neck = Neck { gap: f64::NAN, atoms: 0, radius: 0.0, bonded: 0 };
+    pub fn unknown(species: usize) -> Neck {
+        Neck { gap: f64::NAN, atoms: vec![0; species], radius: 0.0, bonded: [0; 2] }
+    }
 
     pub fn is_closed(&self) -> bool {
         self.radius > 0.0
+    }
+
+    /// Whether atoms of both sides hold a layer together.
+    pub fn holds_layer(&self) -> bool {
+        self.is_closed() && self.bonded.iter().all(|&atoms| atoms >= LAYER)
     }
 }

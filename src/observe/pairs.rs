@@ -1,5 +1,5 @@
 //! Each pair of neighbouring particles: distance, gap and neck (`neck` has the
-//! definitions), and since when the gap is closed.
+//! definitions), since when the gap is closed and a neck stands.
 //!
 //! Neighbours are chosen once, when the particles are put together: those whose
 //! surfaces, taken as spheres of the same gyration radius, are closer than
@@ -13,13 +13,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::neck::{Faces, Line, Neck, Profile, Section, sphere_radius};
-use super::{Column, Needs, Observer, Scene, Series, Values, neighbours_within};
+use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, neighbours_within};
 use crate::build::Filling;
 use crate::error::Result;
 use crate::geometry::Vec3;
 
 /// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
 const NEIGHBOUR_REACH: f64 = 20.0;
+
+/// Relative difference below which two times are the same: they are sums of steps.
+const SAME_TIME: f64 = 1e-9;
 
 /// What is remembered of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,9 +34,42 @@ pub struct Contact {
     pub first_closed_ps: Option<f64>,
     /// Since when it has been closed at every measurement, ps.
     pub closed_since_ps: Option<f64>,
+    /// Of the centres when the pair was chosen, Å.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_distance: Option<f64>,
+    /// Since when atoms of both sides have held a layer at every measurement, ps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_since_ps: Option<f64>,
+    /// Since when a neck stands, ps: the beginning of a layer that has held for long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neck_since_ps: Option<f64>,
 }
 
 impl Contact {
+    /// Takes notice of the neck at a time; a layer makes one when it has held for `hold_ps`.
+    fn follow(&mut self, neck: &Neck, time: f64, hold_ps: f64) {
+        if neck.is_closed() {
+            self.first_closed_ps.get_or_insert(time);
+            self.closed_since_ps.get_or_insert(time);
+        } else {
+            self.closed_since_ps = None;
+            self.neck_since_ps = None;
+        }
+        if !neck.holds_layer() {
+            self.layer_since_ps = None;
+            return;
+        }
+        let since = *self.layer_since_ps.get_or_insert(time);
+        if time - since >= hold_ps * (1.0 - SAME_TIME) {
+            self.neck_since_ps.get_or_insert(since);
+        }
+    }
+
+    /// How much nearer the centres are than they were, as a part of that distance.
+    fn shrinkage(&self, distance: f64) -> f64 {
+        self.first_distance.map_or(f64::NAN, |first| (first - distance) / first)
+    }
+
     fn smaller_radius(&self) -> f64 {
         self.radii[0].min(self.radii[1])
     }
@@ -73,22 +109,15 @@ impl Observer for Pairs {
         let sections = sections(scene, filling, &pairs, &lines);
         let necks = necks(scene, &pairs, &lines, &sections);
 
-        let time = scene.snapshot.time_ps;
+        let Snapshot { time_ps, settings, .. } = scene.snapshot;
         for (contact, neck) in contacts.iter_mut().zip(&necks) {
-            if neck.is_closed() {
-                contact.first_closed_ps.get_or_insert(time);
-                contact.closed_since_ps.get_or_insert(time);
-            } else {
-                contact.closed_since_ps = None;
-            }
+            contact.follow(neck, time_ps, settings.neck_hold_ps);
         }
-        let ratios = contacts.iter().zip(&necks).map(|(c, neck)| neck.radius / c.smaller_radius());
         let compactness = contacts.iter().zip(&lines).map(|(contact, line)| {
             let [_, other] = contact.particles;
             if fills(filling, other) { f64::NAN } else { compactness(scene, contact, line) }
         });
-        let sizes = [ratios.collect(), compactness.collect()];
-        Ok(Some(columns(&pairs, &lines, &necks, sizes)))
+        Ok(Some(columns(contacts, &lines, &necks, compactness.collect())))
     }
 }
 
@@ -129,6 +158,9 @@ fn neighbouring(scene: &Scene, filling: Option<Filling>) -> Vec<Contact> {
         radii,
         first_closed_ps: None,
         closed_since_ps: None,
+        first_distance: Some(line(scene, filling, [a, b]).distance),
+        layer_since_ps: None,
+        neck_since_ps: None,
     };
     let mut contacts = Vec::new();
     for (n, &a) in particles.iter().enumerate() {
@@ -198,62 +230,65 @@ fn necks(
     lines: &[Line],
     sections: &[Option<Section>],
 ) -> Vec<Neck> {
-    let mut faces = vec![Faces::default(); pairs.len()];
-    let particle = &scene.snapshot.system.atoms.particle;
+    let atoms = scene.snapshot.system.atoms;
+    let species = scene.snapshot.system.masses.len();
+    let mut faces = vec![Faces::new(species); pairs.len()];
     for_each_end(scene, pairs, |i, k, end, position| {
         if let Some(section) = &sections[k] {
             let other = pairs[k][1 - end];
             let bonded = neighbours_within(&scene.snapshot, i, section.bond_length())
-                .any(|j| particle[j] == other);
-            faces[k].add(section, lines[k].axial(end, position), bonded);
+                .any(|j| atoms.particle[j] == other);
+            let kind = (end, atoms.species[i] as usize);
+            faces[k].add(section, kind, lines[k].axial(end, position), bonded);
         }
     });
 
     let comm = scene.snapshot.system.comm;
     let mut nearest: Vec<f64> = faces.iter().flat_map(|f| [f.before, -f.after]).collect();
-    let mut numbers: Vec<i64> = faces.iter().flat_map(|f| [f.atoms, f.bonded]).collect();
+    let counts = |f: &Faces| f.bonded.into_iter().chain(f.atoms.clone()).collect::<Vec<_>>();
+    let mut numbers: Vec<i64> = faces.iter().flat_map(counts).collect();
     comm.max_f64(&mut nearest);
     comm.sum_i64(&mut numbers);
-    let over_all_ranks = nearest.chunks_exact(2).zip(numbers.chunks_exact(2)).map(|(t, n)| Faces {
-        before: t[0],
-        after: -t[1],
-        atoms: n[0],
-        bonded: n[1],
-    });
+    let over_all_ranks = nearest.chunks_exact(2).zip(numbers.chunks_exact(2 + species));
     over_all_ranks
+        .map(|(t, n)| Faces {
+            before: t[0],
+            after: -t[1],
+            bonded: [n[0], n[1]],
+            atoms: n[2..].to_vec(),
+        })
         .zip(sections)
-        .map(|(faces, section)| section.map_or(Neck::UNKNOWN, |s| s.neck(&faces)))
+        .map(|(faces, section)| section.map_or(Neck::unknown(species), |s| s.neck(faces)))
         .collect()
 }
 
-fn columns(
-    pairs: &[[u32; 2]],
-    lines: &[Line],
-    necks: &[Neck],
-    [ratios, compactness]: [Vec<f64>; 2],
-) -> Series {
-    let shape = vec![pairs.len()];
-    let real = |name, unit, definition, values| Column {
+fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Vec<f64>) -> Series {
+    let pairs = contacts.len();
+    let column = |name, unit, definition, width: usize, values| Column {
         name,
         unit,
         definition,
-        shape: shape.clone(),
-        values: Values::Real(values),
+        shape: if width == 1 { vec![pairs] } else { vec![pairs, width] },
+        values,
     };
-    let count = |name, definition, values| Column {
-        name,
-        unit: "1",
-        definition,
-        shape: shape.clone(),
-        values: Values::Integer(values),
+    let real =
+        |name, unit, definition, values| column(name, unit, definition, 1, Values::Real(values));
+    let count = |name, definition, width, values| {
+        column(name, "1", definition, width, Values::Integer(values))
     };
+    let of_contacts = |value: fn(&Contact) -> Option<f64>| {
+        contacts.iter().map(|contact| value(contact).unwrap_or(f64::NAN)).collect()
+    };
+    let species = necks.first().map_or(0, |neck| neck.atoms.len());
     let columns = vec![
         Column {
-            name: "particles",
-            unit: "1",
-            definition: "the two particles of each pair",
-            shape: vec![pairs.len(), 2],
-            values: Values::Integer(pairs.as_flattened().iter().map(|k| *k as i64).collect()),
+            shape: vec![pairs, 2],
+            ..count(
+                "particles",
+                "the two particles of each pair",
+                2,
+                contacts.iter().flat_map(|c| c.particles).map(|k| k as i64).collect(),
+            )
         },
         real(
             "centre_distance",
@@ -279,20 +314,37 @@ fn columns(
             "neck_atoms",
             "atoms in a slab 3/4 of a lattice constant thick about the narrowest \
              cross-section; 0 where the gap is open",
-            necks.iter().map(|neck| neck.atoms).collect(),
+            1,
+            necks.iter().map(|neck| neck.atoms.iter().sum()).collect(),
         ),
+        Column {
+            shape: vec![pairs, species],
+            ..count(
+                "neck_species",
+                "the neck atoms by species, in the order of `index` in /parameters/species",
+                species,
+                necks.iter().flat_map(|neck| neck.atoms.clone()).collect(),
+            )
+        },
         count(
             "bonded_atoms",
             "atoms with an atom of the other particle closer than half-way between first \
              and second neighbours (1.21 nearest-neighbour distances)",
-            necks.iter().map(|neck| neck.bonded).collect(),
+            1,
+            necks.iter().map(|neck| neck.bonded.iter().sum()).collect(),
+        ),
+        count(
+            "bridging_atoms",
+            "the bonded atoms of the first and of the second particle",
+            2,
+            necks.iter().flat_map(|neck| neck.bonded).collect(),
         ),
         real(
             "neck_ratio",
             "1",
             "neck radius over the radius of the smaller particle when the pair was chosen, \
              as a sphere of its gyration radius",
-            ratios,
+            contacts.iter().zip(necks).map(|(c, neck)| neck.radius / c.smaller_radius()).collect(),
         ),
         real(
             "compactness",
@@ -300,6 +352,27 @@ fn columns(
             "gyration radius of both particles together over that of one ball of the \
              volumes that they had as spheres when the pair was chosen",
             compactness,
+        ),
+        real(
+            "shrinkage",
+            "1",
+            "how much nearer the centres are than when the particles were put together, as a \
+             part of the distance that they had then",
+            contacts.iter().zip(lines).map(|(c, line)| c.shrinkage(line.distance)).collect(),
+        ),
+        real(
+            "first_contact_time",
+            "ps",
+            "when the gap was first found closed; none (NaN) before",
+            of_contacts(|contact| contact.first_closed_ps),
+        ),
+        real(
+            "neck_time",
+            "ps",
+            "since when a neck stands: four atoms or more of each particle have been bonded to \
+             the other for `neck_hold_ps` without a break, the first moment of which counts; \
+             none (NaN) before that, and when the gap has opened",
+            of_contacts(|contact| contact.neck_since_ps),
         ),
     ];
     Series { path: "/sinter/pairs", columns }

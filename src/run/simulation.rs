@@ -28,7 +28,7 @@ use crate::force::{Departures, Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
 use crate::input::config::Evaporated;
-use crate::observe::{Observers, Place, Record, Snapshot};
+use crate::observe::{self, Observers, Place, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
 use crate::write::Departure;
@@ -354,6 +354,7 @@ impl<'c> Simulation<'c> {
             conserved_energy: integrator.conserved_energy(),
             together: !integrator.stage().apart,
             moving: integrator.stage().kind.is_dynamic(),
+            settings: observe::Settings { neck_hold_ps: self.config.output.neck_hold_ps },
         };
         let record = self.observers.measure(snapshot)?;
         self.engine.clock().enter(Phase::Other);

@@ -523,9 +523,16 @@ fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
         let mut line =
             format!("Particles {a} and {b}, centres {:.2} Å apart:\n  ", necks.distance[k]);
         line += &match (contact.closed_since_ps, contact.first_closed_ps) {
-            (Some(since), _) => format!(
-                "the gap closed, for good since {since:.3} ps; {} atoms in the neck, radius {:.1} Å.",
-                necks.atoms[k], necks.radius[k],
+            (Some(since), first) => format!(
+                "the gap closed, for good since {since:.3} ps (first contact at {:.3} ps);\n  {}: \
+                 {} atoms in it, radius {:.1} Å.",
+                first.unwrap_or(since),
+                match contact.neck_since_ps {
+                    Some(neck) => format!("a neck since {neck:.3} ps"),
+                    None => "no lasting neck yet".to_string(),
+                },
+                necks.atoms[k],
+                necks.radius[k],
             ),
             (None, Some(first)) => format!(
                 "the gap is open, {:.2} Å, though it was bridged for a while (first at {first:.3} ps).",

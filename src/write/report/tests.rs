@@ -41,7 +41,15 @@ fn record(gap: &[f64], radius: &[f64], atoms: &[i64]) -> Record {
 }
 
 fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
-    Contact { particles: [0, 1], radii: [10.0; 2], first_closed_ps: first, closed_since_ps: since }
+    Contact {
+        particles: [0, 1],
+        radii: [10.0; 2],
+        first_closed_ps: first,
+        closed_since_ps: since,
+        first_distance: Some(33.0),
+        layer_since_ps: since,
+        neck_since_ps: since.map(|since| since + 0.4),
+    }
 }
 
 const SPEED: Speed =
@@ -245,7 +253,8 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
     let expected = format!(
         "Done at step 30000: 60.000 ps, 1468 K, 51.840 ns/day.
 Particles 0 and 1, centres 31.80 Å apart:
-  the gap closed, for good since 4.100 ps; 53 atoms in the neck, radius 6.4 Å.
+  the gap closed, for good since 4.100 ps (first contact at 3.900 ps);
+  a neck since 4.500 ps: 53 atoms in it, radius 6.4 Å.
 No atom has evaporated.
 Written:
   {0}, 1.2 MB
@@ -300,6 +309,9 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
     let bridged =
         "  the gap is open, 3.77 Å, though it was bridged for a while (first at 2.000 ps).\n";
     assert!(end(&stopped).contains(bridged));
+    let touching = [Contact { neck_since_ps: None, ..contact(Some(2.0), Some(2.5)) }];
+    stopped.contacts = &touching;
+    assert!(end(&stopped).contains(";\n  no lasting neck yet: 0 atoms in it, radius 0.0 Å.\n"));
 }
 
 #[test]
