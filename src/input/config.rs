@@ -5,6 +5,7 @@
 //! `schemars` attributes) and meaning (the doc comment). `schema` reads them from
 //! here, for the check of an input and for the reference in `inputs/README.md`.
 
+pub use super::atom_column::AtomColumn;
 pub use super::crystal::{AboveConfig, Axis, CrystalConfig, CrystalLattice, SurfaceAdatoms};
 pub use super::jobs::{Change, CheckpointConfig, StopConfig, WallTime};
 use super::source::Source;
@@ -722,6 +723,10 @@ pub struct OutputConfig {
     #[serde(default)]
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub energies: bool,
+    /// What frames tell of each atom besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub columns: Vec<AtomColumn>,
     /// For a trajectory to look at, a tenth as large with 0.001: positions may be off by so
     /// much; they are rounded (velocities alike, in Å/ps) and all numbers kept in single
     /// precision. Unless given: the bits of the run. Checkpoints are always exact.
@@ -774,6 +779,7 @@ impl Default for OutputConfig {
             velocities: None,
             forces: false,
             energies: false,
+            columns: Vec::new(),
             position_tolerance_angstrom: None,
             compress: None,
             energy_bound_ev_per_atom: default_energy_bound(),

@@ -6,6 +6,7 @@
 //! fills in the defaults that depend on other keys; `rules` checks what no single
 //! key can say. Each of these reports all that it finds, with `file:line:column`.
 
+mod atom_column;
 pub mod config;
 mod conform;
 mod crystal;

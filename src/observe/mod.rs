@@ -18,16 +18,24 @@ use crate::error::Result;
 use crate::force::Totals;
 use crate::geometry::{dot, sub};
 use crate::neighbour::{MINE, Neighbours};
+use surroundings::AllSurroundings;
 
+mod cna;
+mod lattice;
 pub mod neck;
 mod pairs;
 mod particles;
 mod record;
+mod structure;
+mod surroundings;
 mod thermo;
 
+pub use cna::Class;
 pub use pairs::{Contact, Pairs};
 pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
+pub use structure::Structure;
+pub use surroundings::Surroundings;
 pub use thermo::Thermo;
 
 /// What has to be there before a measurement.
@@ -110,6 +118,14 @@ pub struct Observers {
     pub thermo: Thermo,
     pub particles: Particles,
     pub pairs: Pairs,
+    #[serde(default)]
+    pub structure: Structure,
+}
+
+/// What is measured with a frame: series of its own, and what there is of each owned atom.
+pub struct CloseUp {
+    pub record: Record,
+    pub atoms: Vec<Surroundings>,
 }
 
 impl Observers {
@@ -120,6 +136,7 @@ impl Observers {
             thermo: Thermo::new(periodic),
             particles: Particles::default(),
             pairs: Pairs::default(),
+            structure: Structure::default(),
         }
     }
 
@@ -138,13 +155,7 @@ impl Observers {
     /// `together` sets the places from which displacements count.
     pub fn measure(&mut self, snapshot: Snapshot) -> Result<Record> {
         let groups = Groups::new(Group::Particle, &snapshot.system);
-        let scene = Scene {
-            snapshot,
-            groups: &groups,
-            bodies: groups.bodies(&snapshot.system),
-            cutoff: self.cutoff,
-            evaporated: without_neighbours(&snapshot, self.cutoff),
-        };
+        let scene = self.scene(snapshot, &groups);
         let observers: [&mut dyn Observer; 3] =
             [&mut self.thermo, &mut self.particles, &mut self.pairs];
         let mut series = Vec::new();
@@ -152,6 +163,27 @@ impl Observers {
             series.extend(observer.measure(&scene)?);
         }
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
+    }
+
+    /// Measures what belongs to a frame of the trajectory. Called by all ranks together, after
+    /// `measure` where both are due.
+    pub fn close_up(&mut self, snapshot: Snapshot) -> CloseUp {
+        let groups = Groups::new(Group::Particle, &snapshot.system);
+        let scene = self.scene(snapshot, &groups);
+        let around = AllSurroundings::find(&snapshot, self.cutoff);
+        let series = self.structure.measure(&scene, &around, self.pairs.contacts());
+        let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
+        CloseUp { record, atoms: around.of }
+    }
+
+    fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {
+        Scene {
+            snapshot,
+            groups,
+            bodies: groups.bodies(&snapshot.system),
+            cutoff: self.cutoff,
+            evaporated: without_neighbours(&snapshot, self.cutoff),
+        }
     }
 }
 

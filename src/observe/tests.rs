@@ -9,6 +9,7 @@ use crate::geometry::{Cell, Vec3, add, dot, norm, on_grid, scale};
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod pairs;
+mod structure;
 mod whole;
 
 /// Platinum.
@@ -155,6 +156,14 @@ fn measured_at(
 ) -> Record {
     let neighbours = neighbours_of(&atoms);
     observers.measure(Snapshot { time_ps, ..snapshot(&atoms, &neighbours, cell, comm) }).unwrap()
+}
+
+/// What is measured with a frame.
+fn closely(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -> (Atoms, CloseUp) {
+    let atoms = share(all, cell, comm);
+    let neighbours = neighbours_of(&atoms);
+    let close_up = observers.close_up(snapshot(&atoms, &neighbours, cell, comm));
+    (atoms, close_up)
 }
 
 fn snapshot<'a>(

@@ -10,7 +10,7 @@ use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::write::{Content, Form, Frame as Written, Job, Provenance, Trajectory};
+use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -106,8 +106,7 @@ fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -
         extensions: Vec::new(),
         lineage: Vec::new(),
     };
-    let content =
-        Content { velocities: built.velocities, forces: false, energies: false, form: Form::EXACT };
+    let content = Content::bare(built.velocities);
     let mut file = Trajectory::create(
         output,
         &comm,
@@ -117,6 +116,12 @@ fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -
         (&provenance, &Job::new(&comm, 1)),
     )?;
     let atoms = Atoms::from_list(&built.atoms);
-    file.append(&Written { step: 0, time_ps: 0.0, cell: &built.cell, atoms: &atoms })?;
+    file.append(&Written {
+        step: 0,
+        time_ps: 0.0,
+        cell: &built.cell,
+        atoms: &atoms,
+        surroundings: &[],
+    })?;
     file.close()
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::force::Engine;
 use crate::geometry::Cell;
 use crate::input::{self, Config};
-use crate::observe::{Observers, Record};
+use crate::observe::{CloseUp, Observers, Record};
 use crate::potential::meam::Meam;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::failure;
@@ -130,8 +130,12 @@ impl<'c> Files<'c> {
         Ok(())
     }
 
-    pub fn frame(&mut self, step: u64, time_ps: f64, cell: &Cell, atoms: &Atoms) -> Result<()> {
-        self.trajectory.append(&Frame { step, time_ps, cell, atoms })?;
+    /// A frame and what was measured with it.
+    pub fn frame(&mut self, close_up: &CloseUp, cell: &Cell, atoms: &Atoms) -> Result<()> {
+        let CloseUp { record, atoms: surroundings } = close_up;
+        let Record { step, time_ps, .. } = *record;
+        self.trajectory.append_series(record)?;
+        self.trajectory.append(&Frame { step, time_ps, cell, atoms, surroundings })?;
         Ok(())
     }
 

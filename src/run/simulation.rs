@@ -236,7 +236,7 @@ impl<'c> Simulation<'c> {
     fn done(mut self, close: Close, integrator: &Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
-        self.write_frame()?;
+        self.write_frame(integrator)?;
         let told = self.told(integrator);
         self.files.end(close, record, &self.observers, told, &mut self.engine)?;
         Ok(Ending::Done)
@@ -319,7 +319,7 @@ impl<'c> Simulation<'c> {
             verdict = judge(&self.config.stop, &record, self.drift(integrator));
         }
         if stage.frame_is_due(step) {
-            self.write_frame()?;
+            self.write_frame(integrator)?;
         }
         Ok(verdict)
     }
@@ -343,19 +343,8 @@ impl<'c> Simulation<'c> {
 
     fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
-        let snapshot = Snapshot {
-            step: self.progress.step,
-            time_ps: self.plan.time(&self.progress),
-            place: place(self.config, integrator.stage(), &self.progress),
-            system: View::new(&self.engine, self.comm),
-            neighbours: self.engine.neighbours(),
-            totals: integrator.totals(),
-            degrees_of_freedom: integrator.degrees_of_freedom() as f64,
-            conserved_energy: integrator.conserved_energy(),
-            together: !integrator.stage().apart,
-            moving: integrator.stage().kind.is_dynamic(),
-            settings: observe::Settings { neck_hold_ps: self.config.output.neck_hold_ps },
-        };
+        let snapshot =
+            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let record = self.observers.measure(snapshot)?;
         self.engine.clock().enter(Phase::Other);
         Ok(record)
@@ -368,10 +357,13 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    fn write_frame(&mut self) -> Result<()> {
+    fn write_frame(&mut self, integrator: &Integrator) -> Result<()> {
+        self.engine.clock().enter(Phase::Observe);
+        let snapshot =
+            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
+        let close_up = self.observers.close_up(snapshot);
         self.engine.clock().enter(Phase::Write);
-        let time = self.plan.time(&self.progress);
-        self.files.frame(self.progress.step, time, self.engine.cell(), self.engine.atoms())?;
+        self.files.frame(&close_up, self.engine.cell(), self.engine.atoms())?;
         self.engine.clock().enter(Phase::Other);
         Ok(())
     }
@@ -408,6 +400,28 @@ impl<'c> Simulation<'c> {
             Some(state) => Integrator::resume(&self.plan, &end, state, &mut self.engine, self.comm),
             None => Integrator::begin(&self.plan, &end, &mut self.engine, self.comm),
         }
+    }
+}
+
+/// The present state as observers see it.
+fn snapshot<'a>(
+    engine: &'a Engine<Meam>,
+    integrator: &Integrator,
+    (config, plan, progress): (&'a Config, &Plan, &Progress),
+) -> Snapshot<'a> {
+    let stage = integrator.stage();
+    Snapshot {
+        step: progress.step,
+        time_ps: plan.time(progress),
+        place: place(config, stage, progress),
+        system: View::new(engine, engine.comm()),
+        neighbours: engine.neighbours(),
+        totals: integrator.totals(),
+        degrees_of_freedom: integrator.degrees_of_freedom() as f64,
+        conserved_energy: integrator.conserved_energy(),
+        together: !stage.apart,
+        moving: stage.kind.is_dynamic(),
+        settings: observe::Settings { neck_hold_ps: config.output.neck_hold_ps },
     }
 }
 

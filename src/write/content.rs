@@ -4,7 +4,7 @@
 //! rounded to a power of two, as f32 and compressed they take a tenth of the room. Checkpoints
 //! are always exact.
 
-use crate::input::OutputConfig;
+use crate::input::{AtomColumn, OutputConfig};
 use serde::{Deserialize, Serialize};
 
 /// What frames hold besides positions, ids and species.
@@ -13,7 +13,27 @@ pub struct Content {
     pub velocities: bool,
     pub forces: bool,
     pub energies: bool,
+    pub columns: Columns,
     pub form: Form,
+}
+
+/// Which of `AtomColumn::ALL` there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns([bool; AtomColumn::ALL.len()]);
+
+impl Columns {
+    pub const NONE: Columns = Columns([false; AtomColumn::ALL.len()]);
+
+    pub fn of(wanted: impl Fn(AtomColumn) -> bool) -> Columns {
+        Columns(AtomColumn::ALL.map(wanted))
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = AtomColumn> {
+        AtomColumn::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter_map(|(column, there)| there.then_some(column))
+    }
 }
 
 /// How the numbers of the atoms stand in the file.
@@ -25,7 +45,16 @@ pub struct Form {
     pub compressed: bool,
 }
 
+/// Bytes that a small integer of an atom takes in a compressed column.
+const COMPRESSED_COLUMN: f64 = 0.4;
+
 impl Content {
+    /// Positions, and velocities or not, as they are.
+    pub fn bare(velocities: bool) -> Content {
+        let (forces, energies, columns) = (false, false, Columns::NONE);
+        Content { velocities, forces, energies, columns, form: Form::EXACT }
+    }
+
     /// What an input asks for.
     pub fn of(output: &OutputConfig) -> Content {
         let bits = output.position_tolerance_angstrom.map(bits);
@@ -33,6 +62,7 @@ impl Content {
             velocities: output.holds_velocities(),
             forces: output.forces,
             energies: output.energies,
+            columns: Columns::of(|column| output.columns.contains(&column)),
             form: Form { bits, compressed: output.is_compressed() },
         }
     }
@@ -40,7 +70,7 @@ impl Content {
     /// Bytes of a frame for each atom: exact where nothing is compressed; else as measured on
     /// hot particles of 100 Å, good to some tenths.
     pub fn bytes_per_atom(&self) -> f64 {
-        let Content { velocities, forces, energies, form } = *self;
+        let Content { velocities, forces, energies, columns, form } = *self;
         let (position, velocity, other, numbers) = match (form.bits, form.compressed) {
             (None, false) => (24.0, 24.0, 8.0, 12.0),
             (None, true) => (20.5, 22.0, 7.5, 0.2),
@@ -50,9 +80,15 @@ impl Content {
                 (4.9 + more, 4.9 + more, 3.4, 0.2)
             }
         };
+        let column = if form.compressed { COMPRESSED_COLUMN } else { size_of::<i32>() as f64 };
         let velocity = if velocities { velocity } else { 0.0 };
         let force = if forces { 3.0 * other } else { 0.0 };
-        position + velocity + force + if energies { other } else { 0.0 } + numbers
+        position
+            + velocity
+            + force
+            + if energies { other } else { 0.0 }
+            + numbers
+            + column * columns.iter().count() as f64
     }
 }
 
@@ -82,7 +118,8 @@ impl std::fmt::Display for Content {
         let optional =
             [(self.velocities, "velocities"), (self.forces, "forces"), (self.energies, "energies")];
         let there = optional.into_iter().filter_map(|(there, name)| there.then_some(name));
-        let holds: Vec<&str> = std::iter::once("positions").chain(there).collect();
+        let columns = self.columns.iter().map(AtomColumn::name);
+        let holds: Vec<&str> = std::iter::once("positions").chain(there).chain(columns).collect();
         write!(f, "{}; {}", holds.join(", "), self.form.words().join(", "))
     }
 }
@@ -107,12 +144,16 @@ mod tests {
 
     #[test]
     fn content_is_told_in_words() {
-        let exact = Content { velocities: true, forces: false, energies: true, form: Form::EXACT };
+        let exact = Content { energies: true, ..Content::bare(true) };
         assert_eq!(exact.to_string(), "positions, velocities, energies; exact (f64)");
         assert_eq!(exact.bytes_per_atom(), 24.0 + 24.0 + 8.0 + 8.0 + 4.0);
         let form = Form { bits: Some(9), compressed: true };
-        let small = Content { velocities: false, forces: false, energies: false, form };
+        let small = Content { form, ..Content::bare(false) };
         assert_eq!(small.to_string(), "positions; positions to 9.8e-4 Å (f32), compressed");
         assert!(small.bytes_per_atom() < 6.0);
+        let columns = Columns::of(|column| column != AtomColumn::Surface);
+        let told = Content { columns, ..Content::bare(false) };
+        assert_eq!(told.to_string(), "positions, structure, coordination; exact (f64)");
+        assert_eq!(told.bytes_per_atom(), 24.0 + 12.0 + 8.0);
     }
 }

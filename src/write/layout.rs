@@ -154,6 +154,12 @@ fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
     finish(&schema::ID, columns.create::<i64>(&schema::ID, false)?)?;
     file.create_group(schema::SPECIES.group)?;
     finish(&schema::SPECIES, columns.create::<i32>(&schema::SPECIES, false)?)?;
+    for column in content.columns.iter() {
+        let (q, definition) = schema::column(column);
+        file.create_group(q.group)?;
+        finish(&q, columns.create::<i32>(&q, false)?)?;
+        file.set_attribute(&q.value(), "definition", Attribute::Variable(definition))?;
+    }
     if let Some(quantum) = content.form.quantum() {
         file.set_attribute(&schema::POSITION.value(), RESOLUTION, Attribute::Real(quantum))?;
     }

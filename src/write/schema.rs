@@ -17,6 +17,8 @@
 //! common reader joins H5MD images. Every reader wraps them by the box if asked.
 //! Positions and velocities are f64: the same bits as in the run.
 
+use crate::input::AtomColumn;
+
 /// The group of frames.
 pub const FRAMES: &str = "/particles/trajectory";
 /// The step of every frame, shared by hard links.
@@ -120,6 +122,23 @@ pub const FORCE: Quantity =
     quantity("/particles/trajectory/forces", "forces", VECTOR, "", "eV/angstrom");
 pub const ENERGY: Quantity =
     quantity("/particles/trajectory/potential_energy", "potential_energy", PER_ATOM, "eV", "eV");
+/// What there is of each atom besides, with what the numbers mean.
+pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
+    match column {
+        AtomColumn::Structure => (
+            quantity("/particles/trajectory/structure", "structure", PER_ATOM, "", ""),
+            "adaptive common neighbour analysis: 0 other, 1 fcc, 2 hcp, 3 bcc, 4 icosahedral",
+        ),
+        AtomColumn::Surface => (
+            quantity("/particles/trajectory/surface", "surface", PER_ATOM, "", ""),
+            "1 where the neighbours leave a cone of 45° empty, else 0",
+        ),
+        AtomColumn::Coordination => (
+            quantity("/particles/trajectory/coordination", "coordination", PER_ATOM, "", ""),
+            "neighbours within 1.21 of nearest_neighbour_distance in /sinter/structure",
+        ),
+    }
+}
 pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");
 pub const SPECIES: Quantity =
     quantity("/particles/trajectory/species", "atom_types", PER_ATOM, "", "");

@@ -8,6 +8,7 @@
 //! opens as it was at its last flush.
 
 use super::by_id::Order;
+use super::content;
 use super::content::Content;
 use super::departure::Departure;
 use super::hdf5::{Attribute, Dataset, Element, File, Purpose, Row};
@@ -20,8 +21,10 @@ use crate::atoms::{Atoms, Species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Cell;
-use crate::observe::Record;
+use crate::input::AtomColumn;
+use crate::observe::{Record, Surroundings};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One frame to be written: `atoms` are those that this rank owns, with complete
@@ -31,6 +34,8 @@ pub struct Frame<'a> {
     pub time_ps: f64,
     pub cell: &'a Cell,
     pub atoms: &'a Atoms,
+    /// Of each of them, if the file holds any columns of these.
+    pub surroundings: &'a [Surroundings],
 }
 
 /// An open trajectory file. All ranks hold one; those that touch files
@@ -99,6 +104,7 @@ struct Columns<'c> {
     angles: Dataset<'c>,
     origin: Dataset<'c>,
     particle: Dataset<'c>,
+    more: BTreeMap<AtomColumn, Dataset<'c>>,
 }
 
 impl<'c> Columns<'c> {
@@ -109,7 +115,12 @@ impl<'c> Columns<'c> {
                 false => Ok(None),
             }
         };
+        let mut more = BTreeMap::new();
+        for column in AtomColumn::ALL {
+            more.extend(optional(schema::column(column).0)?.map(|dataset| (column, dataset)));
+        }
         Ok(Columns {
+            more,
             frame: file.dataset(&root(Direction::Frame.name()))?,
             step: file.dataset(schema::STEP)?,
             time: file.dataset(schema::TIME)?,
@@ -139,7 +150,8 @@ impl<'c> Columns<'c> {
             &self.angles,
             &self.origin,
         ];
-        always.into_iter().chain(&self.velocity).chain(&self.force).chain(&self.energy)
+        let optional = self.velocity.iter().chain(&self.force).chain(&self.energy);
+        always.into_iter().chain(optional).chain(self.more.values())
     }
 }
 
@@ -242,8 +254,8 @@ impl<'c> Trajectory<'c> {
     }
 
     fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
-        let Frame { cell, atoms, .. } = *frame;
-        let Content { velocities, forces, energies, .. } = self.standing.content;
+        let Frame { cell, atoms, surroundings, .. } = *frame;
+        let Content { velocities, forces, energies, columns, .. } = self.standing.content;
         let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
         self.reals((row, true), order, |columns| Some(&columns.position), unwrapped)?;
         if velocities {
@@ -263,6 +275,10 @@ impl<'c> Trajectory<'c> {
         let numbers = &self.numbers;
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
+        for column in columns.iter() {
+            let number = |i: usize| surroundings[i].number(column);
+            self.column(row, order, |columns| columns.more.get(&column), number)?;
+        }
         if row == Some(0) {
             let particle = |i: usize| atoms.particle[i] as i32;
             self.column(None, order, |columns| Some(&columns.particle), particle)?;
@@ -353,6 +369,7 @@ impl<'c> OpenFile<'c> {
                 velocities: columns.velocity.is_some(),
                 forces: columns.force.is_some(),
                 energies: columns.energy.is_some(),
+                columns: content::Columns::of(|column| columns.more.contains_key(&column)),
                 form: layout::form(&file, &columns.position)?,
             },
             frames: steps.len() as u64,

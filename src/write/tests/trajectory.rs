@@ -4,8 +4,13 @@ use crate::write::hdf5::{File, Text};
 use crate::write::schema;
 use std::path::Path;
 
-pub const ALL: Content =
-    Content { velocities: true, forces: true, energies: true, form: Form::EXACT };
+pub const ALL: Content = Content {
+    velocities: true,
+    forces: true,
+    energies: true,
+    columns: crate::write::content::Columns::NONE,
+    form: Form::EXACT,
+};
 
 pub fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
     let job = Job::new(comm, 1);
@@ -25,7 +30,7 @@ pub fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>
     for step in steps {
         let (time_ps, atoms) = (0.002 * step as f64, atoms_at(step));
         trajectory.append_series(&record(step)).unwrap();
-        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms };
+        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms, surroundings: &[] };
         trajectory.append(&frame).unwrap();
         trajectory.append_series(&record(step + 5)).unwrap();
     }
@@ -135,7 +140,7 @@ fn no_step_stands_twice_after_a_resume_and_the_file_is_as_if_never_stopped() {
 fn a_file_resumed_at_step_zero_begins_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
-    let bare = Content { velocities: false, forces: false, energies: false, form: Form::EXACT };
+    let bare = Content::bare(false);
     let mut trajectory = create(&path, &comm, bare);
     write_steps(&mut trajectory, [0, 10].into_iter());
     trajectory.close().unwrap();

@@ -1,0 +1,30 @@
+//! What frames of the trajectory may tell of each atom besides where it is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtomColumn {
+    /// Adaptive common neighbour analysis: 0 other, 1 fcc, 2 hcp, 3 bcc, 4 icosahedral.
+    Structure,
+    /// 1 at surfaces: where the neighbours leave a cone of 45° empty; else 0.
+    Surface,
+    /// Neighbours as near as those of the first shell.
+    Coordination,
+}
+
+impl AtomColumn {
+    pub const ALL: [AtomColumn; 3] =
+        [AtomColumn::Structure, AtomColumn::Surface, AtomColumn::Coordination];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            AtomColumn::Structure => "structure",
+            AtomColumn::Surface => "surface",
+            AtomColumn::Coordination => "coordination",
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What costs more than a sum over atoms, measured with each frame of the trajectory:
+//! the crystals that the atoms are in, surfaces, how lattices lie (`cna`, `surroundings`
+//! and `lattice` have the definitions).
+//!
+//! `/sinter/structure` has a row of each particle: the atoms that came from it, wherever
+//! they are now. `/sinter/boundaries` has one of each pair: how their lattices lie to each
+//! other, and by how much one has turned more than the other since they were put together.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::cna::Class;
+use super::lattice::{
+    Axes, Bonds, Misorientation, UPRIGHT, named_like, relative_rotation, rotation,
+};
+use super::surroundings::{AllSurroundings, Vicinity};
+use super::{Column, Contact, Scene, Series, Values};
+
+/// Atoms that one thread counts at a time.
+const PORTION: usize = 4096;
+
+/// What is remembered of lattices.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Structure {
+    /// Of each particle: its axes when they were last found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    last: Vec<Option<Axes>>,
+    /// And when they were first found after the particles had been put together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    first: Vec<Option<Axes>>,
+}
+
+/// Counts of one particle.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    classes: [i64; Class::COUNT],
+    neighbours: i64,
+    bonds: Bonds,
+    /// Atoms at the surface and within, by species.
+    surface: Vec<i64>,
+    inner: Vec<i64>,
+}
+
+impl Tally {
+    fn new(species: usize) -> Tally {
+        Tally { surface: vec![0; species], inner: vec![0; species], ..Tally::default() }
+    }
+
+    fn words(&self) -> impl Iterator<Item = i128> + '_ {
+        let counts = self.classes.iter().chain([&self.neighbours]);
+        let counts = counts.chain(&self.surface).chain(&self.inner).map(|&n| n as i128);
+        self.bonds.words().into_iter().chain(counts)
+    }
+
+    fn from_words(words: &[i128], species: usize) -> Tally {
+        let (bonds, counts) = words.split_at(Bonds::WORDS);
+        let counts: Vec<i64> = counts.iter().map(|&n| n as i64).collect();
+        let (classes, rest) = counts.split_at(Class::COUNT);
+        Tally {
+            classes: std::array::from_fn(|k| classes[k]),
+            neighbours: rest[0],
+            bonds: Bonds::from_words(bonds),
+            surface: rest[1..1 + species].to_vec(),
+            inner: rest[1 + species..].to_vec(),
+        }
+    }
+
+    fn merge(self, other: Tally, species: usize) -> Tally {
+        let words: Vec<i128> = self.words().zip(other.words()).map(|(a, b)| a + b).collect();
+        Tally::from_words(&words, species)
+    }
+
+    fn atoms(&self) -> i64 {
+        self.classes.iter().sum()
+    }
+}
+
+impl Structure {
+    /// The series of particles, and that of pairs where there are some.
+    pub fn measure(
+        &mut self,
+        scene: &Scene,
+        surroundings: &AllSurroundings,
+        contacts: &[Contact],
+    ) -> Vec<Series> {
+        let tallies = tallies(scene, surroundings);
+        let order = self.follow(&tallies, scene.snapshot.together);
+        let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
+        if scene.snapshot.together && !contacts.is_empty() {
+            series.push(self.boundaries(contacts));
+        }
+        series
+    }
+
+    /// Finds the axes of each particle; returns its order.
+    fn follow(&mut self, tallies: &[Tally], together: bool) -> Vec<f64> {
+        self.last.resize(tallies.len(), None);
+        self.first.resize(tallies.len(), None);
+        let fits: Vec<_> = tallies.par_iter().map(|tally| tally.bonds.fit()).collect();
+        for (k, (_, axes)) in fits.iter().enumerate() {
+            let Some(axes) = axes else { continue };
+            let axes = named_like(axes, self.last[k].as_ref().unwrap_or(&UPRIGHT));
+            self.last[k] = Some(axes);
+            if together {
+                self.first[k].get_or_insert(axes);
+            }
+        }
+        // What was not found now is not shown.
+        fits.into_iter().map(|(order, _)| order).collect()
+    }
+
+    fn particles(&self, tallies: &[Tally], order: Vec<f64>, nearest: Option<f64>) -> Series {
+        let particles = tallies.len();
+        let species = tallies.first().map_or(0, |tally| tally.surface.len());
+        let column = |name, unit, definition, row: &[usize], values| {
+            let shape = [&[particles], row].concat();
+            Column { name, unit, definition, shape, values }
+        };
+        let counts = |name, definition, row: &[usize], of: &dyn Fn(&Tally) -> Vec<i64>| {
+            let values = Values::Integer(tallies.iter().flat_map(of).collect());
+            column(name, "1", definition, row, values)
+        };
+        let turned = |k: usize| match (&self.first[k], &self.last[k]) {
+            (Some(first), Some(last)) => rotation(first, last),
+            _ => f64::NAN,
+        };
+        let axes = |k: usize| self.last[k].map_or([f64::NAN; 9], |axes| flat(&axes));
+        let columns = vec![
+            Column::real(
+                "nearest_neighbour_distance",
+                "Angstrom",
+                "mean distance to the twelve nearest neighbours, over all atoms that have as many \
+                 within the cutoff of the potential",
+                nearest.unwrap_or(f64::NAN),
+            ),
+            counts(
+                "classes",
+                "atoms by adaptive common neighbour analysis: other, fcc, hcp, bcc, icosahedral",
+                &[Class::COUNT],
+                &|tally| tally.classes.to_vec(),
+            ),
+            counts(
+                "surface_atoms",
+                "atoms whose neighbours within 3/2 of `nearest_neighbour_distance` leave a cone of \
+                 45° empty",
+                &[],
+                &|tally| vec![tally.surface.iter().sum()],
+            ),
+            counts(
+                "surface_species",
+                "the surface atoms by species, in the order of `index` in /parameters/species",
+                &[species],
+                &|tally| tally.surface.clone(),
+            ),
+            counts("inner_species", "all other atoms by species", &[species], &|tally| {
+                tally.inner.clone()
+            }),
+            column(
+                "coordination",
+                "1",
+                "mean number of neighbours within 1.21 of `nearest_neighbour_distance`",
+                &[],
+                Values::Real(
+                    tallies.iter().map(|t| t.neighbours as f64 / t.atoms() as f64).collect(),
+                ),
+            ),
+            column(
+                "lattice_order",
+                "1",
+                "how well the bonds of atoms in fcc and bcc surroundings agree on cubic axes: 1 for \
+                 one perfect crystal, 0 for directions without order",
+                &[],
+                Values::Real(order),
+            ),
+            column(
+                "lattice_axes",
+                "1",
+                "the cubic axes that fit these bonds best, one in each row, named so that they \
+                 follow those of the measurement before; as last found, NaN before",
+                &[3, 3],
+                Values::Real((0..particles).flat_map(axes).collect()),
+            ),
+            column(
+                "rotation",
+                "degree",
+                "by how much the axes have turned since the particles were put together",
+                &[],
+                Values::Real((0..particles).map(turned).collect()),
+            ),
+        ];
+        Series { path: "/sinter/structure", columns }
+    }
+
+    fn boundaries(&self, contacts: &[Contact]) -> Series {
+        let pairs = contacts.len();
+        let axes = |k: u32| self.last[k as usize].as_ref();
+        let boundaries: Vec<Option<Misorientation>> = contacts
+            .iter()
+            .map(|contact| {
+                let [a, b] = contact.particles;
+                Some(Misorientation::between(axes(a)?, axes(b)?))
+            })
+            .collect();
+        let relative = |contact: &Contact| {
+            let [a, b] = contact.particles.map(|k| k as usize);
+            let one = [self.first[a].as_ref()?, self.last[a].as_ref()?];
+            Some(relative_rotation(one, [self.first[b].as_ref()?, self.last[b].as_ref()?]))
+        };
+        let column = |name, unit, definition, row: &[usize], values| {
+            let shape = [&[pairs], row].concat();
+            Column { name, unit, definition, shape, values }
+        };
+        let known = |of: fn(&Misorientation) -> f64| {
+            boundaries.iter().map(|b| b.as_ref().map_or(f64::NAN, of)).collect()
+        };
+        let axis = boundaries.iter().flat_map(|b| b.map_or([f64::NAN; 3], |b| b.axis));
+        let sigma = boundaries.iter().map(|b| b.map_or(-1, |b| b.sigma as i64));
+        let columns = vec![
+            column(
+                "particles",
+                "1",
+                "the two particles of each pair",
+                &[2],
+                Values::Integer(
+                    contacts.iter().flat_map(|c| c.particles).map(|k| k as i64).collect(),
+                ),
+            ),
+            column(
+                "misorientation",
+                "degree",
+                "the least rotation that brings the lattice of one particle onto that of the other",
+                &[],
+                Values::Real(known(|boundary| boundary.angle)),
+            ),
+            column(
+                "misorientation_axis",
+                "1",
+                "the direction of the lattices about which it turns, components positive and falling",
+                &[3],
+                Values::Real(axis.collect()),
+            ),
+            column(
+                "sigma",
+                "1",
+                "coincidence site lattice within 15°/√Σ (Brandon), up to 29; 1 for a misorientation \
+                 below 15°, 0 for none of these, -1 where the lattices are not known",
+                &[],
+                Values::Integer(sigma.collect()),
+            ),
+            column(
+                "relative_rotation",
+                "degree",
+                "by how much one particle has turned against the other since they were put together",
+                &[],
+                Values::Real(contacts.iter().map(|c| relative(c).unwrap_or(f64::NAN)).collect()),
+            ),
+        ];
+        Series { path: "/sinter/boundaries", columns }
+    }
+}
+
+fn flat(axes: &Axes) -> [f64; 9] {
+    std::array::from_fn(|k| axes[k / 3][k % 3])
+}
+
+/// Counts over all ranks, of each particle.
+fn tallies(scene: &Scene, surroundings: &AllSurroundings) -> Vec<Tally> {
+    let snapshot = &scene.snapshot;
+    let atoms = snapshot.system.atoms;
+    let (particles, species) = (scene.bodies.len(), snapshot.system.masses.len());
+    let vicinity = Vicinity::new(snapshot, scene.cutoff);
+    let none = || vec![Tally::new(species); particles];
+    let count = |mut tallies: Vec<Tally>, i: usize| {
+        let (tally, around) = (&mut tallies[atoms.particle[i] as usize], surroundings.of[i]);
+        let kind = atoms.species[i] as usize;
+        tally.classes[around.class as usize] += 1;
+        tally.neighbours += around.coordination as i64;
+        match around.is_surface {
+            true => tally.surface[kind] += 1,
+            false => tally.inner[kind] += 1,
+        }
+        let bonds = around.class.cubic_bonds();
+        if bonds > 0 {
+            let (near, _) = vicinity.nearest(i);
+            tally.bonds.add((around.class == Class::Bcc) as usize, &near[..bonds]);
+        }
+        tallies
+    };
+    let merge = |a: Vec<Tally>, b: Vec<Tally>| {
+        a.into_iter().zip(b).map(|(a, b)| a.merge(b, species)).collect()
+    };
+    let owned = (0..atoms.owned).into_par_iter().with_min_len(PORTION);
+    let mine = owned.fold(none, count).reduce(none, merge);
+    let mut words: Vec<i128> =
+        mine.iter().flat_map(|tally| tally.words().collect::<Vec<_>>()).collect();
+    snapshot.system.comm.sum_i128(&mut words);
+    let each = words.len() / particles.max(1);
+    words.chunks_exact(each.max(1)).map(|words| Tally::from_words(words, species)).collect()
+}

@@ -1,0 +1,159 @@
+"""What a run measures with its frames, held against OVITO on the same frames."""
+
+import h5py
+import numpy as np
+import pytest
+
+from running import HEAD, differences, run, write_input
+
+# Large enough for crystals within, and hot.
+COLUMNS = HEAD.replace("atoms = 200", "atoms = 800").replace(
+    "forces = true", 'columns = ["structure", "surface", "coordination"]'
+).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0\nfacing = [1, 0, 0]")
+STAGES = """
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 900
+duration_ps = 0.1
+[[stage]]
+kind = "hold"
+temperature_k = 900
+duration_ps = 0.2
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """The folder of a run with columns of the atoms, and its input."""
+    folder = tmp_path_factory.mktemp("observe")
+    path = write_input(folder, COLUMNS + STAGES)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", path
+
+
+def pipeline(folder, *modifiers):
+    from ovito.io import import_file
+
+    made = import_file(str(folder / "trajectory.h5md"))
+    made.modifiers.extend(modifiers)
+    return made
+
+
+def test_columns_are_those_of_ovito_and_shown_by_it(pair):
+    """Structure classes and coordination of all atoms of all frames; the surface of nearly all."""
+    from ovito.modifiers import (
+        CommonNeighborAnalysisModifier,
+        ConstructSurfaceModifier,
+        CoordinationAnalysisModifier,
+    )
+
+    folder, _ = pair
+    shape = ConstructSurfaceModifier.Method.AlphaShape
+    surface = ConstructSurfaceModifier(
+        method=shape, radius=2.8, smoothing_level=0, select_surface_particles=True
+    )
+    with h5py.File(folder / "trajectory.h5md") as file:
+        frames = {name: file[f"particles/trajectory/{name}/value"][:] for name in ("structure", "surface", "coordination")}
+        nearest = file["sinter/structure/nearest_neighbour_distance"][:]
+        steps = file["sinter/structure/step"][:]
+        assert (steps == file["particles/trajectory/position/step"][:]).all()
+        classes = file["sinter/structure/classes"][:]
+        at_surface = file["sinter/structure/surface_atoms"][:]
+    seen = pipeline(folder, CommonNeighborAnalysisModifier(), surface)
+    equal, same_surface = [], []
+    for frame in range(0, len(steps), 4):
+        data = seen.compute(frame)
+        order = np.argsort(data.particles["Particle Identifier"][...])
+        for name, values in frames.items():
+            assert (data.particles[name][...][order] == values[frame]).all(), f"{name} as OVITO reads it"
+        theirs = data.particles["Structure Type"][...][order]
+        equal.append(theirs == frames["structure"][frame])
+        same_surface.append(data.particles["Selection"][...][order] == frames["surface"][frame])
+        assert (classes[frame].sum(0) == np.bincount(frames["structure"][frame], minlength=5)).all()
+        assert at_surface[frame].sum() == frames["surface"][frame].sum()
+        reach = (1 + np.sqrt(2)) / 2 * nearest[frame]
+        counted = pipeline(folder, CoordinationAnalysisModifier(cutoff=reach)).compute(frame)
+        assert (counted.particles["Coordination"][...][order] == frames["coordination"][frame]).all()
+    assert np.mean(equal) >= 0.999
+    assert np.mean(same_surface) > 0.98
+    assert (classes[-1, :, 1] > 100).all(), "crystals within"
+
+
+def test_axes_are_those_of_templates(pair):
+    """OVITO's polyhedral template matching gives each atom an orientation of its own."""
+    from ovito.modifiers import PolyhedralTemplateMatchingModifier
+    from scipy.spatial.transform import Rotation
+
+    folder, _ = pair
+    seen = pipeline(folder, PolyhedralTemplateMatchingModifier(output_orientation=True, rmsd_cutoff=0.12))
+    cube = Rotation.create_group("O")
+    with h5py.File(folder / "trajectory.h5md") as file:
+        structure = file["sinter/structure"]
+        axes, order = structure["lattice_axes"][:], structure["lattice_order"][:]
+        particle = file["particles/trajectory/particle"][:]
+        misorientation = file["sinter/boundaries/misorientation"][-1, 0]
+        rotation = structure["rotation"][:]
+    last = len(axes) - 1
+    data = seen.compute(last)
+    by_id = np.argsort(data.particles["Particle Identifier"][...])
+    quaternion = data.particles["Orientation"][...][by_id]
+    fcc = data.particles["Structure Type"][...][by_id] == 1
+    for k in (0, 1):
+        ours = Rotation.from_matrix(axes[last, k].T)
+        theirs = Rotation.from_quat(quaternion[fcc & (particle == k)])
+        # Each by the name that brings it nearest to the mean.
+        off = np.array([(ours.inv() * theirs * name).magnitude() for name in cube])
+        best = off.argmin(0)
+        named = Rotation.concatenate([theirs[i] * cube[int(n)] for i, n in enumerate(best)])
+        assert np.degrees((ours.inv() * named.mean()).magnitude()) < 0.5
+    assert (order[last] > 0.7).all()
+    between = Rotation.from_matrix(axes[last, 0].T).inv() * Rotation.from_matrix(axes[last, 1].T)
+    least = min((between * name).magnitude() for name in cube)
+    assert abs(np.degrees(least) - misorientation) < 1e-6
+    together = np.isfinite(rotation).all(1)
+    assert (rotation[together][0] == 0).all() and (rotation[together] < 10).all()
+
+
+def test_columns_do_not_close_the_file_to_others(pair):
+    import MDAnalysis
+    from ase.io.netcdftrajectory import NetCDFTrajectory
+
+    folder, _ = pair
+    path = folder / "trajectory.h5md"
+    universe = MDAnalysis.Universe.empty(1, trajectory=False)
+    with h5py.File(path) as file:
+        positions = file["particles/trajectory/position/value"][-1]
+    universe = MDAnalysis.Universe.empty(len(positions), trajectory=False)
+    universe.load_new(str(path))
+    universe.trajectory[-1]
+    np.testing.assert_allclose(universe.atoms.positions, positions, atol=1e-4)
+    with NetCDFTrajectory(str(path)) as frames:
+        np.testing.assert_allclose(frames[-1].positions, positions)
+
+
+def test_columns_leave_the_run_as_it_is(pair, tmp_path):
+    """The same bits of everything else without them, and of all on two ranks and threads."""
+    folder, path = pair
+    bare = path.read_text().replace('columns = ["structure", "surface", "coordination"]', "")
+    done = run("--output", tmp_path / "bare", write_input(tmp_path, bare))
+    assert done.returncode == 0, done.stderr
+    found = differences(folder / "trajectory.h5md", tmp_path / "bare/trajectory.h5md")
+    assert {name.split("/")[-2 if "/" in name else -1] for name in found} <= {"structure", "surface", "coordination"}
+    assert "particles/trajectory/structure/value" in found
+    done = run("--output", tmp_path / "two", path, ranks=2, threads=2)
+    assert done.returncode == 0, done.stderr
+    assert differences(folder / "trajectory.h5md", tmp_path / "two/trajectory.h5md") == []
+
+
+def test_a_resumed_run_goes_on_with_columns_and_axes(pair, tmp_path):
+    import shutil
+
+    folder, path = pair
+    shutil.copytree(folder, tmp_path / "out")
+    checkpoints = sorted((tmp_path / "out").glob("checkpoint-*.h5"), key=lambda p: int(p.stem.split("-")[1]))
+    assert len(checkpoints) > 1
+    done = run("--restart", checkpoints[-2], "--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    assert differences(folder / "trajectory.h5md", tmp_path / "out/trajectory.h5md") == []
