@@ -33,7 +33,7 @@ duration_ps = 0.4
 def pair(tmp_path_factory):
     """The folder of a run of two particles whose gap closes at once."""
     folder = tmp_path_factory.mktemp("tools")
-    path = write_input(folder, HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + STAGES)
+    path = write_input(folder, HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + "neck_hold_ps = 0.1" + STAGES)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
     return folder / "out"

@@ -12,8 +12,12 @@ def _last(series):
 
 
 def contact(trajectory, pair):
-    """Time since which the gap of a pair has been closed to the end, ps after the particles
-    were put together; None where it is open."""
+    """Time since which a neck stands at the end, ps after the particles were put together;
+    None where there is none. Of files that do not tell: since which the gap has been closed."""
+    stands = trajectory.series("pairs", "neck_time")
+    if stands is not None and len(stands.time):
+        since = stands.values[-1, pair] - stands.time[0]
+        return float(since) if np.isfinite(since) else None
     radius = trajectory.series("pairs", "neck_radius")
     if radius is None or not len(radius.time) or not radius.values[-1, pair] > 0:
         return None
@@ -47,7 +51,8 @@ def lines(trajectory):
     for k, (a, b) in enumerate(trajectory.pairs()):
         since = contact(trajectory, k)
         if since is None:
-            yield f"  particles {a} and {b}: no neck, gap {gap[k]:.1f} Å"
+            open_ = f"gap {gap[k]:.1f} Å" if gap[k] > 0 else "though they touch"
+            yield f"  particles {a} and {b}: no neck, {open_}"
             continue
         fit = analysis.growth(radius.time, radius.values[:, k])
         law = "" if fit is None else f", radius grew as t^({fit[1]:.2f} ± {fit[2]:.2f})"

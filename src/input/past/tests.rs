@@ -68,6 +68,7 @@ const NEVER: &[&str] = &[
     "stage.series_interval_ps",
     "output.trajectory_interval_ps",
     "output.series_interval_ps",
+    "output.neck_hold_ps",
     "output.energy_bound_ev_per_atom",
 ];
 
