@@ -152,9 +152,12 @@ impl Structure {
                 &[species],
                 &|tally| tally.surface.clone(),
             ),
-            counts("inner_species", "all other atoms by species", &[species], &|tally| {
-                tally.inner.clone()
-            }),
+            counts(
+                "inner_species",
+                "all other atoms that have neighbours, by species",
+                &[species],
+                &|tally| tally.inner.clone(),
+            ),
             column(
                 "coordination",
                 "1",
@@ -275,9 +278,10 @@ fn tallies(scene: &Scene, surroundings: &AllSurroundings) -> Vec<Tally> {
         let kind = atoms.species[i] as usize;
         tally.classes[around.class as usize] += 1;
         tally.neighbours += around.coordination as i64;
-        match around.is_surface {
-            true => tally.surface[kind] += 1,
-            false => tally.inner[kind] += 1,
+        match (around.is_surface, around.coordination) {
+            (true, _) => tally.surface[kind] += 1,
+            (false, 1..) => tally.inner[kind] += 1,
+            (false, 0) => {} // in the vapour
         }
         let bonds = around.class.cubic_bonds();
         if bonds > 0 {

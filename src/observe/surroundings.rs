@@ -8,7 +8,7 @@
 //!
 //! Surface. With u_j the directions to the neighbours within 3/2 d, an atom is at a surface
 //! if they leave a cone empty: about −Σ u_j, the direction that they leave most room in,
-//! with half an angle of 45° (Wang, Teitel, Dellago, J. Chem. Phys. 122 (2005) 214722, who
+//! with half an angle of 45°; atoms without a neighbour are at none (Wang, Teitel, Dellago, J. Chem. Phys. 122 (2005) 214722, who
 //! have the cone and ask for some direction). Unlike a bound on the coordination it holds
 //! for melts and hot crystals: on the pair of tests/reference OVITO's surface (alpha
 //! shape, 2.8 Å) has 824 atoms, and 12 differ.
@@ -158,15 +158,15 @@ impl<'a> Vicinity<'a> {
                 (0..3).for_each(|d| sum[d] += DIRECTION.round(direction[d]));
             }
         }
+        if bonded == 0 {
+            return (0, false); // in the vapour
+        }
         let away = sum.map(|quanta| -DIRECTION.value(quanta));
         let length = norm(away);
+        // Directions that cancel leave no room anywhere.
         let mut others = self.within(i, reach);
-        // Directions that cancel leave no room anywhere; without any there is nothing but room.
-        let empty = if length > 0.0 {
-            others.all(|(square, _, apart)| dot(unit(square, apart), away) < CONE * length)
-        } else {
-            others.next().is_none()
-        };
+        let empty = length > 0.0
+            && others.all(|(square, _, apart)| dot(unit(square, apart), away) < CONE * length);
         (bonded.min(u8::MAX as u32) as u8, empty)
     }
 }

@@ -15,8 +15,7 @@ use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::run::inspect;
 use sinter_hpc::write::hdf5::lookup3;
 use sinter_hpc::write::{
-    Checkpoint, Content, Form, Frame, Job, PotentialFile, Provenance, Trajectory, seal,
-    write_checkpoint,
+    Checkpoint, Content, Frame, Job, PotentialFile, Provenance, Trajectory, seal, write_checkpoint,
 };
 use sinter_hpc::{Error, Result};
 use std::fs;
@@ -314,7 +313,7 @@ fn sound_checkpoint() -> PathBuf {
 
 fn sound_trajectory() -> PathBuf {
     let (path, comm) = (FOLDER.join("sound.h5md"), Comm::single());
-    let content = Content { velocities: true, forces: false, energies: true, form: Form::EXACT };
+    let content = Content { energies: true, ..Content::bare(true) };
     let job = Job::new(&comm, 1);
     let periodic = cell().periodic;
     let origin = (&provenance(), &job);
@@ -322,7 +321,7 @@ fn sound_trajectory() -> PathBuf {
         Trajectory::create(&path, &comm, ATOMS, periodic, content, origin).expect("a trajectory");
     for step in [0, 10] {
         let time_ps = 0.002 * step as f64;
-        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms() };
+        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms(), surroundings: &[] };
         trajectory.append(&frame).expect("a frame");
     }
     trajectory.close().expect("a trajectory");
