@@ -50,7 +50,7 @@ const COMPRESSED_COLUMN: f64 = 0.4;
 
 impl Content {
     /// Positions, and velocities or not, as they are.
-    pub fn bare(velocities: bool) -> Content {
+    pub const fn bare(velocities: bool) -> Content {
         let (forces, energies, columns) = (false, false, Columns::NONE);
         Content { velocities, forces, energies, columns, form: Form::EXACT }
     }

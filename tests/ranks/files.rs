@@ -25,7 +25,7 @@ pub const BODIES: &[(&str, Body)] = &[
 /// Three blocks of ids and a part of one.
 const MANY: u64 = 3 * 4096 + 100;
 
-const ALL: Content = Content { velocities: true, forces: true, energies: true, form: Form::EXACT };
+const ALL: Content = Content { forces: true, energies: true, ..Content::bare(true) };
 
 /// A fresh folder for files of this number of ranks, the same on every rank.
 fn folder(comm: &Comm, name: &str) -> PathBuf {
@@ -62,12 +62,8 @@ fn cell() -> Cell {
 }
 
 /// To look at: rounded, in single precision, compressed.
-const SMALL: Content = Content {
-    velocities: false,
-    forces: false,
-    energies: false,
-    form: Form { bits: Some(9), compressed: true },
-};
+const SMALL: Content =
+    Content { form: Form { bits: Some(9), compressed: true }, ..Content::bare(false) };
 
 /// The atoms of `rank` among `ranks` at a step: dealt so that neighbours in id are
 /// on different ranks, and otherwise at every step.
@@ -113,7 +109,9 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64, content: Content) {
             trajectory.append_series(&record(step)).unwrap();
             let atoms = share(step, total, comm.rank(), comm.size());
             let time_ps = 0.002 * step as f64;
-            trajectory.append(&Frame { step, time_ps, cell: &cell(), atoms: &atoms }).unwrap();
+            trajectory
+                .append(&Frame { step, time_ps, cell: &cell(), atoms: &atoms, surroundings: &[] })
+                .unwrap();
             trajectory.append_series(&record(step + 5)).unwrap();
         }
     };

@@ -4,13 +4,7 @@ use crate::write::hdf5::{File, Text};
 use crate::write::schema;
 use std::path::Path;
 
-pub const ALL: Content = Content {
-    velocities: true,
-    forces: true,
-    energies: true,
-    columns: crate::write::content::Columns::NONE,
-    form: Form::EXACT,
-};
+pub const ALL: Content = Content { forces: true, energies: true, ..Content::bare(true) };
 
 pub fn create<'c>(path: &Path, comm: &'c Comm, content: Content) -> Trajectory<'c> {
     let job = Job::new(comm, 1);
