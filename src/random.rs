@@ -29,6 +29,7 @@ pub enum Purpose {
     Velocities = 5,
     Langevin = 6,
     Bussi = 7,
+    Placement = 8,
     /// Thermal displacements for `plan`; no result depends on them.
     Planning = 100,
     /// For tests.

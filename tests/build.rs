@@ -105,7 +105,7 @@ fn nothing_is_overwritten_unasked_and_no_format_is_guessed() {
 fn the_papers_particles_have_the_papers_numbers() {
     for name in ["pair_1473K_5p5A", "pair_1073K_5p5A", "pair_1273K_5p5A", "pair_1473K_10A"] {
         let config = read(&root().join(format!("inputs/paper/{name}.toml")));
-        let layout = sinter_hpc::build::layout(&config).unwrap();
+        let layout = sinter_hpc::build::layout(&config, &Comm::single()).unwrap();
         let gap = if name.ends_with("10A") { 10.0 } else { 5.5 };
         assert_eq!(layout.gaps[0].planes, gap);
         assert_eq!(layout.particles.len(), 2);
@@ -354,7 +354,7 @@ fn a_structure_from_a_file_bears_built_particles() {
     let crystal = read(&input(folder.path(), "input.toml", &crystal));
     for config in [config, crystal] {
         let whole = structure(&config, &Comm::single()).unwrap();
-        assert_eq!(sinter_hpc::build::layout(&config).unwrap(), whole.layout);
+        assert_eq!(sinter_hpc::build::layout(&config, &Comm::single()).unwrap(), whole.layout);
         for ranks in [2, 3] {
             let shares =
                 sinter_hpc::comm::threads::run(ranks, |comm| structure(&config, comm).unwrap());

@@ -1,50 +1,70 @@
 //! All atoms of an input: the particles that are placed, then what fills the box.
 //!
-//! `[placement]` sets the particles in a row on the x axis (`face::row`); `above` sets one at its gap
-//! above the surface of the crystal or of the atoms from a file; otherwise each stands at its own
-//! `centre_angstrom` (a single one at the origin).
+//! First the table of particles (`survey`), each line by one rank; from it alone every rank finds where all
+//! stand; then each makes the atoms that are its share, particle after particle. `[placement]` sets the
+//! particles in a row on the x axis (`face::row`) or places them (`place`); `above` sets one at its gap above
+//! the surface of the crystal or of the atoms from a file; otherwise each stands at its own `centre_angstrom`
+//! (a single one at the origin).
 
 use super::base::Base;
-use super::body::{Body, from_file};
+use super::body::{Bodies, Body};
 use super::face::{Face, row};
 use super::layout::{Filling, Gap, Layout, ParticleInfo, bounds, cell, spread};
+use super::members::{members, resting};
 use super::overlap::check_overlap;
-use super::solid::solids;
+use super::place::{number, place};
+use super::survey::{Line, describe, surface, survey};
 use crate::atoms::Atom;
+use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::{Cell, Vec3, add, on_grid};
 use crate::input::{AboveConfig, Config, GapBetween};
+use rayon::prelude::*;
 use std::ops::Range;
 
-pub struct Assembly {
+pub struct Assembly<'a> {
     pub layout: Layout,
-    pub bodies: Vec<Body>,
-    pub base: Option<Base>,
+    bodies: Bodies<'a>,
+    base: Option<Base>,
     /// Whether every atom came with a velocity.
     pub velocities: bool,
     pub warnings: Vec<String>,
 }
 
-impl Assembly {
-    /// Builds and reads all that the input names. For any rank to call.
-    pub fn new(config: &Config) -> Result<Assembly> {
-        let base = Base::new(config)?;
-        let surface = base.as_ref().and_then(Base::surface);
-        let (bodies, mut warnings) = bodies(config, surface)?;
-        let (centres, gaps, heights) = centres(config, &bodies, base.as_ref())?;
+impl<'a> Assembly<'a> {
+    /// Builds and reads all that the input names, each rank its part of the particles. Collective.
+    pub fn new(config: &'a Config, comm: &Comm) -> Result<Assembly<'a>> {
+        let base = comm.agree(Base::new(config))?;
+        let surface = surface(config, base.as_ref());
+        let bodies = comm.agree(bodies(config, base.as_ref(), surface))?;
+        let lines = survey(config, &bodies, surface, comm)?;
+        // All ranks find the same, or fail alike.
+        comm.agree(Assembly::placed(config, bodies, base, surface, lines))
+    }
+
+    fn placed(
+        config: &'a Config,
+        bodies: Bodies<'a>,
+        base: Option<Base>,
+        surface: Option<usize>,
+        lines: Vec<Line>,
+    ) -> Result<Assembly<'a>> {
+        let Stands { centres, gaps, above, lengths, note } =
+            stands(config, &lines, base.as_ref(), surface)?;
         let mut first = 0;
         let mut particles = Vec::new();
-        for ((body, &centre), above) in bodies.iter().zip(&centres).zip(heights) {
-            let mut info = body.info(config, centre, first);
+        for ((line, &centre), above) in lines.iter().zip(&centres).zip(above) {
+            let mut info = line.info.clone();
+            info.begin(first, centre);
             info.above = above;
             first += info.atoms;
             particles.push(info);
         }
-        let placed = bodies.iter().zip(&centres);
-        let placed = placed.flat_map(|(body, &c)| body.positions().map(move |r| add(r, c)));
+        let corners =
+            lines.iter().zip(&centres).flat_map(|(line, &c)| line.bounds.map(|r| add(r, c)));
         let cell = match &base {
-            None => cell(config, bounds(placed)),
-            Some(base) => base.cell(bounds(placed.chain(base.positions()))),
+            None => cell(config, bounds(corners), lengths),
+            Some(base) => base.cell(bounds(corners.chain(base.positions()))),
         };
         if let Some(base) = &base {
             let infos = base.infos(config, first);
@@ -52,34 +72,44 @@ impl Assembly {
             particles.extend(infos);
         }
         let apart = spread(config, &mut particles)?;
-        let filling = base.as_ref().map(|_| Filling { first: bodies.len() as u32, surface });
-        let layout = Layout { particles, atoms: first, cell, apart, filling, gaps };
-        check_overlap(config, &layout, &bodies, base.as_ref())?;
+        let filling = base.as_ref().map(|_| Filling { first: lines.len() as u32, surface });
+        let layout = Layout { particles, atoms: first, cell, apart, filling, gaps, note };
+        check_overlap(config, &layout, (&bodies, &lines), base.as_ref())?;
 
-        let brought = bodies.iter().map(|body| body.velocities().is_some());
+        let brought = lines.iter().map(|line| line.velocities);
         let brought: Vec<bool> = brought.chain(base.iter().map(Base::velocities)).collect();
         let velocities = brought.iter().all(|&v| v);
+        let mut warnings = bodies.warnings.clone();
         if !velocities && brought.contains(&true) {
             let message = "some of the atoms come with velocities from a file and others have none: \
                            the velocities of all are drawn anew";
             warnings.push(message.into());
         }
         warnings.extend(base.iter().flat_map(|base| base.warnings().to_vec()));
-        warnings.extend(absent(config, &bodies, &layout));
+        warnings.extend(absent(config, &lines, &layout));
         Ok(Assembly { layout, bodies, base, velocities, warnings })
     }
 
     /// The atoms with these ids, where the protocol begins.
-    pub fn atoms(&self, config: &Config, ids: Range<u64>) -> Vec<Atom> {
+    ///
+    /// # Errors
+    /// None that `new` has not found.
+    pub fn atoms(&self, config: &Config, ids: Range<u64>) -> Result<Vec<Atom>> {
+        let placed = &self.layout.particles[..self.bodies.count()];
+        let wanted: Vec<(usize, &ParticleInfo)> = (placed.iter().enumerate())
+            .filter(|(_, info)| info.first < ids.end && ids.start < info.first + info.atoms)
+            .collect();
         let mut atoms = Vec::with_capacity((ids.end - ids.start) as usize);
-        for (body, info) in self.bodies.iter().zip(&self.layout.particles) {
-            if info.first < ids.end && ids.start < info.first + info.atoms {
-                let all = self.particle(config, body, info).into_iter();
-                atoms.extend(all.filter(|atom| ids.contains(&atom.id)));
-            }
+        // As many at a time as there are threads: no more is in memory twice.
+        for together in wanted.chunks(rayon::current_num_threads()) {
+            let made: Result<Vec<Vec<Atom>>> = (together.par_iter())
+                .map(|&(number, info)| Ok(self.particle(config, &self.bodies.body(number)?, info)))
+                .collect();
+            let made = made?.into_iter().flatten();
+            atoms.extend(made.filter(|atom| ids.contains(&atom.id)));
         }
         if let Some(base) = &self.base {
-            let bodies = self.bodies.len();
+            let bodies = self.bodies.count();
             let first = self.layout.particles.get(bodies).map_or(self.layout.atoms, |p| p.first);
             let cell = &self.layout.cell;
             if first < ids.end {
@@ -87,7 +117,7 @@ impl Assembly {
                 atoms.extend(own.map(|atom| wrapped(atom, cell)));
             }
         }
-        atoms
+        Ok(atoms)
     }
 
     /// The atoms of one placed particle.
@@ -124,9 +154,9 @@ fn wrapped(mut atom: Atom, cell: &Cell) -> Atom {
 }
 
 /// Elements that the composition names, and of which so few atoms have none.
-fn absent(config: &Config, bodies: &[Body], layout: &Layout) -> Vec<String> {
-    let tables = bodies.iter().map(|body| {
-        let table = body.table();
+fn absent(config: &Config, lines: &[Line], layout: &Layout) -> Vec<String> {
+    let tables = lines.iter().map(|line| {
+        let table = line.table;
         (format!("particle[{table}].composition"), &config.particles[table].composition)
     });
     let crystal = config.crystal.iter().map(|c| ("crystal.composition".into(), &c.composition));
@@ -148,57 +178,78 @@ fn absent(config: &Config, bodies: &[Body], layout: &Layout) -> Vec<String> {
     told
 }
 
-/// Every particle of `[[particle]]`, in their order, and what the readers found.
-fn bodies(config: &Config, surface: Option<usize>) -> Result<(Vec<Body>, Vec<String>)> {
-    let (mut bodies, mut warnings) = (Vec::new(), Vec::new());
-    for (table, particle) in config.particles.iter().enumerate() {
-        if particle.structure.is_some() {
-            let (read, told) = from_file(config, table, bodies.len())?;
-            bodies.extend(read.into_iter().map(Body::FromFile));
-            warnings.extend(told);
-        } else {
-            let solids = solids(config, table, bodies.len(), surface)?;
-            bodies.extend(solids.into_iter().map(Body::Solid));
-        }
-    }
-    Ok((bodies, warnings))
+/// Every particle of `[[particle]]`, in their order.
+fn bodies<'a>(
+    config: &'a Config,
+    base: Option<&Base>,
+    surface: Option<usize>,
+) -> Result<Bodies<'a>> {
+    let all = number(config, base)?;
+    Bodies::new(config, members(config, surface, all)?)
 }
 
-/// The centres of the particles together, on the grid, the gaps of a row, and that of each
-/// particle above a surface.
-type Centres = (Vec<Vec3>, Vec<Gap>, Vec<Option<Gap>>);
+/// Where the particles stand together.
+struct Stands {
+    /// On the grid.
+    centres: Vec<Vec3>,
+    /// Of a row.
+    gaps: Vec<Gap>,
+    /// Between each particle and the surface that it stands above.
+    above: Vec<Option<Gap>>,
+    /// Of the box, where they follow.
+    lengths: Option<[f64; 3]>,
+    note: String,
+}
 
-fn centres(config: &Config, bodies: &[Body], base: Option<&Base>) -> Result<Centres> {
-    let table = |body: &Body| &config.particles[body.table()];
-    let own = |body: &Body| table(body).centre_angstrom.unwrap_or_default().map(on_grid);
-    let mut centres: Vec<Vec3> = bodies.iter().map(own).collect();
+fn stands(
+    config: &Config,
+    lines: &[Line],
+    base: Option<&Base>,
+    surface: Option<usize>,
+) -> Result<Stands> {
+    let table = |line: &Line| &config.particles[line.table];
+    let own = |line: &Line| table(line).centre_angstrom.unwrap_or_default().map(on_grid);
+    let mut centres: Vec<Vec3> = lines.iter().map(own).collect();
     let mut gaps = Vec::new();
-    if let Some(placement) = &config.placement {
+    if let Some(placement) = config.row() {
         // Right of one and left of the next, gap after gap.
-        let faces: Vec<Face> =
-            bodies.iter().flat_map(|body| body.facing().into_iter().map(|f| f.2)).collect();
+        let faces: Vec<Face> = lines.iter().flat_map(|line| line.faces.clone()).collect();
         let (along, opened) = row(placement, faces.as_chunks::<2>().0);
         let [x, y, z] = base.map_or([0.0; 3], Base::middle);
         centres = along.iter().map(|&shift| [x + shift, y, z]).collect();
         gaps = opened;
     }
-    let mut heights = vec![None; bodies.len()];
-    for (p, body) in bodies.iter().enumerate() {
-        let (Some(above), Some(base)) = (&table(body).above, base) else { continue };
-        let Some(axis) = base.surface() else {
+    let mut gap_above = vec![None; lines.len()];
+    let mut heights = vec![0.0; lines.len()];
+    for (p, line) in lines.iter().enumerate() {
+        let Some(above) = resting(config, table(line)) else { continue };
+        let (Some(axis), Some(lower)) = (surface, line.lower) else {
             let message = "the atoms of `[structure]` have no surface to stand above: a surface lies across \
                            the one direction in which the box is free (`[box] boundary`)";
-            let key = format!("particle[{}].above", body.table());
+            let key = format!("particle[{}].above", line.table);
             return Err(config.source.error(&key, message));
         };
         if config.placement.is_none() {
-            centres[p] = over(above, base.middle(), axis);
+            centres[p] = over(&above, base.map_or([0.0; 3], Base::middle), axis);
         }
-        let (height, gap) = height(above, body.lower_face(axis), base.top(axis));
+        let (height, gap) = height(&above, lower, base.map_or([0.0; 2], |base| base.top(axis)));
         centres[p][axis] = height;
-        heights[p] = Some(gap);
+        heights[p] = height;
+        gap_above[p] = Some(gap);
     }
-    Ok((centres, gaps, heights))
+    let placed = place(config, lines, base, &heights)?;
+    if base.is_none() {
+        // Nothing is below but a plane.
+        gap_above.fill(None);
+    }
+    let (lengths, note) = match placed {
+        Some(placed) => {
+            centres = placed.centres;
+            (placed.lengths, format!("{}placed: {}\n", describe(config, lines), placed.note))
+        }
+        None => (None, String::new()),
+    };
+    Ok(Stands { centres, gaps, above: gap_above, lengths, note })
 }
 
 /// Where a particle stands along a surface.

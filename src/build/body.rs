@@ -3,14 +3,21 @@
 use super::cell::AXES;
 use super::contact::closest;
 use super::face::Face;
+use super::hull::Hull;
 use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo, bounds};
-use super::orientation::{IDENTITY, apply};
+use super::members::Member;
+use super::orientation::apply;
 use super::read;
-use super::solid::{Solid, rotation, sides};
+use super::read::Read;
+use super::shape::Shape;
+use super::solid::{Solid, shape, sides};
 use crate::atoms::Atom;
 use crate::error::Result;
-use crate::geometry::{Vec3, add, norm, on_grid, scale, sub};
-use crate::input::{Arrangement, BoxConfig, Config, ParticleConfig};
+use crate::geometry::{Vec3, add, dot, norm, on_grid, scale, sub};
+use crate::input::{
+    Arrangement, BoxConfig, Config, ParticleConfig, PlacementConfig, StructureConfig,
+};
+use std::sync::Arc;
 
 /// Atoms of a particle from a file within this of its outermost one are its face, Å.
 const FACE: f64 = 1.0;
@@ -23,11 +30,19 @@ const NEIGHBOURS: f64 = 3.0;
 /// nearest neighbours are one crystal with them.
 const CUT: f64 = 1.3;
 
-/// A particle as a file has it, turned.
+/// A particle as a file has it.
+struct AsRead {
+    /// On the grid, from the middle between the outermost atoms as they stand in the file, Å.
+    positions: Vec<Vec3>,
+    species: Vec<u32>,
+    velocities: Option<Vec<Vec3>>,
+    nearest_distance: f64,
+}
+
+/// The same, turned.
 pub struct FromFile {
     number: usize,
     table: usize,
-    /// On the grid, from the middle between the outermost atoms as they stand in the file, Å.
     positions: Vec<Vec3>,
     species: Vec<u32>,
     velocities: Option<Vec<Vec3>>,
@@ -42,24 +57,98 @@ pub enum Body {
     FromFile(FromFile),
 }
 
-/// The alike particles of one table that are read from a file, of which the first has the number
-/// `first`, and what the reader found worth a warning.
-///
-/// # Errors
-/// A file that cannot be read, or holds several particles, or none of the wanted number.
-pub fn from_file(
+/// Makes any particle of the input, as often as one likes: each is a function of its member alone.
+pub struct Bodies<'a> {
+    config: &'a Config,
+    pub members: Vec<Member>,
+    tables: Vec<Table>,
+    /// What the readers of files found worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// What the particles of a table have in common.
+enum Table {
+    /// The one shape of all, or one for each.
+    Built(Option<Arc<Shape>>),
+    /// One after the other, and again from the first.
+    Read { particles: Vec<AsRead>, file: String },
+}
+
+impl<'a> Bodies<'a> {
+    /// # Errors
+    /// A file that cannot be read, or holds several particles, or none of the wanted number.
+    pub fn new(config: &'a Config, members: Vec<Member>) -> Result<Bodies<'a>> {
+        let (mut tables, mut warnings) = (Vec::new(), Vec::new());
+        for (table, particle) in config.particles.iter().enumerate() {
+            tables.push(match (&particle.structure, &particle.sizes) {
+                (Some(structure), _) => {
+                    let (particles, told) = from_file(config, table, structure)?;
+                    warnings.extend(told);
+                    let file = structure.file.file_name().unwrap_or_default();
+                    Table::Read { particles, file: file.to_string_lossy().into_owned() }
+                }
+                (None, Some(_)) => Table::Built(None),
+                (None, None) => {
+                    let wanted = particle.wanted_atoms() as usize;
+                    Table::Built(Some(Arc::new(shape(config, table, wanted)?)))
+                }
+            });
+        }
+        Ok(Bodies { config, members, tables, warnings })
+    }
+
+    pub fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// # Errors
+    /// Adatoms are wanted on a facet without a place for any.
+    pub fn body(&self, number: usize) -> Result<Body> {
+        let member = &self.members[number];
+        Ok(match &self.tables[member.table] {
+            Table::Built(common) => {
+                let shape = match common {
+                    Some(shape) => shape.clone(),
+                    None => Arc::new(shape(self.config, member.table, member.wanted)?),
+                };
+                Body::Solid(Solid::new(self.config, member, shape)?)
+            }
+            Table::Read { particles, file } => {
+                let read = &particles[member.place % particles.len()];
+                let turned =
+                    |all: &Vec<Vec3>| all.iter().map(|&r| apply(&member.turn, r)).collect();
+                let positions: Vec<Vec3> = turned(&read.positions);
+                Body::FromFile(FromFile {
+                    number,
+                    table: member.table,
+                    positions: positions.into_iter().map(|r| r.map(on_grid)).collect(),
+                    species: read.species.clone(),
+                    velocities: read.velocities.as_ref().map(turned),
+                    sides: sides(self.config, number),
+                    nearest_distance: read.nearest_distance,
+                    file: file.clone(),
+                })
+            }
+        })
+    }
+}
+
+/// The particles that a table takes from its file, and what the reader found worth a warning.
+fn from_file(
     config: &Config,
     table: usize,
-    first: usize,
-) -> Result<(Vec<FromFile>, Vec<String>)> {
+    structure: &StructureConfig,
+) -> Result<(Vec<AsRead>, Vec<String>)> {
     let particle = &config.particles[table];
-    let Some(structure) = &particle.structure else { return Ok((Vec::new(), Vec::new())) };
     let alone = alone(config, particle, table);
     let read = read::read(&alone, structure)?;
     let particles = &read.layout.particles;
-    let number = match (particle.particle_of_file, &particles[..]) {
-        (None, [_]) => 0,
-        (Some(wanted), _) if wanted < particles.len() => wanted,
+    // Where they are placed one by one, all that the file has may come.
+    let all = !matches!(config.placement, None | Some(PlacementConfig::Row(_)));
+    let numbers = match (particle.particle_of_file, &particles[..]) {
+        (None, [_]) => 0..1,
+        (None, [_, ..]) if all => 0..particles.len(),
+        (Some(wanted), _) if wanted < particles.len() => wanted..wanted + 1,
         (wanted, _) => {
             let (count, last) = (particles.len(), particles.len().saturating_sub(1));
             let message = match wanted {
@@ -75,6 +164,16 @@ pub fn from_file(
             return Err(config.source.error(&format!("particle[{table}].{key}"), message));
         }
     };
+    let file = structure.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut warnings = Vec::new();
+    let taken = numbers.map(|number| as_read(&read, number, &file, &mut warnings)).collect();
+    // In vacuum it does not matter how its own box was bounded.
+    let told = read.warnings.into_iter().filter(|w| w != read::BOUNDARIES_UNKNOWN);
+    Ok((taken, told.chain(warnings).collect()))
+}
+
+/// One particle of a file by itself.
+fn as_read(read: &Read, number: usize, file: &str, warnings: &mut Vec<String>) -> AsRead {
     let own: Vec<&Atom> =
         read.atoms.iter().filter(|atom| atom.particle as usize == number).collect();
     let whole = own.iter().map(|atom| {
@@ -83,30 +182,12 @@ pub fn from_file(
     });
     let [low, high] = bounds(whole.clone());
     let centre = scale(add(low, high), 0.5).map(on_grid);
-    let from_centre: Vec<Vec3> = whole.map(|r| sub(r, centre)).collect();
-    let all = || from_centre.iter().copied();
+    let positions: Vec<Vec3> = whole.map(|r| sub(r, centre)).collect();
+    let all = || positions.iter().copied();
     let shortest = closest(all(), all(), NEIGHBOURS, |i, j| i < j);
-    let file = structure.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bodies = (first..first + particle.count).map(|number| {
-        let turn = rotation(config, table, number, &IDENTITY);
-        FromFile {
-            number,
-            table,
-            positions: from_centre.iter().map(|&r| apply(&turn, r).map(on_grid)).collect(),
-            species: own.iter().map(|atom| atom.species).collect(),
-            velocities: (read.velocities)
-                .then(|| own.iter().map(|atom| apply(&turn, atom.velocity)).collect()),
-            sides: sides(config, number),
-            nearest_distance: shortest.map_or(NEIGHBOURS, |(distance, _, _)| distance),
-            file: file.clone(),
-        }
-    });
-    let bodies = bodies.collect();
-    // In vacuum it does not matter how its own box was bounded.
-    let mut warnings = read.warnings;
-    warnings.retain(|warning| warning != read::BOUNDARIES_UNKNOWN);
-    // But where it reaches across its box it had no surface there.
-    let reach = CUT * shortest.map_or(NEIGHBOURS, |(distance, _, _)| distance);
+    let nearest_distance = shortest.map_or(NEIGHBOURS, |(distance, _, _)| distance);
+    // Where it reaches across its box it had no surface there.
+    let reach = CUT * nearest_distance;
     let cell = &read.layout.cell;
     let cut = |d: &usize| cell.periodic[*d] && cell.length[*d] - (high[*d] - low[*d]) < reach;
     let cut: Vec<&str> = (0..3).filter(cut).map(|d| AXES[d]).collect();
@@ -117,7 +198,12 @@ pub fn from_file(
             cut.join(", ")
         ));
     }
-    Ok((bodies, warnings))
+    AsRead {
+        positions,
+        species: own.iter().map(|atom| atom.species).collect(),
+        velocities: (read.velocities).then(|| own.iter().map(|atom| atom.velocity).collect()),
+        nearest_distance,
+    }
 }
 
 /// The input as if the file were its `[structure]`, in vacuum.
@@ -176,6 +262,34 @@ impl Body {
         match self {
             Body::Solid(_) => None,
             Body::FromFile(read) => read.velocities.as_deref(),
+        }
+    }
+
+    /// Å³: of its lattice, or for one that is read that of a ball with its radius of gyration.
+    pub fn volume(&self, config: &Config) -> f64 {
+        match self {
+            Body::Solid(solid) => {
+                config.particles[solid.table].atomic_volume() * solid.atoms() as f64
+            }
+            Body::FromFile(FromFile { positions, .. }) => {
+                let count = positions.len() as f64;
+                let sum = positions.iter().fold([0.0; 3], |sum, &r| add(sum, r));
+                let centre = scale(sum, 1.0 / count);
+                let square = |r: &Vec3| dot(sub(*r, centre), sub(*r, centre));
+                let gyration = positions.iter().map(square).sum::<f64>() / count;
+                4.0 / 3.0
+                    * std::f64::consts::PI
+                    * (5.0 / 3.0 * gyration)
+                    * (5.0 / 3.0 * gyration).sqrt()
+            }
+        }
+    }
+
+    /// Its convex hull.
+    pub fn hull(&self) -> Hull {
+        match self {
+            Body::Solid(solid) => Hull::of(&solid.outermost()),
+            Body::FromFile(read) => Hull::of(&read.positions),
         }
     }
 

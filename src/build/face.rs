@@ -7,7 +7,8 @@
 
 use super::layout::{Facing, Gap};
 use crate::geometry::{Vec3, on_grid};
-use crate::input::{GapBetween, PlacementConfig};
+use crate::input::{GapBetween, RowConfig};
+use serde::{Deserialize, Serialize};
 
 /// An atom that stands farther than this before the plane of its facet has left the
 /// particle, Å: adatoms stand below 2 Å, on top of each other below 4.
@@ -17,7 +18,7 @@ const FARTHEST_ADATOM: f64 = 6.0;
 const ATOM_RADIUS: f64 = 1.5;
 
 /// Where a facing facet stands along x, Å.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     pub plane: f64,
     pub front: f64,
@@ -69,7 +70,7 @@ fn median(positions: &[Vec3]) -> Vec3 {
 /// How far to shift each particle of a row along x, on the grid, so that the wanted gap opens
 /// between one and the next, the middle of the row's gaps at the origin; and the gaps. `between`
 /// are the faces that look at each other across each gap.
-pub fn row(placement: &PlacementConfig, between: &[[Face; 2]]) -> (Vec<f64>, Vec<Gap>) {
+pub fn row(placement: &RowConfig, between: &[[Face; 2]]) -> (Vec<f64>, Vec<Gap>) {
     let edges = |[left, right]: [Face; 2]| match placement.gap_between {
         GapBetween::Planes => (left.plane, right.plane),
         GapBetween::Atoms => (left.front, right.front),
@@ -104,7 +105,7 @@ mod tests {
         let left = |k: f64| face(-8.0 - k, -8.5);
         let between = [[right(0.0), left(1.0)], [right(1.0), left(2.0)], [right(2.0), left(3.0)]];
         for gap_between in [GapBetween::Planes, GapBetween::Atoms] {
-            let placement = PlacementConfig {
+            let placement = RowConfig {
                 facing: [1, 0, 0],
                 gap_angstrom: 4.5,
                 gap_between,

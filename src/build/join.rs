@@ -1,7 +1,7 @@
 //! Putting together particles that were equilibrated apart: each is shifted as it
 //! is, without a turn.
 //!
-//! With `[placement]`, each particle's centre of mass comes to lie on the x axis and
+//! In a row, each particle's centre of mass comes to lie on the x axis and
 //! its facets, as they stand now, where the wanted gap has them (`face`). Otherwise each
 //! goes back by the way that it was set apart.
 
@@ -34,7 +34,7 @@ pub fn join(
 ) -> Join {
     let cell = layout.cell;
     let back = layout.particles.iter().map(|p| scale(p.apart, -1.0)).collect();
-    let Some(placement) = &config.placement else {
+    let Some(placement) = config.row() else {
         return Join { shift: back, cell, gaps: Vec::new() };
     };
     // Left and right of every gap, one after the other.

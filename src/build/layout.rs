@@ -18,6 +18,9 @@ pub const OVERLAP: f64 = 0.5;
 /// Vacuum around the atoms in the box that describes free directions, Å.
 pub const MARGIN: f64 = 10.0;
 
+/// More particles than this are described together.
+const MOST_TOLD: usize = 12;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     pub particles: Vec<ParticleInfo>,
@@ -31,6 +34,8 @@ pub struct Layout {
     pub filling: Option<Filling>,
     /// Between one particle of a row and the next, with the particles together.
     pub gaps: Vec<Gap>,
+    /// What came of placing them, in lines for people: where there are many, of them all instead of each.
+    pub note: String,
 }
 
 /// What fills the box beside the particles that are placed.
@@ -124,11 +129,11 @@ pub fn bounds(positions: impl Iterator<Item = Vec3>) -> [Vec3; 2] {
     })
 }
 
-/// The box of what is built: along periodic directions as the input says, about the atoms
-/// along free ones.
-pub fn cell(config: &Config, [low, high]: [Vec3; 2]) -> Cell {
+/// The box of what is built: along periodic directions as the input says or as follows from where the
+/// particles are placed, about the atoms along free ones.
+pub fn cell(config: &Config, [low, high]: [Vec3; 2], follow: Option<Vec3>) -> Cell {
     let periodic = config.cell.periodic();
-    let given = config.cell.lengths_angstrom;
+    let given = follow.or(config.cell.lengths_angstrom);
     let (mut origin, mut length) = ([0.0; 3], [0.0; 3]);
     for d in 0..3 {
         (origin[d], length[d]) = match (periodic[d], given) {
@@ -173,7 +178,9 @@ impl Layout {
     /// The particles, their composition and their gap, in lines for people.
     pub fn describe(&self, symbols: &[&str]) -> String {
         let mut text = String::new();
-        for (i, particle) in self.particles.iter().enumerate() {
+        let placed = self.filling.map_or(self.particles.len(), |filling| filling.first as usize);
+        let untold = if placed > MOST_TOLD && !self.note.is_empty() { placed } else { 0 };
+        for (i, particle) in self.particles.iter().enumerate().skip(untold) {
             let composition: Vec<String> = (symbols.iter().zip(&particle.species))
                 .filter(|(_, count)| **count > 0)
                 .map(|(symbol, count)| format!("{count} {symbol}"))
@@ -191,6 +198,9 @@ impl Layout {
         }
         for gap in &self.gaps {
             let _ = writeln!(text, "gap: {gap}");
+        }
+        if !self.note.is_empty() {
+            text.push_str(&self.note);
         }
         text
     }
@@ -212,6 +222,13 @@ impl ParticleInfo {
             above: None,
             note: String::new(),
         }
+    }
+
+    /// Its first atom has this id, and it stands here.
+    pub fn begin(&mut self, first: u64, centre: Vec3) {
+        self.facing.iter_mut().flat_map(|facing| &mut facing.layer).for_each(|id| *id += first);
+        self.first += first;
+        self.centre = centre;
     }
 
     fn describe_shape(&self, shape: &ShapeInfo, text: &mut String) {

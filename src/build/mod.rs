@@ -23,17 +23,21 @@ pub mod extxyz;
 mod face;
 pub mod frame;
 pub mod h5md;
+mod hull;
 mod join;
 pub mod lammps_data;
 pub mod lattice;
 mod layout;
+mod members;
 pub mod orientation;
 mod overlap;
 mod particles;
+mod place;
 mod read;
 pub mod shape;
 pub mod solid;
 pub mod species;
+mod survey;
 mod text;
 mod unit_cell;
 
@@ -75,8 +79,9 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
     if config.reads_files() {
         return dealt_out(config, comm);
     }
-    let assembly = Assembly::new(config)?;
-    let atoms = assembly.atoms(config, share(assembly.layout.atoms, comm.rank(), comm.size()));
+    let assembly = Assembly::new(config, comm)?;
+    let mine = share(assembly.layout.atoms, comm.rank(), comm.size());
+    let atoms = comm.agree(assembly.atoms(config, mine))?;
     Ok(built(assembly.layout, atoms, false, assembly.warnings))
 }
 
@@ -85,11 +90,11 @@ fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<Strin
     Built { layout, atoms, cell, velocities, warnings }
 }
 
-/// What the structure is, without its atoms: the same after a restart. For any rank to call.
-pub fn layout(config: &Config) -> Result<Layout> {
+/// What the structure is, without its atoms: the same after a restart. Collective.
+pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
     match alone(config) {
-        Some(structure) => Ok(read::read(config, structure)?.layout),
-        None => Ok(Assembly::new(config)?.layout),
+        Some(structure) => comm.agree(read::read(config, structure).map(|read| read.layout)),
+        None => Ok(Assembly::new(config, comm)?.layout),
     }
 }
 
@@ -103,8 +108,8 @@ fn whole(config: &Config) -> Result<Read> {
     if let Some(structure) = alone(config) {
         return read::read(config, structure);
     }
-    let assembly = Assembly::new(config)?;
-    let atoms = assembly.atoms(config, 0..assembly.layout.atoms);
+    let assembly = Assembly::new(config, &Comm::single())?;
+    let atoms = assembly.atoms(config, 0..assembly.layout.atoms)?;
     let Assembly { layout, velocities, warnings, .. } = assembly;
     Ok(Read { layout, atoms, velocities, warnings })
 }

@@ -3,6 +3,7 @@
 
 use super::lattice::Site;
 use crate::geometry::{Vec3, cross, dot, norm, scale, sub};
+use crate::random::Stream;
 
 /// Rows of a rotation matrix.
 pub type Rotation = [Vec3; 3];
@@ -58,6 +59,30 @@ pub fn turned_down(axis: usize) -> Rotation {
     }
 }
 
+/// About an axis of any length, by an angle in degrees (Rodrigues).
+pub fn about_axis(axis: Vec3, degrees: f64) -> Rotation {
+    let [x, y, z] = scale(axis, 1.0 / norm(axis));
+    let (sine, cosine) = libm::sincos(degrees.to_radians());
+    let rest = 1.0 - cosine;
+    [
+        [cosine + x * x * rest, x * y * rest - z * sine, x * z * rest + y * sine],
+        [y * x * rest + z * sine, cosine + y * y * rest, y * z * rest - x * sine],
+        [z * x * rest - y * sine, z * y * rest + x * sine, cosine + z * z * rest],
+    ]
+}
+
+/// Each orientation as likely as any other: a quaternion in a random direction.
+pub fn uniform(stream: &mut Stream) -> Rotation {
+    let ([w, x], [y, z]) = (stream.normal_pair(), stream.normal_pair());
+    let length = (w * w + x * x + y * y + z * z).sqrt();
+    let [w, x, y, z] = [w, x, y, z].map(|q| q / length);
+    [
+        [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)],
+        [2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)],
+        [2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)],
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +111,27 @@ mod tests {
             assert!(close(apply(&r, normal), [norm(normal), 0.0, 0.0]), "{facet:?}");
         }
         assert_eq!(facing([1, 0, 0]), IDENTITY);
+    }
+
+    #[test]
+    fn any_axis_turns_as_it_says_and_any_orientation_is_a_rotation() {
+        for axis in 0..3 {
+            let mut along = [0.0; 3];
+            along[axis] = 2.0;
+            let (one, other) = (about_axis(along, 40.9), about(axis, 40.9));
+            assert!((0..3).all(|i| close(one[i], other[i])));
+        }
+        let draws = 20_000;
+        let mut sum = [0.0; 3];
+        for id in 0..draws {
+            let r = uniform(&mut Stream::new(1, crate::random::Purpose::Test, 0, id));
+            assert!(is_rotation(&r));
+            let along = apply(&r, [0.0, 0.0, 1.0]);
+            (0..3).for_each(|d| sum[d] += along[d] * along[d]);
+        }
+        // Each square has the mean 1/3 and the variance 4/45.
+        let error = 4.0 * (4.0 / 45.0 / draws as f64).sqrt();
+        assert!(sum.iter().all(|s| (s / draws as f64 - 1.0 / 3.0).abs() < error), "{sum:?}");
     }
 
     #[test]

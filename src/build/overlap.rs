@@ -1,55 +1,61 @@
 //! Refuses particles that lie on top of each other, of what fills the box, or of their own images.
 
 use super::base::Base;
-use super::body::Body;
+use super::body::Bodies;
 use super::contact::closest;
 use super::layout::{Layout, OVERLAP, bounds};
+use super::survey::Line;
 use crate::error::Result;
 use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, add};
-use crate::input::Config;
+use crate::input::{Config, PlacementConfig};
 
 /// Something with atoms, where it stands.
 struct Standing<'a> {
-    positions: Box<dyn Fn() -> Box<dyn Iterator<Item = Vec3> + 'a> + 'a>,
+    /// Made when they are wanted.
+    positions: Box<dyn Fn() -> Vec<Vec3> + 'a>,
     bounds: [Vec3; 2],
     /// Of neighbours in it, Å, if it is known.
     nearest: Option<f64>,
 }
 
-impl<'a> Standing<'a> {
-    fn new(
-        positions: impl Fn() -> Box<dyn Iterator<Item = Vec3> + 'a> + 'a,
-        nearest: Option<f64>,
-    ) -> Standing<'a> {
-        let bounds = bounds(positions());
-        Standing { positions: Box::new(positions), bounds, nearest }
-    }
-}
-
-/// Names the two that overlap, and the key that decides where they stand.
+/// Names the two that overlap, and the key that decides where they stand. `made` makes the particles of
+/// which `lines` is the table.
 pub fn check_overlap(
     config: &Config,
     layout: &Layout,
-    bodies: &[Body],
+    (made, lines): (&Bodies, &[Line]),
     base: Option<&Base>,
 ) -> Result<()> {
-    let standing: Vec<Standing> = (bodies.iter().zip(&layout.particles))
-        .map(|(body, info)| {
-            let positions = move || -> Box<dyn Iterator<Item = Vec3>> {
-                Box::new(body.positions().map(move |r| add(r, info.centre)))
+    let standing: Vec<Standing> = (lines.iter().zip(&layout.particles).enumerate())
+        .map(|(number, (line, info))| {
+            let positions = move || {
+                let body = made.body(number).expect("it was made before");
+                body.positions().map(|r| add(r, info.centre)).collect()
             };
-            Standing::new(positions, Some(body.nearest_distance()))
+            Standing {
+                positions: Box::new(positions),
+                bounds: line.bounds.map(|r| add(r, info.centre)),
+                nearest: Some(line.nearest_distance),
+            }
         })
         .collect();
     let filling = base.map(|base| {
-        (base.name(), Standing::new(move || base.positions(), base.nearest_distance()))
+        let filling = Standing {
+            positions: Box::new(|| base.positions().collect()),
+            bounds: bounds(base.positions()),
+            nearest: base.nearest_distance(),
+        };
+        (base.name(), filling)
     });
-    for (p, body) in bodies.iter().enumerate() {
+    // Where hulls have kept their gap there is nothing to find.
+    let kept = config.placement.as_ref().is_some_and(|p| !matches!(p, PlacementConfig::Row(_)));
+    for (p, line) in lines.iter().enumerate() {
+        let body = (p, line);
         alone(config, layout, body, &standing[p])?;
         if let Some(taken) = base.and_then(Base::taken) {
             outside(config, &layout.cell, (body, &standing[p]), taken)?;
         }
-        for (q, other) in bodies.iter().enumerate().skip(p + 1) {
+        for (q, other) in lines.iter().enumerate().skip(p + 1).filter(|_| !kept) {
             if let Some(found) = overlap(&layout.cell, &standing[p], &standing[q]) {
                 return Err(refusal(config, format!("particles {p} and {q}"), other, found));
             }
@@ -57,17 +63,21 @@ pub fn check_overlap(
         if let Some((name, filling)) = &filling
             && let Some(found) = overlap(&layout.cell, &standing[p], filling)
         {
-            return Err(refusal(config, format!("particle {p} and {name}"), body, found));
+            return Err(refusal(config, format!("particle {p} and {name}"), line, found));
         }
     }
     Ok(())
 }
 
 /// Whether a particle has room in the box.
-fn alone(config: &Config, layout: &Layout, body: &Body, standing: &Standing) -> Result<()> {
+fn alone(
+    config: &Config,
+    layout: &Layout,
+    (p, body): (usize, &Line),
+    standing: &Standing,
+) -> Result<()> {
     let Cell { length, periodic, .. } = layout.cell;
     let [low, high] = standing.bounds;
-    let p = body.number();
     for d in 0..3 {
         let reach = low[d].abs().max(high[d].abs());
         if reach > LARGEST_COORDINATE / 2.0 {
@@ -75,10 +85,10 @@ fn alone(config: &Config, layout: &Layout, body: &Body, standing: &Standing) -> 
                 "particle {p} reaches out to {reach:.0} Å, but coordinates end at {} Å",
                 LARGEST_COORDINATE / 2.0
             );
-            let key = format!("particle[{}].centre_angstrom", body.table());
+            let key = format!("particle[{}].centre_angstrom", body.table);
             return Err(config.source.error(&key, message));
         }
-        let wide = high[d] - low[d] + OVERLAP * body.nearest_distance();
+        let wide = high[d] - low[d] + OVERLAP * body.nearest_distance;
         if periodic[d] && wide > length[d] {
             let message = format!(
                 "particle {p} is {:.1} Å wide along {} and overlaps its own images in a box of {} Å",
@@ -88,7 +98,7 @@ fn alone(config: &Config, layout: &Layout, body: &Body, standing: &Standing) -> 
             );
             let key = match config.source.has("box.lengths_angstrom") {
                 true => format!("box.lengths_angstrom[{d}]"),
-                false => format!("particle[{}]", body.table()),
+                false => format!("particle[{}]", body.table),
             };
             return Err(config.source.error(&key, message));
         }
@@ -101,11 +111,11 @@ fn alone(config: &Config, layout: &Layout, body: &Body, standing: &Standing) -> 
 fn outside(
     config: &Config,
     cell: &Cell,
-    (body, standing): (&Body, &Standing),
+    ((p, body), standing): ((usize, &Line), &Standing),
     (axis, [bottom, top]): (usize, [f64; 2]),
 ) -> Result<()> {
     let [low, high] = standing.bounds.map(|corner| corner[axis]);
-    let (p, table, name) = (body.number(), body.table(), ["x", "y", "z"][axis]);
+    let (table, name) = (body.table, ["x", "y", "z"][axis]);
     if low <= top && high >= bottom {
         let message = format!(
             "particle {p} stands from {name} = {low:.2} to {high:.2} Å, in the crystal, which takes all from \
@@ -128,10 +138,10 @@ fn outside(
 fn refusal(
     config: &Config,
     both: String,
-    body: &Body,
+    body: &Line,
     (distance, nearest): (f64, f64),
 ) -> crate::error::Error {
-    let table = body.table();
+    let table = body.table;
     let above = config.particles[table].above.is_some();
     let (key, advice) = match (&config.placement, above) {
         (Some(_), false) => ("placement.gap_angstrom".into(), "make `gap_angstrom` larger"),
@@ -184,8 +194,8 @@ fn overlap(cell: &Cell, one: &Standing, other: &Standing) -> Option<(f64, f64)> 
                 if (0..3).any(|d| moved[0][d] > high[d] + limit || moved[1][d] < low[d] - limit) {
                     continue;
                 }
-                let own = (one.positions)().filter(|r| within(r, moved));
-                let others = (other.positions)().map(|r| add(r, shift));
+                let own = (one.positions)().into_iter().filter(|r| within(r, moved));
+                let others = (other.positions)().into_iter().map(|r| add(r, shift));
                 let others = others.filter(|r| within(r, [low, high]));
                 if let Some((distance, _, _)) = closest(own, others, limit, |_, _| true) {
                     shortest = Some(shortest.map_or(distance, |s| s.min(distance)));

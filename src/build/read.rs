@@ -112,6 +112,7 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
         apart,
         filling: None,
         gaps: Vec::new(),
+        note: String::new(),
     };
     Ok(Read { layout, atoms, velocities: frame.velocities.is_some(), warnings })
 }

@@ -3,21 +3,22 @@
 
 use super::alloy;
 use super::lattice::{Site, dot, nearest_distance, position, step};
-use super::orientation::{self, IDENTITY, Rotation, about, apply, euler, product, turned_down};
+use super::members::Member;
+use super::orientation::{Rotation, apply};
 use super::shape::{Outline, Shape};
 use crate::error::Result;
 use crate::geometry::{Vec3, norm, on_grid};
 use crate::input::{AdatomConfig, Config, Facet};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The geometry of a particle; the origin of its frame is the centre of its shape.
 pub struct Solid {
     /// Its number, and that of its table in the input.
     pub number: usize,
     pub table: usize,
-    pub shape: Rc<Shape>,
+    pub shape: Arc<Shape>,
     pub adatoms: Vec<Site>,
     /// Sites of the full monolayer that the adatoms are left of.
     pub monolayer: usize,
@@ -33,24 +34,9 @@ pub struct Solid {
     pub nearest_distance: f64,
 }
 
-/// The alike particles of one table of the input, of which the first has the number `first`;
-/// `surface` is the axis across the surface that they stand above.
-///
-/// # Errors
-/// Adatoms are wanted on a facet without a place for any.
-pub fn solids(
-    config: &Config,
-    table: usize,
-    first: usize,
-    surface: Option<usize>,
-) -> Result<Vec<Solid>> {
-    let shape = Rc::new(shape(config, table)?);
-    let numbers = first..first + config.particles[table].count;
-    numbers.map(|number| solid(config, table, number, &shape, surface)).collect()
-}
-
-/// The surface energies of a Wulff shape must be there by now, from the input or the potential.
-fn shape(config: &Config, table: usize) -> Result<Shape> {
+/// The shape of the particles of a table that want so many atoms. The surface energies of a Wulff shape
+/// must be there by now, from the input or the potential.
+pub fn shape(config: &Config, table: usize, wanted: usize) -> Result<Shape> {
     let particle = &config.particles[table];
     let outline = match particle.shape {
         crate::input::Shape::Wulff => match &particle.surface_energy_j_per_m2 {
@@ -63,51 +49,7 @@ fn shape(config: &Config, table: usize) -> Result<Shape> {
         crate::input::Shape::Sphere => Outline::Sphere,
         crate::input::Shape::Cube => Outline::Cube,
     };
-    let wanted = particle.wanted_atoms() as usize;
     Ok(Shape::new(outline, particle.lattice, wanted, particle.size))
-}
-
-fn solid(
-    config: &Config,
-    table: usize,
-    number: usize,
-    shape: &Rc<Shape>,
-    surface: Option<usize>,
-) -> Result<Solid> {
-    let particle = &config.particles[table];
-    let facing = sides(config, number);
-    let facing: Vec<(Site, f64)> = (config.placement.iter())
-        .flat_map(|p| facing.iter().map(|&side| (p.facing.map(|i| i * side as i32), side)))
-        .collect();
-    let down = particle.above.as_ref().and_then(|above| above.facet);
-    let first = match (&config.placement, down, surface) {
-        (Some(placement), _, _) => orientation::facing(placement.facing),
-        (None, Some(facet), Some(axis)) => product(&turned_down(axis), &orientation::facing(facet)),
-        _ => IDENTITY,
-    };
-    let mut solid = Solid {
-        number,
-        table,
-        shape: shape.clone(),
-        adatoms: Vec::new(),
-        monolayer: 0,
-        facing,
-        down,
-        rotation: rotation(config, table, number, &first),
-        half: particle.lattice_constant() / 2.0,
-        nearest_distance: nearest_distance(particle.lattice, particle.lattice_constant()),
-    };
-    if let Some(AdatomConfig { facet, removed_fraction }) = particle.adatoms {
-        let facets: Vec<Site> = match facet {
-            Facet::Miller(indices) => vec![indices],
-            Facet::Facing => solid.facing.iter().map(|&(facet, _)| facet).collect(),
-        };
-        for facet in facets {
-            solid.add_adatoms(config, facet, removed_fraction)?;
-        }
-        solid.adatoms.sort_unstable();
-    }
-    Ok(solid)
 }
 
 /// The sides on which a particle has another beside it: -1 for those after the first of a row, +1
@@ -115,18 +57,8 @@ fn solid(
 pub fn sides(config: &Config, number: usize) -> Vec<f64> {
     let last = config.particle_count().saturating_sub(1);
     let sides = [(-1.0, number > 0), (1.0, number < last)];
-    let in_row = config.placement.is_some();
+    let in_row = config.row().is_some();
     sides.iter().filter(|(_, beside)| in_row && *beside).map(|&(side, _)| side).collect()
-}
-
-/// How a particle is turned: its facet to where it looks (`first`), by its own angles, then, in a
-/// row, by twist and tilt against the one before it.
-pub fn rotation(config: &Config, table: usize, number: usize, first: &Rotation) -> Rotation {
-    let own = product(&euler(config.particles[table].euler_angles_deg), first);
-    let Some(placement) = &config.placement else { return own };
-    let times = number as f64;
-    let tilt = about(2, times * placement.tilt_deg);
-    product(&product(&tilt, &about(0, times * placement.twist_deg)), &own)
 }
 
 /// The sites of a full layer on a facet: those of the next lattice plane that rest
@@ -147,6 +79,41 @@ pub fn monolayer(shape: &Shape, facet: Site) -> Vec<Site> {
 }
 
 impl Solid {
+    /// The particle of this shape that is `member`.
+    ///
+    /// # Errors
+    /// Adatoms are wanted on a facet without a place for any.
+    pub fn new(config: &Config, member: &Member, shape: Arc<Shape>) -> Result<Solid> {
+        let particle = &config.particles[member.table];
+        let sides = sides(config, member.number);
+        let facing: Vec<(Site, f64)> = (config.row().iter())
+            .flat_map(|row| sides.iter().map(|&side| (row.facing.map(|i| i * side as i32), side)))
+            .collect();
+        let mut solid = Solid {
+            number: member.number,
+            table: member.table,
+            shape,
+            adatoms: Vec::new(),
+            monolayer: 0,
+            facing,
+            down: member.down,
+            rotation: member.turn,
+            half: particle.lattice_constant() / 2.0,
+            nearest_distance: nearest_distance(particle.lattice, particle.lattice_constant()),
+        };
+        if let Some(AdatomConfig { facet, removed_fraction }) = particle.adatoms {
+            let facets: Vec<Site> = match facet {
+                Facet::Miller(indices) => vec![indices],
+                Facet::Facing => solid.facing.iter().map(|&(facet, _)| facet).collect(),
+            };
+            for facet in facets {
+                solid.add_adatoms(config, facet, removed_fraction)?;
+            }
+            solid.adatoms.sort_unstable();
+        }
+        Ok(solid)
+    }
+
     /// What is left at random of a full layer on a facet.
     fn add_adatoms(&mut self, config: &Config, facet: Site, removed_fraction: f64) -> Result<()> {
         let sites = monolayer(&self.shape, facet);
@@ -204,9 +171,20 @@ impl Solid {
         self.shape.facet_height(facet) as f64 * self.half / norm(facet.map(f64::from))
     }
 
-    /// Distance of the farthest atom from the centre, Å.
-    pub fn radius(&self) -> f64 {
-        self.positions().map(norm).fold(0.0, f64::max)
+    /// Atoms among which are all corners of the convex hull: those that are not in the middle between
+    /// two others.
+    pub fn outermost(&self) -> Vec<Vec3> {
+        let occupied = |h: &Site| {
+            self.shape.sites.binary_search(h).is_ok() || self.adatoms.binary_search(h).is_ok()
+        };
+        let steps =
+            self.shape.crystal.neighbours().iter().chain(&[[2, 0, 0], [0, 2, 0], [0, 0, 2]]);
+        let half: Vec<Site> = steps.copied().filter(|v| *v > [0; 3]).collect();
+        let between = |h: Site| {
+            half.iter().any(|&v| occupied(&step(h, v)) && occupied(&step(h, v.map(|x| -x))))
+        };
+        let all = self.shape.sites.iter().chain(&self.adatoms);
+        all.filter(|&&h| !between(h)).map(|&h| self.position(h)).collect()
     }
 }
 

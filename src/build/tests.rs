@@ -1,5 +1,6 @@
 //! Whole structures, from the text of an input.
 
+mod ensembles;
 mod files;
 
 use super::*;
@@ -121,7 +122,7 @@ fn a_structure_is_a_function_of_the_input_alone() {
         pair("atoms = 600\nadatoms = { removed_fraction = 0.5 }", "gap_angstrom = 6", APART);
     let whole = build(&config);
     assert_eq!(whole, build(&config));
-    assert_eq!(whole.layout, layout(&config).unwrap());
+    assert_eq!(whole.layout, layout(&config, &Comm::single()).unwrap());
     for ranks in [2, 3, 8] {
         let shares = threads::run(ranks, |comm| structure(&config, comm).unwrap());
         assert!(shares.iter().all(|s| s.layout == whole.layout && s.cell == whole.cell));

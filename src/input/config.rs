@@ -8,6 +8,13 @@
 pub use super::atom_column::AtomColumn;
 pub use super::crystal::{AboveConfig, Axis, CrystalConfig, CrystalLattice, SurfaceAdatoms};
 pub use super::jobs::{Change, CheckpointConfig, StopConfig, WallTime};
+pub use super::placement::{
+    AggregateConfig, ChainConfig, PackingConfig, PlacementConfig, PositionsConfig, RaftConfig,
+    RingConfig, RowConfig, SupportConfig,
+};
+pub use super::sizes::{
+    GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
+};
 use super::source::Source;
 use crate::geometry::FARTHEST_BORDER;
 use schemars::JsonSchema;
@@ -41,7 +48,7 @@ pub struct Config {
         serialize_with = "super::read_particle::write"
     )]
     pub particles: Vec<ParticleConfig>,
-    /// How two particles, or more in a row along x, face each other.
+    /// Where particles stand that do not say it themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementConfig>,
     /// Atoms read from a file, where they stand in it; its box is the box.
@@ -78,28 +85,42 @@ pub struct Config {
 }
 
 impl Config {
-    /// How many atoms the particles to build have, nearly.
-    pub fn atoms_to_build(&self) -> f64 {
-        self.particles.iter().map(|particle| particle.count as f64 * particle.wanted_atoms()).sum()
-    }
-
     /// Whether any atoms are read from a file.
     pub fn reads_files(&self) -> bool {
         self.structure.is_some() || self.particles.iter().any(|p| p.structure.is_some())
     }
 
-    /// The files that atoms are read from, with the keys that name them.
-    pub fn structure_files(&self) -> Vec<(String, &Path)> {
-        let whole = self.structure.iter().map(|s| ("structure.file".to_string(), &*s.file));
-        let particles = self.particles.iter().enumerate().filter_map(|(i, particle)| {
-            let structure = particle.structure.as_ref()?;
-            Some((format!("particle[{i}].structure.file"), &*structure.file))
-        });
-        whole.chain(particles).collect()
+    /// The row that the particles stand in, if they do.
+    pub fn row(&self) -> Option<&RowConfig> {
+        match &self.placement {
+            Some(PlacementConfig::Row(row)) => Some(row),
+            _ => None,
+        }
     }
 
-    /// How many particles `[[particle]]` asks for.
+    /// The files that the structure is made from, with the keys that name them.
+    pub fn structure_files(&self) -> Vec<(String, &Path)> {
+        let whole = self.structure.iter().map(|s| ("structure.file".to_string(), &*s.file));
+        let particles = self.particles.iter().enumerate().flat_map(|(i, particle)| {
+            let structure = particle.structure.as_ref().map(|s| ("structure.file", &*s.file));
+            let sizes = particle.sizes.as_ref().and_then(SizesConfig::file);
+            let both = structure.into_iter().chain(sizes.map(|file| ("sizes.file", file)));
+            both.map(move |(key, file)| (format!("particle[{i}].{key}"), file))
+        });
+        let positions = match &self.placement {
+            Some(PlacementConfig::File(positions)) => {
+                Some(("placement.file".to_string(), &*positions.file))
+            }
+            _ => None,
+        };
+        whole.chain(particles).chain(positions).collect()
+    }
+
+    /// How many particles `[[particle]]` asks for; where they are as many as an area holds, several.
     pub fn particle_count(&self) -> usize {
+        if self.particles.iter().any(|particle| particle.fraction.is_some()) {
+            return self.placement.as_ref().and_then(PlacementConfig::particles).unwrap_or(2);
+        }
         self.particles.iter().fold(0, |sum, particle| particle.count.saturating_add(sum))
     }
 }
@@ -177,6 +198,10 @@ pub struct ParticleConfig {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub count: usize,
+    /// Instead, the part of all particles of `[placement]` that are of this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
+    pub fraction: Option<f64>,
     /// Outer shape.
     #[serde(default)]
     pub shape: Shape,
@@ -193,6 +218,11 @@ pub struct ParticleConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
     pub edge_nm: Option<f64>,
+    /// Sizes that differ from one particle to the next, in place of the one size of `atoms`,
+    /// `diameter_nm` or `edge_nm`. One is drawn from each of as many equally likely intervals as there
+    /// are particles: their mean and width are the wanted ones as nearly as the number allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<SizesConfig>,
     /// How `atoms` is met.
     #[serde(default)]
     pub size: Size,
@@ -234,6 +264,13 @@ pub struct ParticleConfig {
     /// Turns the particle before it is placed: Euler angles about z, x', z''.
     #[serde(default)]
     pub euler_angles_deg: [f64; 3],
+    /// How it is turned at random, after `euler_angles_deg` have turned it.
+    #[serde(default)]
+    pub orientation: Orientation,
+    /// Turns it at last by this angle about an axis that is drawn at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 180))]
+    pub misorientation_deg: Option<f64>,
     /// Centre (of a particle from a file: the middle between its outermost atoms), where
     /// `placement` or `above` does not decide it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -254,21 +291,48 @@ impl ParticleConfig {
         self.lattice_constant_angstrom.unwrap_or_default()
     }
 
-    /// The wanted number of atoms, adatoms not counted; none of a particle that is read.
+    /// The wanted number of atoms, adatoms not counted (of sizes that differ a typical one); none of
+    /// a particle that is read.
     pub fn wanted_atoms(&self) -> f64 {
-        if self.structure.is_some() {
-            return 0.0;
+        let sizes = self.sizes.as_ref();
+        let typical = sizes.and_then(|sizes| Some((sizes.of(), sizes.typical()?)));
+        match (self.atoms, typical, self.edge_nm, self.diameter_nm) {
+            _ if self.structure.is_some() => 0.0,
+            (Some(atoms), ..) => atoms as f64,
+            (None, Some((of, size)), ..) => self.atoms_of(of, size),
+            (None, None, Some(edge), _) => self.atoms_of(SizeOf::Edge, edge),
+            (.., diameter) => self.atoms_of(SizeOf::Diameter, diameter.unwrap_or(0.0)),
         }
-        let a = self.lattice_constant();
-        let atomic_volume = match self.lattice {
-            Lattice::Fcc => a * a * a / 4.0,
-        };
-        let volume = match (self.diameter_nm, self.edge_nm) {
-            (_, Some(edge)) => (10.0 * edge).powi(3),
-            (diameter, None) => PI / 6.0 * (10.0 * diameter.unwrap_or(0.0)).powi(3),
-        };
-        self.atoms.map_or((volume / atomic_volume).round(), |atoms| atoms as f64)
     }
+
+    /// How many atoms a size in nm stands for.
+    pub fn atoms_of(&self, of: SizeOf, size_nm: f64) -> f64 {
+        let volume = match of {
+            SizeOf::Edge => (10.0 * size_nm).powi(3),
+            SizeOf::Diameter => PI / 6.0 * (10.0 * size_nm).powi(3),
+        };
+        (volume / self.atomic_volume()).round()
+    }
+
+    /// Å³; of a particle that is built.
+    pub fn atomic_volume(&self) -> f64 {
+        let a = self.lattice_constant();
+        match self.lattice {
+            Lattice::Fcc => a * a * a / 4.0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Orientation {
+    /// Not: as `above`, `[placement]` and `euler_angles_deg` turn it.
+    #[default]
+    Given,
+    /// By any angle about z, the facet on a support staying down.
+    Spin,
+    /// Any orientation is equally likely.
+    Random,
 }
 
 /// The facet families that a Wulff shape may show.
@@ -324,34 +388,6 @@ pub enum Facet {
     Facing,
     #[serde(untagged)]
     Miller([i32; 3]),
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlacementConfig {
-    /// Facets that face each other, family of Miller indices (of every particle that is built; one
-    /// from a file faces the others as `euler_angles_deg` turns it).
-    #[serde(default = "default_facing")]
-    pub facing: [i32; 3],
-    /// The gap across which they face each other.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    #[schemars(extend("x-fixed" = "join"))]
-    pub gap_angstrom: f64,
-    /// Between what the gap is measured.
-    #[serde(default)]
-    #[schemars(extend("x-fixed" = "join"))]
-    pub gap_between: GapBetween,
-    /// Turns the second particle about the line of centres (the third twice as far, and so on).
-    #[serde(default)]
-    pub twist_deg: f64,
-    /// Tilts the second particle about an axis across the line of centres (z; the third twice as
-    /// far, and so on).
-    #[serde(default)]
-    pub tilt_deg: f64,
-}
-
-fn default_facing() -> [i32; 3] {
-    [1, 0, 0]
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

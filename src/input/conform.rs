@@ -2,7 +2,7 @@
 //! nearest valid one, or the right unit), missing keys, wrong types, values out of
 //! bounds.
 
-use super::schema::{Choice, Key, Shape, or};
+use super::schema::{Choice, Key, Kind, Shape, Tagged, or};
 use super::source::{Problems, join};
 use super::unit;
 use toml::Spanned;
@@ -47,11 +47,63 @@ impl Conform<'_, '_> {
         }
     }
 
+    /// Against the keys of the kind that the table says it is of.
+    fn tagged(&mut self, table: &DeTable, tagged: &Tagged, path: &str, begin: usize) {
+        let tag = &tagged.tag;
+        let said = table.iter().find(|(name, _)| **name.get_ref() == tag.name);
+        let name = match said.map(|(_, value)| value.get_ref()) {
+            Some(DeValue::String(text)) => Some(text.to_string()),
+            Some(_) => None,
+            None => tag.default.as_ref().and_then(|name| name.as_str()).map(String::from),
+        };
+        let kind = tagged.kinds.iter().find(|kind| Some(&kind.name) == name.as_ref());
+        let Some(kind) = kind else {
+            // The tag alone is what is wrong.
+            match said {
+                Some((_, value)) => self.value(value, &tag.shape, &tag.name, path),
+                None => {
+                    let message = format!("{} lacks `{}` ({})", title(path), tag.name, tag.shape);
+                    self.problems.at_byte(begin, message);
+                }
+            }
+            return;
+        };
+        let mut keys = vec![tag.clone()];
+        keys.extend(kind.keys.iter().cloned());
+        let own = |name: &str| keys.iter().any(|key| key.name == name);
+        let (mut here, mut of_others) = (DeTable::new(), Vec::new());
+        for (name, value) in table {
+            let text = &**name.get_ref();
+            match !own(text) && tagged.all.iter().any(|key| key.name == text) {
+                true => of_others.push(name),
+                false => drop(here.insert(name.clone(), value.clone())),
+            }
+        }
+        for name in of_others {
+            let text = &**name.get_ref();
+            let has = |kind: &&Kind| kind.keys.iter().any(|key| key.name == text);
+            let homes: Vec<String> = (tagged.kinds.iter().filter(has))
+                .map(|kind| format!("\"{}\"", kind.name))
+                .collect();
+            let message = format!(
+                "`{text}` has no meaning with `{} = \"{}\"`: it belongs to {}",
+                tag.name,
+                kind.name,
+                or(&homes)
+            );
+            self.problems.at_byte(name.span().start, message);
+        }
+        self.table(&here, &keys, path, begin);
+    }
+
     /// `name` is what messages call the value; `path` leads to it through the tables.
     fn value(&mut self, value: &Spanned<DeValue>, shape: &Shape, name: &str, path: &str) {
         let begin = value.span().start;
         match (shape, value.get_ref()) {
             (Shape::Table(keys), DeValue::Table(table)) => self.table(table, keys, path, begin),
+            (Shape::Tagged(tagged), DeValue::Table(table)) => {
+                self.tagged(table, tagged, path, begin);
+            }
             (Shape::Map { names, value: shape, least }, DeValue::Table(entries)) => {
                 if entries.len() < *least {
                     self.problems.at_byte(begin, format!("`{name}` is empty"));

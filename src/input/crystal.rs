@@ -3,7 +3,7 @@
 //! lattice vectors to judge (right angles, lengths of the box) is judged where
 //! the crystal is built.
 
-use super::config::{Boundary, Config, GapBetween, ParticleConfig};
+use super::config::{Boundary, Config, GapBetween, ParticleConfig, PlacementConfig};
 use super::read_particle::refuse_planes;
 use super::rules::{family, fractions};
 use super::source::Problems;
@@ -421,10 +421,13 @@ pub fn check_above(
     problems: &mut Problems,
 ) {
     let free = config.cell.periodic().iter().filter(|periodic| !**periodic).count();
-    if config.crystal.is_none() && config.structure.is_none() {
+    let plane = config.placement.as_ref().is_some_and(PlacementConfig::is_flat);
+    let nothing = config.crystal.is_none() && config.structure.is_none();
+    if nothing && !plane {
         problems.at(
             key,
-            "above what? `above` needs a `[crystal]` with a `surface`, or a `[structure]`",
+            "above what? `above` needs a `[crystal]` with a `surface`, a `[structure]`, or a `[placement]` \
+             of the kind `support` or `raft`",
         );
     } else if config.structure.is_some() && config.source.has("box.boundary") && free != 1 {
         problems.at(
@@ -433,7 +436,7 @@ pub fn check_above(
         );
     }
     let at = |name: &str| format!("{key}.{name}");
-    if config.placement.is_some() {
+    if config.row().is_some() {
         for (name, given) in
             [("facet", above.facet.is_some()), ("at_angstrom", above.at_angstrom.is_some())]
         {

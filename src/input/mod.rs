@@ -13,12 +13,14 @@ mod crystal;
 pub mod extension;
 pub mod jobs;
 pub mod past;
+mod placement;
 mod read_particle;
 mod no_effect;
 pub mod reference;
 mod rules;
 mod schema;
 mod source;
+mod sizes;
 pub mod span;
 mod unit;
 
@@ -164,6 +166,11 @@ fn complete(config: &mut Config) {
     for structure in config.structure.iter_mut().chain(read) {
         absolute(&mut structure.file);
         structure.format = structure.format.or_else(|| StructureFormat::of(&structure.file));
+    }
+    let sizes = config.particles.iter_mut().filter_map(|particle| particle.sizes.as_mut());
+    sizes.filter_map(SizesConfig::file_mut).for_each(absolute);
+    if let Some(PlacementConfig::File(positions)) = &mut config.placement {
+        absolute(&mut positions.file);
     }
     crystal::complete(config);
     read_particle::complete(config);

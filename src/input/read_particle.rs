@@ -1,15 +1,24 @@
 //! Particles that are read from a file: which keys of `[[particle]]` mean something
 //! for them, and how they stand in the effective input.
 
-use super::config::{AboveConfig, Config, GapBetween, ParticleConfig, StructureConfig};
+use super::config::{
+    AboveConfig, Config, GapBetween, Orientation, ParticleConfig, PlacementConfig, StructureConfig,
+};
 use super::schema::keys_of_input;
 use super::source::Problems;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// The keys of `[[particle]]` that a particle from a file has.
 #[derive(Serialize)]
 struct ReadParticle<'a> {
-    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fraction: Option<f64>,
+    orientation: Orientation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    misorientation_deg: Option<f64>,
     euler_angles_deg: [f64; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
     centre_angstrom: Option<[f64; 3]>,
@@ -20,22 +29,41 @@ struct ReadParticle<'a> {
     above: &'a Option<AboveConfig>,
 }
 
-const KEYS: [&str; 6] =
-    ["count", "euler_angles_deg", "centre_angstrom", "structure", "particle_of_file", "above"];
+const KEYS: [&str; 9] = [
+    "count",
+    "fraction",
+    "orientation",
+    "misorientation_deg",
+    "euler_angles_deg",
+    "centre_angstrom",
+    "structure",
+    "particle_of_file",
+    "above",
+];
 
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Particle<'a> {
     Built(&'a ParticleConfig),
+    /// With `fraction`, and so without `count`.
+    Uncounted(Value),
     Read(ReadParticle<'a>),
 }
 
 /// Writes `[[particle]]` with the keys that mean something, and no others.
 pub fn write<S: Serializer>(particles: &[ParticleConfig], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(particles.iter().map(|particle| match &particle.structure {
-        None => Particle::Built(particle),
+        None if particle.fraction.is_none() => Particle::Built(particle),
+        None => {
+            let mut keys = serde_json::to_value(particle).expect("plain data serialises");
+            keys.as_object_mut().map(|keys| keys.remove("count"));
+            Particle::Uncounted(keys)
+        }
         Some(structure) => Particle::Read(ReadParticle {
-            count: particle.count,
+            count: particle.fraction.is_none().then_some(particle.count),
+            fraction: particle.fraction,
+            orientation: particle.orientation,
+            misorientation_deg: particle.misorientation_deg,
             euler_angles_deg: particle.euler_angles_deg,
             centre_angstrom: particle.centre_angstrom,
             structure,
@@ -49,8 +77,8 @@ pub fn write<S: Serializer>(particles: &[ParticleConfig], to: S) -> Result<S::Ok
 pub fn complete(config: &mut Config) {
     let said = config.source.has("placement.gap_between");
     let read = config.particles.iter().any(|particle| particle.structure.is_some());
-    if let (Some(placement), true, false) = (&mut config.placement, read, said) {
-        placement.gap_between = GapBetween::Atoms;
+    if let (Some(PlacementConfig::Row(row)), true, false) = (&mut config.placement, read, said) {
+        row.gap_between = GapBetween::Atoms;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The reference of every key, as Markdown for `inputs/README.md`.
 
-use super::schema::{Key, Shape, keys_of_input};
+use super::schema::{Key, Shape, Tagged, keys_of_input};
 use super::source::join;
 use super::unit;
 use serde_json::Value;
@@ -21,9 +21,25 @@ fn sections(keys: &[Key], path: &str, text: &mut String) {
             let header = if key.repeats() { format!("[[{path}]]") } else { format!("[{path}]") };
             let necessity = if key.required { " Required." } else { "" };
             *text += &format!("\n### `{header}`\n{}{necessity}\n", key.meaning);
-            table(own, text);
-            sections(own, &path, text);
+            match key.tagged() {
+                None => {
+                    table(own, text);
+                    sections(own, &path, text);
+                }
+                Some(tagged) => kinds(tagged, &header, &path, text),
+            }
         }
+    }
+}
+
+/// The kinds of a table, each with its own keys.
+fn kinds(tagged: &Tagged, header: &str, path: &str, text: &mut String) {
+    table(std::slice::from_ref(&tagged.tag), text);
+    for kind in tagged.kinds.iter().filter(|kind| !kind.keys.is_empty()) {
+        let (tag, name) = (&tagged.tag.name, &kind.name);
+        *text += &format!("\n### `{header}` with `{tag} = \"{name}\"`\n{}\n", kind.meaning);
+        table(&kind.keys, text);
+        sections(&kind.keys, path, text);
     }
 }
 

@@ -3,8 +3,10 @@
 use super::config::*;
 use super::conform::nearest;
 use super::crystal;
-use super::read_particle::{self, refuse_planes};
+use super::placement;
+use super::read_particle;
 use super::schema::or;
+use super::sizes;
 use super::source::Problems;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +15,7 @@ use std::path::Path;
 /// How far a composition may be from adding up to 1, to allow for thirds in five digits.
 const COMPOSITION_TOLERANCE: f64 = 1e-4;
 
-/// Most atoms to build: some hundred bytes each while they are chosen.
+/// Most atoms to build.
 pub const MOST_ATOMS: f64 = 1e9;
 
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
@@ -29,7 +31,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     for (i, particle) in config.particles.iter().enumerate() {
         one_particle(config, particle, &format!("particle[{i}]"), problems);
     }
-    placement(config, problems);
+    placement::check(config, problems);
     cell(config, problems);
     stages(config, problems);
     intervals(config, problems);
@@ -105,13 +107,8 @@ pub fn files(config: &Config, problems: &mut Problems) {
     if let Some(parameters) = &potential.parameters {
         file("potential.parameters", parameters);
     }
-    if let Some(structure) = &config.structure {
-        file("structure.file", &structure.file);
-    }
-    for (i, particle) in config.particles.iter().enumerate() {
-        if let Some(structure) = &particle.structure {
-            file(&format!("particle[{i}].structure.file"), &structure.file);
-        }
+    for (key, path) in config.structure_files() {
+        file(&key, path);
     }
 }
 
@@ -164,13 +161,17 @@ fn one_structure(config: &Config, structure: &StructureConfig, key: &str, proble
     }
 }
 
-/// Every process that builds particles holds the sites of all of them.
+/// More than that is a slip of the pen.
 fn few_enough(config: &Config, problems: &mut Problems) {
     let mut atoms = 0.0;
     for (i, particle) in config.particles.iter().enumerate() {
-        atoms += particle.count as f64 * particle.wanted_atoms();
+        let count = match particle.fraction {
+            Some(fraction) => fraction * config.particle_count() as f64,
+            None => particle.count as f64,
+        };
+        atoms += count * particle.wanted_atoms();
         if atoms > MOST_ATOMS {
-            let size = sizes(particle).first().copied().unwrap_or("atoms");
+            let size = sizes_given(particle).first().copied().unwrap_or("atoms");
             let message = format!(
                 "with this the particles have {atoms:.2e} atoms, and at most {MOST_ATOMS:.0e} can \
                  be built: make them smaller or fewer"
@@ -254,7 +255,8 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
             );
         }
     }
-    match sizes(particle)[..] {
+    sizes::check(particle, key, problems);
+    match sizes_given(particle)[..] {
         [] if particle.shape == Shape::Cube => {
             problems.at(key, "the size of the cube is missing: write `atoms` or `edge_nm`")
         }
@@ -298,11 +300,12 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
 }
 
 /// The keys that give the size of a particle.
-fn sizes(particle: &ParticleConfig) -> Vec<&'static str> {
+fn sizes_given(particle: &ParticleConfig) -> Vec<&'static str> {
     let given = [
         ("atoms", particle.atoms.is_some()),
         ("diameter_nm", particle.diameter_nm.is_some()),
         ("edge_nm", particle.edge_nm.is_some()),
+        ("sizes", particle.sizes.is_some()),
     ];
     given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect()
 }
@@ -336,48 +339,12 @@ pub fn family(indices: [i32; 3], key: &str, problems: &mut Problems) {
     }
 }
 
-fn placement(config: &Config, problems: &mut Problems) {
-    let Some(placement) = &config.placement else { return };
-    family(placement.facing, "placement.facing", problems);
-    let count = config.particle_count();
-    if config.particles.is_empty() {
-        problems.at("placement", "`[placement]` is for particles (`[[particle]]`): there are none");
-    } else if count < 2 {
-        problems.at("placement", "`[placement]` is for two particles or more, but there is one");
-    }
-    let read = |particle: &&ParticleConfig| particle.structure.is_some();
-    if config.particles.iter().any(|particle| read(&particle)) {
-        let key = "placement.gap_between";
-        refuse_planes(placement.gap_between, "a particle of this row", key, problems);
-        if config.particles.iter().all(|p| read(&p)) && config.source.has("placement.facing") {
-            problems.at(
-                "placement.facing",
-                "particles that are read do not tell their facets: turn them with `euler_angles_deg`",
-            );
-        }
-    }
-    let support = config.crystal.is_some() || config.structure.is_some();
-    if support && config.crystal.as_ref().is_some_and(|c| c.surface == Some(Axis::X)) {
-        problems.at(
-            "placement",
-            "particles face each other along x, and the surface of the crystal lies across x: write \
-             `surface = \"z\"`",
-        );
-    } else if support && config.particles.iter().any(|particle| particle.above.is_none()) {
-        problems.at(
-            "placement",
-            "the row stands in the middle of the box, where there are other atoms: write `above` in \
-             each `[[particle]]`, as `above = { gap_angstrom = 2.5 }`",
-        );
-    }
-}
-
 fn cell(config: &Config, problems: &mut Problems) {
     let periodic = config.cell.periodic();
     match config.cell.lengths_angstrom {
         None if config.structure.is_none()
             && config.crystal.is_none()
-            && periodic != [false; 3] =>
+            && !placement::gives_periods(config) =>
         {
             problems.at(
                 "box.boundary",

@@ -37,6 +37,7 @@ pub enum Shape {
         most: usize,
     },
     Table(Vec<Key>),
+    Tagged(Box<Tagged>),
     /// Numbers under names, any or only those given.
     Map {
         names: Option<Vec<String>>,
@@ -44,6 +45,24 @@ pub enum Shape {
         least: usize,
     },
     Either(Vec<Shape>),
+}
+
+/// A table of one of several kinds, which a key in it names; each kind has keys of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tagged {
+    /// The key that names the kind.
+    pub tag: Key,
+    pub kinds: Vec<Kind>,
+    /// The keys of all kinds, each once; the first is the tag.
+    pub all: Vec<Key>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    pub name: String,
+    pub meaning: String,
+    /// Without the tag.
+    pub keys: Vec<Key>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -74,10 +93,19 @@ impl Key {
     pub fn table(&self) -> Option<&[Key]> {
         match &self.shape {
             Shape::Table(keys) => Some(keys),
+            Shape::Tagged(tagged) => Some(&tagged.all),
             Shape::List { item, .. } => match &**item {
                 Shape::Table(keys) => Some(keys),
                 _ => None,
             },
+            _ => None,
+        }
+    }
+
+    /// The kinds of the table, if it is of one of several.
+    pub fn tagged(&self) -> Option<&Tagged> {
+        match &self.shape {
+            Shape::Tagged(tagged) => Some(tagged),
             _ => None,
         }
     }
@@ -122,6 +150,9 @@ fn keys_of(table: &Value) -> Vec<Key> {
 
 fn shape_of(schema: &Value) -> Shape {
     if let Some(choices) = schema["oneOf"].as_array() {
+        if choices.iter().any(|choice| choice.get("properties").is_some()) {
+            return Shape::Tagged(Box::new(tagged_of(schema, choices)));
+        }
         return Shape::Choice(choices.iter().map(choice_of).collect());
     }
     if let Some(shapes) = schema["anyOf"].as_array() {
@@ -153,6 +184,40 @@ fn shape_of(schema: &Value) -> Shape {
         },
         other => unreachable!("config.rs has no key of the type {other}: {schema}"),
     }
+}
+
+/// The tag is the one key of all kinds that has one value; `x-kind` is that of a table without it.
+fn tagged_of(schema: &Value, choices: &[Value]) -> Tagged {
+    let is_tag = |key: &Key| matches!(&key.shape, Shape::Choice(names) if names.len() == 1);
+    let mut tag: Option<Key> = None;
+    let mut kinds = Vec::new();
+    for choice in choices {
+        let (own, keys): (Vec<Key>, Vec<Key>) = keys_of(choice).into_iter().partition(is_tag);
+        let mut own = own.into_iter().next().expect("every kind in config.rs has its tag");
+        let Shape::Choice(names) = &mut own.shape else { unreachable!("the tag is a choice") };
+        let name = names[0].name.clone();
+        let meaning = meaning_of(choice);
+        names[0].meaning = meaning.clone();
+        kinds.push(Kind { name, meaning, keys });
+        match &mut tag {
+            None => tag = Some(own),
+            Some(tag) => {
+                let Shape::Choice(all) = &mut tag.shape else { unreachable!("as above") };
+                all.extend(names.drain(..));
+            }
+        }
+    }
+    let mut tag = tag.expect("a tagged enum has kinds");
+    tag.default = schema.get("x-kind").cloned();
+    tag.required = tag.default.is_none();
+    tag.meaning = "Which of these:".into();
+    let mut all = vec![tag.clone()];
+    for key in kinds.iter().flat_map(|kind| &kind.keys) {
+        if !all.iter().any(|known| known.name == key.name) {
+            all.push(key.clone());
+        }
+    }
+    Tagged { tag, kinds, all }
 }
 
 /// The type, without the `null` that an `Option` adds.
@@ -223,7 +288,7 @@ impl Display for Shape {
                     (_, most) => write!(f, "a list of {most} {items}"),
                 }
             }
-            Shape::Table(_) => f.write_str("a table"),
+            Shape::Table(_) | Shape::Tagged(_) => f.write_str("a table"),
             Shape::Map { names: None, value, .. } => {
                 write!(f, "a table of names, each with {value}")
             }

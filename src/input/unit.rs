@@ -22,6 +22,8 @@ enum Dimension {
     SurfaceEnergy,
     Force,
     Energy,
+    /// On a plane.
+    Density,
     /// No unit of the input, but one that people write.
     Steps,
 }
@@ -31,12 +33,13 @@ const fn unit(name: &'static str, symbol: &'static str, dimension: Dimension, fa
 }
 
 /// Longer endings before those that they end in.
-const UNITS: [Unit; 28] = [
+const UNITS: [Unit; 29] = [
     unit("j_per_m2", "J/m²", Dimension::SurfaceEnergy, 1.0),
     unit("mj_per_m2", "mJ/m²", Dimension::SurfaceEnergy, 1e-3),
     unit("ev_per_angstrom2", "eV/Å²", Dimension::SurfaceEnergy, 16.021_766_34),
     unit("ev_per_angstrom", "eV/Å", Dimension::Force, 1.0),
     unit("ev_per_nm", "eV/nm", Dimension::Force, 0.1),
+    unit("per_um2", "1/µm²", Dimension::Density, 1.0),
     unit("ev_per_atom", "eV", Dimension::Energy, 1.0),
     unit("mev_per_atom", "meV", Dimension::Energy, 1e-3),
     unit("ev", "eV", Dimension::Energy, 1.0),

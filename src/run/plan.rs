@@ -353,7 +353,7 @@ mod tests {
     fn a_report_has_a_row_for_each_number_of_ranks_and_says_where_it_stops_paying() {
         let line = "sinter-hpc plan q.toml --ranks 1,8,64,1024 --threads 2 --speed 1000000";
         let text = planned(line).unwrap();
-        let atoms = build::layout(&quickstart()).unwrap().atoms;
+        let atoms = build::layout(&quickstart(), &Comm::single()).unwrap().atoms;
         assert!(text.starts_with(&format!("atoms        {atoms}, ")), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 91), "{text}");
         // ranks, atoms, imbalance, ghosts, memory, step, messages, efficiency ...

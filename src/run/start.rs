@@ -97,7 +97,7 @@ impl Start {
             progress.stage -= 1;
             progress.step_in_stage = steps;
         }
-        let layout = comm.agree(build::layout(config))?;
+        let layout = build::layout(config, comm)?;
         let checked = past.check(config, (&layout, &atoms, comm), &progress);
         comm.agree(checked.map_err(|message| Error::input(path, 0, 0, message)))?;
         state.progress = progress;

@@ -134,7 +134,7 @@ fn another(shape: &Shape, value: Option<&Value>) -> Option<Value> {
             json!(map)
         }
         Shape::Either(shapes) => another(shapes.last()?, None)?,
-        Shape::Table(_) => return None,
+        Shape::Table(_) | Shape::Tagged(_) => return None,
     })
 }
 
@@ -152,7 +152,13 @@ fn every_key(
             true => below.flat_map(|p| (0..STAGES).map(move |i| format!("{p}/{i}"))).collect(),
             false => below.collect(),
         };
-        match key.table() {
+        // Of a table of several kinds the one that it is without saying so.
+        let usual = key.tagged().map(|tagged| {
+            let usual =
+                tagged.kinds.iter().find(|kind| Some(json!(kind.name)) == tagged.tag.default);
+            usual.map_or(&[][..], |kind| &kind.keys)
+        });
+        match usual.or(key.table()) {
             Some(keys) => every_key(keys, (&path, &below), look),
             None => look(&path, &below, &key.shape),
         }
