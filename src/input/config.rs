@@ -85,6 +85,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// How many atoms the particles to build have, nearly.
+    pub fn atoms_to_build(&self) -> f64 {
+        let count = |particle: &ParticleConfig| match particle.fraction {
+            Some(fraction) => fraction * self.particle_count() as f64,
+            None => particle.count as f64,
+        };
+        self.particles.iter().map(|particle| count(particle) * particle.wanted_atoms()).sum()
+    }
+
     /// Whether any atoms are read from a file.
     pub fn reads_files(&self) -> bool {
         self.structure.is_some() || self.particles.iter().any(|p| p.structure.is_some())
