@@ -7,7 +7,7 @@
 //! (a single one at the origin).
 
 use super::base::Base;
-use super::body::{Bodies, Body};
+use super::body::{Bodies, Body, edges_nm};
 use super::face::{Face, row};
 use super::layout::{Filling, Gap, Layout, ParticleInfo, bounds, cell, spread};
 use super::members::{members, resting};
@@ -87,6 +87,7 @@ impl<'a> Assembly<'a> {
         }
         warnings.extend(base.iter().flat_map(|base| base.warnings().to_vec()));
         warnings.extend(absent(config, &lines, &layout));
+        warnings.extend(other_edges(config, &lines));
         Ok(Assembly { layout, bodies, base, velocities, warnings })
     }
 
@@ -151,6 +152,22 @@ fn wrapped(mut atom: Atom, cell: &Cell) -> Atom {
     let [x, y, z, _] = position;
     atom.position = [x, y, z];
     atom
+}
+
+/// Cubes whose edge is not nearly the one that was wanted: layers are whole.
+fn other_edges(config: &Config, lines: &[Line]) -> Vec<String> {
+    const TOLD: f64 = 0.02;
+    let cubes = lines.iter().filter_map(|line| {
+        let (edge, wanted) = edges_nm(config, line.table, &line.info)?;
+        let message =
+            format!("the edge of the cube is {edge:.3} nm: whole layers make none of {wanted} nm");
+        let key = format!("particle[{}].edge_nm", line.table);
+        let is_other = (edge - wanted).abs() > TOLD * wanted;
+        is_other.then(|| config.source.error(&key, message).to_string())
+    });
+    let mut told: Vec<String> = cubes.collect();
+    told.dedup();
+    told
 }
 
 /// Elements that the composition names, and of which so few atoms have none.

@@ -362,6 +362,9 @@ impl Body {
             Body::Solid(solid) => {
                 info.adatoms = solid.adatoms.len() as u64;
                 info.shape = Some(shape_info(solid));
+                if let Some((edge, wanted)) = edges_nm(config, solid.table, &info) {
+                    info.note = format!(", edge {edge:.3} nm ({wanted} wanted)");
+                }
             }
             Body::FromFile(read) => info.note = format!(", from `{}`", read.file),
         }
@@ -373,6 +376,16 @@ impl Body {
 fn outermost(positions: &[Vec3], side: f64) -> Vec<usize> {
     let front = positions.iter().map(|r| r[0] * side).fold(f64::NEG_INFINITY, f64::max);
     (0..positions.len()).filter(|&i| positions[i][0] * side >= front - FACE).collect()
+}
+
+/// Edge of a cube, with half a layer of space about its outermost atoms, and the one that was
+/// wanted, if one was; nm.
+pub fn edges_nm(config: &Config, table: usize, info: &ParticleInfo) -> Option<(f64, f64)> {
+    let particle = &config.particles[table];
+    let facets = &info.shape.as_ref()?.facets;
+    let side = facets.iter().find(|facet| facet.indices == [1, 0, 0])?;
+    let edge = 2.0 * side.distance + particle.lattice_constant() / 2.0;
+    Some((edge / 10.0, particle.edge_nm?))
 }
 
 fn shape_info(solid: &Solid) -> ShapeInfo {

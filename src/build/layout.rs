@@ -175,12 +175,21 @@ pub fn spread(config: &Config, particles: &mut [ParticleInfo]) -> Result<Option<
 }
 
 impl Layout {
+    /// Whether particles and pairs of them are measured: each of them all the time takes more room
+    /// and time than the atoms where most have but a few.
+    pub fn measures_particles(&self) -> bool {
+        const MANY: u64 = 100;
+        const FEW_ATOMS: u64 = 10;
+        let count = self.particles.len() as u64;
+        count <= MANY || self.atoms >= FEW_ATOMS * count
+    }
+
     /// The particles, their composition and their gap, in lines for people.
     pub fn describe(&self, symbols: &[&str]) -> String {
         let mut text = String::new();
         let placed = self.filling.map_or(self.particles.len(), |filling| filling.first as usize);
         let untold = if placed > MOST_TOLD && !self.note.is_empty() { placed } else { 0 };
-        for (i, particle) in self.particles.iter().enumerate().skip(untold) {
+        for (i, particle) in self.particles.iter().enumerate().skip(untold).take(MOST_TOLD) {
             let composition: Vec<String> = (symbols.iter().zip(&particle.species))
                 .filter(|(_, count)| **count > 0)
                 .map(|(symbol, count)| format!("{count} {symbol}"))
@@ -196,8 +205,16 @@ impl Layout {
             }
             text.push('\n');
         }
-        for gap in &self.gaps {
+        if let Some(rest @ [_, ..]) = self.particles.get(untold + MOST_TOLD..) {
+            let atoms = rest.iter().map(|particle| particle.atoms);
+            let (least, most) = (atoms.clone().min().unwrap_or(0), atoms.max().unwrap_or(0));
+            let _ = writeln!(text, "and {} more particles of {least} to {most} atoms", rest.len());
+        }
+        for gap in self.gaps.iter().take(MOST_TOLD) {
             let _ = writeln!(text, "gap: {gap}");
+        }
+        if let Some(rest @ [_, ..]) = self.gaps.get(MOST_TOLD..) {
+            let _ = writeln!(text, "and {} more gaps", rest.len());
         }
         if !self.note.is_empty() {
             text.push_str(&self.note);

@@ -49,7 +49,7 @@ use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::Cell;
-use crate::input::{Config, StructureConfig};
+use crate::input::{Arrangement, BoxConfig, Config, StructureConfig};
 use assembly::Assembly;
 use read::Read;
 use std::ops::Range;
@@ -76,13 +76,38 @@ pub fn share(atoms: u64, rank: usize, size: usize) -> Range<u64> {
 
 /// Builds or reads the structure of the input; collective.
 pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
-    if config.reads_files() {
-        return dealt_out(config, comm);
+    let mut built = match config.reads_files() {
+        true => dealt_out(config, comm)?,
+        false => {
+            let assembly = Assembly::new(config, comm)?;
+            let mine = share(assembly.layout.atoms, comm.rank(), comm.size());
+            let atoms = comm.agree(assembly.atoms(config, mine))?;
+            built(assembly.layout, atoms, false, assembly.warnings)
+        }
+    };
+    look_at_particles(config, &mut built)?;
+    Ok(built)
+}
+
+/// Says where particles are not measured.
+fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
+    if built.layout.measures_particles() {
+        return Ok(());
     }
-    let assembly = Assembly::new(config, comm)?;
-    let mine = share(assembly.layout.atoms, comm.rank(), comm.size());
-    let atoms = comm.agree(assembly.atoms(config, mine))?;
-    Ok(built(assembly.layout, atoms, false, assembly.warnings))
+    let count = built.layout.particles.len();
+    let what =
+        format!("{count} particles of {:.1} atoms", built.layout.atoms as f64 / count as f64);
+    for key in ["stop.neck_ratio", "stop.coalesced_within"] {
+        if config.source.has(key) {
+            let message = format!("{what} on average are not measured one by one");
+            return Err(config.source.error(key, message));
+        }
+    }
+    built.warnings.push(format!(
+        "{what} on average: there will be no series of particles and of pairs, which would take \
+         more room than the atoms"
+    ));
+    Ok(())
 }
 
 fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<String>) -> Built {
@@ -96,6 +121,17 @@ pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
         Some(structure) => comm.agree(read::read(config, structure).map(|read| read.layout)),
         None => Ok(Assembly::new(config, comm)?.layout),
     }
+}
+
+/// The box and the boundaries that the file of `[structure]` has, whatever the input says.
+pub fn box_of_file(config: &Config) -> Result<Option<Cell>> {
+    let Some(structure) = &config.structure else { return Ok(None) };
+    let mut silent = config.clone();
+    silent.particles.clear();
+    (silent.placement, silent.cell) = (None, BoxConfig::default());
+    // Set apart they would be in vacuum.
+    silent.stages.iter_mut().for_each(|stage| stage.particles = Arrangement::Together);
+    read::read(&silent, structure).map(|read| Some(read.layout.cell))
 }
 
 /// The file that all atoms come from, where they stay as they stand in it.

@@ -246,15 +246,18 @@ fn boundaries(
         return sides.periodic;
     };
     let periodic = given.map(|boundary| boundary == Boundary::Periodic);
-    let differ: Vec<&str> =
-        (0..3).filter(|&d| periodic[d] != sides.periodic[d]).map(|d| AXES[d]).collect();
-    if !silent && frame.lattice.is_some() && !differ.is_empty() {
-        let words = |all: [bool; 3]| all.map(|p| if p { "periodic" } else { "free" }).join(", ");
+    if !silent && frame.lattice.is_some() && periodic != sides.periodic {
+        let along = |all: [bool; 3]| {
+            let axes: Vec<&str> = (0..3).filter(|&d| all[d]).map(|d| AXES[d]).collect();
+            match axes[..] {
+                [] => "periodic nowhere".to_string(),
+                _ => format!("periodic along {}", axes.join(", ")),
+            }
+        };
         warnings.push(format!(
-            "the file is {}, and `box.boundary` is {} (along {} another): the input counts",
-            words(sides.periodic),
-            words(periodic),
-            differ.join(", ")
+            "the file is {}, and by `box.boundary` it is {}: the input counts",
+            along(sides.periodic),
+            along(periodic)
         ));
     }
     periodic

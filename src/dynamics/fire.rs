@@ -73,6 +73,9 @@ pub struct Fire {
     /// Largest force component, eV/Å.
     largest_force: f64,
     outcome: Option<Outcome>,
+    /// Whether, out of steps, the atoms still have the velocities to go on with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    can_go_on: bool,
 }
 
 impl Fire {
@@ -88,6 +91,7 @@ impl Fire {
             uphill: 0,
             largest_force: 0.0,
             outcome: None,
+            can_go_on: false,
         };
         stop(system);
         fire.look_at_forces(system, comm, tolerance);
@@ -105,7 +109,7 @@ impl Fire {
         self.outcome
     }
 
-    /// One step; at the end of the minimisation the atoms are at rest.
+    /// One step; where the minimisation ends with it, the atoms are at rest.
     pub fn step(
         &mut self,
         system: &mut dyn System,
@@ -164,11 +168,24 @@ impl Fire {
         Ok(totals)
     }
 
-    /// Ends a minimisation that has no steps left.
-    pub fn give_up(&mut self, system: &mut dyn System) {
+    /// Ends a minimisation that has no steps left. The atoms keep their velocities, for more
+    /// steps that a later job may be given; the next stage brings them to rest.
+    pub fn give_up(&mut self) {
         if self.outcome.is_none() {
             self.outcome = Some(Outcome::OutOfSteps);
-            stop(system);
+            self.can_go_on = true;
+        }
+    }
+
+    /// Whether `go_on` would find all as it was.
+    pub fn can_go_on(&self) -> bool {
+        self.can_go_on
+    }
+
+    /// Goes on where there were no steps left.
+    pub fn go_on(&mut self) {
+        if std::mem::take(&mut self.can_go_on) {
+            self.outcome = None;
         }
     }
 
@@ -202,7 +219,7 @@ impl Fire {
 }
 
 /// Brings every atom to rest.
-fn stop(system: &mut dyn System) {
+pub fn stop(system: &mut dyn System) {
     system.atoms_mut().velocity.fill([0.0; 3]);
 }
 

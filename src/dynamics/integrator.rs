@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
-use crate::dynamics::fire::{Fire, Minimisation};
+use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::protocol::{Plan, Progress, Stage};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
@@ -93,6 +93,11 @@ impl Integrator {
         system: &mut dyn System,
         comm: &Comm,
     ) -> Result<Integrator> {
+        let before = progress.stage.checked_sub(1).map(|before| plan.stages[before].kind);
+        if before.is_some_and(|kind| !kind.is_dynamic()) {
+            // What moved them was no motion in time.
+            fire::stop(system);
+        }
         let totals = system.update_forces(true)?;
         let mut integrator = Integrator::idle(plan, progress, system, comm, totals);
         let stage = &integrator.stage;
@@ -231,7 +236,7 @@ impl Integrator {
             IntegratorState::Minimisation(fire) => {
                 let totals = fire.step(system, comm, self.stage.force_tolerance, virial)?;
                 if progress.step_in_stage >= self.stage.steps {
-                    fire.give_up(system);
+                    fire.give_up();
                 }
                 totals
             }

@@ -69,7 +69,8 @@ pub fn of_last_stage(config: &Config, by_ps: f64) -> Result<Extension> {
         return Err(source.error(
             &format!("stage[{last}].kind"),
             format!(
-                "--extend makes the last stage longer, and `{}` has no duration: add a stage",
+                "--extend makes the last stage longer, and `{}` has no duration: make its \
+                 `max_steps` larger, or add a stage",
                 stage.kind.name()
             ),
         ));

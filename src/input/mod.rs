@@ -61,6 +61,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Config> {
     let config = parse_of_earlier_job(text, path)?;
     let mut problems = Problems::new(&config.source);
     rules::check(&config, &mut problems);
+    if !problems.is_empty() {
+        // Who has to mend it anyway is told all of it.
+        no_effect::warn(&config, &mut problems);
+    }
     problems.into_result()?;
     Ok(config)
 }

@@ -73,6 +73,8 @@ pub struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Minimised {
     pub steps: u64,
+    /// Whether it was out of steps and can be given more.
+    pub can_go_on: bool,
     /// Whether forces became small enough.
     pub converged: bool,
 }
@@ -114,10 +116,17 @@ pub fn compare(then: &Asked, now: &Asked, standing: &Standing) -> Result<Changes
         now: now.config,
         standing,
         changes: Changes::default(),
+        derived: Vec::new(),
         problems: Problems::new(&now.config.source),
     };
     comparison.tables(keys_of_input(), Fixed::Start, "", (Some(&before), Some(&after)));
     comparison.changes.together = comparison.is_together();
+    // A default that follows a key which is told of needs no word of its own.
+    if comparison.problems.is_empty() && comparison.changes.system.is_empty() {
+        for (difference, advice) in std::mem::take(&mut comparison.derived) {
+            comparison.refuse(difference, &advice);
+        }
+    }
     comparison.problems.into_result()?;
     Ok(comparison.changes)
 }
@@ -205,6 +214,8 @@ struct Comparison<'a> {
     now: &'a Config,
     standing: &'a Standing,
     changes: Changes,
+    /// Contradictions in keys that neither input gives.
+    derived: Vec<(Difference, String)>,
     problems: Problems<'a>,
 }
 
@@ -258,8 +269,7 @@ impl Comparison<'_> {
         match self.contradiction(key, fixed, &difference) {
             // A default that follows another key, which is told of.
             None if derived => {}
-            // One that follows what `may_change` lets change (momenta taken away, the boundaries).
-            Some(_) if derived && !self.changes.system.is_empty() => {}
+            Some(advice) if derived => self.derived.push((difference, advice)),
             None => self.changes.noted.push(difference),
             Some(advice) => self.refuse(difference, &advice),
         }
@@ -309,18 +319,20 @@ impl Comparison<'_> {
 
     /// What is to be done where a difference contradicts the past.
     fn contradiction(&mut self, key: &str, fixed: Fixed, found: &Difference) -> Option<String> {
-        let advice = |past: bool, since: &str| past.then(|| format!("{since}; {GO_ON}"));
+        let advice = |past: bool, since: &str| past.then(|| format!("{since} {GO_ON}"));
         match fixed {
             Fixed::Never => None,
-            Fixed::Start => advice(true, "it has had its effect from the start"),
-            Fixed::Motion => advice(self.is_moving(), "the atoms have been set in motion with it"),
+            Fixed::Start => advice(true, "it has had its effect from the start: go on"),
+            Fixed::Motion => {
+                advice(self.is_moving(), "the atoms have been set in motion with it: go on")
+            }
             Fixed::Join => advice(
                 self.is_together(),
-                "the particles stand together; go on from a checkpoint before that (--restart)",
+                "the particles stand together: go on from a checkpoint before that (--restart),",
             ),
             Fixed::Trajectory => advice(
                 !self.standing.new_trajectory,
-                "the trajectory has begun with it; go on in a new folder (--restart with --output)",
+                "the trajectory has begun with it: go on in a new folder (--restart with --output),",
             ),
             Fixed::Stage => {
                 let stage = key.strip_prefix("stage[")?.split(']').next()?.parse().ok()?;
@@ -375,10 +387,20 @@ impl Comparison<'_> {
             "max_steps" if under_way => {
                 (now.max_steps <= steps).then(|| format!("it has made {steps} steps; {elsewhere}"))
             }
-            "max_steps" if just_ended && minimised.is_some_and(used_up) => Some(format!(
-                "at its last step the atoms were brought to rest; add a stage that minimises on, \
-                 or {elsewhere}"
-            )),
+            "max_steps" if just_ended && minimised.is_some_and(used_up) => {
+                let made = then.max_steps;
+                match now.max_steps > made {
+                    true if minimised.is_some_and(|m| m.can_go_on) => {
+                        self.changes.longer = Some(made);
+                        None
+                    }
+                    true => Some(format!(
+                        "at its last step the atoms were brought to rest, by another program \
+                         version; add a stage that minimises on, or {elsewhere}"
+                    )),
+                    false => Some(format!("it has made {made} steps; {elsewhere}")),
+                }
+            }
             "max_steps" if just_ended => {
                 let made = minimised.map_or(u64::MAX, |m| m.steps);
                 (now.max_steps < made).then(|| format!("it has made {made} steps; {elsewhere}"))
@@ -413,7 +435,7 @@ impl Comparison<'_> {
     }
 }
 
-const GO_ON: &str = "go on with the old value, or begin another run (--output)";
+const GO_ON: &str = "with the old value, or begin another run (--output)";
 
 /// A value as it would stand in the input.
 fn shown(value: Option<&Value>) -> String {

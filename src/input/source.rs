@@ -121,6 +121,10 @@ impl<'a> Problems<'a> {
         Problems { source, found: Vec::new(), untold: 0 }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Something wrong at the place of a key.
     pub fn at(&mut self, key: &str, message: impl Into<String>) {
         self.add(|source| source.place(key), message.into());

@@ -120,6 +120,9 @@ pub struct Observers {
     pub pairs: Pairs,
     #[serde(default)]
     pub structure: Structure,
+    /// Whether particles and pairs are left alone, being too many and too small.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    only_whole: bool,
 }
 
 /// What is measured with a frame: series of its own, and what there is of each owned atom.
@@ -137,6 +140,7 @@ impl Observers {
             particles: Particles::default(),
             pairs: Pairs::default(),
             structure: Structure::default(),
+            only_whole: false,
         }
     }
 
@@ -144,6 +148,11 @@ impl Observers {
     pub fn beside(mut self, filling: Option<Filling>) -> Observers {
         self.pairs.filling = filling;
         self
+    }
+
+    /// The same, with particles and pairs or without.
+    pub fn of_particles(self, measured: bool) -> Observers {
+        Observers { only_whole: !measured, ..self }
     }
 
     /// What the step that is to be measured has to provide.
@@ -159,7 +168,7 @@ impl Observers {
         let observers: [&mut dyn Observer; 3] =
             [&mut self.thermo, &mut self.particles, &mut self.pairs];
         let mut series = Vec::new();
-        for observer in observers {
+        for observer in observers.into_iter().take(if self.only_whole { 1 } else { 3 }) {
             series.extend(observer.measure(&scene)?);
         }
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
@@ -171,7 +180,10 @@ impl Observers {
         let groups = Groups::new(Group::Particle, &snapshot.system);
         let scene = self.scene(snapshot, &groups);
         let around = AllSurroundings::find(&snapshot, self.cutoff);
-        let series = self.structure.measure(&scene, &around, self.pairs.contacts());
+        let series = match self.only_whole {
+            true => Vec::new(),
+            false => self.structure.measure(&scene, &around, self.pairs.contacts()),
+        };
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
         CloseUp { record, atoms: around.of }
     }

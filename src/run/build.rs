@@ -122,6 +122,7 @@ fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -
         cell: &built.cell,
         atoms: &atoms,
         surroundings: &[],
+        moving: true,
     })?;
     file.close()
 }

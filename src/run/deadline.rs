@@ -19,8 +19,11 @@ const END: [&str; 2] = ["SINTER_JOB_END_TIME", "SLURM_JOB_END_TIME"];
 /// The variable that holds the length of the job.
 const LENGTH: &str = "PBS_WALLTIME";
 
-/// No job begins or ends so far from now: such an end is a mistake.
-const FAR: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// No job has ended so long ago: such an end is a mistake, as of a length in place of a date.
+const LONG_AGO: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+
+/// What schedulers write where a job has no end.
+const ENDLESS: [&str; 5] = ["unlimited", "infinite", "infinity", "none", "not_set"];
 
 /// An end of the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +50,14 @@ impl Deadline {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Deadline {
         let mut known = Deadline::default();
-        let value = |name| variable(name).filter(|text| !text.trim().is_empty());
+        let says_nothing = |text: &String| {
+            let text = text.trim();
+            text.is_empty() || ENDLESS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        };
+        let value = |name| variable(name).filter(|text| !says_nothing(text));
         for name in END {
             let Some(text) = value(name) else { continue };
-            match point_in_time(&text).filter(|end| end.duration_since(now).abs() < FAR) {
+            match point_in_time(&text).filter(|end| now.duration_since(*end) < LONG_AGO) {
                 Some(end) => known.add_end(name, end, now),
                 None => known.warnings.push(format!(
                     "{name} = `{text}` is not understood: no end of this job is taken from it; it is \
@@ -209,6 +216,22 @@ mod tests {
             assert_eq!(known.ends.len(), 1, "the input's own");
         }
         assert_eq!(find(None, &[("PBS_WALLTIME", "")]), Deadline::default(), "not set");
+    }
+
+    #[test]
+    fn a_job_without_end_and_one_that_ends_far_from_now_are_understood() {
+        for text in ["unlimited", "UNLIMITED", " infinite\n", "INFINITY", "none"] {
+            for name in ["PBS_WALLTIME", "SLURM_JOB_END_TIME", "SINTER_JOB_END_TIME"] {
+                assert_eq!(find(None, &[(name, text)]), Deadline::default(), "{name} = {text}");
+            }
+        }
+        let (seconds, _) = left(None, &[("SINTER_JOB_END_TIME", "2099-01-01T00:00:00Z")]).unwrap();
+        assert_eq!(seconds, 4_070_908_800.0 - NOW as f64);
+        assert_eq!(left(None, &[("SLURM_JOB_END_TIME", "4070908800")]).unwrap().0, seconds);
+        let known = find(None, &[("SINTER_JOB_END_TIME", "9999-12-01T00:00:00Z")]);
+        assert!(
+            known.told(Timestamp::from_second(NOW).unwrap()).starts_with("9999-12-01T00:00:00Z")
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::build::{extxyz, species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
-use crate::geometry::{Cell, on_grid};
+use crate::geometry::{Cell, END_OF_COORDINATES, on_grid};
 use crate::input::StructureFormat;
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
@@ -201,6 +201,14 @@ fn system(
     let species = species::resolve(&frame.species, &known, types, &mut warnings)?;
     let Sides { sides, periodic } = cell::sides(frame)?;
     let cell = cell::boxed(sides, periodic, [Side { low: 0.0, length: 0.0 }; 3])?;
+    let far = |p: &[f64; 3]| !p.iter().all(|x| x.abs() < END_OF_COORDINATES);
+    if let Some(atom) = frame.positions.iter().position(far) {
+        let [x, y, z] = frame.positions[atom];
+        return Err(format!(
+            "atom {atom} (the first is 0) is at ({x}, {y}, {z}) Å, and coordinates end at \
+             {END_OF_COORDINATES} Å: is the file in Å?"
+        ));
+    }
     let atom = |(i, &species): (usize, &u32)| {
         let position = frame.positions[i].map(on_grid);
         Atom { id: i as u64, position, species, ..Atom::zeroed() }

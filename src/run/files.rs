@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::force::Engine;
 use crate::geometry::Cell;
 use crate::input::{self, Config};
-use crate::observe::{CloseUp, Observers, Record};
+use crate::observe::{Observers, Record};
 use crate::potential::meam::Meam;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::failure;
@@ -38,6 +38,8 @@ pub struct Files<'c> {
     atoms: u64,
     last_checkpoint: Option<PathBuf>,
     checkpoints: Checkpoints,
+    /// The step at which this job goes on with an earlier trajectory, until that is written.
+    went_on_from: Option<(u64, Job)>,
 }
 
 impl<'c> Files<'c> {
@@ -54,6 +56,7 @@ impl<'c> Files<'c> {
         let path = folder.join(TRAJECTORY);
         let content = Content::of(&config.output);
         let origin = (&start.provenance, &job);
+        let species = &start.provenance.species;
         let periodic = start.layout.cell.periodic;
         let there = comm.any(comm.is_root() && path.exists());
         if there && start.changed {
@@ -78,7 +81,7 @@ impl<'c> Files<'c> {
         let mut trajectory = match &start.resumed {
             Some((_, step)) if there => {
                 let reached = start.state.last_frame;
-                let trajectory = Trajectory::resume(&path, comm, (*step, reached), origin)?;
+                let trajectory = Trajectory::resume(&path, comm, (*step, reached), species)?;
                 let there = trajectory.content();
                 if there != content && comm.is_root() {
                     log::warn!(
@@ -109,6 +112,7 @@ impl<'c> Files<'c> {
             atoms: start.layout.atoms,
             last_checkpoint: start.resumed.as_ref().map(|(path, _)| path.clone()),
             checkpoints: Checkpoints::default(),
+            went_on_from: start.resumed.as_ref().filter(|_| there).map(|(_, step)| (*step, job)),
         })
     }
 
@@ -131,12 +135,18 @@ impl<'c> Files<'c> {
     }
 
     /// A frame and what was measured with it.
-    pub fn frame(&mut self, close_up: &CloseUp, cell: &Cell, atoms: &Atoms) -> Result<()> {
-        let CloseUp { record, atoms: surroundings } = close_up;
-        let Record { step, time_ps, .. } = *record;
+    pub fn frame(&mut self, record: &Record, frame: &Frame) -> Result<()> {
         self.trajectory.append_series(record)?;
-        self.trajectory.append(&Frame { step, time_ps, cell, atoms, surroundings })?;
-        Ok(())
+        self.trajectory.append(frame).map(drop)
+    }
+
+    /// A job that makes a step goes on with the trajectory; one that only finds that the run is
+    /// done leaves no trace in it. Before its first step.
+    pub fn go_on(&mut self) -> Result<()> {
+        match self.went_on_from.take() {
+            None => Ok(()),
+            Some((step, job)) => self.trajectory.write_restart(step, (&self.provenance, &job)),
+        }
     }
 
     /// Step of the last frame.

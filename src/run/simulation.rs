@@ -28,11 +28,11 @@ use crate::force::{Departures, Engine, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
 use crate::input::config::Evaporated;
-use crate::observe::{self, Observers, Place, Record, Snapshot};
+use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
 use crate::potential::Potential;
 use crate::potential::meam::Meam;
-use crate::write::Departure;
 use crate::write::report::{self, Close};
+use crate::write::{Departure, Frame};
 
 /// What a restart needs to know besides the atoms; goes into checkpoints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub struct Simulation<'c> {
     departures: Vec<Departure>,
     /// Step of the checkpoint that this job goes on from with the input that wrote it.
     kept: Option<u64>,
+    /// Whether this job goes on from a checkpoint.
+    resumed: bool,
     files: Files<'c>,
     watch: Watch<'c>,
     fault: Option<Fault>,
@@ -93,6 +95,7 @@ impl<'c> Simulation<'c> {
         start: Start,
         (files, watch): (Files<'c>, Watch<'c>),
     ) -> Result<Simulation<'c>> {
+        let resumed = start.resumed.is_some();
         let kept = start.resumed.as_ref().map(|(_, step)| *step);
         let kept =
             kept.filter(|_| start.provenance.lineage.last().is_some_and(|l| l.changes.is_empty()));
@@ -113,6 +116,7 @@ impl<'c> Simulation<'c> {
             unconverged: state.unconverged,
             departures: state.departures,
             kept,
+            resumed,
             files,
             watch,
             fault: comm.agree(Fault::ordered(comm))?,
@@ -122,6 +126,7 @@ impl<'c> Simulation<'c> {
     /// Carries out what is left of the protocol, or of it what the job has time for.
     pub fn run(mut self) -> Result<Ending> {
         self.files.begin(&self.progress, self.plan.time(&self.progress));
+        self.keep_wishes()?;
         let mut last = None;
         while self.plan.stage(&self.progress).is_some() {
             let mut integrator = self.begin_stage()?;
@@ -131,7 +136,7 @@ impl<'c> Simulation<'c> {
                 Outcome::Finished => {
                     self.conclude(&integrator);
                     self.progress.next_stage();
-                    self.checkpoint(&integrator)?;
+                    self.checkpoint(Some(integrator.state().clone()))?;
                     let order = self.watch.order(self.progress.step);
                     let more = self.plan.stage(&self.progress).is_some();
                     if let (Order::Stop(reason), true) = (order, more) {
@@ -139,7 +144,7 @@ impl<'c> Simulation<'c> {
                     }
                 }
                 Outcome::Stopped(reason) => {
-                    self.checkpoint(&integrator)?;
+                    self.checkpoint(Some(integrator.state().clone()))?;
                     return self.stopped(reason, &integrator);
                 }
                 Outcome::Reached(why) => {
@@ -154,6 +159,17 @@ impl<'c> Simulation<'c> {
             None => self.finished_before()?,
         };
         self.done(Close::Through, &last)
+    }
+
+    /// A checkpoint between two stages tells the input of the job that wrote it. One that goes on from it
+    /// with another input may find at once that the run is done, and what it was asked (a longer
+    /// stage, say) is to hold in later jobs.
+    fn keep_wishes(&mut self) -> Result<()> {
+        let between = self.resumed && self.progress.step_in_stage == 0;
+        if between && self.kept.is_none() && self.plan.stage(&self.progress).is_some() {
+            self.checkpoint(self.integrator.clone())?;
+        }
+        Ok(())
     }
 
     /// Says how a minimisation ended; one that has not converged is told again at the end.
@@ -192,7 +208,7 @@ impl<'c> Simulation<'c> {
             }
             match self.watch.order(self.progress.step) {
                 Order::GoOn => {}
-                Order::Checkpoint => self.checkpoint(integrator)?,
+                Order::Checkpoint => self.checkpoint(Some(integrator.state().clone()))?,
                 Order::Stop(reason) => return Ok(Outcome::Stopped(reason)),
             }
         }
@@ -200,6 +216,7 @@ impl<'c> Simulation<'c> {
     }
 
     fn step(&mut self, integrator: &mut Integrator) -> Result<()> {
+        self.files.go_on()?;
         self.progress.advance(&self.plan);
         self.engine.set_step(self.progress.step);
         begins_step(self.progress.step);
@@ -363,16 +380,25 @@ impl<'c> Simulation<'c> {
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let close_up = self.observers.close_up(snapshot);
         self.engine.clock().enter(Phase::Write);
-        self.files.frame(&close_up, self.engine.cell(), self.engine.atoms())?;
+        let CloseUp { record, atoms: surroundings } = &close_up;
+        let frame = Frame {
+            step: record.step,
+            time_ps: record.time_ps,
+            cell: self.engine.cell(),
+            atoms: self.engine.atoms(),
+            surroundings,
+            moving: integrator.stage().kind.is_dynamic(),
+        };
+        self.files.frame(record, &frame)?;
         self.engine.clock().enter(Phase::Other);
         Ok(())
     }
 
-    fn checkpoint(&mut self, integrator: &Integrator) -> Result<()> {
+    fn checkpoint(&mut self, integrator: Option<IntegratorState>) -> Result<()> {
         self.engine.clock().enter(Phase::Checkpoint);
         let state = State {
             progress: self.progress,
-            integrator: Some(integrator.state().clone()),
+            integrator,
             observers: self.observers.clone(),
             stage_energy: self.stage_energy,
             last_frame: self.files.last_frame(),
@@ -390,7 +416,7 @@ impl<'c> Simulation<'c> {
     /// first of a job, the one that it goes on from.
     fn checkpoint_within(&mut self, integrator: &Integrator) -> Result<()> {
         let kept = self.progress.step_in_stage == 0 || self.kept == Some(self.progress.step);
-        if kept { Ok(()) } else { self.checkpoint(integrator) }
+        if kept { Ok(()) } else { self.checkpoint(Some(integrator.state().clone())) }
     }
 
     /// The end of the last stage, where a checkpoint says that nothing is left to do.

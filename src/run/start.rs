@@ -11,7 +11,8 @@ use crate::build::{self, Layout};
 use crate::comm::Comm;
 use crate::dynamics::{IntegratorState, Outcome, Plan, Progress};
 use crate::error::{Error, Result};
-use crate::geometry::Cell;
+use crate::geometry::{Cell, on_grid};
+use crate::input::config::Boundary;
 use crate::input::extension::{self, Extension};
 use crate::input::past::{Asked, Changes, Difference, File, Minimised, Standing};
 use crate::input::{self, Change, Config, Group};
@@ -55,7 +56,8 @@ impl Start {
                 progress: Progress::default(),
                 integrator: None,
                 observers: Observers::new(potential.cutoff(), built.layout.cell.periodic)
-                    .beside(built.layout.filling),
+                    .beside(built.layout.filling)
+                    .of_particles(built.layout.measures_particles()),
                 stage_energy: None,
                 last_frame: None,
                 unconverged: Vec::new(),
@@ -101,6 +103,13 @@ impl Start {
         let checked = past.check(config, (&layout, &atoms, comm), &progress);
         comm.agree(checked.map_err(|message| Error::input(path, 0, 0, message)))?;
         state.progress = progress;
+        if let (Some(_), Some(IntegratorState::Minimisation(fire))) =
+            (changes.longer, &mut state.integrator)
+        {
+            fire.go_on();
+            // That it has not converged was said of its old length.
+            state.unconverged.pop();
+        }
 
         provenance.lineage = checkpoint.provenance.lineage.clone();
         provenance.lineage.push(Restart {
@@ -117,8 +126,9 @@ impl Start {
         }
         if changed(Change::Box) || changed(Change::Potential) {
             // What was remembered of another system means nothing in this one.
-            state.observers =
-                Observers::new(potential.cutoff(), layout.cell.periodic).beside(layout.filling);
+            state.observers = Observers::new(potential.cutoff(), layout.cell.periodic)
+                .beside(layout.filling)
+                .of_particles(layout.measures_particles());
             state.stage_energy = None;
         }
         Ok(Start {
@@ -195,6 +205,9 @@ impl Past<'_> {
             return self.without_input(config, now);
         };
         extension::apply(&mut input, &then.extensions);
+        let mut config = config.clone();
+        write_down_boundaries(&mut input, &mut config)?;
+        let config = &config;
         let Progress { stage, step_in_stage, .. } = self.state.progress;
         let standing = Standing {
             checkpoint: self.name.to_string(),
@@ -205,7 +218,7 @@ impl Past<'_> {
                 Some(IntegratorState::Minimisation(fire)) => {
                     let told = fire.told(0.0);
                     let converged = told.outcome == Some(Outcome::Converged);
-                    Some(Minimised { steps: told.steps, converged })
+                    Some(Minimised { steps: told.steps, can_go_on: fire.can_go_on(), converged })
                 }
                 _ => None,
             },
@@ -304,6 +317,28 @@ impl Past<'_> {
         }
         Ok(())
     }
+}
+
+/// Where one of two inputs leaves the boundaries or the box to the file of its `[structure]`, and
+/// the other says what the file says, both do.
+fn write_down_boundaries(then: &mut Config, now: &mut Config) -> Result<()> {
+    let same = then.cell.boundary.is_some() == now.cell.boundary.is_some()
+        && then.cell.lengths_angstrom.is_some() == now.cell.lengths_angstrom.is_some();
+    if same || then.structure.is_none() {
+        return Ok(());
+    }
+    let Some(own) = build::box_of_file(now)? else { return Ok(()) };
+    for cell in [&mut then.cell, &mut now.cell] {
+        let of_file = own.periodic.map(|p| if p { Boundary::Periodic } else { Boundary::Free });
+        let boundary = *cell.boundary.get_or_insert(of_file);
+        let is_own = |d: usize, length: f64| {
+            boundary[d] == Boundary::Free || (own.periodic[d] && on_grid(length) == own.length[d])
+        };
+        if cell.lengths_angstrom.is_some_and(|all| (0..3).all(|d| is_own(d, all[d]))) {
+            cell.lengths_angstrom = None;
+        }
+    }
+    Ok(())
 }
 
 /// The files that an input names, by their keys. What a structure file held is not known

@@ -397,6 +397,8 @@ pub fn end(end: &End) -> String {
         Close::Interrupted(why) => format!("Stopped early ({why})"),
     };
     let motion = match &end.minimisation {
+        // A job that finds the run done makes no step.
+        None if end.speed.steps == 0 => hotness(end),
         None => format!("{}, {:.3} ns/day", hotness(end), end.speed.ns_per_day()),
         Some(Minimisation { outcome, largest_force, .. }) => {
             let converged = *outcome == Some(Outcome::Converged);
@@ -467,7 +469,12 @@ fn next(end: &End) -> Vec<(&'static str, String)> {
                 ("go on beyond it", format!("change [stop], then {}", again("--resume")))
             }
             Close::Through if end.minimisation.is_some() => {
-                ("go on for longer", format!("add a stage, then {}", again("--resume")))
+                let out_of_steps = |end: &Minimisation| end.outcome == Some(Outcome::OutOfSteps);
+                let what = match end.minimisation.as_ref().is_some_and(out_of_steps) {
+                    true => "make max_steps larger",
+                    false => "add a stage",
+                };
+                ("go on for longer", format!("{what}, then {}", again("--resume")))
             }
             Close::Through => ("go on for longer", again("--resume --extend 10ps")),
         });

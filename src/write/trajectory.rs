@@ -36,6 +36,8 @@ pub struct Frame<'a> {
     pub atoms: &'a Atoms,
     /// Of each of them, if the file holds any columns of these.
     pub surroundings: &'a [Surroundings],
+    /// Whether velocities are motion in time. Those of a minimiser are not: the frame has none.
+    pub moving: bool,
 }
 
 /// An open trajectory file. All ranks hold one; those that touch files
@@ -182,11 +184,11 @@ impl<'c> Trajectory<'c> {
         path: &Path,
         comm: &'c Comm,
         (step, reached): (u64, Option<u64>),
-        origin: (&Provenance, &Job),
+        kinds: &[Species],
     ) -> Result<Trajectory<'c>> {
-        Trajectory::begin(comm, &origin.0.species, |group| {
+        Trajectory::begin(comm, kinds, |group| {
             let file = File::open(path, group, true)?;
-            keep_names(&file, &origin.0.species)?;
+            keep_names(&file, kinds)?;
             let (mut open, mut standing) = OpenFile::start(file)?;
             // A file that begins later, of a restart into a new folder, lacks nothing; and what
             // was written of that very step will be written again.
@@ -203,7 +205,6 @@ impl<'c> Trajectory<'c> {
                 )));
             }
             open.cut_back(step, &mut standing)?;
-            open.write_restart(step, origin)?;
             open.file.flush()?;
             Ok((open, standing))
         })
@@ -254,12 +255,12 @@ impl<'c> Trajectory<'c> {
     }
 
     fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
-        let Frame { cell, atoms, surroundings, .. } = *frame;
+        let Frame { cell, atoms, surroundings, moving, .. } = *frame;
         let Content { velocities, forces, energies, columns, .. } = self.standing.content;
         let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
         self.reals((row, true), order, |columns| Some(&columns.position), unwrapped)?;
         if velocities {
-            let velocity = |i: usize| atoms.velocity[i];
+            let velocity = |i: usize| if moving { atoms.velocity[i] } else { [0.0; 3] };
             self.reals((row, true), order, |columns| columns.velocity.as_ref(), velocity)?;
         }
         if forces {
@@ -328,6 +329,11 @@ impl<'c> Trajectory<'c> {
     /// taken again.
     pub fn append_series(&mut self, record: &Record) -> Result<()> {
         self.on_file(|file| file.series.append(&file.file, record))
+    }
+
+    /// Says that a job went on with the file from this step.
+    pub fn write_restart(&mut self, step: u64, origin: (&Provenance, &Job)) -> Result<()> {
+        self.on_file(|file| file.write_restart(step, origin))
     }
 
     /// Brings the list of departed atoms up to date: `all` are those so far, in order.

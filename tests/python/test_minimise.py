@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from running import HEAD, run, write_input
+from running import HEAD, differences, run, same_end, write_input
 
 # The tolerance is wide: some tens of steps reach it.
 CONVERGES = """
@@ -74,3 +74,30 @@ def test_giving_up_is_a_warning_in_the_last_lines(tmp_path):
     last = done.stdout[done.stdout.index("Done at step 40") :]
     assert re.match(r"Done at step 40: .* K, [\d.]+ ns/day\.\n", last), last
     assert re.search("Warning" + told, last), last
+
+
+def test_more_steps_go_on_with_one_that_gave_up(tmp_path):
+    """With the bits of one that had so many from the start, and no word of giving up."""
+    more = GIVES_UP.replace("max_steps = 20", "max_steps = 31")
+    whole = run("--output", tmp_path / "whole", write_input(tmp_path, HEAD + more + HOLD, "whole.toml"))
+    assert whole.returncode == 0, whole.stderr
+    first = run("--output", tmp_path / "out", write_input(tmp_path, HEAD + GIVES_UP))
+    assert first.returncode == 0 and "make max_steps larger, then" in first.stdout, first.stdout
+    refused = run("--resume", "--extend", "1ps", "--output", tmp_path / "out", tmp_path / "pair.toml")
+    assert refused.returncode == 2 and "make its `max_steps` larger, or add a stage" in refused.stderr
+    on = run("--resume", "--output", tmp_path / "out", write_input(tmp_path, HEAD + more + HOLD), ranks=2)
+    assert on.returncode == 0, on.stderr
+    assert "it gave up after 31 steps" in on.stdout and "after 20 steps" not in on.stdout
+    same_end(tmp_path / "whole/checkpoint-51.h5", tmp_path / "out")
+    assert differences(tmp_path / "whole/trajectory.h5md", tmp_path / "out/trajectory.h5md") == []
+
+
+def test_frames_of_a_minimisation_have_no_velocities(tmp_path):
+    text = HEAD.replace("trajectory_interval_ps = 0.02", "trajectory_interval_ps = 0.01")
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text + GIVES_UP + HOLD))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        steps = file["particles/trajectory/position/step"][:]
+        speeds = np.abs(file["particles/trajectory/velocity/value"][:]).max(axis=(1, 2))
+    # The hold draws its own at step 20.
+    assert len(steps[steps < 20]) == 4 and not speeds[steps < 20].any() and (speeds[steps >= 20] > 0).all()

@@ -16,6 +16,7 @@ from running import (
     HEAD,
     POTENTIALS,
     PROGRAM,
+    PROTOCOL,
     different_atoms,
     differences,
     run,
@@ -483,3 +484,14 @@ def test_surface_energies_of_the_potential_are_the_same_when_resumed(tmp_path):
     assert "[particle.surface_energy_j_per_m2]" in (tmp_path / "effective.toml").read_text()
     run("--resume", "--output", folder, tmp_path / "effective.toml")
     assert "Nothing is left to do" in (folder / "run.log").read_text()
+
+
+def test_a_refusal_names_only_what_was_written(tmp_path):
+    """Surface energies that follow from the composition are no key that anybody wrote."""
+    text = "\n".join(line for line in HEAD.splitlines() if not line.startswith("surface_energy")) + "\n" + PROTOCOL
+    first = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert first.returncode == 0, first.stderr
+    other = text.replace("Pt = 0.85, Fe = 0.15", "Pt = 0.75, Fe = 0.25")
+    done = run("--resume", "--output", tmp_path / "out", write_input(tmp_path, other))
+    assert done.returncode == 2
+    assert "particle[0].composition" in done.stderr and "surface_energy" not in done.stderr, done.stderr

@@ -110,7 +110,14 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64, content: Content) {
             let atoms = share(step, total, comm.rank(), comm.size());
             let time_ps = 0.002 * step as f64;
             trajectory
-                .append(&Frame { step, time_ps, cell: &cell(), atoms: &atoms, surroundings: &[] })
+                .append(&Frame {
+                    step,
+                    time_ps,
+                    cell: &cell(),
+                    atoms: &atoms,
+                    surroundings: &[],
+                    moving: true,
+                })
                 .unwrap();
             trajectory.append_series(&record(step + 5)).unwrap();
         }
@@ -119,7 +126,8 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64, content: Content) {
         Trajectory::create(path, comm, total, cell().periodic, content, origin).unwrap();
     frames(&mut trajectory, 0..3);
     trajectory.close().unwrap();
-    let mut trajectory = Trajectory::resume(path, comm, (10, Some(10)), origin).unwrap();
+    let mut trajectory = Trajectory::resume(path, comm, (10, Some(10)), &origin.0.species).unwrap();
+    trajectory.write_restart(10, origin).unwrap();
     frames(&mut trajectory, 1..5);
     trajectory.close().unwrap();
 }

@@ -134,14 +134,14 @@ fn the_boundaries_of_a_file_count_unless_the_input_says_otherwise() {
     assert_eq!(
         warnings,
         [
-            "the file is periodic, periodic, periodic, and `box.boundary` is free, free, free (along x, y, z \
-          another): the input counts"
+            "the file is periodic along x, y, z, and by `box.boundary` it is periodic nowhere: the input \
+             counts"
         ]
     );
     assert_eq!(built.cell.periodic, [false; 3]);
     let slab = CRYSTAL.replace("Properties", "pbc=\"T T F\" Properties");
     let (warnings, built) = told("a.xyz", &slab, PERIODIC);
-    assert!(warnings[0].contains("(along z another)"), "{warnings:?}");
+    assert!(warnings[0].contains("periodic along x, y, and by `box.boundary`"), "{warnings:?}");
     assert_eq!(built.cell.periodic, [true; 3]);
     let (warnings, built) = told("a.xyz", &slab, "");
     assert_eq!((warnings.len(), built.cell.periodic), (0, [true, true, false]));

@@ -295,14 +295,50 @@ fn a_stage_that_has_just_ended_may_be_longer() {
 }
 
 #[test]
-fn a_minimisation_that_has_ended_is_gone_on_with_by_another_stage() {
-    let ended =
-        |steps, converged| Standing { minimised: Some(Minimised { steps, converged }), ..at(1, 0) };
+fn a_minimisation_that_was_out_of_steps_may_be_longer() {
+    let ended = |steps, converged, can_go_on| Standing {
+        minimised: Some(Minimised { steps, can_go_on, converged }),
+        ..at(1, 0)
+    };
     let longer = EVERYTHING.replace("max_steps = 30", "max_steps = 60");
-    told(EVERYTHING, &longer, &ended(12, true)).unwrap();
-    let error = told(EVERYTHING, &longer, &ended(30, false)).unwrap_err().to_string();
+    assert_eq!(told(EVERYTHING, &longer, &ended(12, true, false)).unwrap().longer, None);
+    assert_eq!(told(EVERYTHING, &longer, &ended(30, false, true)).unwrap().longer, Some(30));
+    let shorter = EVERYTHING.replace("max_steps = 30", "max_steps = 20");
+    let error = told(EVERYTHING, &shorter, &ended(30, false, true)).unwrap_err().to_string();
+    assert!(error.contains("it has made 30 steps"), "{error}");
+    // Of a program that brought them to rest.
+    let error = told(EVERYTHING, &longer, &ended(30, false, false)).unwrap_err().to_string();
     assert!(error.contains("stage[0].max_steps 30, and the input says 60"), "{error}");
     assert!(error.contains("add a stage"), "{error}");
+}
+
+#[test]
+fn a_refusal_names_what_was_written_and_says_once_what_to_do() {
+    let then = EVERYTHING.replace("adatoms", "surface_energy_j_per_m2 = { 111 = 1 }\nadatoms");
+    let mut now =
+        parse(&EVERYTHING.replace("{ Pt = 0.5, Fe = 0.5 }\nadatoms", "{ Pt = 1 }\nadatoms"));
+    let mut then = parse(&then);
+    // What the potential gives follows from the composition; nobody wrote it.
+    then.source = parse(EVERYTHING).source;
+    now.particles[0].surface_energy_j_per_m2 = Some([("111".to_string(), 2.0)].into());
+    let told = compare(&asked(&then), &asked(&now), &at(1, 5)).unwrap_err().to_string();
+    assert!(told.contains("particle[0].composition"), "{told}");
+    assert!(!told.contains("surface_energy"), "{told}");
+    // Where nothing else is different, the defaults of the program are.
+    now.particles[0].composition = then.particles[0].composition.clone();
+    let told = compare(&asked(&then), &asked(&now), &at(1, 5)).unwrap_err().to_string();
+    assert!(told.contains("particle[0].surface_energy_j_per_m2"), "{told}");
+
+    let gap = EVERYTHING.replace("gap_angstrom = 4", "gap_angstrom = 5");
+    let told = compare(&asked(&parse(EVERYTHING)), &asked(&parse(&gap)), &at(STAGES, 0));
+    let told = told.unwrap_err().to_string();
+    assert!(
+        told.ends_with(
+            "the particles stand together: go on from a checkpoint before that (--restart), with \
+             the old value, or begin another run (--output)"
+        ),
+        "{told}"
+    );
 }
 
 #[test]

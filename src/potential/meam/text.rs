@@ -10,9 +10,20 @@ use std::path::Path;
 /// written; without a byte order mark.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// Where the file cannot be read, or is UTF-16.
 pub fn read(path: &Path) -> std::io::Result<String> {
     let bytes = std::fs::read(path)?;
+    // With a mark, or every other byte of plain letters zero.
+    let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if marked
+        || bytes.iter().take(1000).filter(|&&byte| byte == 0).count() > bytes.len().min(1000) / 4
+    {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "it is text in UTF-16, and LAMMPS files are ASCII or UTF-8: save it as UTF-8 (`iconv -f \
+             UTF-16 -t UTF-8`)",
+        ));
+    }
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

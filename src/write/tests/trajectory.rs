@@ -16,7 +16,9 @@ fn resume<'c>(path: &Path, comm: &'c Comm, step: u64) -> Trajectory<'c> {
     let mut origin = provenance();
     let checkpoint = format!("checkpoint-{step}.h5");
     origin.lineage.push(Restart { step, checkpoint, changes: Vec::new() });
-    Trajectory::resume(path, comm, (step, None), (&origin, &Job::new(comm, 2))).unwrap()
+    let mut trajectory = Trajectory::resume(path, comm, (step, None), &origin.species).unwrap();
+    trajectory.write_restart(step, (&origin, &Job::new(comm, 2))).unwrap();
+    trajectory
 }
 
 /// A frame and two points of a series for every step.
@@ -24,7 +26,8 @@ pub fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>
     for step in steps {
         let (time_ps, atoms) = (0.002 * step as f64, atoms_at(step));
         trajectory.append_series(&record(step)).unwrap();
-        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms, surroundings: &[] };
+        let frame =
+            Frame { step, time_ps, cell: &cell(), atoms: &atoms, surroundings: &[], moving: true };
         trajectory.append(&frame).unwrap();
         trajectory.append_series(&record(step + 5)).unwrap();
     }

@@ -1,0 +1,198 @@
+"""Odd inputs against the question: was I told?"""
+
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+
+from running import HEAD, MPIRUN, POTENTIALS, PROGRAM, PROTOCOL, environment, run, sinter, write_input
+
+HOLD = '[[stage]]\nkind = "hold"\ntemperature_k = 300\nduration_ps = 0.02\n'
+FILE = f"""
+[potential]
+library = "{POTENTIALS}/PtFe.library.meam"
+parameters = "{POTENTIALS}/PtFe.meam"
+elements = ["Pt", "Fe"]
+[structure]
+file = "atoms.xyz"
+"""
+
+
+def crystal(folder, repeats=2, comment="", a=3.92):
+    """A periodic crystal of 4 repeats^3 atoms."""
+    base = np.array([(0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)])
+    sites = np.concatenate([base + n for n in np.ndindex(repeats, repeats, repeats)]) * a
+    edge = repeats * a
+    lines = [f"Pt {x} {y} {z}" for x, y, z in sites]
+    head = f'Lattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" Properties=species:S:1:pos:R:3 {comment}'
+    (folder / "atoms.xyz").write_text("\n".join([str(len(lines)), head, *lines]) + "\n")
+    return edge
+
+
+def check(folder, text):
+    return sinter("check", write_input(folder, text))
+
+
+def test_all_meaningless_keys_of_a_stage_are_told(tmp_path):
+    stage = """[[stage]]
+kind = "minimise"
+duration_ps = 1
+temperature_k = 300
+end_temperature_k = 400
+thermostat = "bussi"
+chain_length = 4
+"""
+    told = check(tmp_path, HEAD + stage)
+    assert told.returncode == 2
+    for name in ["duration_ps", "temperature_k", "end_temperature_k"]:
+        assert f"`{name}` has no meaning in a stage of kind `minimise`" in told.stderr
+    for name in ["thermostat", "chain_length"]:
+        assert f"`{name}` has no effect: `minimise` has no temperature" in told.stderr
+
+
+def test_boundaries_of_a_file_written_down_are_no_difference(tmp_path):
+    edge = crystal(tmp_path)
+    first = run("--output", tmp_path / "out", write_input(tmp_path, FILE + HOLD))
+    assert first.returncode == 0, first.stderr
+    more = f'[box]\nboundary = ["periodic", "periodic", "periodic"]\nlengths_angstrom = [{edge}, {edge}, {edge}]\n'
+    longer = HOLD.replace("0.02", "0.04")
+    done = run("--resume", "--output", tmp_path / "out", write_input(tmp_path, FILE + more + longer))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        assert file["parameters/restarts/0001"].attrs["changes"] == "stage[0].duration_ps: 0.02 -> 0.04"
+    other = more.replace('"periodic"]', '"free"]')
+    done = run("--resume", "--output", tmp_path / "out", write_input(tmp_path, FILE + other + longer))
+    assert done.returncode == 2 and "box.boundary" in done.stderr, done.stderr
+
+
+def test_a_run_that_has_reached_its_end_is_resumed_without_a_trace(tmp_path):
+    path = write_input(tmp_path, HEAD + PROTOCOL + "[stop]\nneck_ratio = 1e-6\n")
+    first = run("--output", tmp_path / "out", path)
+    assert first.returncode == 0 and "Done (the neck ratio is" in first.stdout, first.stderr
+    before = (tmp_path / "out/trajectory.h5md").stat().st_size
+    for _ in range(2):
+        again = run("--resume", "--output", tmp_path / "out", path)
+        assert again.returncode == 0 and "Done (the neck ratio is" in again.stdout, again.stderr
+        last = again.stdout[again.stdout.index("Done (") :].splitlines()[0]
+        assert last.endswith(" K.") and "ns/day" not in last
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        assert list(file["parameters/restarts"]) == []
+    assert (tmp_path / "out/trajectory.h5md").stat().st_size == before
+
+
+def test_an_extension_holds_also_where_the_run_ends_between_stages(tmp_path):
+    """[stop] ends the run where the last stage begins, in the job that was asked for more."""
+    stages = """[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.02
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.02
+"""
+    head = HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0")
+    path = write_input(tmp_path, head + stages + "[stop]\nneck_ratio = 2\n")
+    first = run("--output", tmp_path / "out", path)
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "out/checkpoint-20.h5").unlink()
+    path.write_text(head + stages + "[stop]\nneck_ratio = 1e-6\n")
+    ended = run("--resume", "--extend", "0.02ps", "--output", tmp_path / "out", path)
+    assert ended.returncode == 0 and "Done (the neck ratio" in ended.stdout, ended.stdout + ended.stderr
+    path.write_text(head + stages)
+    later = run("--resume", "--output", tmp_path / "out", path)
+    assert later.returncode == 0 and "Done at step 30" in later.stdout, later.stdout + later.stderr
+
+
+def test_series_of_very_many_small_particles_are_not_written(tmp_path):
+    edge = crystal(tmp_path, repeats=4)
+    lines = (tmp_path / "atoms.xyz").read_text().splitlines()
+    lines[1] = lines[1].replace("pos:R:3", "pos:R:3:molecule:I:1")
+    lines[2:] = [f"{line} {i + 1}" for i, line in enumerate(lines[2:])]
+    (tmp_path / "atoms.xyz").write_text("\n".join(lines) + "\n")
+    text = FILE + 'particles_from = "molecule"\n' + HOLD
+    told = check(tmp_path, text)
+    assert told.returncode == 0, told.stderr
+    assert "256 particles of 1.0 atoms on average: there will be no series of particles and of pairs" in told.stderr
+    assert "and 244 more particles of 1 to 1 atoms" in told.stdout
+    assert len(told.stdout.splitlines()) < 150
+    done = run("--output", tmp_path / "out", tmp_path / "pair.toml")
+    assert done.returncode == 0 and "no series of particles" in done.stderr, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        assert list(file["sinter"]) == ["thermo"]
+    stops = check(tmp_path, text + "[stop]\nneck_ratio = 0.5\n")
+    assert stops.returncode == 2 and "are not measured one by one" in stops.stderr
+    assert edge > 0
+
+
+def evaluate(folder, lines, *more):
+    (folder / "frames.xyz").write_text("\n".join(lines) + "\n")
+    files = ["--library", POTENTIALS / "PtFe.library.meam", "--parameters", POTENTIALS / "PtFe.meam"]
+    return sinter(
+        "evaluate", *files, "--elements", "Pt,Fe", *more, folder / "frames.xyz", "--output", folder / "out.xyz"
+    )
+
+
+@pytest.mark.parametrize("far", ["140000", "-1e9", "131072"])
+def test_an_atom_beyond_all_coordinates_is_bad_input_with_its_frame(tmp_path, far):
+    frame = ["2", "Properties=species:S:1:pos:R:3", "Pt 0 0 0", "Pt 0 2.5 0"]
+    done = evaluate(tmp_path, frame + [*frame[:3], f"Pt {far} 0 0"])
+    assert done.returncode == 2, done.stderr
+    assert "frame 1 (the first is 0): atom 1 (the first is 0) is at (" in done.stderr
+    assert "coordinates end at 131072 Å" in done.stderr
+    assert not (tmp_path / "out.xyz").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("which", ["library", "parameters"])
+def test_a_potential_in_utf_16_is_told_as_such(tmp_path, encoding, which):
+    names = {"library": "PtFe.library.meam", "parameters": "PtFe.meam"}
+    text = (POTENTIALS / names[which]).read_text()
+    (tmp_path / "utf16.meam").write_bytes(text.encode(encoding))
+    told = check(tmp_path, (HEAD + HOLD).replace(f"{POTENTIALS}/{names[which]}", "utf16.meam"))
+    assert told.returncode == 2
+    assert "utf16.meam: cannot read the potential: it is text in UTF-16" in told.stderr
+    assert "save it as UTF-8" in told.stderr
+
+
+def test_the_edge_of_a_cube_is_told_and_a_warning_where_it_is_another(tmp_path):
+    cube = HEAD.replace("atoms = 200", 'shape = "cube"\nedge_nm = 2.1')
+    cube = "\n".join(line for line in cube.splitlines() if not line.startswith("surface_energy")) + "\n"
+    told = check(tmp_path, cube + HOLD)
+    assert told.returncode == 0, told.stderr
+    # Layers stand 0.194 nm apart.
+    assert ", edge 2.134 nm (2.1 wanted)" in told.stdout and "whole layers" not in told.stderr
+    told = check(tmp_path, cube.replace("edge_nm = 2.1", "edge_nm = 2.03") + HOLD)
+    assert "warning: " in told.stderr
+    assert "the edge of the cube is 2.134 nm: whole layers make none of 2.03 nm" in told.stderr
+
+
+def test_a_job_without_end_is_understood_in_silence(tmp_path):
+    path = write_input(tmp_path, HEAD + HOLD)
+    done = run("--output", tmp_path / "out", path, more={"PBS_WALLTIME": "unlimited"})
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "no end is known" in done.stdout
+    later = {"SINTER_JOB_END_TIME": "2099-01-01T00:00:00Z"}
+    done = run("--force", "--output", tmp_path / "out", path, more=later)
+    assert done.returncode == 0 and "not understood" not in done.stderr, done.stderr
+    assert "job ends      2099-01-01T00:00:00Z, in " in done.stdout
+
+
+def limited(path, out, kilobytes, ranks=None):
+    """A run that may write no larger files, as `ulimit -f` has it."""
+    launch = [MPIRUN, "-n", str(ranks)] if ranks else []
+    command = f'ulimit -f {kilobytes}; exec "{PROGRAM}" --oversubscribe --threads 1 --output "{out}" "{path}"'
+    return subprocess.run(
+        [*launch, "bash", "-c", command], capture_output=True, text=True, timeout=120, env=environment()
+    )
+
+
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_a_limit_of_file_sizes_is_a_message_and_no_signal(tmp_path, ranks):
+    text = HEAD.replace("interval_ps = 0.02", "interval_ps = 0.002") + HOLD.replace("0.02", "0.4")
+    done = limited(write_input(tmp_path, text), tmp_path / "out", 6000, ranks)
+    assert done.returncode == 1, (done.returncode, done.stderr)
+    assert "trajectory.h5md" in done.stderr and "limit" in done.stderr, done.stderr
+    again = run("--resume", "--output", tmp_path / "out", tmp_path / "pair.toml")
+    assert again.returncode in (0, 2), again.stderr
