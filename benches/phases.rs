@@ -11,8 +11,8 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::exchange::share_ghosts;
 use sinter_hpc::force::System;
 use sinter_hpc::geometry::{Cell, Vec3};
-use sinter_hpc::neighbour::{Neighbours, Ring, Rows, Tile};
-use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::neighbour::{Kept, Neighbours, Ring, Rows, Tile};
+use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
 use std::time::Duration;
 
@@ -52,13 +52,13 @@ fn neighbours(group: &mut Group, atoms: &Atoms, reach: f64) {
 fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) -> (Rows, Vec<u32>) {
     let rows = Rows::around(&atoms.position, reach);
     let first = rows.sort_owned(atoms);
-    list.build(&rows, &first, atoms, reach);
+    list.build((&rows, &first), atoms, reach, Kept::All);
     (rows, first)
 }
 
 /// The three phases of the potential, each over all atoms at once on one thread; the first is
 /// screening and densities in one.
-fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
+fn phases(group: &mut Group, atoms: &Atoms, potential: &ForceField, reach: f64) {
     let (mut atoms, mut list) = (atoms.clone(), Neighbours::default());
     build(&mut list, &mut atoms, reach);
     let Atoms { owned, id, species, position, force, quantum, .. } = &mut atoms;
@@ -88,7 +88,7 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &Meam, reach: f64) {
         bencher.iter(|| {
             force.fill([0; 4]);
             let force = Shared::new(&mut force[..]);
-            potential.forces(env, &tile, &mut records, &adjoints, &force).unwrap();
+            potential.forces(env, &coarse, &tile, &mut records, &adjoints, &force).unwrap();
         });
     });
 }

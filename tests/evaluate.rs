@@ -265,11 +265,11 @@ fn types_name_the_elements_of_numbers() {
             .contains("is 2, which may be a type or an atomic number")
     );
     let arguments = Arguments {
-        library: home(IRON_PLATINUM.library),
+        library: Some(home(IRON_PLATINUM.library)),
         parameters: Some(home(IRON_PLATINUM.parameters)),
         elements: vec!["Pt".into(), "Fe".into()],
         types: vec!["Pt".into(), "Fe".into()],
-        frames: dump,
+        files: vec![dump],
         output: output.clone(),
     };
     evaluate(&Comm::single(), &arguments).unwrap();
@@ -294,11 +294,11 @@ fn squeezed_atoms_get_large_forces_instead_of_a_refusal() {
 fn ranks_share_frames_and_the_file_stays_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = |output: &str| Arguments {
-        library: home(IRON_PLATINUM.library),
+        library: Some(home(IRON_PLATINUM.library)),
         parameters: Some(home(IRON_PLATINUM.parameters)),
         elements: vec!["Pt".into(), "Fe".into()],
         types: Vec::new(),
-        frames: home("tests/reference/trimers.xyz"),
+        files: vec![home("tests/reference/trimers.xyz")],
         output: folder.path().join(output),
     };
     let alone = evaluate(&Comm::single(), &arguments("one.xyz")).unwrap();

@@ -131,7 +131,7 @@ fn surface_energies_are_those_of_the_potential() {
     told(folder.path(), &["--threads", "1", "--output", "run", "a.toml"]);
     let [effective, log] = ["input.toml", "run.log"]
         .map(|name| fs::read_to_string(folder.path().join("run").join(name)).unwrap());
-    // Three quarters of platinum and a quarter of iron, of the numbers in `tests/meam/surfaces.rs`.
+    // Three quarters of platinum and a quarter of iron, of the numbers in `tests/potential/surfaces.rs`.
     for line in ["111 = 1.8055", "100 = 2.3104", "110 = 2.3428"] {
         assert!(effective.contains(line), "{line}: {effective}");
     }

@@ -10,7 +10,7 @@ use sinter_hpc::dynamics::{Integrator, Plan, Progress};
 use sinter_hpc::force::{Engine, Settings};
 use sinter_hpc::geometry::{Cell, on_grid};
 use sinter_hpc::input::{self, Config};
-use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::ForceField;
 use sinter_hpc::random::{Purpose, Stream};
 use std::path::{Path, PathBuf};
 
@@ -104,15 +104,13 @@ pub fn config_of(material: &Material, atoms: usize, sizes: &Sizes) -> Config {
     input::parse(&text, path).unwrap_or_else(|error| panic!("the benches' input: {error}"))
 }
 
-pub fn potential(config: &Config) -> Meam {
-    let files = &config.potential;
-    Meam::from_files(&files.library, files.parameters.as_deref(), &files.elements)
-        .unwrap_or_else(|error| panic!("{error}"))
+pub fn potential(config: &Config) -> ForceField {
+    ForceField::read(&[&config.potential]).unwrap_or_else(|(_, error)| panic!("{error}"))
 }
 
 /// A run under way, warmed up.
 pub struct Run<'c> {
-    pub engine: Engine<'c, Meam>,
+    pub engine: Engine<'c, ForceField>,
     comm: &'c Comm,
     plan: Plan,
     integrator: Integrator,
@@ -120,7 +118,12 @@ pub struct Run<'c> {
 }
 
 impl<'c> Run<'c> {
-    pub fn new(config: &Config, sizes: &Sizes, comm: &'c Comm, potential: &'c Meam) -> Run<'c> {
+    pub fn new(
+        config: &Config,
+        sizes: &Sizes,
+        comm: &'c Comm,
+        potential: &'c ForceField,
+    ) -> Run<'c> {
         let (cell, atoms) = atoms(config, comm);
         let settings = Settings { skin: config.dynamics.skin_angstrom, energy_bound: 100.0 };
         let mut engine = Engine::new(comm, potential, cell, atoms, settings).unwrap();

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Fractions in the order of the potential's elements.
 pub fn fractions(config: &Config, composition: &BTreeMap<String, f64>) -> Vec<f64> {
     let fraction = |symbol: &str| composition.get(symbol).copied().unwrap_or(0.0);
-    config.potential.symbols().map(fraction).collect()
+    config.symbols().into_iter().map(fraction).collect()
 }
 
 /// How many of `atoms` each species gets: the whole parts of its share, and what is

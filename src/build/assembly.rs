@@ -180,7 +180,7 @@ fn absent(config: &Config, lines: &[Line], layout: &Layout) -> Vec<String> {
     let all = tables.chain(crystal);
     let mut told: Vec<String> = Vec::new();
     for ((key, composition), info) in all.zip(&layout.particles) {
-        for (k, symbol) in config.potential.symbols().enumerate() {
+        for (k, symbol) in config.symbols().into_iter().enumerate() {
             let fraction = composition.get(symbol).copied().unwrap_or(0.0);
             if fraction > 0.0 && info.species[k] == 0 {
                 let warning = format!(

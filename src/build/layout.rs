@@ -230,7 +230,7 @@ impl ParticleInfo {
             first,
             atoms: 0,
             adatoms: 0,
-            species: vec![0; config.potential.symbols().count()],
+            species: vec![0; config.symbols().len()],
             centre: [0.0; 3],
             apart: [0.0; 3],
             radius: 0.0,

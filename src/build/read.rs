@@ -199,7 +199,7 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
         Some(StructureFormat::LammpsData) if !matches!(wanted, -1 | 0) => return Err(missing(1)),
         Some(StructureFormat::LammpsData) => lammps_data::read(file, types)?,
         Some(StructureFormat::H5md) => {
-            let elements = config.potential.symbols().count();
+            let elements = config.symbols().len();
             let group = group.as_deref();
             h5md::read(file, h5md::Wanted { frame: *wanted, group, types, elements })?
         }
@@ -215,7 +215,7 @@ fn species(
     frame: &mut Frame,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<u32>> {
-    let known: Vec<&str> = config.potential.symbols().collect();
+    let known = config.symbols();
     if frame.is_empty() {
         return Err(bad(config, "there are no atoms in this frame"));
     }
@@ -384,7 +384,7 @@ fn check_contacts(config: &Config, positions: &[Vec3], cell: &Cell) -> Result<()
 fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Vec<String>) {
     let Some(velocities) = &frame.velocities else { return };
     let weights: Vec<f64> =
-        config.potential.symbols().map(|s| atomic_weight(s).unwrap_or_default()).collect();
+        config.symbols().into_iter().map(|s| atomic_weight(s).unwrap_or_default()).collect();
     let energies = velocities.iter().zip(species).map(|(&v, &s)| weights[s as usize] * dot(v, v));
     let energy: f64 = energies.sum::<f64>() * MASS_VELOCITY_SQUARED;
     let temperature = energy / (3.0 * velocities.len() as f64 * BOLTZMANN);

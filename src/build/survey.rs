@@ -102,7 +102,7 @@ pub fn describe(config: &Config, lines: &[Line]) -> String {
             |line: &&Line| 2.0 * libm::cbrt(0.75 / std::f64::consts::PI * line.volume) / 10.0;
         let mean = own.iter().map(diameter).sum::<f64>() / count;
         let square = own.iter().map(|line| (diameter(line) - mean).powi(2)).sum::<f64>() / count;
-        let species = config.potential.symbols().enumerate().filter_map(|(k, symbol)| {
+        let species = config.symbols().into_iter().enumerate().filter_map(|(k, symbol)| {
             let sum: u64 = own.iter().map(|line| line.info.species[k]).sum();
             (sum > 0).then(|| format!("{sum} {symbol}"))
         });

@@ -29,7 +29,7 @@ use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Measures, Neighbours, Rows, Schedule, Section, Tiling};
+use crate::neighbour::{Kept, MINE, Measures, Neighbours, Rows, Schedule, Section, Tiling};
 use crate::potential::{Environment, Potential};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
@@ -82,6 +82,8 @@ pub struct Engine<'c, P: Potential> {
     domains: Domains,
     plan: Plan,
     neighbours: Neighbours,
+    /// The whole of `neighbours`, where they are half and someone asked for all.
+    whole: Option<Neighbours>,
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
@@ -126,6 +128,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             domains: Domains::bisect(&cell, comm.size(), &[], &[], comm),
             plan: Plan::default(),
             neighbours: Neighbours::default(),
+            whole: None,
             schedule: Schedule::default(),
             words: Vec::new(),
             departures: Departures::default(),
@@ -193,9 +196,17 @@ impl<'c, P: Potential> Engine<'c, P> {
         &self.statistics
     }
 
-    /// Lists as of the last rebuild, with the skin.
+    /// Makes `neighbours` whole where the potential needs half of them only; until the next
+    /// rebuild.
+    pub fn complete_neighbours(&mut self) {
+        if self.potential.takes_half_lists() && self.whole.is_none() {
+            self.whole = Some(self.neighbours.completed());
+        }
+    }
+
+    /// Lists as of the last rebuild, with the skin; whole after `complete_neighbours`.
     pub fn neighbours(&self) -> &Neighbours {
-        &self.neighbours
+        self.whole.as_ref().unwrap_or(&self.neighbours)
     }
 
     /// Range of the potential plus skin, Å.
@@ -266,7 +277,12 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
 
         self.clock.enter(Phase::Neighbour);
-        self.neighbours.build(&rows, &row_starts, &self.atoms, self.reach());
+        self.whole = None;
+        let kept = match self.potential.takes_half_lists() {
+            true => Kept::Once,
+            false => Kept::All,
+        };
+        self.neighbours.build((&rows, &row_starts), &self.atoms, self.reach(), kept);
         let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
         let tiling = Tiling::new(&rows, &row_starts, threads, Measures::default());
@@ -336,7 +352,7 @@ impl<'c, P: Potential> Engine<'c, P> {
     fn take_statistics(&mut self) {
         let owned = self.atoms.owned as i64;
         let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
-        let neighbours = self.neighbours.entries.len() as i64;
+        let neighbours = self.neighbour_count() as i64;
         let mut sums = [owned, ghosts, neighbours];
         self.comm.sum_i64(&mut sums);
         let cost = (owned + neighbours) as f64;
@@ -360,10 +376,22 @@ impl<'c, P: Potential> Engine<'c, P> {
         };
     }
 
+    /// Of all owned atoms together, skin included.
+    fn neighbour_count(&self) -> usize {
+        let entries = &self.neighbours.entries;
+        if !self.potential.takes_half_lists() {
+            return entries.len();
+        }
+        let owned = self.atoms.owned;
+        let is_ghost = |entry: &&u32| (**entry & !MINE) as usize >= owned;
+        2 * entries.len() - entries.par_iter().with_min_len(1 << 14).filter(is_ghost).count()
+    }
+
     /// Memory held on this rank, without the potential's records; bytes.
     fn bytes(&self) -> usize {
         self.atoms.bytes()
             + self.neighbours.bytes()
+            + self.whole.as_ref().map_or(0, Neighbours::bytes)
             + self.plan.bytes()
             + self.words.capacity() * size_of::<Words>()
             + self.built_at.capacity() * size_of::<Vec3>()

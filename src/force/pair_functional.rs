@@ -136,6 +136,7 @@ impl Potential for PairFunctional {
     fn forces(
         &self,
         env: Environment,
+        (): &(),
         _: &Tile,
         records: &mut Range<usize>,
         adjoints: &Sums,

@@ -178,7 +178,7 @@ impl<P: Potential> Work<'_, P> {
             Task::Embed => self.on_each_part(tile.atoms.clone(), |atoms, words, force| {
                 potential.embed(*env, atoms, words, force)
             }),
-            Task::Forces => potential.forces(*env, tile, &mut job.records, sums, force),
+            Task::Forces => potential.forces(*env, prepared, tile, &mut job.records, sums, force),
         }
     }
 

@@ -12,6 +12,7 @@ pub use super::placement::{
     AggregateConfig, ChainConfig, PackingConfig, PlacementConfig, PositionsConfig, RaftConfig,
     RingConfig, RowConfig, SupportConfig,
 };
+pub use super::potential::{PotentialConfig, PotentialKind};
 pub use super::sizes::{
     GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
 };
@@ -36,6 +37,9 @@ pub struct Config {
     pub seed: u64,
     /// The interaction of the atoms.
     pub potential: PotentialConfig,
+    /// Further terms of it, one table each: the force field is the sum of `potential` and these.
+    #[serde(default, rename = "term", skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<PotentialConfig>,
     /// The box and its boundaries.
     #[serde(default, rename = "box")]
     pub cell: BoxConfig,
@@ -85,6 +89,29 @@ pub struct Config {
 }
 
 impl Config {
+    /// The tables of the force field with their keys: `[potential]`, then each `[[term]]`.
+    pub fn potentials(&self) -> Vec<(String, &PotentialConfig)> {
+        let terms = self.terms.iter().enumerate().map(|(n, term)| (format!("term[{n}]"), term));
+        std::iter::once(("potential".to_string(), &self.potential)).chain(terms).collect()
+    }
+
+    /// The chemical symbols of the species, in the order of the force field's.
+    pub fn symbols(&self) -> Vec<&str> {
+        let mut symbols: Vec<&str> = Vec::new();
+        for symbol in self.potentials().into_iter().flat_map(|(_, table)| table.symbols()) {
+            if !symbols.contains(&symbol) {
+                symbols.push(symbol);
+            }
+        }
+        symbols
+    }
+
+    /// The files of the force field, with the keys that name them.
+    pub fn potential_files(&self) -> Vec<(String, &Path)> {
+        let tables = self.potentials();
+        tables.into_iter().flat_map(|(key, table)| table.files(&key)).collect()
+    }
+
     /// How many atoms the particles to build have, nearly.
     pub fn atoms_to_build(&self) -> f64 {
         let count = |particle: &ParticleConfig| match particle.fraction {
@@ -136,39 +163,6 @@ impl Config {
 
 fn default_seed() -> u64 {
     1
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PotentialConfig {
-    /// The kind of potential.
-    #[serde(default)]
-    pub kind: PotentialKind,
-    /// Library file in LAMMPS `meam` format; relative to the input file.
-    pub library: PathBuf,
-    /// Parameter file in LAMMPS `meam` format, relative to the input file; without
-    /// it the library alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<PathBuf>,
-    /// Species in the order that the indices of the parameter file follow;
-    /// `"Ni=Ni4"` takes the library's entry Ni4 for the element Ni.
-    #[schemars(length(min = 1))]
-    pub elements: Vec<String>,
-}
-
-impl PotentialConfig {
-    /// The chemical symbol of each of `elements`: `Ni` of `Ni=Ni4`.
-    pub fn symbols(&self) -> impl Iterator<Item = &str> {
-        self.elements.iter().map(|element| element.split('=').next().unwrap_or_default())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PotentialKind {
-    /// Second-nearest-neighbour modified embedded-atom method, as LAMMPS `pair_style meam`.
-    #[default]
-    Meam,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

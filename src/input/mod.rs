@@ -14,6 +14,7 @@ pub mod extension;
 pub mod jobs;
 pub mod past;
 mod placement;
+mod potential;
 mod read_particle;
 mod no_effect;
 pub mod reference;
@@ -41,19 +42,22 @@ use toml::de::DeTable;
 /// Every default is filled in, and relative paths, which count from the folder of
 /// the file, have become absolute.
 pub fn read(path: &Path) -> Result<Config> {
-    let text = std::fs::read_to_string(path).map_err(|source| {
+    let config = parse(&text_of(path)?, path)?;
+    let mut problems = Problems::new(&config.source);
+    rules::files(&config, &mut problems);
+    problems.into_result()?;
+    Ok(config)
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|source| {
         let reason = match source.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_string(),
             std::io::ErrorKind::InvalidData => "this is not a text file (UTF-8)".to_string(),
             _ => source.to_string(),
         };
         Error::input(path, 0, 0, reason)
-    })?;
-    let config = parse(&text, path)?;
-    let mut problems = Problems::new(&config.source);
-    rules::files(&config, &mut problems);
-    problems.into_result()?;
-    Ok(config)
+    })
 }
 
 /// The same for a text that is (or would be) in the file `path`; looks at no other file.
@@ -71,12 +75,32 @@ pub fn parse(text: &str, path: &Path) -> Result<Config> {
 
 /// The same without the rules that hold between keys: what ran was sound by those of its day.
 pub fn parse_of_earlier_job(text: &str, path: &Path) -> Result<Config> {
+    config_of(text, path, None)
+}
+
+/// Reads the force field of an input: what else belongs into one may be missing.
+pub fn read_force_field(path: &Path) -> Result<Config> {
+    /// Stands in for a protocol that is not there.
+    const STAGE: &str = "[[stage]]\nkind = 'hold'\ntemperature_k = 300\nduration_ps = 1\n";
+    let config = config_of(&text_of(path)?, path, Some(STAGE))?;
+    let mut problems = Problems::new(&config.source);
+    rules::force_field(&config, &mut problems);
+    rules::potential_files(&config, &mut problems);
+    problems.into_result()?;
+    Ok(config)
+}
+
+/// The input of a text, with the tables of another for those that it lacks.
+fn config_of(text: &str, path: &Path, otherwise: Option<&str>) -> Result<Config> {
     let mut source = Source::new(path, text);
-    let (document, faults) = DeTable::parse_recoverable(text);
+    let (mut document, faults) = DeTable::parse_recoverable(text);
     if let Some(fault) = faults.first() {
         return Err(not_toml(fault, &source));
     }
     source.index(document.get_ref());
+    for (key, value) in DeTable::parse_recoverable(otherwise.unwrap_or("")).0.into_inner() {
+        document.get_mut().entry(key).or_insert(value);
+    }
 
     let mut problems = Problems::new(&source);
     conform::conform(document.get_ref(), schema::keys_of_input(), &mut problems);
@@ -164,8 +188,9 @@ fn complete(config: &mut Config) {
         let joined = folder.join(&*path);
         *path = std::path::absolute(&joined).unwrap_or(joined);
     };
-    absolute(&mut config.potential.library);
-    config.potential.parameters.iter_mut().for_each(absolute);
+    for table in std::iter::once(&mut config.potential).chain(&mut config.terms) {
+        table.files_mut().for_each(absolute);
+    }
     let read = config.particles.iter_mut().filter_map(|particle| particle.structure.as_mut());
     for structure in config.structure.iter_mut().chain(read) {
         absolute(&mut structure.file);
@@ -273,7 +298,10 @@ thermostat = "langevin"
     #[test]
     fn defaults_that_depend_on_other_keys_are_filled_in() {
         let config = pair();
-        assert_eq!(config.potential.library, Path::new("/somewhere/PtFe.library.meam"));
+        assert_eq!(
+            config.potential.library.as_deref(),
+            Some(Path::new("/somewhere/PtFe.library.meam"))
+        );
         assert_eq!(config.dynamics.initial_temperature_k, Some(1473.0));
         let [alone, together] = &config.stages[..] else { panic!("two stages") };
         assert_eq!(alone.name.as_deref(), Some("equilibrate"));

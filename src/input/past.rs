@@ -134,7 +134,8 @@ pub fn compare(then: &Asked, now: &Asked, standing: &Standing) -> Result<Changes
 /// The keys of an input that have an effect, with their values in one form.
 fn meaning(asked: &Asked) -> Value {
     let mut config = asked.config.clone();
-    for element in &mut config.potential.elements {
+    let tables = std::iter::once(&mut config.potential).chain(&mut config.terms);
+    for element in tables.flat_map(|table| &mut table.elements) {
         // An entry of the element's own name.
         if let Some((symbol, entry)) = element.split_once('=')
             && symbol == entry
@@ -286,7 +287,7 @@ impl Comparison<'_> {
     fn refuse(&mut self, difference: Difference, advice: &str) {
         let Difference { key, then, now } = difference;
         let change = match key.split(['.', '[']).next() {
-            Some("potential") if self.same_symbols() => Some(Change::Potential),
+            Some("potential" | "term") if self.same_symbols() => Some(Change::Potential),
             Some("box") => Some(Change::Box),
             Some("seed") => Some(Change::Seed),
             _ => None,
@@ -314,7 +315,7 @@ impl Comparison<'_> {
     }
 
     fn same_symbols(&self) -> bool {
-        self.then.potential.symbols().eq(self.now.potential.symbols())
+        self.then.symbols() == self.now.symbols()
     }
 
     /// What is to be done where a difference contradicts the past.

@@ -4,12 +4,13 @@ use super::config::*;
 use super::conform::nearest;
 use super::crystal;
 use super::placement;
+use super::potential;
 use super::read_particle;
 use super::schema::or;
 use super::sizes;
 use super::source::Problems;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How far a composition may be from adding up to 1, to allow for thirds in five digits.
@@ -26,7 +27,7 @@ const ROUNDING: f64 = 1e-9;
 
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
-    potential(config, problems);
+    force_field(config, problems);
     atoms(config, problems);
     for (i, particle) in config.particles.iter().enumerate() {
         one_particle(config, particle, &format!("particle[{i}]"), problems);
@@ -94,33 +95,32 @@ fn times(config: &Config) -> Vec<(String, f64)> {
     times
 }
 
-/// Adds every file that the input names and that is not there to `problems`.
-pub fn files(config: &Config, problems: &mut Problems) {
-    let potential = &config.potential;
-    let mut file = |key: &str, path: &Path| {
-        if !path.is_file() {
-            let what = if path.exists() { "is not a file" } else { "does not exist" };
-            problems.at(key, format!("`{}` {what}", path.display()));
-        }
-    };
-    file("potential.library", &potential.library);
-    if let Some(parameters) = &potential.parameters {
-        file("potential.parameters", parameters);
-    }
-    for (key, path) in config.structure_files() {
-        file(&key, path);
+/// Adds what is wrong with the tables of the force field to `problems`.
+pub fn force_field(config: &Config, problems: &mut Problems) {
+    for (key, table) in config.potentials() {
+        potential::check(table, &key, problems);
     }
 }
 
-fn potential(config: &Config, problems: &mut Problems) {
-    let mut seen = BTreeSet::new();
-    for (i, symbol) in config.potential.symbols().enumerate() {
-        let key = format!("potential.elements[{i}]");
-        if symbol.is_empty() {
-            problems.at(&key, "an element without a name");
-        } else if !seen.insert(symbol) {
-            problems.at(&key, format!("the element {symbol} is given twice"));
-        }
+/// Adds every file that the input names and that is not there to `problems`.
+pub fn files(config: &Config, problems: &mut Problems) {
+    potential_files(config, problems);
+    for (key, path) in config.structure_files() {
+        file(&key, path, problems);
+    }
+}
+
+/// The same for files of the force field alone.
+pub fn potential_files(config: &Config, problems: &mut Problems) {
+    for (key, path) in config.potential_files() {
+        file(&key, path, problems);
+    }
+}
+
+fn file(key: &str, path: &Path, problems: &mut Problems) {
+    if !path.is_file() {
+        let what = if path.exists() { "is not a file" } else { "does not exist" };
+        problems.at(key, format!("`{}` {what}", path.display()));
     }
 }
 
@@ -183,7 +183,7 @@ fn few_enough(config: &Config, problems: &mut Problems) {
 
 /// The element must be one of the potential's.
 fn known_element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
-    let known: Vec<String> = config.potential.symbols().map(String::from).collect();
+    let known: Vec<String> = config.symbols().into_iter().map(String::from).collect();
     if !known.iter().any(|symbol| symbol == name) {
         let hint = nearest(name, known.iter().map(|symbol| &**symbol))
             .map_or(String::new(), |near| format!("; did you mean {near}?"));

@@ -5,7 +5,7 @@
 //! order need not be exact for a kernel that looks at near atoms first, so they are
 //! dealt out into shells by counting, where a sort would take half of the time.
 
-use super::{MINE, Neighbours, Rows, computes_pair};
+use super::{Kept, MINE, Neighbours, Rows, computes_pair};
 use crate::atoms::Atoms;
 use crate::lanes::{InstructionSet, Lanes, WIDTH, dispatch, eight_mut};
 use rayon::prelude::*;
@@ -19,8 +19,14 @@ impl Neighbours {
     /// neighbours. `rows` are those by
     /// which the owned atoms are sorted, cell c beginning at `owned_first[c]`
     /// (`Rows::sort_owned`); no ghost that matters lies beyond their border.
-    pub fn build(&mut self, rows: &Rows, owned_first: &[u32], atoms: &Atoms, reach: f64) {
-        let search = Search::new(rows, atoms, reach);
+    pub fn build(
+        &mut self,
+        (rows, owned_first): (&Rows, &[u32]),
+        atoms: &Atoms,
+        reach: f64,
+        kept: Kept,
+    ) {
+        let search = Search::new(rows, atoms, reach, kept);
         let owned = |row: usize| {
             let cells = rows.pieces_of(row..row + 1);
             owned_first[cells.start] as usize..owned_first[cells.end] as usize
@@ -79,10 +85,11 @@ struct Search<'a> {
     first: Vec<u32>,
     coordinate: [Vec<f64>; 3],
     index: Vec<u32>,
+    kept: Kept,
 }
 
 impl<'a> Search<'a> {
-    fn new(rows: &'a Rows, atoms: &'a Atoms, reach: f64) -> Search<'a> {
+    fn new(rows: &'a Rows, atoms: &'a Atoms, reach: f64, kept: Kept) -> Search<'a> {
         let order = rows.order(&atoms.position);
         let coordinate = [0, 1, 2].map(|d| {
             let mut values = vec![0.0; atoms.len() + WIDTH];
@@ -96,7 +103,7 @@ impl<'a> Search<'a> {
         });
         let mut index = order.atoms;
         index.resize(atoms.len() + WIDTH, 0);
-        Search { rows, atoms, reach, first: order.first, coordinate, index }
+        Search { rows, atoms, reach, first: order.first, coordinate, index, kept }
     }
 
     /// The entry of atom j in the list of i; without a branch where there are no ghosts,
@@ -146,8 +153,16 @@ fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &
         let sorted = &mut lists.sorted[..count];
         let itself = sorted.iter().position(|&entry| entry == i as u32);
         sorted.swap(0, itself.expect("an atom is within reach of itself"));
-        lists.lengths.push(count as u32 - 1);
-        lists.entries.extend_from_slice(&sorted[1..]);
+        let before = lists.entries.len();
+        match search.kept {
+            Kept::All => lists.entries.extend_from_slice(&sorted[1..]),
+            Kept::Once => {
+                let owned = search.atoms.owned as u32;
+                let kept = |entry: &&u32| **entry & MINE != 0 || **entry >= owned;
+                lists.entries.extend(sorted[1..].iter().filter(kept));
+            }
+        }
+        lists.lengths.push((lists.entries.len() - before) as u32);
     }
 }
 

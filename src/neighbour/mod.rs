@@ -28,6 +28,14 @@ pub use tiling::{Measures, Tiling};
 /// ranks and images exactly one of the two ends of a pair has it.
 pub const MINE: u32 = 1 << 31;
 
+/// Which entries lists keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    All,
+    /// Of two owned atoms that of the end which computes the pair, and all with ghosts.
+    Once,
+}
+
 /// The neighbour list of one rank.
 #[derive(Debug, Clone, Default)]
 pub struct Neighbours {
@@ -40,6 +48,34 @@ pub struct Neighbours {
 impl Neighbours {
     pub fn of(&self, i: usize) -> &[u32] {
         &self.entries[self.first[i]..self.first[i + 1]]
+    }
+
+    /// The whole lists of `Kept::Once`: each pair of owned atoms at both ends, in no order.
+    pub fn completed(&self) -> Neighbours {
+        let owned = self.first.len().saturating_sub(1);
+        let others = |i: usize| {
+            self.of(i).iter().map(|entry| (entry & !MINE) as usize).filter(move |&j| j < owned)
+        };
+        // Where the list of each atom begins, then where its next entry goes.
+        let mut first = vec![0; owned + 1];
+        for i in 0..owned {
+            first[i + 1] += self.of(i).len();
+            others(i).for_each(|j| first[j + 1] += 1);
+        }
+        for i in 0..owned {
+            first[i + 1] += first[i];
+        }
+        let mut next = first.clone();
+        let mut entries = vec![0; first[owned]];
+        let mut put = |list: usize, entry: u32| {
+            entries[next[list]] = entry;
+            next[list] += 1;
+        };
+        for i in 0..owned {
+            self.of(i).iter().for_each(|&entry| put(i, entry));
+            others(i).for_each(|j| put(j, i as u32));
+        }
+        Neighbours { first, entries }
     }
 
     /// Memory held, bytes.

@@ -33,7 +33,7 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     let (rows, first, atoms) = prepare(positions, owned);
     let mut list = Neighbours::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    pool.install(|| list.build(&rows, &first, &atoms, REACH));
+    pool.install(|| list.build((&rows, &first), &atoms, REACH, Kept::All));
     prop_assert_eq!(list.first.len(), owned + 1);
     for i in 0..owned {
         let found: Vec<usize> = list.of(i).iter().map(|e| (e & !MINE) as usize).collect();
@@ -293,7 +293,7 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     }
     let (rows, first, atoms) = prepare(&positions, positions.len());
     let mut list = Neighbours::default();
-    list.build(&rows, &first, &atoms, REACH);
+    list.build((&rows, &first), &atoms, REACH, Kept::All);
     let most_records = |threads, shared: &[usize]| {
         let tiling = Tiling::new(&rows, &first, threads, Measures::default());
         let schedule = Schedule::new(&tiling, shared.iter().copied(), 0);
@@ -342,7 +342,7 @@ fn thick_slabs_are_swept_column_by_column() {
     let positions = crystal([60, 48, 9]);
     let (rows, first, atoms) = prepare(&positions, positions.len());
     let mut list = Neighbours::default();
-    list.build(&rows, &first, &atoms, REACH);
+    list.build((&rows, &first), &atoms, REACH, Kept::All);
     let [slabs, per_slab] = rows.counts();
     assert!(slabs == 19 && per_slab == 15);
     let measures = Measures { column_atoms: 400, column_parts: 5, part_atoms: 1, ..NARROW };
@@ -405,4 +405,27 @@ fn exactly_one_end_of_a_pair_computes_it() {
     for d in [[2.0, 0.0, 0.0], [0.0, -2.0, 1.0], [0.0, 0.0, -3.0]] {
         assert_ne!(computes_pair(4, 4, d), computes_pair(4, 4, d.map(|x| -x)));
     }
+}
+
+#[test]
+fn half_lists_completed_are_the_whole_ones() {
+    // Atoms everywhere in a cube, a third of them ghosts.
+    let place = |n: usize| [0.754_877, 0.569_840, 0.328_150].map(|a| 12.0 * (n as f64 * a).fract());
+    let positions: Vec<[f64; 3]> = (1..900).map(place).collect();
+    let (rows, first, atoms) = prepare(&positions, 600);
+    let [mut whole, mut half] = [Neighbours::default(), Neighbours::default()];
+    whole.build((&rows, &first), &atoms, REACH, Kept::All);
+    half.build((&rows, &first), &atoms, REACH, Kept::Once);
+    let sorted = |list: &Neighbours| -> Vec<Vec<u32>> {
+        let of = |i| {
+            let mut entries: Vec<u32> = list.of(i).iter().map(|entry| entry & !MINE).collect();
+            entries.sort_unstable();
+            entries
+        };
+        (0..600).map(of).collect()
+    };
+    assert!(half.entries.len() < whole.entries.len() * 3 / 4);
+    assert_eq!(sorted(&half.completed()), sorted(&whole));
+    let mine = |list: &Neighbours| list.entries.iter().filter(|&entry| entry & MINE != 0).count();
+    assert_eq!(mine(&half), mine(&whole));
 }

@@ -23,11 +23,20 @@ use crate::fixed::Quantum;
 use crate::neighbour::{Neighbours, Tile};
 use std::ops::Range;
 
+mod ahead;
+pub mod crystal;
+pub mod eam;
+mod field;
+mod functional;
+mod lattice;
 pub mod meam;
 mod shared;
+mod text;
 
 pub use crate::lanes;
+pub use field::{ForceField, Home, Model, Term};
 pub use shared::{Shared, Sums};
+pub use text::read as read_text;
 
 /// What a potential sees of one rank.
 #[derive(Clone, Copy)]
@@ -68,6 +77,17 @@ pub trait Potential: Send + Sync {
     /// 64-bit words per atom that `densities` sums and `embed` overwrites; at least one.
     fn words(&self) -> usize;
 
+    /// Whether phases look at a pair only from the end that computes it, so that lists need
+    /// no other entries (`neighbour::Kept::Once`).
+    fn takes_half_lists(&self) -> bool {
+        false
+    }
+
+    /// Å: between neighbours in the crystal of an element at rest, where the potential says so.
+    fn neighbour_distance(&self, _element: usize) -> Option<f64> {
+        None
+    }
+
     /// The quantum of the force array that suits this potential in a run.
     fn quantum(&self) -> Quantum {
         Quantum::STANDARD
@@ -103,6 +123,7 @@ pub trait Potential: Send + Sync {
     fn forces(
         &self,
         env: Environment,
+        prepared: &Self::Prepared,
         tile: &Tile,
         records: &mut Self::Records,
         adjoints: &Sums,

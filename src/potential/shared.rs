@@ -4,6 +4,9 @@
 //! `neighbour::Board` promises that meanwhile no other thread reads or writes these. Their
 //! indices are scattered, and the compiler cannot know.
 
+use crate::atoms::FixedForce;
+use crate::fixed::Quantum;
+use crate::lanes::Lanes;
 use crate::neighbour::Ring;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -21,6 +24,14 @@ unsafe impl<T: Send> Sync for Shared<'_, T> {}
 impl<'a, T> Shared<'a, T> {
     pub fn new(slice: &'a mut [T]) -> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
+    }
+
+    /// The same entries without the first few.
+    fn behind(&self, first: usize) -> Shared<'_, T> {
+        let first = first.min(self.length);
+        // SAFETY: within the slice, or just behind it.
+        let start = unsafe { self.start.add(first) };
+        Shared { start, length: self.length - first, slice: PhantomData }
     }
 
     /// Whether it has so many entries.
@@ -59,18 +70,26 @@ pub struct Sums<'a> {
     words: Shared<'a, i64>,
     /// Of each atom.
     count: usize,
+    /// Words of an atom that stand before these and belong to other terms.
+    before: usize,
     ring: Ring,
 }
 
 impl<'a> Sums<'a> {
     /// `count` words for each place of the ring.
     pub fn new(words: &'a mut [i64], count: usize, ring: Ring) -> Sums<'a> {
-        Sums { words: Shared::new(words), count, ring }
+        Sums { words: Shared::new(words), count, before: 0, ring }
+    }
+
+    /// The words of each atom from the `first` on, as they belong to one of several terms.
+    pub fn from_word(&self, first: usize) -> Sums<'_> {
+        assert!(first <= self.count, "an atom has {} words", self.count);
+        Sums { words: self.words.behind(first), before: self.before + first, ..*self }
     }
 
     /// Whether so many atoms have words here.
     pub fn has_room_for(&self, atoms: usize) -> bool {
-        self.words.has_room_for(self.ring.places(atoms) * self.count)
+        self.words.has_room_for((self.ring.places(atoms) * self.count).saturating_sub(self.before))
     }
 
     /// `count` words of an atom from the `first` on.
@@ -112,6 +131,35 @@ impl<'a> Sums<'a> {
     pub unsafe fn of_all(&self, atoms: Range<usize>) -> &mut [i64] {
         let first = self.ring.place(atoms.start);
         // SAFETY: by the caller's promise.
-        unsafe { self.words.at(first * self.count, atoms.len() * self.count) }
+        unsafe { self.words.at(first * self.count, atoms.len() * self.count - self.before) }
+    }
+}
+
+/// In which lanes all values are below the bound of the quantum.
+#[inline(always)]
+pub(super) fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
+    let (bound, zero) = (L::splat(quantum.bound()), L::splat(0.0));
+    let [a, b, c, d] = values;
+    let magnitude = |x: L| x.max(zero - x);
+    let (a, b, c, d) = (magnitude(a), magnitude(b), magnitude(c), magnitude(d));
+    L::bits(a.below(bound) & b.below(bound) & c.below(bound) & d.below(bound))
+}
+
+/// Adds quanta to the force of an atom of the tile at hand or of a neighbour of one.
+#[inline(always)]
+pub(super) fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
+    // SAFETY: atoms of this tile and their neighbours, each with its force, which no other
+    // thread touches meanwhile; the reference ends with this function.
+    let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
+    for d in 0..4 {
+        sum[d] = sum[d].wrapping_add(quanta[d]);
+    }
+}
+
+/// Lengthens `values` to hold `needed`, by a quarter more where it must.
+#[inline(always)]
+pub(super) fn ensure<T: Copy + Default>(values: &mut Vec<T>, needed: usize) {
+    if values.len() < needed {
+        values.resize(needed + needed / 4, T::default());
     }
 }

@@ -8,8 +8,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -34,7 +33,7 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
         Format::Extxyz => write_extxyz(&config, &built, output)?,
         Format::H5md => write_h5md(&config, &potential, &built, output)?,
     }
-    let symbols: Vec<&str> = config.potential.symbols().collect();
+    let symbols = config.symbols();
     print!("{}", built.layout.describe(&symbols));
     println!("{} atoms written to {}", built.layout.atoms, output.display());
     Ok(())
@@ -58,7 +57,7 @@ fn format(output: &Path) -> Result<Format> {
 
 /// The structure as a frame: positions unwrapped, so that particles are whole.
 fn frame(config: &Config, built: &Built) -> Frame {
-    let symbols: Vec<&str> = config.potential.symbols().collect();
+    let symbols = config.symbols();
     let cell = built.cell;
     let [a, b, c] = cell.length;
     let whole = |atom: &Atom| -> Vec3 {
@@ -93,7 +92,7 @@ fn write_extxyz(config: &Config, built: &Built, output: &Path) -> Result<()> {
 }
 
 /// Masses and atomic numbers are known to the potential's library only.
-fn write_h5md(config: &Config, potential: &Meam, built: &Built, output: &Path) -> Result<()> {
+fn write_h5md(config: &Config, potential: &ForceField, built: &Built, output: &Path) -> Result<()> {
     let comm = Comm::single();
     let provenance = Provenance {
         title: config.title.clone(),

@@ -37,7 +37,7 @@ fn structure(config: &mut Config) -> Result<String> {
     let built = build::structure(config, &Comm::single())?;
     warnings::tell(&built.warnings);
     input::settle(config, built.layout.cell.periodic)?;
-    let symbols: Vec<&str> = config.potential.symbols().collect();
+    let symbols = config.symbols();
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)
         .map(|d| match cell.periodic[d] {

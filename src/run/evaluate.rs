@@ -8,6 +8,7 @@
 //! tension is positive). What another calculation had left there is not carried along. Frames
 //! are dealt to the ranks in turn, each being evaluated on one rank.
 
+use super::potential::read;
 use super::warnings;
 use crate::atoms::{Atom, Species};
 use crate::build::cell::{self, Side, Sides};
@@ -17,9 +18,9 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force;
 use crate::geometry::{Cell, END_OF_COORDINATES, on_grid};
-use crate::input::StructureFormat;
-use crate::potential::Potential;
+use crate::input::{self, StructureFormat};
 use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use bytemuck::Zeroable;
 use std::collections::HashSet;
 use std::fs::File;
@@ -29,25 +30,54 @@ use std::path::{Path, PathBuf};
 /// Energy, forces and virial of every frame of a file, into another file.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Library file in LAMMPS `meam` format
-    #[arg(long, value_name = "FILE")]
-    pub library: PathBuf,
+    /// Without an input: library file in LAMMPS `meam` format
+    #[arg(long, value_name = "FILE", requires = "elements")]
+    pub library: Option<PathBuf>,
     /// Parameter file in LAMMPS `meam` format; without it the library counts alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "library")]
     pub parameters: Option<PathBuf>,
     /// Elements, in the order in which the parameter file numbers them, as Pt,Fe;
     /// Ni=Ni4 takes the library's entry Ni4 for Ni
-    #[arg(long, value_name = "ELEMENTS", required = true, value_delimiter = ',')]
+    #[arg(long, value_name = "ELEMENTS", requires = "library", value_delimiter = ',')]
     pub elements: Vec<String>,
     /// Elements of atom types 1, 2, ..., where the frames have numbers in place of symbols
     #[arg(long, value_name = "ELEMENTS", value_delimiter = ',')]
     pub types: Vec<String>,
-    /// Structures in extended XYZ
-    #[arg(value_name = "FRAMES.xyz")]
-    pub frames: PathBuf,
+    /// An input, of which the force field counts and the rest may be missing (unless a library is
+    /// named), then structures in extended XYZ
+    #[arg(value_names = ["INPUT.toml", "FRAMES.xyz"], num_args = 1..=2, required = true)]
+    pub files: Vec<PathBuf>,
     /// Where the structures go with what was computed; replaced if it exists
     #[arg(long, value_name = "OUT.xyz")]
     pub output: PathBuf,
+}
+
+impl Arguments {
+    fn frames(&self) -> &Path {
+        self.files.last().expect("one is required")
+    }
+}
+
+/// The force field of the input, or of the files, that the arguments name; what is odd about
+/// it is told.
+fn force_field(arguments: &Arguments) -> Result<ForceField> {
+    let Arguments { library, parameters, elements, files, .. } = arguments;
+    match (library, &files[..]) {
+        (Some(library), [_]) => {
+            Ok(Meam::from_files(library, parameters.as_deref(), elements)?.into())
+        }
+        (None, [input, _]) => read(&input::read_force_field(input)?),
+        (Some(_), _) => Err(Error::Usage(
+            "the force field is that of an input or of `--library`, not of both: name the frames alone \
+             or leave `--library` out"
+                .into(),
+        )),
+        (None, _) => Err(Error::Usage(
+            "which force field? Name an input before the frames (`evaluate INPUT.toml FRAMES.xyz \
+             --output OUT.xyz`), or `--library` and `--elements`"
+                .into(),
+        )),
+    }
 }
 
 /// What was evaluated, over all ranks.
@@ -60,8 +90,7 @@ pub struct Summary {
 /// Evaluates the frames and writes them; the output appears only when it is
 /// complete. Collective.
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
-    let Arguments { library, parameters, elements, .. } = arguments;
-    let potential = comm.agree(Meam::from_files(library, parameters.as_deref(), elements))?;
+    let potential = comm.agree(force_field(arguments))?;
     if comm.is_root() {
         // Frames may be sound where a reference structure is not.
         if let Err(error) = warnings::of_potential(&potential) {
@@ -69,7 +98,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         }
     }
     if let Some(other) =
-        StructureFormat::of(&arguments.frames).filter(|of| *of != StructureFormat::Extxyz)
+        StructureFormat::of(arguments.frames()).filter(|of| *of != StructureFormat::Extxyz)
     {
         let message = format!(
             "frames are evaluated in extended XYZ, and by its name this file is {}: make one of it \
@@ -79,9 +108,9 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
                 _ => "H5MD",
             }
         );
-        return Err(Error::input(&arguments.frames, 0, 0, message));
+        return Err(Error::input(arguments.frames(), 0, 0, message));
     }
-    let mut frames = comm.agree(extxyz::open(&arguments.frames))?;
+    let mut frames = comm.agree(extxyz::open(arguments.frames()))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
     let mut summary = Summary::default();
     let mut told = Told::default();
@@ -106,7 +135,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         }
     }
     if summary.frames == 0 {
-        return Err(Error::input(&arguments.frames, 0, 0, "there are no frames in this file"));
+        return Err(Error::input(arguments.frames(), 0, 0, "there are no frames in this file"));
     }
     comm.agree(output.finish())?;
     Ok(summary)
@@ -114,12 +143,12 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
 
 /// The frame with what the potential says of it; `number` counts from 0.
 fn evaluated(
-    potential: &Meam,
+    potential: &ForceField,
     frame: &Frame,
     number: usize,
     arguments: &Arguments,
 ) -> Result<Frame> {
-    let path = &arguments.frames;
+    let path = arguments.frames();
     let complain = |message: String| {
         Error::input(path, 0, 0, format!("frame {number} (the first is 0): {message}"))
     };
@@ -173,7 +202,7 @@ impl Told {
                     let number = first + k;
                     warnings::tell([format!(
                         "{}: frame {number}: {warning}",
-                        arguments.frames.display()
+                        arguments.frames().display()
                     )]);
                     self.0.insert(warning);
                 }

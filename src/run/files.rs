@@ -18,7 +18,7 @@ use crate::force::Engine;
 use crate::geometry::Cell;
 use crate::input::{self, Config};
 use crate::observe::{Observers, Record};
-use crate::potential::meam::Meam;
+use crate::potential::ForceField;
 use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_checkpoint};
 use crate::write::failure;
 use crate::write::log::Log;
@@ -193,7 +193,7 @@ impl<'c> Files<'c> {
         record: Record,
         observers: &Observers,
         (minimisation, unconverged): (Option<Minimisation>, Vec<String>),
-        engine: &mut Engine<Meam>,
+        engine: &mut Engine<ForceField>,
     ) -> Result<()> {
         let Files { log, comm, folder, input, trajectory, .. } = self;
         let last_checkpoint = self.last_checkpoint;

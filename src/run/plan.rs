@@ -14,8 +14,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force::Settings;
 use crate::input::{Arrangement, Config};
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use crate::write::Content;
 use cost::Step;
 use space::{Share, Space, imbalance_of};
@@ -50,7 +49,7 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         }
     }
     let mut config = config.clone();
-    let (meam, _) = warnings::potential(&mut config)?;
+    let (field, _) = warnings::potential(&mut config)?;
     let config = &config;
     // Together, space is harder to divide than apart.
     let mut together = config.clone();
@@ -62,12 +61,12 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         energy_bound: config.output.energy_bound_ev_per_atom,
     };
     let comm = Comm::single();
-    let space = Space::new(&together, &comm, &meam, settings)?;
+    let space = Space::new(&together, &comm, &field, settings)?;
     let speed = match wanted.speed {
         Some(speed) => speed.get() as f64,
-        None => space::speed(&together, &meam, settings)?,
+        None => space::speed(&together, &field, settings)?,
     };
-    let planned = Planned { space, meam: &meam, threads, speed };
+    let planned = Planned { space, field: &field, threads, speed };
     let work = Work::of(config);
     let mut text = String::new();
     let mut rows = Vec::new();
@@ -115,7 +114,7 @@ fn head() -> String {
 /// What a plan is made from.
 struct Planned<'m> {
     space: Space<'m>,
-    meam: &'m Meam,
+    field: &'m ForceField,
     /// Of each rank.
     threads: usize,
     /// Atoms times evaluations of forces per second and core.
@@ -124,7 +123,7 @@ struct Planned<'m> {
 
 impl Planned<'_> {
     fn step(&self, shares: &[Share]) -> Step {
-        Step::of(shares, self.threads, self.speed, self.meam.words())
+        Step::of(shares, self.threads, self.speed, self.field.words())
     }
 
     fn efficiency(&self, shares: &[Share]) -> f64 {
@@ -143,7 +142,7 @@ impl Planned<'_> {
             most(&|s| s.atoms),
             imbalance_of(&shares),
             most(&|s| s.ghosts),
-            bytes(most(&|s| cost::memory(s, self.meam.words()))),
+            bytes(most(&|s| cost::memory(s, self.field.words()))),
             1e3 * step.seconds(),
             1e3 * step.messages,
             100.0 * self.efficiency(&shares),
@@ -314,16 +313,16 @@ mod tests {
     fn the_ranks_of_a_plan_are_those_of_a_run() {
         let mut config = quickstart();
         config.stages.truncate(0);
-        let (meam, _) = potential(&mut config).unwrap();
+        let (field, _) = potential(&mut config).unwrap();
         let settings = Settings { skin: 1.0, energy_bound: 100.0 };
         let comm = Comm::single();
-        let space = Space::new(&config, &comm, &meam, settings).unwrap();
+        let space = Space::new(&config, &comm, &field, settings).unwrap();
         for ranks in [1, 5, 8] {
             let shares = space.shares(ranks);
             let real = crate::comm::threads::run(ranks, |comm| {
                 let mut built = build::structure(&config, comm).unwrap();
                 built.atoms.iter_mut().for_each(shake);
-                let engine = Engine::new(comm, &meam, built.cell, built.atoms, settings).unwrap();
+                let engine = Engine::new(comm, &field, built.cell, built.atoms, settings).unwrap();
                 *engine.statistics()
             })[0];
             let sum = |of: fn(&Share) -> u64| shares.iter().map(of).sum::<u64>();

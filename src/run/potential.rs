@@ -1,9 +1,8 @@
 //! The potential that an input names, and what the input leaves to it.
 
 use crate::error::{Error, Result};
-use crate::input::{Config, CrystalLattice, PotentialConfig, PotentialKind, SURFACES, Shape};
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::input::{Config, CrystalLattice, SURFACES, Shape};
+use crate::potential::{ForceField, Potential, crystal};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
@@ -25,33 +24,36 @@ const LATTICE_TOLERANCE: f64 = 0.03;
 /// # Errors
 /// [`Error::Input`] with the place in those files, or, where no line of theirs is to
 /// blame (an element that is not in the library, indices in another order), in the input.
-pub fn potential(config: &mut Config) -> Result<(Meam, Own)> {
+pub fn potential(config: &mut Config) -> Result<(ForceField, Own)> {
     let potential = read(config)?;
     let own = complete(config, &potential)?;
     Ok((potential, own))
 }
 
-fn read(config: &Config) -> Result<Meam> {
-    let PotentialConfig { kind, library, parameters, elements } = &config.potential;
-    let read = match kind {
-        PotentialKind::Meam => Meam::from_files(library, parameters.as_deref(), elements),
-    };
-    let read = read.map_err(|error| match error {
+/// The force field of an input.
+///
+/// # Errors
+/// As for [`potential`].
+pub fn read(config: &Config) -> Result<ForceField> {
+    let (keys, tables): (Vec<_>, Vec<_>) = config.potentials().into_iter().unzip();
+    let read = ForceField::read(&tables).map_err(|(term, error)| match error {
         Error::Input { place, message } if place.line == 0 => {
             let message = format!("{}: {message}", place.file.display());
-            config.source.error("potential.elements", message)
+            config.source.error(&format!("{}.elements", keys[term]), message)
         }
         error => error,
     })?;
     match read.contradiction() {
-        Some(message) => Err(config.source.error("potential.elements", message)),
+        Some((term, message)) => {
+            Err(config.source.error(&format!("{}.elements", keys[term]), message))
+        }
         None => Ok(read),
     }
 }
 
 /// Means by composition of what the crystals of the elements have, each found once.
 struct Crystals<'a> {
-    potential: &'a Meam,
+    potential: &'a ForceField,
     symbols: Vec<String>,
     lattice_constants: BTreeMap<(&'static str, usize), Option<f64>>,
     /// Of each of `SURFACES`, J/m².
@@ -83,7 +85,7 @@ impl Crystals<'_> {
         if let Some(known) = self.lattice_constants.get(&(lattice, e)) {
             return Ok(*known);
         }
-        let found = self.potential.lattice_constant(lattice, e)?;
+        let found = crystal::lattice_constant(self.potential, lattice, e)?;
         self.lattice_constants.insert((lattice, e), found);
         Ok(found)
     }
@@ -127,11 +129,11 @@ impl Crystals<'_> {
     }
 }
 
-fn surfaces(potential: &Meam, element: usize, lattice_constant: f64) -> Result<[f64; 3]> {
+fn surfaces(potential: &ForceField, element: usize, lattice_constant: f64) -> Result<[f64; 3]> {
     let mut found = [0.0; 3];
     for (energy, family) in found.iter_mut().zip(SURFACES) {
         let miller = [0, 1, 2].map(|d| (family.as_bytes()[d] - b'0') as i32);
-        *energy = potential.fcc_surface_energy(element, lattice_constant, miller)?;
+        *energy = crystal::fcc_surface_energy(potential, element, lattice_constant, miller)?;
     }
     Ok(found)
 }
@@ -150,7 +152,7 @@ fn simple(lattice: CrystalLattice) -> Option<&'static str> {
 }
 
 /// Writes into the input what it leaves to the potential.
-pub fn complete(config: &mut Config, potential: &Meam) -> Result<Own> {
+pub fn complete(config: &mut Config, potential: &ForceField) -> Result<Own> {
     let mut crystals = Crystals {
         potential,
         symbols: potential.species().iter().map(|species| species.symbol.clone()).collect(),

@@ -2,7 +2,8 @@
 //! evaluated by the kernels of the run, against what its files want them to be.
 
 use crate::error::Result;
-use crate::potential::meam::{Found, Meam, ReferenceState};
+use crate::potential::meam::{Found, ReferenceState};
+use crate::potential::{ForceField, Home, Potential, crystal};
 
 /// Deviations up to here are the potential's own: neighbours beyond those that the
 /// reference counts are seldom screened to the last bit (bcc iron: 5e-5 in energy).
@@ -10,6 +11,9 @@ const ENERGY_TOLERANCE: f64 = 1e-3;
 const DISTANCE_TOLERANCE: f64 = 1e-3;
 /// alpha goes with the second derivative, which feels those neighbours more.
 const ALPHA_TOLERANCE: f64 = 2e-2;
+
+/// Lattice constants in the headers of table files are rounded, and often those of experiment.
+const CRYSTAL_TOLERANCE: f64 = 0.01;
 
 /// The references of a potential, in words.
 pub struct SelfTest {
@@ -20,10 +24,16 @@ pub struct SelfTest {
 }
 
 /// Evaluates the references. An error where one cannot be evaluated.
-pub fn self_test(potential: &Meam) -> Result<SelfTest> {
+pub fn self_test(potential: &ForceField) -> Result<SelfTest> {
     let states = potential.reference_states()?;
-    let deviations = states.iter().filter_map(deviation).collect();
-    Ok(SelfTest { table: states.iter().map(line).collect(), deviations })
+    let mut deviations: Vec<String> = states.iter().filter_map(deviation).collect();
+    let mut table: String = states.iter().map(line).collect();
+    for home in potential.homes() {
+        let (line, deviation) = crystal_at_home(potential, &home)?;
+        table += &line;
+        deviations.extend(deviation);
+    }
+    Ok(SelfTest { table, deviations })
 }
 
 fn line(state: &ReferenceState) -> String {
@@ -37,6 +47,27 @@ fn line(state: &ReferenceState) -> String {
         state.alpha.found,
         state.alpha.wanted,
     )
+}
+
+/// The crystal of an element in the lattice that its file names, and how far it is from what the
+/// file says of it.
+fn crystal_at_home(potential: &ForceField, home: &Home) -> Result<(String, Option<String>)> {
+    let Home { species, lattice, lattice_constant: wanted } = *home;
+    let name = format!("{} {lattice}", potential.species()[species].symbol);
+    let Some(found) = crystal::lattice_constant(potential, lattice, species)? else {
+        let none =
+            format!("{name}: the potential has no such crystal, which its file says is its own");
+        return Ok((String::new(), Some(none)));
+    };
+    let energy = crystal::cohesive_energy(potential, lattice, species, found)?;
+    let line = format!(
+        "crystal   {name:<10} {energy:>10.5} eV, lattice constant {found:.4} Å ({wanted:.4} in the file)\n"
+    );
+    let off = (found / wanted - 1.0).abs() > CRYSTAL_TOLERANCE;
+    let deviation = off.then(|| {
+        format!("{name}: the lattice constant is {found:.4} Å, and the file says {wanted:.4} Å")
+    });
+    Ok((line, deviation))
 }
 
 fn deviation(state: &ReferenceState) -> Option<String> {

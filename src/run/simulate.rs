@@ -18,8 +18,7 @@ use crate::comm::Comm;
 use crate::dynamics::Plan;
 use crate::error::Result;
 use crate::input::{self, Config};
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use crate::write::log::Log;
 use crate::write::report;
 use crate::write::survey::last_frame;
@@ -97,7 +96,7 @@ fn is_complete(config: &Config, start: &Start, folder: &Path, comm: &Comm) -> bo
 }
 
 /// Symbol and number of atoms of each species.
-fn composition(start: &Start, potential: &Meam, comm: &Comm) -> Vec<(String, u64)> {
+fn composition(start: &Start, potential: &ForceField, comm: &Comm) -> Vec<(String, u64)> {
     let mut counts = vec![0i64; potential.species().len()];
     start.atoms.iter().for_each(|atom| counts[atom.species as usize] += 1);
     comm.sum_i64(&mut counts);

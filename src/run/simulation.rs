@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::limits::{Verdict, judge};
 use super::start::Start;
+use super::warnings;
 use super::watch::{Order, Reason, Watch};
 use crate::atoms::Atom;
 use crate::build::{self, Layout};
@@ -29,8 +30,7 @@ use crate::geometry::add;
 use crate::input::Config;
 use crate::input::config::Evaporated;
 use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use crate::write::report::{self, Close};
 use crate::write::{Departure, Frame};
 
@@ -70,7 +70,7 @@ pub struct Simulation<'c> {
     comm: &'c Comm,
     plan: Plan,
     layout: Layout,
-    engine: Engine<'c, Meam>,
+    engine: Engine<'c, ForceField>,
     progress: Progress,
     integrator: Option<IntegratorState>,
     observers: Observers,
@@ -91,7 +91,7 @@ impl<'c> Simulation<'c> {
     pub fn new(
         config: &'c Config,
         comm: &'c Comm,
-        potential: &'c Meam,
+        potential: &'c ForceField,
         start: Start,
         (files, watch): (Files<'c>, Watch<'c>),
     ) -> Result<Simulation<'c>> {
@@ -254,6 +254,7 @@ impl<'c> Simulation<'c> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
         self.write_frame(integrator)?;
+        self.remark();
         let told = self.told(integrator);
         self.files.end(close, record, &self.observers, told, &mut self.engine)?;
         Ok(Ending::Done)
@@ -264,9 +265,18 @@ impl<'c> Simulation<'c> {
     fn stopped(mut self, reason: Reason, integrator: &Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         let close = Close::Interrupted(reason.words().into());
+        self.remark();
         let told = self.told(integrator);
         self.files.end(close, record, &self.observers, told, &mut self.engine)?;
         Ok(Ending::Stopped)
+    }
+
+    /// Tells what the potential has met on any rank in this job.
+    fn remark(&self) {
+        let potential = self.engine.potential();
+        let mut farthest = potential.farthest();
+        self.comm.max_f64(&mut farthest);
+        warnings::tell(potential.remarks(&farthest));
     }
 
     /// What the last lines say of minimisations.
@@ -360,6 +370,7 @@ impl<'c> Simulation<'c> {
 
     fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
+        self.engine.complete_neighbours();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let record = self.observers.measure(snapshot)?;
@@ -376,6 +387,7 @@ impl<'c> Simulation<'c> {
 
     fn write_frame(&mut self, integrator: &Integrator) -> Result<()> {
         self.engine.clock().enter(Phase::Observe);
+        self.engine.complete_neighbours();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let close_up = self.observers.close_up(snapshot);
@@ -431,7 +443,7 @@ impl<'c> Simulation<'c> {
 
 /// The present state as observers see it.
 fn snapshot<'a>(
-    engine: &'a Engine<Meam>,
+    engine: &'a Engine<ForceField>,
     integrator: &Integrator,
     (config, plan, progress): (&'a Config, &Plan, &Progress),
 ) -> Snapshot<'a> {
@@ -477,7 +489,7 @@ fn departures(config: &Config) -> Departures {
 }
 
 /// The atoms of this rank, those of each particle moved by its shift; what has departed stays.
-fn shifted(engine: &Engine<Meam>, shift: &[[f64; 3]]) -> Vec<Atom> {
+fn shifted(engine: &Engine<ForceField>, shift: &[[f64; 3]]) -> Vec<Atom> {
     let (atoms, cell) = (engine.atoms(), engine.cell());
     let moved = |i: usize| {
         let atom = atoms.record(i);

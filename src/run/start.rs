@@ -18,7 +18,7 @@ use crate::input::past::{Asked, Changes, Difference, File, Minimised, Standing};
 use crate::input::{self, Change, Config, Group};
 use crate::observe::Observers;
 use crate::potential::Potential;
-use crate::potential::meam::{Meam, read_text};
+use crate::potential::{ForceField, read_text};
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
 use crate::write::provenance::{PotentialFile, Provenance, Restart, StructureFile};
 
@@ -40,7 +40,7 @@ impl Start {
     /// What the input describes. Collective.
     pub fn build(
         config: &mut Config,
-        potential: &Meam,
+        potential: &ForceField,
         comm: &Comm,
         extend: Option<f64>,
     ) -> Result<Start> {
@@ -76,7 +76,7 @@ impl Start {
     /// by earlier jobs, or is by this one, is longer in `config` afterwards. Collective.
     pub fn restart(
         config: &mut Config,
-        potential: &Meam,
+        potential: &ForceField,
         comm: &Comm,
         from: &From,
     ) -> Result<Start> {
@@ -158,7 +158,7 @@ struct Past<'a> {
     checkpoint: &'a Checkpoint,
     state: &'a State,
     from: &'a From<'a>,
-    potential: &'a Meam,
+    potential: &'a ForceField,
 }
 
 impl Past<'_> {
@@ -258,7 +258,7 @@ impl Past<'_> {
         (layout, atoms, comm): (&Layout, &Atoms, &Comm),
         progress: &Progress,
     ) -> Result<(), String> {
-        let now: Vec<&str> = config.potential.symbols().collect();
+        let now = config.symbols();
         let then: Vec<&str> =
             self.checkpoint.provenance.species.iter().map(|s| s.symbol.as_str()).collect();
         if then != now {
@@ -344,10 +344,9 @@ fn write_down_boundaries(then: &mut Config, now: &mut Config) -> Result<()> {
 /// The files that an input names, by their keys. What a structure file held is not known
 /// of checkpoints before its checksum was written down; then its atoms are compared.
 fn files(config: &Config, provenance: &Provenance) -> Vec<(String, Option<File>)> {
-    let keys = ["potential.library", "potential.parameters"];
-    let potential = keys.iter().zip(&provenance.potential).map(|(key, file)| {
-        (key.to_string(), Some(File { name: file.name.clone(), sum: file.sha256() }))
-    });
+    let potential = config.potential_files().into_iter().zip(&provenance.potential);
+    let potential = potential
+        .map(|((key, _), file)| (key, Some(File { name: file.name.clone(), sum: file.sha256() })));
     let structures = config.structure_files().into_iter().map(|(key, _)| {
         let file = provenance.structures.iter().find(|file| file.key == key);
         let file = file.map(|f| File { name: f.name.clone(), sum: f.sha256.clone() });
@@ -365,14 +364,14 @@ fn unwrap(atom: &mut Atom, cell: &Cell) {
 
 /// What the run was asked. Each rank reads the potential for itself.
 fn provenance(config: &Config, species: &[Species], comm: &Comm) -> Result<Provenance> {
-    let paths = std::iter::once(&config.potential.library).chain(&config.potential.parameters);
-    let file = |path: &PathBuf| -> Result<PotentialFile> {
+    let file = |(_, path): (String, &Path)| -> Result<PotentialFile> {
         Ok(PotentialFile {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             text: read_text(path).map_err(|source| Error::file(path, source))?,
         })
     };
-    let potential = comm.agree(paths.map(file).collect::<Result<_>>())?;
+    let potential =
+        comm.agree(config.potential_files().into_iter().map(file).collect::<Result<_>>())?;
     let mut structures = Vec::new();
     for (key, path) in config.structure_files() {
         let file = comm.is_root().then(|| StructureFile::of(&key, path)).transpose();

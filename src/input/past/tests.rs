@@ -80,14 +80,9 @@ fn asked(config: &Config) -> Asked<'_> {
     let file = |key: &str, path: &str| {
         (key.to_string(), Some(File { name: path.into(), sum: path.repeat(12) }))
     };
-    let parameters = config.potential.parameters.as_ref();
-    let files = [
-        Some(("potential.library", &config.potential.library)),
-        parameters.map(|path| ("potential.parameters", path)),
-        config.structure.as_ref().map(|s| ("structure.file", &s.file)),
-    ];
-    let files = files.into_iter().flatten();
-    let files = files.map(|(key, path)| file(key, path.to_str().unwrap())).collect();
+    let structure = config.structure.iter().map(|s| ("structure.file".to_string(), &*s.file));
+    let files = config.potential_files().into_iter().chain(structure);
+    let files = files.map(|(key, path)| file(&key, path.to_str().unwrap())).collect();
     Asked { config, files }
 }
 

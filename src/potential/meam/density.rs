@@ -12,12 +12,12 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
-use super::ahead::Ahead;
 use super::embedding::WEIGHTS;
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::Pairs;
 use super::screening::cutoff;
 use super::sieve::View;
+use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::{Environment, Sums};
 use std::ops::Range;

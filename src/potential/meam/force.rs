@@ -22,16 +22,18 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::Meam;
-use super::ahead::Ahead;
 use super::density::{AHEAD, Bonds, Line, Lines, ODD};
 use super::harmonics::{self, COMPONENTS, FIRST};
-use super::records::{Block, Records, ensure};
+use super::records::{Block, Records};
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::Vec3;
 use crate::neighbour::Tile;
+use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
+use crate::potential::shared::ensure;
+use crate::potential::shared::{add, bounded};
 use crate::potential::{Environment, Shared, Sums};
 use std::ops::Range;
 
@@ -135,7 +137,7 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
             for lane in 0..count {
                 let [x, y, z, half] = rows[lane];
                 add(task.force, bonds.i[lane], [x, y, z, half]);
-                let [x, y, z] = [x, y, z].map(i64::wrapping_neg);
+                let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
                 add(task.force, bonds.j[lane], [x, y, z, half]);
             }
         }
@@ -332,26 +334,6 @@ fn spherical<L: Lanes>(
         total = L::lookup(weights, species).mul_add(L::load(&words), total);
     }
     total
-}
-
-/// In which lanes all values are below the bound of the quantum.
-#[inline(always)]
-fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
-    let (bound, zero) = (L::splat(quantum.bound()), L::splat(0.0));
-    let [a, b, c, d] = values;
-    let magnitude = |x: L| x.max(zero - x);
-    let (a, b, c, d) = (magnitude(a), magnitude(b), magnitude(c), magnitude(d));
-    L::bits(a.below(bound) & b.below(bound) & c.below(bound) & d.below(bound))
-}
-
-#[inline(always)]
-fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
-    // SAFETY: atoms of this tile and their neighbours, each with its force, which no other
-    // thread touches meanwhile; the reference ends with this function.
-    let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
-    for d in 0..4 {
-        sum[d] = sum[d].wrapping_add(quanta[d]);
-    }
 }
 
 /// Names the closest pair of the block in which it happened.

@@ -6,9 +6,9 @@
 //! quotes, `#` begins a comment, numbers may be written in any way (`3.` for ibar);
 //! of two entries with one name the first counts.
 
-use super::lattice::Lattice;
-use super::text::{self, Word, words_of};
 use crate::error::{Error, Result};
+use crate::potential::lattice::Lattice;
+use crate::potential::text::{self, Word, words_of};
 use std::path::Path;
 
 /// One element as the library describes it.

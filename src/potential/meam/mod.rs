@@ -3,15 +3,14 @@
 //!
 //! E = Σ_i F_i(ρ_i) + ½ Σ_i Σ_j S_ij φ_ij(r_ij)
 //!
-//! - `text`, `library`, `parameters`: the two files and what they leave to defaults;
+//! - `library`, `parameters`: the two files and what they leave to defaults;
 //! - `consistency`: what they contradict;
-//! - `lattice`, `reference`: the structures of known energy, and φ from them;
+//! - `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
 //! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
-//! - `ahead`: what the next block sees of other rows, fetched meanwhile;
-//! - `check`: the reference structures, evaluated atom by atom; `surface`: crystals cut in two.
+//! - `check`: the reference structures, evaluated atom by atom.
 //!
 //! The formulation: Baskes, Phys. Rev. B 46 (1992) 2727; Baskes, Mater. Chem. Phys. 50
 //! (1997) 152 (screening); Lee and Baskes, Phys. Rev. B 62 (2000) 8564 (second
@@ -28,8 +27,8 @@ use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
 use crate::neighbour::Tile;
+use crate::potential::ahead::Ahead;
 use crate::potential::{Environment, Potential, Shared, Sums};
-use ahead::Ahead;
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use force::Task;
@@ -38,12 +37,11 @@ use parameters::{Averaging, Parameters};
 use records::{Block, Records};
 use reference::References;
 use screening::Workspace;
-use sieve::{Bounds, CoarseAtom, View, coarsen};
+use sieve::{Bounds, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
 use table::PairTable;
 
-mod ahead;
 mod check;
 mod coefficients;
 mod consistency;
@@ -52,19 +50,16 @@ mod embedding;
 mod force;
 mod functions;
 mod harmonics;
-mod lattice;
 mod library;
 mod parameters;
 mod records;
 mod reference;
 mod screening;
 mod sieve;
-mod surface;
 mod table;
-mod text;
 
 pub use check::{Found, ReferenceState};
-pub use text::read as read_text;
+pub use sieve::CoarseAtom;
 
 /// The potential, ready to be evaluated.
 #[derive(Debug)]
@@ -317,6 +312,10 @@ impl Potential for Meam {
         self.word_count
     }
 
+    fn neighbour_distance(&self, element: usize) -> Option<f64> {
+        Some(self.parameters.pair(element, element).rose.distance)
+    }
+
     fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
         coarsen(env, atoms, coarse);
     }
@@ -373,6 +372,7 @@ impl Potential for Meam {
     fn forces(
         &self,
         env: Environment,
+        _: &Vec<CoarseAtom>,
         tile: &Tile,
         bench: &mut Workbench,
         adjoints: &Sums,

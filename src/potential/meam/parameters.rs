@@ -7,10 +7,10 @@
 
 use super::consistency::{self, Own};
 use super::functions::{Rose, cutoff};
-use super::lattice::Lattice;
 use super::library::{self, Element};
-use super::text::{self, Word, words_of};
 use crate::error::{Error, Result};
+use crate::potential::lattice::Lattice;
+use crate::potential::text::{self, Word, words_of};
 use std::ops::RangeInclusive;
 use std::path::Path;
 

@@ -5,6 +5,7 @@
 //! atoms, so the last vector is computed as any other; its results are left out.
 
 use crate::potential::lanes::WIDTH;
+use crate::potential::shared::ensure;
 
 #[derive(Debug, Default)]
 pub struct Records {
@@ -46,14 +47,6 @@ pub struct Triples {
     /// d ln S/d(r_ik²) and d ln S/d(r_jk²), Å⁻²
     pub slope_i: Vec<f64>,
     pub slope_j: Vec<f64>,
-}
-
-/// Lengthens `values` to hold `needed`, by a quarter more where it must.
-#[inline(always)]
-pub fn ensure<T: Copy + Default>(values: &mut Vec<T>, needed: usize) {
-    if values.len() < needed {
-        values.resize(needed + needed / 4, T::default());
-    }
 }
 
 impl Records {

@@ -25,10 +25,10 @@ use super::embedding::{
 };
 use super::functions::{AngularForm, cutoff, embedding, ziegler_biersack_littmark};
 use super::harmonics::{self, COMPONENTS, FIRST};
-use super::lattice::{Lattice, SecondShell};
 use super::parameters::{Averaging, Pair, Parameters, Screen};
 use crate::geometry::Vec3;
 use crate::lanes::{Lanes, Real, WIDTH, portable::Portable};
+use crate::potential::lattice::{Lattice, SecondShell};
 
 /// Partial densities of one atom of an element at distance r, l = 0 to 3:
 /// ρ₀ exp[-β_l (r/r_e - 1)], in units that cancel with the background.

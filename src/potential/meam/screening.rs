@@ -25,10 +25,11 @@
 // Lanes and degrees are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
-use super::records::{Pairs, Records, ensure};
+use super::records::{Pairs, Records};
 use super::sieve::{Sieve, View};
 use crate::error::Result;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
+use crate::potential::shared::ensure;
 use std::ops::Range;
 
 /// Pairs with so many triples or fewer, nine out of ten, are sorted eight at a time.

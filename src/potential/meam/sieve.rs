@@ -14,13 +14,14 @@
 
 use super::Meam;
 use super::parameters::{Parameters, Screen};
-use super::records::{Records, ensure};
+use super::records::Records;
 use super::table::CLOSEST;
 use crate::error::{Error, Result};
 use crate::geometry::{Vec3, norm};
 use crate::neighbour::MINE;
 use crate::potential::Environment;
 use crate::potential::lanes::{COARSE_WIDTH as WIDTH, Coarse, sixteen, sixteen_mut};
+use crate::potential::shared::ensure;
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -11,8 +11,7 @@ use crate::error::{Error, Result};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Vec3, add, scale};
 use crate::input::Config;
-use crate::potential::Potential;
-use crate::potential::meam::Meam;
+use crate::potential::{ForceField, Potential};
 use crate::random::{Purpose, Stream};
 use crate::run::warnings;
 use std::collections::HashSet;
@@ -27,7 +26,7 @@ const THERMAL: f64 = 0.15;
 
 /// The atoms of an input with the lists of their neighbours, on one process.
 pub struct Space<'m> {
-    engine: Engine<'m, Meam>,
+    engine: Engine<'m, ForceField>,
     reach: f64,
 }
 
@@ -72,14 +71,15 @@ impl<'m> Space<'m> {
     pub fn new(
         config: &Config,
         comm: &'m Comm,
-        meam: &'m Meam,
+        field: &'m ForceField,
         settings: Settings,
     ) -> Result<Space<'m>> {
         let mut built = build::structure(config, comm)?;
         warnings::tell(&built.warnings);
         built.atoms.iter_mut().for_each(shake);
-        let engine = Engine::new(comm, meam, built.cell, built.atoms, settings)?;
-        Ok(Space { engine, reach: meam.range() + settings.skin })
+        let mut engine = Engine::new(comm, field, built.cell, built.atoms, settings)?;
+        engine.complete_neighbours();
+        Ok(Space { engine, reach: field.range() + settings.skin })
     }
 
     pub fn atoms(&self) -> u64 {
@@ -130,7 +130,7 @@ pub fn shake(atom: &mut Atom) {
 }
 
 /// Atoms times steps in a second on one core of this machine, forces only.
-pub fn speed(config: &Config, meam: &Meam, settings: Settings) -> Result<f64> {
+pub fn speed(config: &Config, field: &ForceField, settings: Settings) -> Result<f64> {
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     let one = one.map_err(|e| Error::Run(format!("no thread could be started: {e}")))?;
     one.install(|| {
@@ -138,7 +138,7 @@ pub fn speed(config: &Config, meam: &Meam, settings: Settings) -> Result<f64> {
         let mut built = build::structure(config, &comm)?;
         built.atoms.truncate(SAMPLE);
         let atoms = built.atoms.len();
-        let mut engine = Engine::new(&comm, meam, built.cell, built.atoms, settings)?;
+        let mut engine = Engine::new(&comm, field, built.cell, built.atoms, settings)?;
         engine.update_forces(false)?;
         let start = Instant::now();
         for _ in 0..EVALUATIONS {

@@ -2,6 +2,7 @@
 //! slabs: `tests/reference/surfaces.py` prints these numbers.
 
 use crate::golden::iron_platinum;
+use sinter_hpc::potential::crystal;
 
 /// Golden section and 1e-7 of a distance are what the constants are found to.
 const LATTICE: f64 = 1e-6;
@@ -16,19 +17,19 @@ fn lattice_constants_and_unrelaxed_surfaces_are_those_of_lammps() {
         (1, 3.611098554, [2.093080107, 2.378165264, 2.388077090]),
     ];
     for (element, constant, energies) in cases {
-        let found = meam.lattice_constant("fcc", element).unwrap().expect("a crystal");
+        let found = crystal::lattice_constant(&meam, "fcc", element).unwrap().expect("a crystal");
         assert!((found - constant).abs() < LATTICE, "{found} for {constant}");
         for (miller, wanted) in [[1, 1, 1], [1, 0, 0], [1, 1, 0]].into_iter().zip(energies) {
-            let found = meam.fcc_surface_energy(element, found, miller).unwrap();
+            let found = crystal::fcc_surface_energy(&meam, element, found, miller).unwrap();
             assert!((found - wanted).abs() < SURFACE, "{miller:?}: {found} for {wanted}");
         }
     }
     // Of the reference structures: alat of the library.
-    let bcc = meam.lattice_constant("bcc", 1).unwrap().expect("a crystal");
+    let bcc = crystal::lattice_constant(&meam, "bcc", 1).unwrap().expect("a crystal");
     assert!((bcc - 2.86364579).abs() < LATTICE, "{bcc}");
 }
 
 #[test]
 fn compounds_have_no_lattice_constant_of_an_element() {
-    assert_eq!(iron_platinum().lattice_constant("l12", 0).unwrap(), None);
+    assert_eq!(crystal::lattice_constant(&iron_platinum(), "l12", 0).unwrap(), None);
 }

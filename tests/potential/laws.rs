@@ -7,10 +7,11 @@ use crate::frames::Frame;
 use crate::golden::{iron_platinum, options};
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::ForceField;
 
-/// Between them these use every parameter and every way of averaging.
-const CASES: [&str; 9] = [
+/// Between them these use every parameter and every way of averaging of MEAM, and all kinds of
+/// tables.
+const CASES: [&str; 12] = [
     "ialloy_0",
     "ialloy_1",
     "ialloy_2",
@@ -20,6 +21,9 @@ const CASES: [&str; 9] = [
     "ibar_1",
     "gsmooth_factor_0.7",
     "zbl",
+    "eam",
+    "eam/alloy",
+    "eam/fs",
 ];
 
 /// The n-th point of Roberts' sequence, which fills the unit cube evenly.
@@ -61,7 +65,7 @@ fn crowd() -> Frame {
     disordered(16, 6.5, true)
 }
 
-fn bits(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) -> Outcome {
+fn bits(meam: &ForceField, frame: &Frame, ids: &[u64], listing: Listing) -> Outcome {
     evaluate_with(meam, frame, ids, listing).unwrap()
 }
 

@@ -3,6 +3,8 @@
 
 use crate::brute_force::evaluate;
 use crate::frames::{self, Frame};
+use sinter_hpc::input::PotentialConfig;
+use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::meam::Meam;
 
 /// The agreement asked for: relative above 1 eV, 1 eV/Å and 1 eV, absolute below.
@@ -11,14 +13,15 @@ const ENERGY: f64 = 1e-6;
 const FORCE: f64 = 1e-5;
 const VIRIAL: f64 = 1e-5;
 
-pub fn potential(library: &str, parameters: Option<&str>, elements: &[&str]) -> Meam {
+pub fn potential(library: &str, parameters: Option<&str>, elements: &[&str]) -> ForceField {
     let elements: Vec<String> = elements.iter().map(|e| e.to_string()).collect();
     let parameters = parameters.map(frames::path);
     Meam::from_files(&frames::path(library), parameters.as_deref(), &elements)
         .unwrap_or_else(|e| panic!("{e}"))
+        .into()
 }
 
-pub fn iron_platinum() -> Meam {
+pub fn iron_platinum() -> ForceField {
     potential(
         "inputs/potentials/PtFe.library.meam",
         Some("inputs/potentials/PtFe.meam"),
@@ -27,7 +30,7 @@ pub fn iron_platinum() -> Meam {
 }
 
 /// Largest deviations in units of what is allowed: energy, force, virial.
-fn deviations(meam: &Meam, frame: &Frame) -> [f64; 3] {
+fn deviations(meam: &ForceField, frame: &Frame) -> [f64; 3] {
     let Ok(found) = evaluate(meam, frame) else { return [f64::INFINITY; 3] };
     let relative = |found: f64, expected: f64| (found - expected).abs() / expected.abs().max(1.0);
     let mut worst = [0.0f64; 3];
@@ -44,12 +47,12 @@ fn deviations(meam: &Meam, frame: &Frame) -> [f64; 3] {
     worst
 }
 
-fn agrees(meam: &Meam, file: &str) {
+fn agrees(meam: &ForceField, file: &str) {
     let failures = failures(meam, file);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn failures(meam: &Meam, file: &str) -> Vec<String> {
+fn failures(meam: &ForceField, file: &str) -> Vec<String> {
     let judged =
         frames::read(file).into_iter().map(|frame| (deviations(meam, &frame), frame.label));
     judged
@@ -72,7 +75,7 @@ iron_platinum_agrees!(dimers trimers crystals alloy_rattled liquid particle_hot 
 const POTENTIALS: &str = "tests/reference/potentials";
 
 /// A file pair of `tests/reference/potentials`.
-pub fn other(name: &str, elements: &[&str]) -> Meam {
+pub fn other(name: &str, elements: &[&str]) -> ForceField {
     potential(
         &format!("{POTENTIALS}/{name}.library.meam"),
         Some(&format!("{POTENTIALS}/{name}.meam")),
@@ -95,8 +98,15 @@ fn alsimgcufe() {
 
 const OPTIONS: &str = "tests/reference/options";
 
-/// A potential of `tests/reference/options`, of the elements A and B.
-pub fn options(case: &str) -> Meam {
+/// A force field of the elements A and B: one of `tests/reference/options`, or of tables.
+pub fn options(case: &str) -> ForceField {
+    let elements = ["A=Cu", "B=Ag"];
+    match case {
+        "eam" => return embedded("eam", &["Cu.eam", "Ag.eam"], &elements),
+        "eam/alloy" => return embedded(case, &["tables.eam.alloy"], &elements),
+        "eam/fs" => return embedded(case, &["tables.eam.fs"], &elements),
+        _ => {}
+    }
     let parameters = format!("{OPTIONS}/{case}.meam");
     let parameters = frames::path(&parameters).exists().then_some(parameters);
     potential(&format!("{OPTIONS}/{case}.library.meam"), parameters.as_deref(), &["A", "B"])
@@ -117,4 +127,32 @@ fn every_option() {
         .flat_map(|case| failures(&options(case), &format!("options/{case}.xyz")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A term of table files in `tests/reference/embedded`, which `tests/reference/tables.py` wrote.
+pub fn embedded(kind: &str, files: &[&str], elements: &[&str]) -> ForceField {
+    let files: Vec<_> =
+        files.iter().map(|name| frames::path("tests/reference/embedded").join(name)).collect();
+    let text = format!("kind = {kind:?}\nfile = {files:?}\nelements = {elements:?}\n");
+    let term: PotentialConfig = toml::from_str(&text).expect("a table of the input");
+    ForceField::read(&[&term]).unwrap_or_else(|(_, e)| panic!("{e}"))
+}
+
+/// Densities beyond the end of F are among these.
+#[test]
+fn tables_of_all_elements() {
+    let elements = ["Cu", "Ag"];
+    let alloy = embedded("eam/alloy", &["tables.eam.alloy"], &elements);
+    agrees(&alloy, "embedded/tables.eam.alloy.xyz");
+    let told = alloy.remarks(&alloy.farthest());
+    assert!(told.len() == 1 && told[0].contains("its tables of F end at 19.9000"), "{told:?}");
+    agrees(&embedded("eam/fs", &["tables.eam.fs"], &elements), "embedded/tables.eam.fs.xyz");
+}
+
+/// Of different grids.
+#[test]
+fn tables_of_one_element_each_are_mixed() {
+    let mixed = embedded("eam", &["Ag.eam", "Cu.eam"], &["Ag", "Cu"]);
+    agrees(&mixed, "embedded/mixed.eam.xyz");
+    assert_eq!(mixed.farthest(), [0.0]);
 }

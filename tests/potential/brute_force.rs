@@ -7,7 +7,6 @@ use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
 use sinter_hpc::neighbour::{MINE, Neighbours, Ring, Tile, computes_pair};
-use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
 use std::ops::Range;
 
@@ -141,16 +140,21 @@ fn over<R: Send>(
 }
 
 /// Energies, forces and virial; `ids` decide which end computes a pair.
-pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) -> Result<Outcome> {
+pub fn evaluate_with<P: Potential>(
+    potential: &P,
+    frame: &Frame,
+    ids: &[u64],
+    listing: Listing,
+) -> Result<Outcome> {
     let owned = frame.positions.len();
-    let reach = meam.range() + listing.skin;
+    let reach = potential.range() + listing.skin;
     let images = images(frame, reach);
     let id: Vec<u64> = images.owner.iter().map(|&o| ids[o]).collect();
     let species: Vec<u8> = images
         .owner
         .iter()
         .map(|&o| {
-            let found = meam.species().iter().position(|s| s.symbol == frame.symbols[o]);
+            let found = potential.species().iter().position(|s| s.symbol == frame.symbols[o]);
             found.expect("a species of the potential") as u8
         })
         .collect();
@@ -164,25 +168,25 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         quantum: listing.quantum,
     };
 
-    let (total, words) = (images.positions.len(), meam.words());
-    let mut coarse = Default::default();
+    let (total, words) = (images.positions.len(), potential.words());
+    let mut prepared = Default::default();
     let mut tiles: Vec<_> =
         tiles(owned, listing).into_iter().map(|atoms| (atoms, Default::default())).collect();
     let mut sums = vec![0i64; total * words];
     let mut force = vec![[0i64; 4]; total];
-    meam.prepare(env, 0..total, &mut coarse);
+    potential.prepare(env, 0..total, &mut prepared);
     let shared = Sums::new(&mut sums, words, Ring::default());
     over(&mut tiles, listing.parallel, |atoms, records| {
         // To be fetched: what no other thread has.
         let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
-        meam.densities(env, &coarse, &tile, records, &shared)
+        potential.densities(env, &prepared, &tile, records, &shared)
     })?;
     for ghost in owned..total {
         for w in 0..words {
             sums[images.owner[ghost] * words + w] += sums[ghost * words + w];
         }
     }
-    meam.embed(env, 0..owned, &mut sums[..owned * words], &mut force[..owned])?;
+    potential.embed(env, 0..owned, &mut sums[..owned * words], &mut force[..owned])?;
     for ghost in owned..total {
         let from = images.owner[ghost] * words;
         sums.copy_within(from..from + words, ghost * words);
@@ -191,7 +195,7 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
         (Sums::new(&mut sums, words, Ring::default()), Shared::new(&mut force));
     over(&mut tiles, listing.parallel, |atoms, records| {
         let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
-        meam.forces(env, &tile, records, &adjoints, &shared)
+        potential.forces(env, &prepared, &tile, records, &adjoints, &shared)
     })?;
 
     let value = |quanta| listing.quantum.value(quanta);
@@ -218,11 +222,11 @@ pub fn evaluate_with(meam: &Meam, frame: &Frame, ids: &[u64], listing: Listing) 
 }
 
 /// The same with ids in order; where a force exceeds the standard quantum, with coarser ones.
-pub fn evaluate(meam: &Meam, frame: &Frame) -> Result<Outcome> {
+pub fn evaluate<P: Potential>(potential: &P, frame: &Frame) -> Result<Outcome> {
     let ids: Vec<u64> = (0..frame.positions.len() as u64).collect();
     let with = |bits| {
         let listing = Listing { quantum: Quantum::new(bits), ..Listing::default() };
-        evaluate_with(meam, frame, &ids, listing)
+        evaluate_with(potential, frame, &ids, listing)
     };
     with(40).or_else(|_| with(30)).or_else(|_| with(20))
 }

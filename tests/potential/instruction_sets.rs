@@ -3,23 +3,30 @@
 
 use crate::brute_force::{Listing, Outcome, evaluate_with};
 use crate::frames::{self, Frame};
-use crate::golden::{iron_platinum, other};
+use crate::golden::{embedded, iron_platinum, other};
+use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::lanes::InstructionSet;
-use sinter_hpc::potential::meam::Meam;
 
-/// Potentials with 16, 19 and 22 words per atom; one, two and five species.
-fn cases() -> Vec<(Meam, Frame)> {
+/// MEAM with 16, 19 and 22 words per atom, one, two and five species; tables of one and two.
+fn cases() -> Vec<(ForceField, Frame)> {
     let five = ["Al=AlS", "Si=SiS", "Mg=MgS", "Cu=CuS", "Fe=FeS"];
+    let crystal = |file: &str| frames::read(&format!("embedded/{file}")).swap_remove(0);
+    let pure = |mut frame: Frame| {
+        frame.symbols.fill("Cu".into());
+        frame
+    };
     let last = |file: &str| frames::read(file).pop().expect("a frame");
     vec![
         (iron_platinum(), last("pair_hot.xyz")),
         (iron_platinum(), last("alloy_rattled.xyz")),
         (other("Ni4", &["Ni=Ni4"]), last("ni.xyz")),
         (other("Jelinek2012", &five), last("alsimgcufe.xyz")),
+        (embedded("eam/fs", &["tables.eam.fs"], &["Cu", "Ag"]), crystal("tables.eam.fs.xyz")),
+        (embedded("eam", &["Cu.eam"], &["Cu"]), pure(crystal("mixed.eam.xyz"))),
     ]
 }
 
-fn outcome(meam: &Meam, frame: &Frame, listing: Listing) -> Outcome {
+fn outcome(meam: &ForceField, frame: &Frame, listing: Listing) -> Outcome {
     let ids: Vec<u64> = (0..frame.positions.len() as u64).collect();
     evaluate_with(meam, frame, &ids, listing).unwrap_or_else(|e| panic!("{}: {e}", frame.label))
 }

@@ -3,6 +3,7 @@
 
 use crate::brute_force::{Listing, evaluate_with};
 use crate::frames;
+use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::lanes::InstructionSet;
 use sinter_hpc::potential::meam::Meam;
 
@@ -17,7 +18,7 @@ const BOUNDS: [(&str, [usize; 3], f64); 5] = [
 ];
 
 /// Platinum and iron, and `between` of them as many other elements of the same kind.
-fn iron_platinum(between: usize) -> Meam {
+fn iron_platinum(between: usize) -> ForceField {
     let text = std::fs::read_to_string(frames::path("inputs/potentials/PtFe.meam")).unwrap();
     let last = between + 2;
     // Indices of the published file, 1 and 2.
@@ -42,7 +43,7 @@ fn iron_platinum(between: usize) -> Meam {
     elements.extend((0..between).map(|n| format!("X{n}=Pt")));
     elements.push("Fe".to_string());
     let library = frames::path("inputs/potentials/PtFe.library.meam");
-    Meam::from_files(&library, Some(&file), &elements).unwrap_or_else(|e| panic!("{e}"))
+    Meam::from_files(&library, Some(&file), &elements).unwrap_or_else(|e| panic!("{e}")).into()
 }
 
 #[test]

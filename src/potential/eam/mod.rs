@@ -1,0 +1,251 @@
+//! Potentials of the embedded-atom method from the files that LAMMPS and DYNAMO read:
+//!
+//! - `setfl`: all elements and pairs in one file (`eam/alloy`; `eam/fs`, where a density depends
+//!   on both species);
+//! - `funcfl`: one element in a file (`eam`), pairs by mixing.
+//!
+//! Both become the functions of a pair functional (`functional`), interpolated as LAMMPS does:
+//! cubics with slopes from five points for F(ρ), ρ(r) and r φ(r). Beyond the last ρ, F goes on
+//! straight.
+//!
+//! The formats: the documentation of LAMMPS' `pair_style eam`; S. M. Foiles, M. I. Baskes and
+//! M. S. Daw, Phys. Rev. B 33 (1986) 7983 (funcfl, its units and its mixing).
+
+use crate::atoms::Species;
+use crate::elements;
+use crate::error::{Error, Result};
+use crate::input::{PotentialConfig, PotentialKind};
+use crate::lanes::InstructionSet;
+use crate::potential::functional::{Curve, Embedding, Functional, Functions, Splines};
+use crate::potential::lattice::Lattice;
+use crate::potential::text::Word;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+mod funcfl;
+mod numbers;
+mod setfl;
+
+/// What a file says of an element.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Element {
+    /// What the user calls it.
+    pub symbol: String,
+    pub atomic_number: i64,
+    /// g/mol
+    pub mass: f64,
+    /// Å
+    pub lattice_constant: f64,
+    pub lattice: String,
+}
+
+/// The functions of one potential as its files have them, on grids that begin at zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tables {
+    pub elements: Vec<Element>,
+    pub density_spacing: f64,
+    /// Å
+    pub spacing: f64,
+    /// Å
+    pub cutoff: f64,
+    /// F of each element, eV.
+    pub embedding: Vec<Vec<f64>>,
+    /// What an atom of the second element of the index gives at one of the first.
+    pub density: Vec<Vec<f64>>,
+    /// Index into `density`, by ordered pair of elements.
+    pub density_of: Vec<usize>,
+    /// r φ(r), eV Å, by ordered pair of elements; symmetric.
+    pub energy: Vec<Vec<f64>>,
+    pub warnings: Vec<String>,
+}
+
+/// A potential of this method, for all species of a force field.
+#[derive(Debug)]
+pub struct Eam {
+    pub functional: Functional,
+    name: String,
+    elements: Vec<Element>,
+    conventions: String,
+    warnings: Vec<String>,
+}
+
+impl Eam {
+    /// Reads the files of a term, for the species of a force field in their order; those that
+    /// the term does not name feel nothing of it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the place of whatever is missing or wrong in the files, or with no
+    /// line where the wish does not fit them.
+    pub fn read(term: &PotentialConfig, field: &[&str]) -> Result<Eam> {
+        let tables = match term.kind {
+            PotentialKind::Eam => funcfl::read(&term.file, &term.elements)?,
+            PotentialKind::EamAlloy => setfl::read(&term.file[0], &term.elements, false)?,
+            PotentialKind::EamFs => setfl::read(&term.file[0], &term.elements, true)?,
+            _ => unreachable!("not a kind of this method"),
+        };
+        let conventions = conventions(term, &tables);
+        let Tables { elements, warnings, .. } = &tables;
+        let (elements, warnings) = (elements.clone(), warnings.clone());
+        let functional = Functional::new(functions(tables, field), InstructionSet::choose()?)
+            .map_err(|message| Error::input(&term.file[0], 0, 0, message))?;
+        Ok(Eam { functional, name: names(term), elements, conventions, warnings })
+    }
+
+    /// The same, computed with another instruction set, which this processor must have.
+    pub fn with_instruction_set(self, set: InstructionSet) -> Eam {
+        Eam { functional: self.functional.with_instruction_set(set), ..self }
+    }
+
+    /// The names of its files.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn elements(&self) -> &[Element] {
+        &self.elements
+    }
+
+    /// What it is, line by line, for the log.
+    pub fn conventions(&self) -> &str {
+        &self.conventions
+    }
+
+    /// What deserves a second look in the files, in words.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Element {
+    /// From the line that begins its tables. Only number and mass are always there.
+    fn of_header(path: &Path, symbol: &str, words: &[Word]) -> Result<Element> {
+        let [number, mass, rest @ ..] = words else {
+            let message = format!("{symbol} lacks its mass behind its atomic number");
+            return Err(words[0].error(path, message));
+        };
+        let grams = mass.number(path, "mass")?;
+        if grams <= 0.0 {
+            return Err(mass.error(path, format!("the mass of {symbol} is {grams}")));
+        }
+        Ok(Element {
+            symbol: symbol.into(),
+            atomic_number: number.number(path, "atomic number")? as i64,
+            mass: grams,
+            lattice_constant: rest.first().and_then(Word::as_number).unwrap_or(0.0),
+            lattice: rest.get(1).map_or(String::new(), |word| word.text.to_ascii_lowercase()),
+        })
+    }
+
+    pub fn species(&self) -> Species {
+        Species {
+            symbol: self.symbol.clone(),
+            mass: self.mass,
+            atomic_number: elements::atomic_number(&self.symbol).unwrap_or(0),
+        }
+    }
+
+    /// Å: between neighbours in its crystal, where the file names one.
+    pub fn neighbour_distance(&self) -> Option<f64> {
+        let edge = match self.lattice.as_str() {
+            "fcc" => std::f64::consts::FRAC_1_SQRT_2,
+            "bcc" => 0.75f64.sqrt(),
+            "hcp" => 1.0,
+            "dia" | "diamond" => 0.1875f64.sqrt(),
+            _ => return None,
+        };
+        Some(edge * self.lattice_constant).filter(|r| (1.0..6.0).contains(r))
+    }
+
+    /// A line where number or mass belong to another element than the symbol.
+    fn contradictions(&self, path: &Path, warnings: &mut Vec<String>) {
+        /// Masses of isotopes and old tables differ by less.
+        const MASS_TOLERANCE: f64 = 0.02;
+        let Some(number) = elements::atomic_number(&self.symbol) else { return };
+        let file = path.display();
+        let Element { symbol, atomic_number, mass, .. } = self;
+        if *atomic_number != number as i64 {
+            warnings.push(format!(
+                "{file}: the atomic number of {symbol} is {number}, and the file has {atomic_number} \
+                 (an element is known by its symbol)"
+            ));
+        }
+        let weight = elements::atomic_weight(symbol).unwrap_or(*mass);
+        if (mass / weight - 1.0).abs() > MASS_TOLERANCE {
+            warnings.push(format!(
+                "{file}: {symbol} has the mass {mass} g/mol there, which is used; its atomic weight is {weight}"
+            ));
+        }
+    }
+}
+
+/// The functions of these tables for the species of a force field.
+fn functions(tables: Tables, field: &[&str]) -> Functions {
+    let Tables { elements, density_spacing, spacing, cutoff, .. } = tables;
+    let n = elements.len();
+    let place = |symbol: &str| elements.iter().position(|e| e.symbol == symbol);
+    let places: Vec<Option<usize>> = field.iter().map(|symbol| place(symbol)).collect();
+    let pairs: Vec<Option<usize>> = places
+        .iter()
+        .flat_map(|i| places.iter().map(move |j| i.zip(*j).map(|(i, j)| i * n + j)))
+        .collect();
+    let densities = tables.density.len();
+    let curves = tables.density.into_iter().chain(tables.energy).map(Curve::through).collect();
+    let knots = tables.embedding.iter().map(Vec::len).max().unwrap_or(2);
+    let embeddings: Vec<Option<Curve>> = places
+        .iter()
+        .map(|place| place.map(|e| Curve::through(tables.embedding[e].clone())))
+        .collect();
+    // Of a pair and its mirror image one table.
+    let mirrored = |p: usize| if p / n <= p % n { p } else { p % n * n + p / n };
+    let species = |(&symbol, place): (&&str, &Option<usize>)| match place {
+        Some(e) => elements[*e].species(),
+        None => Species {
+            symbol: symbol.into(),
+            mass: 0.0,
+            atomic_number: elements::atomic_number(symbol).unwrap_or(0),
+        },
+    };
+    Functions {
+        species: field.iter().zip(&places).map(species).collect(),
+        cutoff,
+        cutoffs: None,
+        spacing,
+        curves,
+        density: pairs.iter().map(|pair| pair.map(|p| tables.density_of[p])).collect(),
+        energy: pairs.iter().map(|pair| pair.map(|p| densities + mirrored(p))).collect(),
+        embedding: Embedding::Splines(Splines::new(density_spacing, knots, &embeddings)),
+    }
+}
+
+/// The names of the files of a term, without folders.
+fn names(term: &PotentialConfig) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    term.file.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn conventions(term: &PotentialConfig, tables: &Tables) -> String {
+    let mut text = String::new();
+    let knots = |all: &[Vec<f64>]| all.first().map_or(0, Vec::len);
+    let Tables { spacing, density_spacing, cutoff, .. } = tables;
+    let last = density_spacing * (knots(&tables.embedding).max(1) - 1) as f64;
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "{}: {}, cutoff {cutoff} Å, {} radial knots every {spacing} Å, {} of F(rho) every \
+         {density_spacing}, cubics between them; beyond rho = {last} F goes on straight",
+        term.kind.name(),
+        names(term),
+        knots(&tables.energy),
+        knots(&tables.embedding),
+    );
+    for Element { symbol, mass, lattice, lattice_constant, .. } in &tables.elements {
+        let _ = writeln!(text, "{symbol}: mass {mass}, {lattice} {lattice_constant} Å");
+    }
+    text
+}
+
+/// Whether the name of a lattice in a file is one that this program can lay out.
+pub fn lattice_of(element: &Element) -> Option<&'static str> {
+    let name = if element.lattice == "diamond" { "dia" } else { &element.lattice };
+    Lattice::from_name(name).map(Lattice::name)
+}

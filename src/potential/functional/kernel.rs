@@ -1,0 +1,454 @@
+//! Phases 1 and 3: sums over pairs, eight neighbours of an atom at a time.
+//!
+//! dE/dr of a pair = F'_i ρ'_ij + F'_j ρ'_ji + φ', where ρ_ij is what j gives at i. The
+//! products are plain and their sum is of two, so that it has the same bits whichever way
+//! round the atoms are given; atoms of one species share ρ', and their F' are added first.
+//!
+//! Half pairs: what an atom gets from its own pairs is added up in a vector and written once;
+//! its neighbours get theirs one by one. Each force is rounded once to quanta, and its exact
+//! negative goes to the other atom.
+
+// Lanes are counted, over several arrays at once.
+#![allow(clippy::needless_range_loop)]
+
+use super::Functional;
+use crate::atoms::FixedForce;
+use crate::error::{Error, Result};
+use crate::geometry::{Vec3, norm};
+use crate::neighbour::{MINE, Tile};
+use crate::potential::ahead::Ahead;
+use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
+use crate::potential::shared::{add, bounded, ensure};
+use crate::potential::{Environment, Shared, Sums};
+use std::ops::Range;
+
+/// What phase 1 leaves for phase 3, with room to find it in.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The neighbours within the cutoff of each atom of the tile, one after another; `len` of
+    /// them, and eight more atoms behind the last.
+    near: Vec<u32>,
+    len: usize,
+    /// Where those of each atom end.
+    ends: Vec<u32>,
+    /// Squared distances of those of the atom at hand, Å².
+    square: Vec<f64>,
+}
+
+/// A tile, and all that phases see of it.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub functional: &'a Functional,
+    pub env: Environment<'a>,
+    /// Of each atom; empty where there is only one.
+    pub species: &'a [u32],
+    pub tile: &'a Tile,
+}
+
+/// Where a distance lies in the tables.
+struct Place<L> {
+    interval: [u32; WIDTH],
+    /// Of the interval's length.
+    t: L,
+}
+
+/// Eight neighbours of an atom.
+struct Kinds {
+    /// Where the tables of ρ at the atom, of ρ at the neighbour, and of φ begin.
+    here: [u32; WIDTH],
+    there: [u32; WIDTH],
+    energy: [u32; WIDTH],
+}
+
+impl Functional {
+    #[inline(always)]
+    fn place<L: Lanes>(&self, r: L) -> Place<L> {
+        let x = r * L::splat(self.per_angstrom);
+        let interval = x.truncate();
+        let mut left = [0.0; WIDTH];
+        for lane in 0..WIDTH {
+            left[lane] = interval[lane] as i32 as f64;
+        }
+        Place { interval, t: x - L::load(&left) }
+    }
+
+    /// # Safety
+    /// `species` is of atoms, and of species of this functional.
+    #[inline(always)]
+    unsafe fn kinds<L: Lanes>(&self, own: usize, species: &[u32], near: &[u32; WIDTH]) -> Kinds {
+        let n = self.species.len();
+        // SAFETY: the caller's promise.
+        let other = unsafe { L::gather_index(species, near) };
+        let (mut here, mut there, mut energy) = ([0; WIDTH], [0; WIDTH], [0; WIDTH]);
+        for lane in 0..WIDTH {
+            let other = other[lane] as usize;
+            here[lane] = self.density_start[own * n + other];
+            there[lane] = self.density_start[other * n + own];
+            energy[lane] = self.energy_start[own * n + other];
+        }
+        Kinds { here, there, energy }
+    }
+
+    /// ρ of these tables.
+    ///
+    /// # Safety
+    /// The place lies within the tables that begin at `start`.
+    #[inline(always)]
+    unsafe fn density<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> L {
+        // SAFETY: the caller's promise.
+        let [a, b, c, d] = unsafe { L::gather_rows(&self.density_rows, &shifted(start, place)) };
+        let t = place.t;
+        t.mul_add(t.mul_add(t.mul_add(d, c), b), a)
+    }
+
+    /// dρ/dr in units of the grid's spacing.
+    ///
+    /// # Safety
+    /// As for `density`.
+    #[inline(always)]
+    unsafe fn density_slope<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> L {
+        // SAFETY: the caller's promise.
+        let [_, b, c, d] = unsafe { L::gather_rows(&self.density_rows, &shifted(start, place)) };
+        slope(place.t, [b, c, d])
+    }
+
+    /// r φ, and its derivative in units of the grid's spacing.
+    ///
+    /// # Safety
+    /// As for `density`.
+    #[inline(always)]
+    unsafe fn energy<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> [L; 2] {
+        // SAFETY: the caller's promise.
+        let [a, b, c, d] = unsafe { L::gather_rows(&self.energy_rows, &shifted(start, place)) };
+        let t = place.t;
+        [t.mul_add(t.mul_add(t.mul_add(d, c), b), a), slope(t, [b, c, d])]
+    }
+}
+
+#[inline(always)]
+fn slope<L: Lanes>(t: L, [b, c, d]: [L; 3]) -> L {
+    t.mul_add(t.mul_add(L::splat(3.0) * d, c + c), b)
+}
+
+#[inline(always)]
+fn shifted<L>(start: &[u32; WIDTH], place: &Place<L>) -> [u32; WIDTH] {
+    let mut index = place.interval;
+    for lane in 0..WIDTH {
+        index[lane] += start[lane];
+    }
+    index
+}
+
+/// Where an atom is, in all lanes.
+#[inline(always)]
+fn centre<L: Lanes>(env: Environment, i: usize) -> [L; 3] {
+    // Not by `map`, which is not inlined into functions for an instruction set.
+    let [x, y, z, _] = env.position[i];
+    [L::splat(x), L::splat(y), L::splat(z)]
+}
+
+/// `x` in the first `count` lanes, zero in the others.
+#[inline(always)]
+fn first<L: Lanes>(count: usize, x: L) -> L {
+    if count >= WIDTH {
+        return x;
+    }
+    let lanes = L::load(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    L::select(lanes.below(L::splat(count as f64)), x, L::splat(0.0))
+}
+
+impl Records {
+    fn clear(&mut self) {
+        self.len = 0;
+        self.ends.clear();
+    }
+
+    /// Appends the neighbours of atom i within its cutoffs that this rank computes, nearest
+    /// first, with `square`; gives their number.
+    #[inline(always)]
+    fn collect<L: Lanes>(&mut self, view: View, i: usize) -> Result<usize> {
+        let View { functional, env, species, .. } = view;
+        let list = &env.neighbours.entries[..];
+        let range = env.neighbours.first[i]..env.neighbours.first[i + 1];
+        let start = self.len;
+        ensure(&mut self.near, start + range.len() + 2 * WIDTH);
+        ensure(&mut self.square, range.len() + 2 * WIDTH);
+        let [x, y, z] = centre::<L>(env, i);
+        let limit = L::splat(functional.cutoff * functional.cutoff);
+        let closest = L::splat(super::CLOSEST * super::CLOSEST);
+        let (mut count, mut too_close) = (0, 0);
+        for at in range.clone().step_by(WIDTH) {
+            let behind;
+            // The last vector reads on into the list of the next atom.
+            let entries = match list[at..].first_chunk::<WIDTH>() {
+                Some(whole) => whole,
+                None => {
+                    behind = std::array::from_fn(|n| *list.get(at + n).unwrap_or(&(i as u32)));
+                    &behind
+                }
+            };
+            let (mut index, mut mine) = (*entries, 0);
+            for lane in 0..WIDTH {
+                mine |= (index[lane] >> 31) << lane;
+                index[lane] &= !MINE;
+            }
+            // SAFETY: the list names atoms of this rank.
+            let [px, py, pz, _] = unsafe { L::gather_rows(env.position, &index) };
+            let (dx, dy, dz) = (px - x, py - y, pz - z);
+            let square = dz.mul_add(dz, dy.mul_add(dy, dx * dx));
+            let valid = mine & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
+            let mut kept = L::bits(square.at_most(limit)) & valid;
+            if let Some(cutoffs) = &functional.cutoff_squares {
+                let n = functional.species.len();
+                let own = env.species[i] as usize * n;
+                // SAFETY: every atom has a species here, where there are several.
+                let other = unsafe { L::gather_index(species, &index) };
+                let mut limits = [0.0; WIDTH];
+                for lane in 0..WIDTH {
+                    limits[lane] = cutoffs[own + other[lane] as usize];
+                }
+                kept &= L::bits(square.at_most(L::load(&limits)));
+            }
+            too_close |= L::bits(square.below(closest)) & valid;
+            L::compress_index(&index, kept, eight_mut(&mut self.near, start + count));
+            square.compress(kept).store(eight_mut(&mut self.square, count));
+            count += kept.count_ones() as usize;
+        }
+        if too_close != 0 {
+            return Err(too_close_to(env, i));
+        }
+        // What fills up the last vector is an atom at a distance that tables have.
+        *eight_mut(&mut self.near, start + count) = [i as u32; WIDTH];
+        *eight_mut(&mut self.square, count) = [1.0; WIDTH];
+        self.len += count;
+        self.ends.push(self.len as u32);
+        Ok(count)
+    }
+}
+
+/// Phase 1 of a functional of one species.
+#[inline(always)]
+pub fn sum_one<L: Lanes>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
+    sum::<L, true>(view, records, sums)
+}
+
+/// Phase 1.
+#[inline(always)]
+pub fn sum_several<L: Lanes>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
+    sum::<L, false>(view, records, sums)
+}
+
+#[inline(always)]
+fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
+    let View { functional, env, species, tile } = view;
+    records.clear();
+    let per_unit = L::splat(functional.density_quantum.per_unit());
+    let embeds = functional.embeds();
+    let mut ahead = portions(tile);
+    let fetch = |atoms: Range<usize>| {
+        L::Coarse::fetch(&env.position[atoms.clone()]);
+        // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
+        unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
+    };
+    for i in tile.atoms.clone() {
+        ahead.next().into_iter().for_each(fetch);
+        let start = records.len;
+        let count = records.collect::<L>(view, i)?;
+        if !embeds {
+            continue;
+        }
+        let mut total = [0i64; WIDTH];
+        for at in (0..count).step_by(WIDTH) {
+            let near = eight(&records.near, start + at);
+            let place = functional.place(L::load(eight(&records.square, at)).sqrt());
+            // SAFETY: distances within the cutoff, or 1 Å, have a place; atoms have species.
+            let [here, there] = unsafe {
+                if ONE {
+                    let rho = functional.density(&[0; WIDTH], &place);
+                    [rho, rho]
+                } else {
+                    let kinds = functional.kinds::<L>(env.species[i] as usize, species, near);
+                    [
+                        functional.density(&kinds.here, &place),
+                        functional.density(&kinds.there, &place),
+                    ]
+                }
+            };
+            let here = first(count - at, here).quanta(per_unit);
+            here.add_to(&mut total);
+            let mut quanta = [0.0; WIDTH];
+            match ONE {
+                true => here.store(&mut quanta),
+                false => there.quanta(per_unit).store(&mut quanta),
+            }
+            for lane in 0..WIDTH.min(count - at) {
+                // SAFETY: a neighbour of an atom of this tile, which no other thread touches.
+                let sum = unsafe { sums.of(near[lane], 0, 1) };
+                sum[0] = sum[0].wrapping_add(quanta[lane].to_bits() as i64);
+            }
+        }
+        // SAFETY: an atom of this tile.
+        let sum = unsafe { sums.of(i as u32, 0, 1) };
+        sum[0] = total.into_iter().fold(sum[0], i64::wrapping_add);
+    }
+    Ok(())
+}
+
+/// Phase 3 of a functional of one species.
+#[inline(always)]
+pub fn push_one<L: Lanes>(
+    view: View,
+    records: &Records,
+    adjoints: &Sums,
+    force: &Shared<FixedForce>,
+) -> Result<()> {
+    push::<L, true>(view, records, adjoints, force)
+}
+
+/// Phase 3.
+#[inline(always)]
+pub fn push_several<L: Lanes>(
+    view: View,
+    records: &Records,
+    adjoints: &Sums,
+    force: &Shared<FixedForce>,
+) -> Result<()> {
+    push::<L, false>(view, records, adjoints, force)
+}
+
+#[inline(always)]
+fn push<L: Lanes, const ONE: bool>(
+    view: View,
+    records: &Records,
+    adjoints: &Sums,
+    force: &Shared<FixedForce>,
+) -> Result<()> {
+    let View { functional, env, species, tile } = view;
+    let quantum = env.quantum;
+    let per_unit = L::splat(quantum.per_unit());
+    let per_angstrom = L::splat(functional.per_angstrom);
+    let (half, limit) = (L::splat(0.5), L::splat(functional.cutoff));
+    let embeds = functional.embeds();
+    let mut ahead = portions(tile);
+    let fetch = |atoms: Range<usize>| {
+        L::Coarse::fetch(&env.position[atoms.clone()]);
+        // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
+        unsafe {
+            L::Coarse::fetch(force.read(atoms.start, atoms.len()));
+            adjoints.parts(atoms).for_each(L::Coarse::fetch);
+        }
+    };
+    // SAFETY: atoms of this tile and their neighbours, which have adjoints.
+    let adjoint = |atom: u32| unsafe { adjoints.adjoints(atom, 0, 1) }[0];
+    let mut start = 0;
+    for (i, &end) in tile.atoms.clone().zip(&records.ends) {
+        ahead.next().into_iter().for_each(fetch);
+        let end = end as usize;
+        let [x, y, z] = centre::<L>(env, i);
+        let own = L::splat(if embeds { adjoint(i as u32) } else { 0.0 });
+        let mut total = [0i64; 4];
+        let mut sound = u32::MAX;
+        for at in (start..end).step_by(WIDTH) {
+            let count = WIDTH.min(end - at);
+            let near = eight(&records.near, at);
+            // SAFETY: records hold atoms of the list.
+            let [px, py, pz, _] = unsafe { L::gather_rows(env.position, near) };
+            let (dx, dy, dz) = (px - x, py - y, pz - z);
+            let r = dz.mul_add(dz, dy.mul_add(dy, dx * dx)).sqrt();
+            let inverse = r.inverse();
+            // What stands behind the neighbours of this atom may be anywhere.
+            let place = functional.place(r.min(limit));
+            let kinds = match ONE {
+                true => Kinds { here: [0; WIDTH], there: [0; WIDTH], energy: [0; WIDTH] },
+                // SAFETY: every atom has a species here, where there are several.
+                false => unsafe { functional.kinds::<L>(env.species[i] as usize, species, near) },
+            };
+            // SAFETY: distances up to the cutoff have a place in every table.
+            let [energy, rise] = unsafe { functional.energy(&kinds.energy, &place) };
+            let phi = energy * inverse;
+            let mut rise = (rise * per_angstrom - phi) * inverse;
+            if embeds {
+                let mut others = [0.0; WIDTH];
+                for lane in 0..WIDTH {
+                    others[lane] = adjoint(near[lane]);
+                }
+                let other = L::load(&others);
+                // SAFETY: as above.
+                let many = unsafe {
+                    let here = functional.density_slope(&kinds.here, &place);
+                    match ONE {
+                        true => (own + other) * here,
+                        false => {
+                            let there = functional.density_slope(&kinds.there, &place);
+                            own * here + other * there
+                        }
+                    }
+                };
+                rise = rise + many * per_angstrom;
+            }
+            let pull = rise * inverse;
+            let pull = [pull * dx, pull * dy, pull * dz, half * phi];
+            sound &= bounded(quantum, pull) | (0xff << count);
+            let [fx, fy, fz, half] = pull;
+            let rows = L::rows([
+                fx.quanta(per_unit),
+                fy.quanta(per_unit),
+                fz.quanta(per_unit),
+                half.quanta(per_unit),
+            ]);
+            for lane in 0..count {
+                let [x, y, z, half] = rows[lane];
+                for d in 0..4 {
+                    total[d] = total[d].wrapping_add(rows[lane][d]);
+                }
+                let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
+                add(force, near[lane], [x, y, z, half]);
+            }
+        }
+        if sound & 0xff != 0xff {
+            return Err(out_of_bounds(view, i, &records.near[start..end]));
+        }
+        add(force, i as u32, total);
+        start = end;
+    }
+    Ok(())
+}
+
+/// What the sweep comes to, a little with each atom of the tile.
+fn portions(tile: &Tile) -> Ahead {
+    Ahead::of(tile, 0, 1).by_vectors_of(WIDTH * tile.atoms.len())
+}
+
+/// The nearest of these atoms, and how far it is, Å.
+fn nearest(env: Environment, i: usize, near: impl Iterator<Item = usize>) -> Option<(f64, usize)> {
+    let distance = |j: usize| {
+        let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
+        (norm(d), j)
+    };
+    near.map(distance).min_by(|p, q| p.0.total_cmp(&q.0))
+}
+
+#[cold]
+fn too_close_to(env: Environment, i: usize) -> Error {
+    let list = env.neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
+    let (r, j) = nearest(env, i, list).expect("an atom that is too close to another");
+    let message = format!(
+        "it is {r:.4} Å from atom {}; closer than {} Å no table of this potential goes",
+        env.id[j],
+        super::CLOSEST
+    );
+    Error::OutOfBounds { atom: env.id[i], message }
+}
+
+#[cold]
+fn out_of_bounds(view: View, i: usize, near: &[u32]) -> Error {
+    let env = view.env;
+    let (r, j) =
+        nearest(env, i, near.iter().map(|&j| j as usize)).expect("an atom with a force has a pair");
+    let message = format!(
+        "a force or energy between it and atom {}, {r:.4} Å away, is not below {:.0} eV/Å or eV",
+        env.id[j],
+        env.quantum.bound()
+    );
+    Error::OutOfBounds { atom: env.id[i], message }
+}
