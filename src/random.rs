@@ -30,6 +30,8 @@ pub enum Purpose {
     Langevin = 6,
     Bussi = 7,
     Placement = 8,
+    Roughness = 9,
+    Mixture = 10,
     /// Thermal displacements for `plan`; no result depends on them.
     Planning = 100,
     /// For tests.

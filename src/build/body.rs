@@ -1,11 +1,14 @@
-//! A particle that is placed as one rigid body: built (`solid`) or read from a file.
+//! A particle that is placed as one rigid body: built (`solid`, `cluster`) or read from a file.
 
+use super::alloy;
 use super::cell::AXES;
+use super::cluster::{Cluster, is_cluster};
 use super::contact::closest;
 use super::face::Face;
 use super::hull::Hull;
 use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo, bounds};
 use super::members::Member;
+use super::mixture::{self, Places};
 use super::orientation::apply;
 use super::read;
 use super::read::Read;
@@ -15,8 +18,9 @@ use crate::atoms::Atom;
 use crate::error::Result;
 use crate::geometry::{Vec3, add, dot, norm, on_grid, scale, sub};
 use crate::input::{
-    Arrangement, BoxConfig, Config, ParticleConfig, PlacementConfig, StructureConfig,
+    Arrangement, BoxConfig, Config, Lattice, ParticleConfig, PlacementConfig, StructureConfig,
 };
+use crate::random::Purpose;
 use std::sync::Arc;
 
 /// Atoms of a particle from a file within this of its outermost one are its face, Å.
@@ -39,8 +43,9 @@ struct AsRead {
     nearest_distance: f64,
 }
 
-/// The same, turned.
-pub struct FromFile {
+/// Atoms that are neither on the sites of one lattice nor have facets with names: from a file, or a
+/// `Cluster`; turned.
+pub struct Rigid {
     number: usize,
     table: usize,
     positions: Vec<Vec3>,
@@ -49,12 +54,13 @@ pub struct FromFile {
     /// On which it faces others of a row.
     sides: Vec<f64>,
     nearest_distance: f64,
-    file: String,
+    /// What else is to be said of it.
+    note: String,
 }
 
 pub enum Body {
     Solid(Solid),
-    FromFile(FromFile),
+    Rigid(Rigid),
 }
 
 /// Makes any particle of the input, as often as one likes: each is a function of its member alone.
@@ -70,8 +76,12 @@ pub struct Bodies<'a> {
 enum Table {
     /// The one shape of all, or one for each.
     Built(Option<Arc<Shape>>),
+    Clusters(Option<Arc<Cluster>>),
     /// One after the other, and again from the first.
-    Read { particles: Vec<AsRead>, file: String },
+    Read {
+        particles: Vec<AsRead>,
+        file: String,
+    },
 }
 
 impl<'a> Bodies<'a> {
@@ -87,9 +97,13 @@ impl<'a> Bodies<'a> {
                     let file = structure.file.file_name().unwrap_or_default();
                     Table::Read { particles, file: file.to_string_lossy().into_owned() }
                 }
+                (None, sizes) if is_cluster(particle) => Table::Clusters(match sizes {
+                    Some(_) => None,
+                    None => Some(Arc::new(Cluster::new(particle, wanted_of(&members, table)))),
+                }),
                 (None, Some(_)) => Table::Built(None),
                 (None, None) => {
-                    let wanted = particle.wanted_atoms() as usize;
+                    let wanted = wanted_of(&members, table);
                     Table::Built(Some(Arc::new(shape(config, table, wanted)?)))
                 }
             });
@@ -113,12 +127,20 @@ impl<'a> Bodies<'a> {
                 };
                 Body::Solid(Solid::new(self.config, member, shape)?)
             }
+            Table::Clusters(common) => {
+                let particle = &self.config.particles[member.table];
+                let cluster = match common {
+                    Some(cluster) => cluster.clone(),
+                    None => Arc::new(Cluster::new(particle, member.wanted)),
+                };
+                Body::Rigid(self.grown(member, &cluster))
+            }
             Table::Read { particles, file } => {
                 let read = &particles[member.place % particles.len()];
                 let turned =
                     |all: &Vec<Vec3>| all.iter().map(|&r| apply(&member.turn, r)).collect();
                 let positions: Vec<Vec3> = turned(&read.positions);
-                Body::FromFile(FromFile {
+                Body::Rigid(Rigid {
                     number,
                     table: member.table,
                     positions: positions.into_iter().map(|r| r.map(on_grid)).collect(),
@@ -126,11 +148,66 @@ impl<'a> Bodies<'a> {
                     velocities: read.velocities.as_ref().map(turned),
                     sides: sides(self.config, number),
                     nearest_distance: read.nearest_distance,
-                    file: file.clone(),
+                    note: format!(", from `{file}`"),
                 })
             }
         })
     }
+}
+
+impl Bodies<'_> {
+    /// A cluster with its elements.
+    fn grown(&self, member: &Member, complete: &Cluster) -> Rigid {
+        let (config, number) = (self.config, member.number);
+        let particle = &config.particles[member.table];
+        let rough = particle.surface_removed_fraction.map(|fraction| {
+            let order = |count| alloy::shuffled(config.seed, Purpose::Roughness, number, 0, count);
+            complete.roughened(fraction, order)
+        });
+        let cluster = rough.as_ref().unwrap_or(complete);
+        let count = cluster.positions.len();
+        let species = match particle.composition.is_empty() {
+            false => {
+                let fractions = alloy::fractions(config, &particle.composition);
+                alloy::deal(config.seed, number, 0, count, &fractions)
+            }
+            true => {
+                let places = Places {
+                    count,
+                    depth: &|i| cluster.depth[i],
+                    along: &|i, direction| dot(cluster.positions[i], direction.map(f64::from)),
+                    sublattice: &|_| 0,
+                };
+                mixture::species(config, particle, number, &places)
+            }
+        };
+        let name = match particle.lattice {
+            Lattice::Hcp => "sphere of hcp",
+            _ => particle.shape.name(),
+        };
+        Rigid {
+            number,
+            table: member.table,
+            positions: cluster
+                .positions
+                .iter()
+                .map(|&r| apply(&member.turn, r).map(on_grid))
+                .collect(),
+            species,
+            velocities: None,
+            sides: sides(config, number),
+            nearest_distance: cluster.nearest_distance,
+            note: match count == cluster.complete {
+                true => format!(", a complete {name}"),
+                false => format!(", made from the complete {name} of {}", cluster.complete),
+            },
+        }
+    }
+}
+
+/// How many atoms the particles of a table want, which are alike.
+fn wanted_of(members: &[Member], table: usize) -> usize {
+    members.iter().find(|member| member.table == table).map_or(1, |member| member.wanted)
 }
 
 /// The particles that a table takes from its file, and what the reader found worth a warning.
@@ -224,21 +301,21 @@ impl Body {
     pub fn number(&self) -> usize {
         match self {
             Body::Solid(solid) => solid.number,
-            Body::FromFile(read) => read.number,
+            Body::Rigid(read) => read.number,
         }
     }
 
     pub fn table(&self) -> usize {
         match self {
             Body::Solid(solid) => solid.table,
-            Body::FromFile(read) => read.table,
+            Body::Rigid(read) => read.table,
         }
     }
 
     pub fn atoms(&self) -> usize {
         match self {
             Body::Solid(solid) => solid.atoms(),
-            Body::FromFile(read) => read.positions.len(),
+            Body::Rigid(read) => read.positions.len(),
         }
     }
 
@@ -246,14 +323,14 @@ impl Body {
     pub fn positions(&self) -> Box<dyn Iterator<Item = Vec3> + '_> {
         match self {
             Body::Solid(solid) => Box::new(solid.positions()),
-            Body::FromFile(read) => Box::new(read.positions.iter().copied()),
+            Body::Rigid(read) => Box::new(read.positions.iter().copied()),
         }
     }
 
     pub fn species(&self, config: &Config) -> Vec<u32> {
         match self {
             Body::Solid(solid) => solid.species(config),
-            Body::FromFile(read) => read.species.clone(),
+            Body::Rigid(read) => read.species.clone(),
         }
     }
 
@@ -261,7 +338,7 @@ impl Body {
     pub fn velocities(&self) -> Option<&[Vec3]> {
         match self {
             Body::Solid(_) => None,
-            Body::FromFile(read) => read.velocities.as_deref(),
+            Body::Rigid(read) => read.velocities.as_deref(),
         }
     }
 
@@ -271,7 +348,10 @@ impl Body {
             Body::Solid(solid) => {
                 config.particles[solid.table].atomic_volume() * solid.atoms() as f64
             }
-            Body::FromFile(FromFile { positions, .. }) => {
+            Body::Rigid(rigid) if config.particles[rigid.table].structure.is_none() => {
+                config.particles[rigid.table].atomic_volume() * rigid.positions.len() as f64
+            }
+            Body::Rigid(Rigid { positions, .. }) => {
                 let count = positions.len() as f64;
                 let sum = positions.iter().fold([0.0; 3], |sum, &r| add(sum, r));
                 let centre = scale(sum, 1.0 / count);
@@ -289,7 +369,7 @@ impl Body {
     pub fn hull(&self) -> Hull {
         match self {
             Body::Solid(solid) => Hull::of(&solid.outermost()),
-            Body::FromFile(read) => Hull::of(&read.positions),
+            Body::Rigid(read) => Hull::of(&read.positions),
         }
     }
 
@@ -297,7 +377,7 @@ impl Body {
     pub fn nearest_distance(&self) -> f64 {
         match self {
             Body::Solid(solid) => solid.nearest_distance,
-            Body::FromFile(read) => read.nearest_distance,
+            Body::Rigid(read) => read.nearest_distance,
         }
     }
 
@@ -307,7 +387,7 @@ impl Body {
         let positions: Vec<Vec3> = self.positions().collect();
         let face = |side: f64, layer: Vec<usize>| {
             let mut face = Face::new(&positions, &layer, 0, side);
-            if let Body::FromFile(_) = self {
+            if let Body::Rigid(_) = self {
                 // Of its outline nobody knows more than how wide it is.
                 face.reach = positions.iter().copied().map(norm).fold(0.0, f64::max);
             }
@@ -318,7 +398,7 @@ impl Body {
                 let facing = solid.facing.iter();
                 facing.map(|&(facet, side)| face(side, solid.layer(facet))).collect()
             }
-            Body::FromFile(read) => {
+            Body::Rigid(read) => {
                 let sides = read.sides.iter();
                 sides.map(|&side| face(side, outermost(&positions, side))).collect()
             }
@@ -366,7 +446,7 @@ impl Body {
                     info.note = format!(", edge {edge:.3} nm ({wanted} wanted)");
                 }
             }
-            Body::FromFile(read) => info.note = format!(", from `{}`", read.file),
+            Body::Rigid(read) => info.note.clone_from(&read.note),
         }
         info
     }

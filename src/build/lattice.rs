@@ -1,7 +1,6 @@
 //! Crystal lattices. A site is three integers, in units of half the cubic lattice
 //! constant, counted from the centre of the particle; everything about a lattice
-//! that the shapes need is therefore exact. (A lattice of another system, such as
-//! hcp, would bring its own integer frame and the matrix from there to Å.)
+//! that the shapes need is therefore exact. (hcp has no such frame: see `cluster`.)
 
 use crate::geometry::Vec3;
 use crate::input::Lattice;
@@ -49,31 +48,71 @@ const FCC_NEIGHBOURS: [Site; 12] = [
     [1, 1, 0],
 ];
 
+/// The same in bcc.
+const BCC_NEIGHBOURS: [Site; 8] = [
+    [-1, -1, -1],
+    [-1, -1, 1],
+    [-1, 1, -1],
+    [-1, 1, 1],
+    [1, -1, -1],
+    [1, -1, 1],
+    [1, 1, -1],
+    [1, 1, 1],
+];
+
 impl Crystal {
     /// The points that keep every symmetry of a cubic shape about it.
-    pub fn all(lattice: Lattice) -> [Crystal; 2] {
-        [Centre::Atom, Centre::Octahedral].map(|centre| Crystal { lattice, centre })
+    pub fn all(lattice: Lattice) -> Vec<Crystal> {
+        let centres: &[Centre] = match lattice {
+            // About the octahedral site of bcc there is no threefold axis.
+            Lattice::Bcc => &[Centre::Atom],
+            _ => &[Centre::Atom, Centre::Octahedral],
+        };
+        centres.iter().map(|&centre| Crystal { lattice, centre }).collect()
     }
 
     pub fn is_site(&self, h: Site) -> bool {
         let parity = (self.centre == Centre::Octahedral) as i32;
         match self.lattice {
-            Lattice::Fcc => (h[0] + h[1] + h[2]).rem_euclid(2) == parity,
+            Lattice::Bcc => {
+                let odd = h.map(|x| x.rem_euclid(2));
+                odd[0] == odd[1] && odd[1] == odd[2]
+            }
+            // The ordered ones are fcc with names on the sites; hcp is no lattice of this frame.
+            Lattice::Fcc | Lattice::L12 | Lattice::L10 | Lattice::Hcp => {
+                (h[0] + h[1] + h[2]).rem_euclid(2) == parity
+            }
         }
     }
 
     /// Steps from a site to its nearest neighbours.
     pub fn neighbours(&self) -> &'static [Site] {
         match self.lattice {
-            Lattice::Fcc => &FCC_NEIGHBOURS,
+            Lattice::Bcc => &BCC_NEIGHBOURS,
+            Lattice::Fcc | Lattice::L12 | Lattice::L10 | Lattice::Hcp => &FCC_NEIGHBOURS,
+        }
+    }
+
+    /// On which sublattice of an ordered alloy a site lies: the corners of the cell, then the rest of
+    /// them (L1_2), or the corners and the face above them, then the sides (L1_0).
+    pub fn sublattice(&self, [x, y, z]: Site) -> usize {
+        // From the centre to the nearest corner.
+        let x = x - (self.centre == Centre::Octahedral) as i32;
+        match self.lattice {
+            Lattice::L12 => [x, y, z].iter().any(|x| x.rem_euclid(2) != 0) as usize,
+            Lattice::L10 => (z.rem_euclid(2) != 0) as usize,
+            Lattice::Fcc | Lattice::Bcc | Lattice::Hcp => 0,
         }
     }
 }
 
-/// Distance of nearest neighbours in Å for the cubic lattice constant `a` in Å.
-pub fn nearest_distance(lattice: Lattice, a: f64) -> f64 {
+/// Distance of nearest neighbours in Å for the lattice constants a and c in Å.
+pub fn nearest_distance(lattice: Lattice, a: f64, c: f64) -> f64 {
     match lattice {
-        Lattice::Fcc => a / 2f64.sqrt(),
+        Lattice::Fcc | Lattice::L12 => a / 2f64.sqrt(),
+        Lattice::Bcc => 3f64.sqrt() / 2.0 * a,
+        Lattice::L10 => (a / 2f64.sqrt()).min((a * a + c * c).sqrt() / 2.0),
+        Lattice::Hcp => a.min((a * a / 3.0 + c * c / 4.0).sqrt()),
     }
 }
 
@@ -85,9 +124,9 @@ pub fn dot(a: Site, b: Site) -> i32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// Å, for half a lattice constant in Å.
-pub fn position(h: Site, half: f64) -> Vec3 {
-    h.map(|x| x as f64 * half)
+/// Å, for half the lattice constants along the axes in Å.
+pub fn position(h: Site, half: Vec3) -> Vec3 {
+    std::array::from_fn(|d| h[d] as f64 * half[d])
 }
 
 #[cfg(test)]
@@ -96,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_site_has_its_neighbours_at_the_nearest_distance() {
-        for crystal in Crystal::all(Lattice::Fcc) {
+        for crystal in [Lattice::Fcc, Lattice::Bcc].into_iter().flat_map(Crystal::all) {
             let site = if crystal.centre == Centre::Atom { [0, 0, 0] } else { [1, 0, 0] };
             let mut nearest = Vec::new();
             for x in -3..=3 {
@@ -118,7 +157,7 @@ mod tests {
             assert_eq!(steps, crystal.neighbours());
             let a = 4.0;
             let length = (shortest as f64).sqrt() * a / 2.0;
-            assert!((length - nearest_distance(Lattice::Fcc, a)).abs() < 1e-15 * a);
+            assert!((length - nearest_distance(crystal.lattice, a, a)).abs() < 1e-15 * a);
         }
     }
 }

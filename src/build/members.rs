@@ -4,10 +4,12 @@
 //! tables ask for, and whoever asks.
 
 use super::alloy;
+use super::cluster::{is_cluster, rests_on};
 use super::lattice::Site;
 use super::orientation::{
     self, IDENTITY, Rotation, about, about_axis, euler, product, turned_down, uniform,
 };
+use super::shape::Outline;
 use crate::error::{Error, Result};
 use crate::input::{
     AboveConfig, Config, GapBetween, HistogramSizes, Orientation, ParticleConfig, PlacementConfig,
@@ -52,7 +54,15 @@ pub fn members(config: &Config, surface: Option<usize>, all: usize) -> Result<Ve
                 }
                 _ => IDENTITY,
             };
-            let first = if particle.structure.is_some() { IDENTITY } else { first };
+            let flat = config.placement.as_ref().is_some_and(PlacementConfig::is_flat);
+            let first = match surface {
+                _ if particle.structure.is_some() => IDENTITY,
+                Some(axis) if flat && is_cluster(particle) => {
+                    product(&turned_down(axis), &orientation::to_x(rests_on(particle)))
+                }
+                _ if is_cluster(particle) => IDENTITY,
+                _ => first,
+            };
             let turn = turn(config, (table, place, number), &first);
             members.push(Member { number, table, place, wanted, down, turn });
         }
@@ -77,12 +87,8 @@ pub fn resting(config: &Config, particle: &ParticleConfig) -> Option<AboveConfig
         return particle.above.clone();
     }
     let bare = config.crystal.is_none() && config.structure.is_none();
-    let facet = match particle.shape {
-        _ if particle.structure.is_some() => None,
-        Shape::Cube => Some([1, 0, 0]),
-        Shape::Wulff => Some([1, 1, 1]),
-        Shape::Sphere => None,
-    };
+    let named = particle.structure.is_none() && !is_cluster(particle);
+    let facet = particle.shape.rests_on().filter(|_| named);
     Some(AboveConfig {
         gap_angstrom: if bare { 0.0 } else { ABOVE_ATOMS },
         gap_between: Some(GapBetween::Atoms),
@@ -121,9 +127,16 @@ fn turn(
 /// The wanted numbers of atoms of the particles of a table.
 fn wanted(config: &Config, table: usize, count: usize) -> Result<Vec<usize>> {
     let particle = &config.particles[table];
-    let Some(sizes) = &particle.sizes else {
-        return Ok(vec![particle.wanted_atoms() as usize; count]);
+    // What corners lose when they are rounded off, an edge does not know.
+    let left = match particle.rounding {
+        Some(_) => Outline::of(particle).map_or(1.0, |outline| outline.left_by_rounding()),
+        None => 1.0,
     };
+    let Some(sizes) = &particle.sizes else {
+        let left = if particle.edge_nm.is_some() { left } else { 1.0 };
+        return Ok(vec![(particle.wanted_atoms() * left) as usize; count]);
+    };
+    let left = if sizes.of() == SizeOf::Edge { left } else { 1.0 };
     let distribution = Distribution::new(config, table, sizes)?;
     let order = alloy::shuffled(config.seed, Purpose::Diameters, table, 0, count);
     let atoms = |place: usize| {
@@ -134,7 +147,7 @@ fn wanted(config: &Config, table: usize, count: usize) -> Result<Vec<usize>> {
             SizesConfig::List(list) => list.values_nm[place % list.values_nm.len()],
             _ => distribution.quantile(part),
         };
-        (particle.atoms_of(sizes.of(), size) as usize).max(1)
+        ((particle.atoms_of(sizes.of(), size) * left) as usize).max(1)
     };
     Ok((0..count).map(atoms).collect())
 }
@@ -151,7 +164,7 @@ pub fn footprint(config: &Config, table: usize) -> Result<f64> {
     let one = particle.atoms_of(SizeOf::Diameter, 1.0).max(1.0);
     let volume_of_one = std::f64::consts::PI / 6.0 * 1000.0;
     let shape = match particle.shape {
-        Shape::Cube => 1.0,
+        Shape::Cube => libm::cbrt(particle.volume_of_edge()).powi(-2),
         _ => std::f64::consts::FRAC_PI_4 * libm::cbrt(6.0 / std::f64::consts::PI).powi(2),
     };
     let area = |&n: &usize| shape * libm::cbrt(n as f64 / one * volume_of_one).powi(2);

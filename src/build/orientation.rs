@@ -41,11 +41,15 @@ pub fn euler([first, second, third]: Vec3) -> Rotation {
 /// Turns the normal of a facet to +x, and the crystal's y axis (for the facets across
 /// it, the z axis) to +y as nearly as it goes: the identity for (100).
 pub fn facing(facet: Site) -> Rotation {
-    let normal = facet.map(f64::from);
+    to_x(facet.map(f64::from))
+}
+
+/// The same for any vector.
+pub fn to_x(normal: Vec3) -> Rotation {
     let x = scale(normal, 1.0 / norm(normal));
     let across = |axis: Vec3| sub(axis, scale(x, dot(axis, x)));
     let y = across([0.0, 1.0, 0.0]);
-    let y = if facet[0] == 0 && facet[2] == 0 { across([0.0, 0.0, 1.0]) } else { y };
+    let y = if normal[0] == 0.0 && normal[2] == 0.0 { across([0.0, 0.0, 1.0]) } else { y };
     let y = scale(y, 1.0 / norm(y));
     [x, y, cross(x, y)]
 }

@@ -17,7 +17,7 @@
 //! nearest is filled first), then by the order of the sites.
 
 use super::lattice::{Centre, Crystal, Site, dot, step};
-use crate::input::{Lattice, Size};
+use crate::input::{Lattice, ParticleConfig, Shape as Kind, Size};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
@@ -32,9 +32,118 @@ pub enum Outline {
     Wulff(Vec<(Site, f64)>),
     Sphere,
     Cube,
+    /// Facets one by one, with their distances from the centre at size 1; no point of it lies farther
+    /// than `reach` along an axis.
+    Facets {
+        facets: Vec<(Site, f64)>,
+        reach: f64,
+    },
+    /// Along z, so many times as long as wide, with round ends.
+    Rod {
+        ratio: f64,
+    },
+    /// Above z = 0.
+    Hemisphere,
+    /// What lies in all of these, each of this size.
+    Within(Vec<(Outline, f64)>),
 }
 
+/// Directions in which an outline is measured: up to this in each index.
+const MEASURED: i32 = 6;
+
 impl Outline {
+    /// The outline of a particle of the input; none of one that is no single cubic crystal. Surface
+    /// energies must be there by now.
+    pub fn of(particle: &ParticleConfig) -> Option<Outline> {
+        let cut = particle.truncation.unwrap_or(0.0);
+        let root = 3f64.sqrt();
+        let octahedron = |cut: f64| {
+            let corners = (cut > 0.0).then_some(([1, 0, 0], 1.0 - cut));
+            Outline::Wulff([([1, 1, 1], 1.0 / root)].into_iter().chain(corners).collect())
+        };
+        let signs = [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]];
+        let whole = match particle.shape {
+            Kind::Wulff => Outline::wulff(particle.surface_energy_j_per_m2.as_ref()?),
+            Kind::Sphere => Outline::Sphere,
+            Kind::Cube if cut == 0.0 => Outline::Cube,
+            Kind::Cube => {
+                Outline::Wulff(vec![([1, 0, 0], 1.0), ([1, 1, 1], (3.0 - 2.0 * cut) / root)])
+            }
+            Kind::Octahedron => octahedron(cut),
+            Kind::TruncatedOctahedron => octahedron(1.0 / 3.0),
+            Kind::Cuboctahedron => Outline::Wulff(vec![([1, 0, 0], 1.0), ([1, 1, 1], 2.0 / root)]),
+            Kind::Tetrahedron => {
+                // Its corners lie three times as far as its facets.
+                let corners = signs.iter().filter(|_| cut > 0.0);
+                let corners = corners.map(|n| (n.map(|x| -x), 3.0 - 4.0 * cut));
+                let facets = signs.iter().map(|&n| (n, 1.0)).chain(corners).collect();
+                Outline::Facets { facets, reach: root }
+            }
+            Kind::TriangularPlate => {
+                // Across its three sides it reaches 1 from the middle and 2 into the corners.
+                let half = particle.aspect_ratio() * root;
+                let sides = [[-2, 1, 1], [1, -2, 1], [1, 1, -2]];
+                let corners = sides.iter().filter(|_| cut > 0.0);
+                let corners = corners.map(|n| (n.map(|x| -x), 2.0 - 3.0 * cut));
+                let ends = [([1, 1, 1], half), ([-1, -1, -1], half)];
+                let facets = sides.iter().map(|&n| (n, 1.0)).chain(corners).chain(ends).collect();
+                Outline::Facets { facets, reach: (4.0 + half * half).sqrt() }
+            }
+            Kind::Rod => Outline::Rod { ratio: particle.aspect_ratio() },
+            Kind::Hemisphere => Outline::Hemisphere,
+            Kind::Decahedron | Kind::Icosahedron => return None,
+        };
+        Some(match particle.rounding.filter(|&rounding| rounding > 0.0) {
+            Some(rounding) => {
+                let [inner, outer] = whole.radii();
+                let ball = outer + rounding * (inner - outer);
+                Outline::Within(vec![(whole, 1.0), (Outline::Sphere, ball)])
+            }
+            None => whole,
+        })
+    }
+
+    /// Distances of the nearest and the farthest point of its surface from the centre, at size 1.
+    fn radii(&self) -> [f64; 2] {
+        let all = -MEASURED..=MEASURED;
+        let directions = all.clone().flat_map(|x| {
+            all.clone().flat_map(move |y| (-MEASURED..=MEASURED).map(move |z| [x, y, z]))
+        });
+        let surface =
+            directions.filter(|h| *h != [0; 3]).map(|h| (dot(h, h) as f64).sqrt() / self.gauge(h));
+        surface.fold([f64::INFINITY, 0.0], |[low, high], r| [low.min(r), high.max(r)])
+    }
+
+    /// Part of its volume that rounding leaves of it.
+    pub fn left_by_rounding(&self) -> f64 {
+        let Outline::Within(parts) = self else { return 1.0 };
+        let volume = |outline: &Outline| {
+            // So many points along an axis tell it to a thousandth.
+            const POINTS: i32 = 60;
+            let reach = outline.reach(1.0);
+            let size = POINTS as f64 / reach;
+            let points = || -POINTS..=POINTS;
+            let inside = |x, y| points().filter(|&z| outline.gauge([x, y, z]) <= size).count();
+            let sum: usize = points().flat_map(|x| points().map(move |y| inside(x, y))).sum();
+            sum as f64 * (reach / POINTS as f64).powi(3)
+        };
+        volume(self) / volume(&parts[0].0)
+    }
+
+    /// No point of the shape of this size lies farther along an axis.
+    fn reach(&self, size: f64) -> f64 {
+        match self {
+            // Of this symmetry, and convex: the farthest lies on it.
+            Outline::Wulff(_) | Outline::Sphere | Outline::Cube => size / self.gauge([1, 0, 0]),
+            Outline::Facets { reach, .. } => size * reach,
+            Outline::Rod { ratio } => size * ratio.max(1.0),
+            Outline::Hemisphere => size,
+            Outline::Within(parts) => {
+                parts.iter().map(|(part, own)| part.reach(size * own)).fold(f64::INFINITY, f64::min)
+            }
+        }
+    }
+
     /// From surface energies by family, `"111"`, `"100"`, `"110"`.
     pub fn wulff(energies: &BTreeMap<String, f64>) -> Outline {
         let families = energies.iter().map(|(family, &energy)| {
@@ -49,7 +158,33 @@ impl Outline {
     }
 
     /// Equal bits for sites that a symmetry of the cube, or a facet, has in common.
-    fn gauge(&self, h: Site) -> f64 {
+    pub fn gauge(&self, h: Site) -> f64 {
+        match self {
+            Outline::Facets { facets, .. } => {
+                let one =
+                    |&(n, d): &(Site, f64)| dot(n, h) as f64 / ((dot(n, n) as f64).sqrt() * d);
+                return facets.iter().map(one).fold(0.0, f64::max);
+            }
+            &Outline::Rod { ratio } => {
+                let (across, along) = ((h[0] * h[0] + h[1] * h[1]) as f64, h[2].abs() as f64);
+                // From the middle to where the ends begin, over the radius.
+                let straight = (ratio - 1.0).max(0.0);
+                let beside = across.sqrt();
+                if along <= straight * beside {
+                    return beside;
+                }
+                // On the ball about (0, 0, straight λ) with the radius λ.
+                let (a, b) = (1.0 - straight * straight, straight * along);
+                let c = across + along * along;
+                let root = (b * b + a * c).max(0.0).sqrt();
+                return if a.abs() < 1e-9 { c / (2.0 * b) } else { c / (b + root) };
+            }
+            Outline::Hemisphere if h[2] < 0 => return f64::INFINITY,
+            Outline::Within(parts) => {
+                return parts.iter().map(|(part, own)| part.gauge(h) / own).fold(0.0, f64::max);
+            }
+            _ => {}
+        }
         let mut r = h.map(i32::abs);
         r.sort_by_key(|&x| Reverse(x));
         match self {
@@ -58,15 +193,14 @@ impl Outline {
                 .iter()
                 .map(|&(hkl, energy)| dot(hkl, r) as f64 / ((dot(hkl, hkl) as f64).sqrt() * energy))
                 .fold(0.0, f64::max),
-            Outline::Sphere => (dot(r, r) as f64).sqrt(),
             Outline::Cube => r[0] as f64,
+            _ => (dot(r, r) as f64).sqrt(),
         }
     }
 
     /// The sites up to the size `size`, with their gauges, in the order of the sites.
     fn sites(&self, crystal: Crystal, size: f64) -> Vec<(f64, Site)> {
-        // No point of a shape of this symmetry lies farther along an axis than the one on it.
-        let reach = (size / self.gauge([1, 0, 0])) as i32 + 1;
+        let reach = self.reach(size) as i32 + 1;
         let mut sites = Vec::new();
         for x in -reach..=reach {
             for y in -reach..=reach {
@@ -101,10 +235,14 @@ pub struct Shape {
 impl Shape {
     /// The shape that comes nearest to `wanted` atoms, or has exactly as many.
     pub fn new(outline: Outline, lattice: Lattice, wanted: usize, size: Size) -> Shape {
-        let complete = Crystal::all(lattice).map(|crystal| nearest(&outline, crystal, wanted));
-        let [atom, octahedral] = complete;
-        let away = |shape: &Shape| shape.complete.abs_diff(wanted);
-        let mut shape = if away(&octahedral) < away(&atom) { octahedral } else { atom };
+        Shape::about(&Crystal::all(lattice), outline, wanted, size)
+    }
+
+    /// The same about one of these points; of equally near ones the first.
+    pub fn about(crystals: &[Crystal], outline: Outline, wanted: usize, size: Size) -> Shape {
+        let complete = crystals.iter().map(|&crystal| nearest(&outline, crystal, wanted));
+        let shape = complete.min_by_key(|shape| shape.complete.abs_diff(wanted));
+        let mut shape = shape.expect("a crystal has a centre");
         if size == Size::Exact {
             shape.trim(wanted);
             shape.fill(wanted);
@@ -128,6 +266,21 @@ impl Shape {
     pub fn facet_layer(&self, facet: Site) -> Vec<Site> {
         let height = self.facet_height(facet);
         self.sites.iter().copied().filter(|&h| dot(facet, h) == height).collect()
+    }
+
+    /// Without a part of the atoms that lack neighbours, drawn by numbers of `order`.
+    pub fn roughened(&self, removed_fraction: f64, order: impl Fn(usize) -> Vec<usize>) -> Shape {
+        let occupied: HashSet<Site> = self.sites.iter().copied().collect();
+        let all = self.crystal.neighbours().len();
+        let lacks = |h: &&Site| self.coordination(&occupied, **h) < all;
+        let surface: Vec<Site> = self.sites.iter().filter(lacks).copied().collect();
+        let removed = (removed_fraction * surface.len() as f64).round() as usize;
+        let removed = removed.min(self.sites.len() - 1);
+        let gone: HashSet<Site> =
+            order(surface.len()).into_iter().take(removed).map(|i| surface[i]).collect();
+        let mut rough = self.clone();
+        rough.sites.retain(|h| !gone.contains(h));
+        rough
     }
 
     fn coordination(&self, occupied: &HashSet<Site>, h: Site) -> usize {
@@ -204,7 +357,11 @@ impl Shape {
 /// `wanted`; of two equally near ones the smaller.
 fn nearest(outline: &Outline, crystal: Crystal, wanted: usize) -> Shape {
     let wanted = wanted.max(1);
-    let mut size = outline.gauge([1, 0, 0]) * (wanted as f64).cbrt().max(2.0) * 0.5;
+    let unit = match outline {
+        Outline::Wulff(_) | Outline::Sphere | Outline::Cube => outline.gauge([1, 0, 0]),
+        _ => 1.0 / outline.reach(1.0),
+    };
+    let mut size = unit * (wanted as f64).cbrt().max(2.0) * 0.5;
     let (sites, gauges, sure) = loop {
         let sites = outline.sites(crystal, size);
         let mut gauges: Vec<f64> = sites.iter().map(|s| s.0).collect();

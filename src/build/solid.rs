@@ -1,14 +1,14 @@
 //! One particle in its own frame: which sites, which adatoms, which way up. What
 //! its atoms are made of is dealt out when the atoms are wanted (`alloy`).
 
-use super::alloy;
-use super::lattice::{Site, dot, nearest_distance, position, step};
+use super::lattice::{Centre, Crystal, Site, dot, nearest_distance, position, step};
 use super::members::Member;
 use super::orientation::{Rotation, apply};
 use super::shape::{Outline, Shape};
+use super::{alloy, mixture};
 use crate::error::Result;
 use crate::geometry::{Vec3, norm, on_grid};
-use crate::input::{AdatomConfig, Config, Facet};
+use crate::input::{AdatomConfig, Config, Defect, Facet, Lattice};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,8 +28,9 @@ pub struct Solid {
     /// The facet that lies on a surface, in the crystal's frame.
     pub down: Option<Site>,
     rotation: Rotation,
-    /// Half the cubic lattice constant, Å.
-    half: f64,
+    /// Half the lattice constants along the axes, Å.
+    half: Vec3,
+    defect: Option<Defect>,
     /// Å
     pub nearest_distance: f64,
 }
@@ -38,18 +39,16 @@ pub struct Solid {
 /// must be there by now, from the input or the potential.
 pub fn shape(config: &Config, table: usize, wanted: usize) -> Result<Shape> {
     let particle = &config.particles[table];
-    let outline = match particle.shape {
-        crate::input::Shape::Wulff => match &particle.surface_energy_j_per_m2 {
-            Some(energies) => Outline::wulff(energies),
-            None => {
-                let message = "a Wulff shape needs `surface_energy_j_per_m2`";
-                return Err(config.source.error(&format!("particle[{table}]"), message));
-            }
-        },
-        crate::input::Shape::Sphere => Outline::Sphere,
-        crate::input::Shape::Cube => Outline::Cube,
+    let Some(outline) = Outline::of(particle) else {
+        let message = "a Wulff shape needs `surface_energy_j_per_m2`";
+        return Err(config.source.error(&format!("particle[{table}]"), message));
     };
-    Ok(Shape::new(outline, particle.lattice, wanted, particle.size))
+    let mut crystals = Crystal::all(particle.lattice);
+    if particle.defect.is_some() {
+        // It lies in a layer of atoms.
+        crystals.retain(|crystal| crystal.centre == Centre::Atom);
+    }
+    Ok(Shape::about(&crystals, outline, wanted, particle.size))
 }
 
 /// The sides on which a particle has another beside it: -1 for those after the first of a row, +1
@@ -78,6 +77,11 @@ pub fn monolayer(shape: &Shape, facet: Site) -> Vec<Site> {
     above.into_iter().filter(rests).collect()
 }
 
+/// Whether a site lies beyond the defect across the middle.
+fn is_beyond(site: Site) -> bool {
+    dot(site, [1, 1, 1]) > 0
+}
+
 impl Solid {
     /// The particle of this shape that is `member`.
     ///
@@ -89,6 +93,8 @@ impl Solid {
         let facing: Vec<(Site, f64)> = (config.row().iter())
             .flat_map(|row| sides.iter().map(|&side| (row.facing.map(|i| i * side as i32), side)))
             .collect();
+        let a = particle.lattice_constant();
+        let c = if particle.lattice == Lattice::L10 { particle.lattice_constant_c() } else { a };
         let mut solid = Solid {
             number: member.number,
             table: member.table,
@@ -98,9 +104,15 @@ impl Solid {
             facing,
             down: member.down,
             rotation: member.turn,
-            half: particle.lattice_constant() / 2.0,
-            nearest_distance: nearest_distance(particle.lattice, particle.lattice_constant()),
+            half: [a, a, c].map(|length| length / 2.0),
+            defect: particle.defect,
+            nearest_distance: nearest_distance(particle.lattice, a, c),
         };
+        if let Some(fraction) = particle.surface_removed_fraction {
+            let order =
+                |count| alloy::shuffled(config.seed, Purpose::Roughness, member.number, 0, count);
+            solid.shape = Arc::new(solid.shape.roughened(fraction, order));
+        }
         if let Some(AdatomConfig { facet, removed_fraction }) = particle.adatoms {
             let facets: Vec<Site> = match facet {
                 Facet::Miller(indices) => vec![indices],
@@ -140,7 +152,21 @@ impl Solid {
 
     /// Å from the centre, on the grid.
     fn position(&self, site: Site) -> Vec3 {
-        apply(&self.rotation, position(site, self.half)).map(on_grid)
+        let r = position(site, self.half);
+        let r = match self.defect.filter(|_| is_beyond(site)) {
+            None => r,
+            // By 180° about [111]: 2 n (n·r) - r.
+            Some(Defect::Twin) => {
+                let twice = 2.0 / 3.0 * (r[0] + r[1] + r[2]);
+                r.map(|x| twice - x)
+            }
+            // a/6 [11-2], from the hollows of one kind to those of the other.
+            Some(Defect::StackingFault) => {
+                let step = self.half[0] / 3.0;
+                [r[0] + step, r[1] + step, r[2] - 2.0 * step]
+            }
+        };
+        apply(&self.rotation, r).map(on_grid)
     }
 
     /// The atoms of the shape, then the adatoms; Å from the centre, on the grid.
@@ -148,10 +174,21 @@ impl Solid {
         self.shape.sites.iter().chain(&self.adatoms).map(|&h| self.position(h))
     }
 
-    /// The species of these atoms. The composition is exact for the shape by itself
+    /// The species of these atoms. At random, the composition is exact for the shape by itself
     /// and for the adatoms by themselves.
     pub fn species(&self, config: &Config) -> Vec<u32> {
-        let composition = &config.particles[self.table].composition;
+        let particle = &config.particles[self.table];
+        let composition = &particle.composition;
+        if composition.is_empty() {
+            let sites: Vec<Site> = self.shape.sites.iter().chain(&self.adatoms).copied().collect();
+            let place = mixture::Places {
+                count: sites.len(),
+                depth: &|i| self.shape.outline.gauge(sites[i]),
+                along: &|i, direction| dot(sites[i], direction) as f64,
+                sublattice: &|i| self.shape.crystal.sublattice(sites[i]),
+            };
+            return mixture::species(config, particle, self.number, &place);
+        }
         let fractions = alloy::fractions(config, composition);
         let body = self.shape.sites.len();
         let mut species = alloy::deal(config.seed, self.number, 0, body, &fractions);
@@ -168,7 +205,7 @@ impl Solid {
 
     /// Distance of a facet's outermost layer from the centre, Å.
     pub fn facet_distance(&self, facet: Site) -> f64 {
-        self.shape.facet_height(facet) as f64 * self.half / norm(facet.map(f64::from))
+        self.shape.facet_height(facet) as f64 * self.half[0] / norm(facet.map(f64::from))
     }
 
     /// Atoms among which are all corners of the convex hull: those that are not in the middle between
@@ -180,8 +217,12 @@ impl Solid {
         let steps =
             self.shape.crystal.neighbours().iter().chain(&[[2, 0, 0], [0, 2, 0], [0, 0, 2]]);
         let half: Vec<Site> = steps.copied().filter(|v| *v > [0; 3]).collect();
+        let together = |h: Site, g: Site| self.defect.is_none() || is_beyond(h) == is_beyond(g);
         let between = |h: Site| {
-            half.iter().any(|&v| occupied(&step(h, v)) && occupied(&step(h, v.map(|x| -x))))
+            half.iter().any(|&v| {
+                let (g, f) = (step(h, v), step(h, v.map(|x| -x)));
+                occupied(&g) && occupied(&f) && together(h, g) && together(h, f)
+            })
         };
         let all = self.shape.sites.iter().chain(&self.adatoms);
         all.filter(|&&h| !between(h)).map(|&h| self.position(h)).collect()
@@ -191,7 +232,7 @@ impl Solid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Lattice, Size};
+    use crate::input::Size;
 
     /// A cuboctahedron bears square (100) facets of n² atoms, on which a layer of
     /// (n - 1)² has four neighbours each. Its triangular (111) facets have n(n + 1)/2

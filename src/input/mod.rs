@@ -12,6 +12,7 @@ mod conform;
 mod crystal;
 pub mod extension;
 pub mod jobs;
+mod make;
 pub mod past;
 mod placement;
 mod potential;

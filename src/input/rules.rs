@@ -3,6 +3,7 @@
 use super::config::*;
 use super::conform::nearest;
 use super::crystal;
+use super::make;
 use super::placement;
 use super::potential;
 use super::read_particle;
@@ -243,18 +244,13 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
             "of which file? Write `structure = { file = ... }` as well",
         );
     }
-    let needed = [
-        ("lattice_constant_angstrom", particle.lattice_constant_angstrom.is_none()),
-        ("composition", particle.composition.is_empty()),
-    ];
-    for (name, missing) in needed {
-        if missing {
-            problems.at(
-                key,
-                format!("a particle that is built needs `{name}` (one from a file, `structure`)"),
-            );
-        }
+    if particle.lattice_constant_angstrom.is_none() {
+        problems.at(
+            key,
+            "a particle that is built needs `lattice_constant_angstrom` (one from a file, `structure`)",
+        );
     }
+    make::check(config, particle, key, problems);
     sizes::check(particle, key, problems);
     match sizes_given(particle)[..] {
         [] if particle.shape == Shape::Cube => {
@@ -271,11 +267,11 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
         ),
         _ => {}
     }
-    if particle.edge_nm.is_some() && particle.shape != Shape::Cube {
+    if particle.edge_nm.is_some() && particle.shape.volume_of_edge(0.0, 1.0).is_none() {
         problems.at(
             &format!("{key}.edge_nm"),
-            "`edge_nm` is the size of a cube, and this is none: write `diameter_nm`, that of the \
-             sphere of the same volume, or `shape = \"cube\"`",
+            "`edge_nm` is the size of a cube or another shape with one kind of edge, and this is none: write \
+             `diameter_nm`, that of the sphere of the same volume, or `shape = \"cube\"`",
         );
     }
     if particle.size == Size::Exact && particle.atoms.is_none() {

@@ -1,6 +1,6 @@
 //! Sizes of the particles of one table that are not alike, with the rules for them.
 
-use super::config::{ParticleConfig, Shape};
+use super::config::ParticleConfig;
 use super::source::Problems;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl SizesConfig {
 /// Adds every breach of the rules of `sizes`, in the table `key`, to `problems`.
 pub fn check(particle: &ParticleConfig, key: &str, problems: &mut Problems) {
     let Some(sizes) = &particle.sizes else { return };
-    if sizes.of() == SizeOf::Edge && particle.shape != Shape::Cube {
+    if sizes.of() == SizeOf::Edge && particle.shape.volume_of_edge(0.0, 1.0).is_none() {
         problems.at(
             &format!("{key}.sizes.of"),
             "this shape has no edge of its own: write `of = \"diameter\"`, of the sphere of the same \

@@ -1,7 +1,7 @@
 //! The potential that an input names, and what the input leaves to it.
 
 use crate::error::{Error, Result};
-use crate::input::{Config, CrystalLattice, SURFACES, Shape};
+use crate::input::{Config, CrystalLattice, Lattice, SURFACES, Shape};
 use crate::potential::{ForceField, Potential, crystal};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -174,11 +174,19 @@ pub fn complete(config: &mut Config, potential: &ForceField) -> Result<Own> {
         }
         let place = source.place(&format!("particle[{number}].lattice_constant_angstrom"));
         let wanted = particle.lattice_constant();
-        own.warnings.extend(crystals.far(place, "fcc", wanted, &particle.composition)?);
+        let composition = particle.mean_composition();
+        let lattice = match particle.lattice {
+            Lattice::Fcc => Some("fcc"),
+            Lattice::Bcc => Some("bcc"),
+            Lattice::Hcp | Lattice::L12 | Lattice::L10 => None,
+        };
+        if let Some(lattice) = lattice {
+            own.warnings.extend(crystals.far(place, lattice, wanted, &composition)?);
+        }
         if particle.shape != Shape::Wulff || particle.surface_energy_j_per_m2.is_some() {
             continue;
         }
-        let Some(energies) = crystals.surfaces(&particle.composition)? else {
+        let Some(energies) = crystals.surfaces(&composition)? else {
             let message = "the potential has no sound fcc surfaces of this composition (an element has \
                            no stable fcc crystal, or gains by being cut): give `surface_energy_j_per_m2`";
             return Err(source.error(&format!("particle[{number}]"), message));

@@ -18,7 +18,7 @@ fn ensemble(particles: &[&str], more: &str) -> Result<Config> {
 
 fn refused(particles: &[&str], more: &str) -> String {
     let error = ensemble(particles, more).and_then(|config| structure(&config, &Comm::single()));
-    let error = error.unwrap_err();
+    let error = error.err().expect("it is refused");
     assert_eq!(error.exit_code(), 2);
     error.to_string()
 }
@@ -192,8 +192,21 @@ fn what_cannot_be_reached_says_how_far_it_came() {
         told.contains("the particles fill ") && told.contains("where 90.0 % are wanted"),
         "{told}"
     );
-    let told = refused(&[&table], "[placement]\nkind = \"file\"\nfile = \"/nowhere/at/all.txt\"");
-    assert!(told.contains("/nowhere/at/all.txt"), "{told}");
+    let file = std::env::temp_dir().join("sinter-too-few-positions-of-the-test.txt");
+    std::fs::write(&file, "# Å\n0 0 0\n40, 0, 0\n").unwrap();
+    let listed = format!("[placement]\nkind = \"file\"\nfile = {file:?}");
+    assert!(refused(&[&table], &listed).contains("has 2 positions, and there are 10 particles"));
+    let table = format!("count = 2\n{CUBES}");
+    std::fs::write(&file, "0 0 0\n15, 0, 0\n").unwrap();
+    let told = refused(&[&table], &listed);
+    assert!(told.contains("the gap between particles 0 and 1 is "), "{told}");
+    std::fs::write(&file, "0 0 0\n16, 0\n").unwrap();
+    let told = refused(&[&table], &listed);
+    assert!(
+        told.contains(".txt:2:1: a position is x, y and z in Å: three numbers, not 2"),
+        "{told}"
+    );
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]
