@@ -63,7 +63,11 @@ impl ExactSum {
     const PER_UNIT: f64 = (1u64 << 60) as f64;
 
     pub fn add(&mut self, x: f64) {
-        self.0 += (x * Self::PER_UNIT).round_ties_even() as i128;
+        let quanta = x * Self::PER_UNIT;
+        // Rounding is dear where the processor has no instruction for it, and what has as
+        // many digits is whole.
+        let is_whole = quanta.abs() >= 2.0 * LARGEST_QUANTA;
+        self.0 += if is_whole { quanta } else { quanta.round_ties_even() } as i128;
     }
 
     pub fn value(self) -> f64 {

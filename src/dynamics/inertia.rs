@@ -23,6 +23,13 @@ impl Inertia {
         Inertia([[yy + zz, -xy, -xz], [-xy, xx + zz, -yz], [-xz, -yz, xx + yy]])
     }
 
+    /// Back to xx yy zz xy xz yz of the second moments.
+    pub fn second_moments(&self) -> [f64; 6] {
+        let [[xx, xy, xz], [_, yy, yz], [_, _, zz]] = self.0;
+        let all = self.polar();
+        [all - xx, all - yy, all - zz, -xy, -xz, -yz]
+    }
+
     /// Sum of m r², g/mol Å².
     pub fn polar(&self) -> f64 {
         (self.0[0][0] + self.0[1][1] + self.0[2][2]) / 2.0

@@ -14,17 +14,20 @@ pub enum AtomColumn {
     Surface,
     /// Neighbours as near as those of the first shell.
     Coordination,
+    /// The particle that it belongs to now: another than it came from if more than half of its neighbours came from there.
+    Host,
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 3] =
-        [AtomColumn::Structure, AtomColumn::Surface, AtomColumn::Coordination];
+    pub const ALL: [AtomColumn; 4] =
+        [AtomColumn::Structure, AtomColumn::Surface, AtomColumn::Coordination, AtomColumn::Host];
 
     pub fn name(self) -> &'static str {
         match self {
             AtomColumn::Structure => "structure",
             AtomColumn::Surface => "surface",
             AtomColumn::Coordination => "coordination",
+            AtomColumn::Host => "host",
         }
     }
 }

@@ -100,6 +100,11 @@ impl Bonds {
         self.products.iter_mut().zip(sums).for_each(|(all, sum)| *all += sum as i128);
     }
 
+    pub fn merge(&mut self, other: &Bonds) {
+        self.count.iter_mut().zip(other.count).for_each(|(a, b)| *a += b);
+        self.products.iter_mut().zip(other.products).for_each(|(a, b)| *a += b);
+    }
+
     /// As integers to be summed over ranks, and back.
     pub fn words(&self) -> [i128; Self::WORDS] {
         std::array::from_fn(|k| match k {

@@ -164,7 +164,13 @@ impl Observers {
     /// `together` sets the places from which displacements count.
     pub fn measure(&mut self, snapshot: Snapshot) -> Result<Record> {
         let groups = Groups::new(Group::Particle, &snapshot.system);
-        let scene = self.scene(snapshot, &groups);
+        let scene = Scene {
+            snapshot,
+            groups: &groups,
+            bodies: groups.bodies(&snapshot.system),
+            cutoff: self.cutoff,
+            evaporated: without_neighbours(&snapshot, self.cutoff),
+        };
         let observers: [&mut dyn Observer; 3] =
             [&mut self.thermo, &mut self.particles, &mut self.pairs];
         let mut series = Vec::new();
@@ -177,25 +183,13 @@ impl Observers {
     /// Measures what belongs to a frame of the trajectory. Called by all ranks together, after
     /// `measure` where both are due.
     pub fn close_up(&mut self, snapshot: Snapshot) -> CloseUp {
-        let groups = Groups::new(Group::Particle, &snapshot.system);
-        let scene = self.scene(snapshot, &groups);
         let around = AllSurroundings::find(&snapshot, self.cutoff);
         let series = match self.only_whole {
             true => Vec::new(),
-            false => self.structure.measure(&scene, &around, self.pairs.contacts()),
+            false => self.structure.measure(&snapshot, &around, self.pairs.contacts()),
         };
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
         CloseUp { record, atoms: around.of }
-    }
-
-    fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {
-        Scene {
-            snapshot,
-            groups,
-            bodies: groups.bodies(&snapshot.system),
-            cutoff: self.cutoff,
-            evaporated: without_neighbours(&snapshot, self.cutoff),
-        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, neighbours
 use crate::build::Filling;
 use crate::error::Result;
 use crate::geometry::Vec3;
+use crate::neighbour::MINE;
 
 /// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
 const NEIGHBOUR_REACH: f64 = 20.0;
@@ -236,8 +237,7 @@ fn necks(
     for_each_end(scene, pairs, |i, k, end, position| {
         if let Some(section) = &sections[k] {
             let other = pairs[k][1 - end];
-            let bonded = neighbours_within(&scene.snapshot, i, section.bond_length())
-                .any(|j| atoms.particle[j] == other);
+            let bonded = has_neighbour_of(scene, i, other, section.bond_length());
             let kind = (end, atoms.species[i] as usize);
             faces[k].add(section, kind, lines[k].axial(end, position), bonded);
         }
@@ -260,6 +260,15 @@ fn necks(
         .zip(sections)
         .map(|(faces, section)| section.map_or(Neck::unknown(species), |s| s.neck(faces)))
         .collect()
+}
+
+/// Whether an atom of this particle is within `distance` of an owned one. Few have any of
+/// another particle in their lists at all, so that is looked at first.
+fn has_neighbour_of(scene: &Scene, i: usize, particle: u32, distance: f64) -> bool {
+    let atoms = scene.snapshot.system.atoms;
+    let mut list = scene.snapshot.neighbours.of(i).iter();
+    list.any(|entry| atoms.particle[(entry & !MINE) as usize] == particle)
+        && neighbours_within(&scene.snapshot, i, distance).any(|j| atoms.particle[j] == particle)
 }
 
 fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Vec<f64>) -> Series {

@@ -56,6 +56,19 @@ impl Observer for Particles {
                 "root of the mean square distance from the centre, weighted by mass",
                 each(Body::gyration_radius),
             ),
+            Column {
+                name: "gyration_tensor",
+                unit: "Angstrom2",
+                definition: "mean of the products of components of the distance from the centre, \
+                             weighted by mass: xx, yy, zz, xy, xz, yz",
+                shape: vec![bodies.len(), 6],
+                values: Values::Real(
+                    bodies
+                        .iter()
+                        .flat_map(|b| b.inertia.second_moments().map(|s| s / b.mass))
+                        .collect(),
+                ),
+            },
             column(
                 "displacement",
                 "Angstrom",

@@ -13,11 +13,8 @@ use super::cna::Class;
 use super::lattice::{
     Axes, Bonds, Misorientation, UPRIGHT, named_like, relative_rotation, rotation,
 };
-use super::surroundings::{AllSurroundings, Vicinity};
-use super::{Column, Contact, Scene, Series, Values};
-
-/// Atoms that one thread counts at a time.
-const PORTION: usize = 4096;
+use super::surroundings::AllSurroundings;
+use super::{Column, Contact, Series, Snapshot, Values};
 
 /// What is remembered of lattices.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -30,6 +27,11 @@ pub struct Structure {
     first: Vec<Option<Axes>>,
 }
 
+/// Places in `Tally::passed`.
+const VAPOUR: usize = 0;
+const AWAY: usize = 1;
+const GUEST: usize = 2;
+
 /// Counts of one particle.
 #[derive(Debug, Clone, Default)]
 struct Tally {
@@ -39,6 +41,9 @@ struct Tally {
     /// Atoms at the surface and within, by species.
     surface: Vec<i64>,
     inner: Vec<i64>,
+    /// Atoms that came from it and have no neighbour, or another host; and atoms that it is
+    /// host to and that came from others.
+    passed: [i64; 3],
 }
 
 impl Tally {
@@ -48,7 +53,8 @@ impl Tally {
 
     fn words(&self) -> impl Iterator<Item = i128> + '_ {
         let counts = self.classes.iter().chain([&self.neighbours]);
-        let counts = counts.chain(&self.surface).chain(&self.inner).map(|&n| n as i128);
+        let counts = counts.chain(&self.passed).chain(&self.surface).chain(&self.inner);
+        let counts = counts.map(|&n| n as i128);
         self.bonds.words().into_iter().chain(counts)
     }
 
@@ -60,14 +66,10 @@ impl Tally {
             classes: std::array::from_fn(|k| classes[k]),
             neighbours: rest[0],
             bonds: Bonds::from_words(bonds),
-            surface: rest[1..1 + species].to_vec(),
-            inner: rest[1 + species..].to_vec(),
+            passed: [rest[1], rest[2], rest[3]],
+            surface: rest[4..4 + species].to_vec(),
+            inner: rest[4 + species..].to_vec(),
         }
-    }
-
-    fn merge(self, other: Tally, species: usize) -> Tally {
-        let words: Vec<i128> = self.words().zip(other.words()).map(|(a, b)| a + b).collect();
-        Tally::from_words(&words, species)
     }
 
     fn atoms(&self) -> i64 {
@@ -79,14 +81,14 @@ impl Structure {
     /// The series of particles, and that of pairs where there are some.
     pub fn measure(
         &mut self,
-        scene: &Scene,
+        snapshot: &Snapshot,
         surroundings: &AllSurroundings,
         contacts: &[Contact],
     ) -> Vec<Series> {
-        let tallies = tallies(scene, surroundings);
-        let order = self.follow(&tallies, scene.snapshot.together);
+        let tallies = tallies(snapshot, surroundings);
+        let order = self.follow(&tallies, snapshot.together);
         let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
-        if scene.snapshot.together && !contacts.is_empty() {
+        if snapshot.together && !contacts.is_empty() {
             series.push(self.boundaries(contacts));
         }
         series
@@ -157,6 +159,25 @@ impl Structure {
                 "all other atoms that have neighbours, by species",
                 &[species],
                 &|tally| tally.inner.clone(),
+            ),
+            counts(
+                "vapour_atoms",
+                "atoms without a neighbour within 1.21 of `nearest_neighbour_distance`",
+                &[],
+                &|tally| vec![tally.passed[VAPOUR]],
+            ),
+            counts(
+                "lost_atoms",
+                "atoms that have gone over: more than half of their neighbours came from one other \
+                 particle",
+                &[],
+                &|tally| vec![tally.passed[AWAY]],
+            ),
+            counts(
+                "guest_atoms",
+                "atoms that have come over from other particles, by the same rule",
+                &[],
+                &|tally| vec![tally.passed[GUEST]],
             ),
             column(
                 "coordination",
@@ -267,37 +288,32 @@ fn flat(axes: &Axes) -> [f64; 9] {
 }
 
 /// Counts over all ranks, of each particle.
-fn tallies(scene: &Scene, surroundings: &AllSurroundings) -> Vec<Tally> {
-    let snapshot = &scene.snapshot;
-    let atoms = snapshot.system.atoms;
-    let (particles, species) = (scene.bodies.len(), snapshot.system.masses.len());
-    let vicinity = Vicinity::new(snapshot, scene.cutoff);
-    let none = || vec![Tally::new(species); particles];
-    let count = |mut tallies: Vec<Tally>, i: usize| {
-        let (tally, around) = (&mut tallies[atoms.particle[i] as usize], surroundings.of[i]);
-        let kind = atoms.species[i] as usize;
+fn tallies(snapshot: &Snapshot, surroundings: &AllSurroundings) -> Vec<Tally> {
+    let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
+    let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
+    let particles = comm.max_u64(last as u64) as usize + 1;
+    let species = snapshot.system.masses.len();
+    let mut tallies = vec![Tally::new(species); particles];
+    for (&particle, bonds) in &surroundings.bonds {
+        tallies[particle as usize].bonds = *bonds;
+    }
+    for (i, around) in surroundings.of.iter().enumerate() {
+        let own = atoms.particle[i];
+        tallies[around.host as usize].passed[GUEST] += (around.host != own) as i64;
+        let tally = &mut tallies[own as usize];
+        tally.passed[AWAY] += (around.host != own) as i64;
+        tally.passed[VAPOUR] += (around.coordination == 0) as i64;
         tally.classes[around.class as usize] += 1;
         tally.neighbours += around.coordination as i64;
+        let kind = atoms.species[i] as usize;
         match (around.is_surface, around.coordination) {
             (true, _) => tally.surface[kind] += 1,
             (false, 1..) => tally.inner[kind] += 1,
             (false, 0) => {} // in the vapour
         }
-        let bonds = around.class.cubic_bonds();
-        if bonds > 0 {
-            let (near, _) = vicinity.nearest(i);
-            tally.bonds.add((around.class == Class::Bcc) as usize, &near[..bonds]);
-        }
-        tallies
-    };
-    let merge = |a: Vec<Tally>, b: Vec<Tally>| {
-        a.into_iter().zip(b).map(|(a, b)| a.merge(b, species)).collect()
-    };
-    let owned = (0..atoms.owned).into_par_iter().with_min_len(PORTION);
-    let mine = owned.fold(none, count).reduce(none, merge);
-    let mut words: Vec<i128> =
-        mine.iter().flat_map(|tally| tally.words().collect::<Vec<_>>()).collect();
-    snapshot.system.comm.sum_i128(&mut words);
-    let each = words.len() / particles.max(1);
-    words.chunks_exact(each.max(1)).map(|words| Tally::from_words(words, species)).collect()
+    }
+    let mut words: Vec<i128> = tallies.iter().flat_map(Tally::words).collect();
+    comm.sum_i128(&mut words);
+    let each = words.len() / particles;
+    words.chunks_exact(each).map(|words| Tally::from_words(words, species)).collect()
 }

@@ -13,13 +13,21 @@
 //! for melts and hot crystals: on the pair of tests/reference OVITO's surface (alpha
 //! shape, 2.8 Å) has 824 atoms, and 12 differ.
 //!
+//! Host. The particle that more than half of the neighbours came from, or else the atom's own:
+//! an atom that went over to another particle, through the vapour or a neck, has it as host.
+//!
 //! Nothing beyond the cutoff of the potential is looked at, as far as lists are complete on
 //! any ranks; whatever depends on the order of neighbours is sorted or summed as integers.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::Snapshot;
 use super::cna::{Class, FIRST_SHELL, HALF_WAY, SHELLS, classify};
+use super::lattice::Bonds;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
@@ -32,6 +40,9 @@ const CONE_REACH: f64 = 1.5;
 /// Cosine of half the angle of the cone.
 const CONE: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
+/// Atoms that one thread looks at in a row.
+const PORTION: usize = 2048;
+
 /// Of components of unit vectors.
 const DIRECTION: Quantum = Quantum::STANDARD;
 
@@ -41,6 +52,8 @@ pub struct Surroundings {
     pub class: Class,
     pub is_surface: bool,
     pub coordination: u8,
+    /// The particle that it belongs to.
+    pub host: u32,
 }
 
 impl Surroundings {
@@ -50,6 +63,7 @@ impl Surroundings {
             AtomColumn::Structure => self.class as i32,
             AtomColumn::Surface => self.is_surface as i32,
             AtomColumn::Coordination => self.coordination as i32,
+            AtomColumn::Host => self.host as i32,
         }
     }
 }
@@ -57,6 +71,8 @@ impl Surroundings {
 /// Of the atoms of this rank, and what they have in common over all ranks.
 pub struct AllSurroundings {
     pub of: Vec<Surroundings>,
+    /// Of cubic crystals, by the particle that their atoms came from; on this rank.
+    pub bonds: BTreeMap<u32, Bonds>,
     /// d, Å; none where no atom has twelve neighbours.
     pub nearest: Option<f64>,
 }
@@ -65,112 +81,166 @@ impl AllSurroundings {
     /// Of all owned atoms. Collective. `cutoff`: Å, within which lists are complete.
     pub fn find(snapshot: &Snapshot, cutoff: f64) -> AllSurroundings {
         let owned = snapshot.system.atoms.owned;
-        let vicinity = Vicinity::new(snapshot, cutoff);
-        let crystal: Vec<(Class, f64)> =
-            (0..owned).into_par_iter().map(|i| vicinity.crystal(i)).collect();
+        let vicinity = Vicinity::new(snapshot);
+        let portions: Vec<Range<usize>> =
+            (0..owned).step_by(PORTION).map(|i| i..(i + PORTION).min(owned)).collect();
+        let crystals: Vec<Crystals> =
+            portions.par_iter().map(|atoms| vicinity.crystals(atoms.clone(), cutoff)).collect();
+
+        let mut bonds = BTreeMap::<u32, Bonds>::new();
         let mut sums = [0, 0];
-        for &(_, mean) in crystal.iter().filter(|(_, mean)| *mean > 0.0) {
-            let mut quanta = ExactSum::default();
-            quanta.add(mean);
-            sums = [sums[0] + quanta.0, sums[1] + 1];
+        for part in &crystals {
+            part.bonds.iter().for_each(|(k, more)| bonds.entry(*k).or_default().merge(more));
+            sums = [sums[0] + part.distances.0, sums[1] + part.full];
         }
         snapshot.system.comm.sum_i128(&mut sums);
         let nearest = (sums[1] > 0).then(|| ExactSum(sums[0]).value() / sums[1] as f64);
-        let reach = nearest.map_or(cutoff, |d| (CONE_REACH * d).min(cutoff));
-        let bond = nearest.map_or(cutoff, |d| (HALF_WAY * d).min(cutoff));
-        let of = crystal.into_par_iter().enumerate().map(|(i, (class, _))| {
-            let (coordination, is_surface) = vicinity.shell(i, bond, reach);
-            Surroundings { class, is_surface, coordination }
-        });
-        AllSurroundings { of: of.collect(), nearest }
+        let within = |multiple: f64| nearest.map_or(cutoff, |d| (multiple * d).min(cutoff));
+        let reaches = [within(HALF_WAY), within(CONE_REACH)];
+        let of = portions
+            .par_iter()
+            .zip(&crystals)
+            .flat_map_iter(|(atoms, part)| vicinity.shells(atoms.clone(), &part.classes, reaches));
+        AllSurroundings { of: of.collect(), bonds, nearest }
     }
 }
 
-/// The atoms about each owned atom, as far as the lists of all ranks are complete.
+/// What the first look at some atoms tells.
+#[derive(Default)]
+struct Crystals {
+    classes: Vec<Class>,
+    bonds: BTreeMap<u32, Bonds>,
+    /// Of atoms with twelve neighbours the mean distances to these, and how many there are.
+    distances: ExactSum,
+    full: i128,
+}
+
+/// The atoms about each owned atom.
 #[derive(Clone, Copy)]
-pub struct Vicinity<'a> {
+struct Vicinity<'a> {
     atoms: &'a Atoms,
     neighbours: &'a Neighbours,
-    /// Å
-    cutoff: f64,
+}
+
+/// A neighbour: its index, the vector to it and the square of that, and so it is ordered:
+/// of those as far away as each other the one with the lower id, then the lower vector.
+struct Near {
+    index: usize,
+    square: f64,
+    apart: Vec3,
 }
 
 impl<'a> Vicinity<'a> {
-    pub fn new(snapshot: &Snapshot<'a>, cutoff: f64) -> Vicinity<'a> {
+    fn new(snapshot: &Snapshot<'a>) -> Vicinity<'a> {
         let Snapshot { system, neighbours, .. } = *snapshot;
-        Vicinity { atoms: system.atoms, neighbours, cutoff }
+        Vicinity { atoms: system.atoms, neighbours }
     }
 
-    /// Squares of the distances to those within `reach`, their ids and the vectors to them.
-    fn within(self, i: usize, reach: f64) -> impl Iterator<Item = (f64, u64, Vec3)> + 'a {
+    /// Puts the neighbours within `reach` of an owned atom into `near`.
+    fn find(self, i: usize, reach: f64, near: &mut Vec<Near>) {
         let Vicinity { atoms, neighbours, .. } = self;
         let place = |i: usize| [0, 1, 2].map(|d| atoms.position[i][d]);
         let here = place(i);
-        let neighbours = neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
-        neighbours.filter_map(move |j| {
-            let apart = sub(place(j), here);
+        near.clear();
+        for entry in neighbours.of(i) {
+            let index = (entry & !MINE) as usize;
+            let apart = sub(place(index), here);
             let square = dot(apart, apart);
-            (square <= reach * reach).then_some((square, atoms.id[j], apart))
-        })
+            if square <= reach * reach {
+                near.push(Near { index, square, apart });
+            }
+        }
     }
 
-    /// Vectors to the nearest, nearest first, and how many there are, at most `SHELLS`: of
-    /// those as far away as each other the one with the lower id, then the lower vector.
-    pub fn nearest(self, i: usize) -> ([Vec3; SHELLS], usize) {
-        let mut near = [(f64::INFINITY, 0, [0.0; 3]); SHELLS];
-        let mut count = 0;
-        for found in self.within(i, self.cutoff) {
-            if count == SHELLS && !is_nearer(&found, &near[SHELLS - 1]) {
+    /// The crystals that atoms are in.
+    fn crystals(self, owned: Range<usize>, cutoff: f64) -> Crystals {
+        let mut all = Crystals::default();
+        let (mut near, mut order) = (Vec::new(), Vec::new());
+        let (mut nearest, mut distance) = ([[0.0; 3]; SHELLS], [0.0; SHELLS]);
+        for i in owned {
+            self.find(i, cutoff, &mut near);
+            if near.len() < FIRST_SHELL {
+                all.classes.push(Class::Other);
                 continue;
             }
-            count = (count + 1).min(SHELLS);
-            let mut place = count - 1;
-            while place > 0 && is_nearer(&found, &near[place - 1]) {
-                near[place] = near[place - 1];
-                place -= 1;
+            order.clear();
+            order.extend(near.iter().enumerate().map(|(k, near)| (near.square, k)));
+            order.sort_unstable_by(|&(a, k), &(b, l)| {
+                let further = |k: usize| (self.atoms.id[near[k].index], near[k].apart);
+                let same = || further(k).partial_cmp(&further(l)).unwrap_or(Ordering::Equal);
+                a.total_cmp(&b).then_with(same)
+            });
+            let count = order.len().min(SHELLS);
+            for (n, &(square, k)) in order[..count].iter().enumerate() {
+                (nearest[n], distance[n]) = (near[k].apart, square.sqrt());
             }
-            near[place] = found;
-        }
-        (near.map(|(.., apart)| apart), count)
-    }
-
-    /// The class of an atom and the mean distance to its twelve nearest; 0 if it has fewer.
-    fn crystal(self, i: usize) -> (Class, f64) {
-        let (near, count) = self.nearest(i);
-        let near = &near[..count];
-        if count < FIRST_SHELL {
-            return (Class::Other, 0.0);
-        }
-        let mut distance = [0.0; SHELLS];
-        distance.iter_mut().zip(near).for_each(|(d, x)| *d = norm(*x));
-        let mean = distance[..FIRST_SHELL].iter().sum::<f64>() / FIRST_SHELL as f64;
-        (classify(near, &distance), mean)
-    }
-
-    /// How many an atom has within `bond`, and whether those within `reach` leave a cone empty.
-    fn shell(self, i: usize, bond: f64, reach: f64) -> (u8, bool) {
-        let (mut bonded, mut sum) = (0u32, [0i64; 3]);
-        let unit = |square: f64, apart: Vec3| scale(apart, 1.0 / square.sqrt());
-        for (square, _, apart) in self.within(i, reach.max(bond)) {
-            bonded += (square <= bond * bond) as u32;
-            if square <= reach * reach {
-                let direction = unit(square, apart);
-                (0..3).for_each(|d| sum[d] += DIRECTION.round(direction[d]));
+            let class = classify(&nearest[..count], &distance[..count]);
+            all.classes.push(class);
+            all.distances.add(distance[..FIRST_SHELL].iter().sum::<f64>() / FIRST_SHELL as f64);
+            all.full += 1;
+            let bonds = class.cubic_bonds();
+            if bonds > 0 {
+                let of_particle = all.bonds.entry(self.atoms.particle[i]).or_default();
+                of_particle.add((class == Class::Bcc) as usize, &nearest[..bonds]);
             }
         }
-        if bonded == 0 {
-            return (0, false); // in the vapour
+        all
+    }
+
+    /// What stands around atoms of these classes, with neighbours within `bond` and cones
+    /// within `reach`.
+    fn shells(
+        self,
+        owned: Range<usize>,
+        classes: &[Class],
+        [bond, reach]: [f64; 2],
+    ) -> Vec<Surroundings> {
+        let mut near = Vec::new();
+        let mut around = Vec::with_capacity(classes.len());
+        for (i, &class) in owned.zip(classes) {
+            self.find(i, reach.max(bond), &mut near);
+            let bonded = || near.iter().filter(|near| near.square <= bond * bond);
+            let coordination = bonded().count();
+            let host = self.host(i, coordination, bonded);
+            around.push(Surroundings {
+                class,
+                coordination: coordination.min(u8::MAX as usize) as u8,
+                host,
+                is_surface: coordination > 0 && leaves_cone_empty(&mut near, reach),
+            });
         }
-        let away = sum.map(|quanta| -DIRECTION.value(quanta));
-        let length = norm(away);
-        // Directions that cancel leave no room anywhere.
-        let mut others = self.within(i, reach);
-        let empty = length > 0.0
-            && others.all(|(square, _, apart)| dot(unit(square, apart), away) < CONE * length);
-        (bonded.min(u8::MAX as u32) as u8, empty)
+        around
+    }
+
+    /// The particle that more than half of the neighbours came from, or the atom's own.
+    fn host<'n, I: Iterator<Item = &'n Near>>(
+        self,
+        i: usize,
+        coordination: usize,
+        bonded: impl Fn() -> I,
+    ) -> u32 {
+        let own = self.atoms.particle[i];
+        let from = |near: &Near| self.atoms.particle[near.index];
+        let strangers = || bonded().map(from).filter(|&particle| particle != own);
+        if 2 * strangers().count() <= coordination {
+            return own;
+        }
+        let number = |particle: u32| strangers().filter(|&other| other == particle).count();
+        strangers().find(|&particle| 2 * number(particle) > coordination).unwrap_or(own)
     }
 }
 
-fn is_nearer(a: &(f64, u64, Vec3), b: &(f64, u64, Vec3)) -> bool {
-    (a.0, a.1, a.2) < (b.0, b.1, b.2)
+/// Whether the neighbours within `reach` leave the cone empty that they leave most room in;
+/// their vectors are unit vectors afterwards.
+fn leaves_cone_empty(near: &mut [Near], reach: f64) -> bool {
+    let mut sum = [0i64; 3];
+    for near in near.iter_mut().filter(|near| near.square <= reach * reach) {
+        near.apart = scale(near.apart, 1.0 / near.square.sqrt());
+        (0..3).for_each(|d| sum[d] += DIRECTION.round(near.apart[d]));
+    }
+    let away = sum.map(|quanta| -DIRECTION.value(quanta));
+    let bound = CONE * norm(away);
+    let mut seen = near.iter().filter(|near| near.square <= reach * reach);
+    // Directions that cancel leave no room anywhere.
+    bound > 0.0 && seen.all(|near| dot(near.apart, away) < bound)
 }

@@ -137,6 +137,10 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             quantity("/particles/trajectory/coordination", "coordination", PER_ATOM, "", ""),
             "neighbours within 1.21 of nearest_neighbour_distance in /sinter/structure",
         ),
+        AtomColumn::Host => (
+            quantity("/particles/trajectory/host", "host", PER_ATOM, "", ""),
+            "the particle that more than half of the neighbours came from, else its own",
+        ),
     }
 }
 pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");

@@ -149,3 +149,22 @@ fn close_ups_do_not_depend_on_ranks_nor_on_the_order_of_atoms() {
         assert_eq!(all, around);
     }
 }
+
+/// One adatom of the first ball sits on the second, one is in the vapour.
+#[test]
+fn atoms_that_went_over_or_away_are_counted() {
+    let ball = sphere(10.0);
+    let face = ball.iter().map(|x| x[0]).fold(0.0, f64::max);
+    let other = moved(&ball, [2.0 * face + 12.0, 0.0, 0.0]);
+    let [guest, gone] = [[2.0 * face + 12.0, 0.0, face + 1.96], [face + 6.0, 0.0, 0.0]];
+    let (atoms, close_up) = look(&atoms_of(&[[ball, vec![guest, gone]].concat(), other]));
+    let record = &close_up.record;
+    assert_eq!(reals(record, STRUCTURE, "lost_atoms"), [1.0, 0.0]);
+    assert_eq!(reals(record, STRUCTURE, "guest_atoms"), [0.0, 1.0]);
+    assert_eq!(reals(record, STRUCTURE, "vapour_atoms"), [1.0, 0.0]);
+    for (around, &particle) in close_up.atoms.iter().zip(&atoms.particle) {
+        assert_eq!(around.host != particle, around.host == 1 && particle == 0);
+    }
+    let hosts = close_up.atoms.iter().filter(|a| a.host == 1).count();
+    assert_eq!(hosts, atoms.particle.iter().filter(|p| **p == 1).count() + 1);
+}

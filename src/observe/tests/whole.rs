@@ -142,3 +142,16 @@ fn a_velocity_that_is_not_a_number_names_its_atom() {
     let error = Observers::new(CUTOFF, cell.periodic).measure(snapshot).unwrap_err();
     assert!(error.to_string().starts_with("step 12, atom 3: "), "{error}");
 }
+
+#[test]
+fn the_gyration_tensor_has_the_shape_of_a_rod() {
+    let rod = sites(12.0, |[x, y, z]| x.abs() <= 12.0 && y.hypot(z) <= 4.0);
+    let record = measure(&atoms_of(std::slice::from_ref(&rod)));
+    let tensor = reals(&record, "/sinter/particles", "gyration_tensor");
+    for (k, (a, b)) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+        let mean = rod.iter().map(|x| x[a] * x[b]).sum::<f64>() / rod.len() as f64;
+        assert!(close(tensor[k], mean, ROUNDING), "{tensor:?}");
+    }
+    let radius = reals(&record, "/sinter/particles", "gyration_radius")[0];
+    assert!(close(tensor[..3].iter().sum(), radius * radius, ROUNDING));
+}
