@@ -51,7 +51,7 @@ use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::Cell;
-use crate::input::{Arrangement, BoxConfig, Config, StructureConfig};
+use crate::input::{self, Arrangement, BoxConfig, Config, StructureConfig};
 use assembly::Assembly;
 use read::Read;
 use std::ops::Range;
@@ -87,6 +87,7 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
             built(assembly.layout, atoms, false, assembly.warnings)
         }
     };
+    input::check_ids(config, built.layout.atoms)?;
     look_at_particles(config, &mut built)?;
     Ok(built)
 }
@@ -99,7 +100,7 @@ fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
     let count = built.layout.particles.len();
     let what =
         format!("{count} particles of {:.1} atoms", built.layout.atoms as f64 / count as f64);
-    for key in ["stop.neck_ratio", "stop.coalesced_within"] {
+    for key in ["stop.neck_ratio", "stop.coalesced_within", "traces.atoms"] {
         if config.source.has(key) {
             let message = format!("{what} on average are not measured one by one");
             return Err(config.source.error(key, message));
@@ -119,10 +120,11 @@ fn built(layout: Layout, atoms: Vec<Atom>, velocities: bool, warnings: Vec<Strin
 
 /// What the structure is, without its atoms: the same after a restart. Collective.
 pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
-    match alone(config) {
-        Some(structure) => comm.agree(read::read(config, structure).map(|read| read.layout)),
-        None => Ok(Assembly::new(config, comm)?.layout),
-    }
+    let layout = match alone(config) {
+        Some(structure) => comm.agree(read::read(config, structure).map(|read| read.layout))?,
+        None => Assembly::new(config, comm)?.layout,
+    };
+    input::check_ids(config, layout.atoms).map(|()| layout)
 }
 
 /// The box and the boundaries that the file of `[structure]` has, whatever the input says.

@@ -43,6 +43,8 @@ pub struct Stage {
     pub trajectory_interval: u64,
     /// Steps between points of the time series.
     pub series_interval: u64,
+    /// Steps between points of paths, where some atoms are traced.
+    pub trace_interval: Option<u64>,
 }
 
 /// How a stage keeps its temperature.
@@ -126,6 +128,7 @@ impl Stage {
                 stage.trajectory_interval_ps.unwrap_or(output.trajectory_interval_ps),
             ),
             series_interval: steps(stage.series_interval_ps.unwrap_or(output.series_interval_ps)),
+            trace_interval: config.traces.as_ref().map(|traces| steps(traces.interval_ps)),
         }
     }
 
@@ -147,6 +150,11 @@ impl Stage {
     /// Whether a frame of the trajectory is due after step `step` of the stage.
     pub fn frame_is_due(&self, step: u64) -> bool {
         step.is_multiple_of(self.trajectory_interval)
+    }
+
+    /// Whether a point of the paths of traced atoms is due after step `step` of the stage.
+    pub fn trace_is_due(&self, step: u64) -> bool {
+        self.trace_interval.is_some_and(|interval| step.is_multiple_of(interval))
     }
 
     /// Whether a point of the time series is due after step `step` of the stage.

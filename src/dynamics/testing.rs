@@ -161,6 +161,7 @@ pub fn constant_energy(steps: u64) -> Stage {
         force_tolerance: 1e-6,
         trajectory_interval: 1,
         series_interval: 1,
+        trace_interval: None,
     }
 }
 

@@ -16,11 +16,18 @@ pub enum AtomColumn {
     Coordination,
     /// The particle that it belongs to now: another than it came from if more than half of its neighbours came from there.
     Host,
+    /// Its cluster by bonds, named by the lowest id in it.
+    Cluster,
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 4] =
-        [AtomColumn::Structure, AtomColumn::Surface, AtomColumn::Coordination, AtomColumn::Host];
+    pub const ALL: [AtomColumn; 5] = [
+        AtomColumn::Structure,
+        AtomColumn::Surface,
+        AtomColumn::Coordination,
+        AtomColumn::Host,
+        AtomColumn::Cluster,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +35,7 @@ impl AtomColumn {
             AtomColumn::Surface => "surface",
             AtomColumn::Coordination => "coordination",
             AtomColumn::Host => "host",
+            AtomColumn::Cluster => "cluster",
         }
     }
 }

@@ -20,6 +20,7 @@ pub use super::sizes::{
     GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
 };
 use super::source::Source;
+pub use super::traces::{TracedAtoms, TracesConfig};
 use crate::geometry::FARTHEST_BORDER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct Config {
     /// What is written, and how often.
     #[serde(default)]
     pub output: OutputConfig,
+    /// Paths of chosen atoms at a fine interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<TracesConfig>,
     /// When checkpoints are written, besides the ends of stages, and how they are used.
     #[serde(default)]
     #[schemars(extend("x-fixed" = "never"))]

@@ -24,6 +24,7 @@ mod schema;
 mod source;
 mod sizes;
 pub mod span;
+mod traces;
 mod unit;
 
 pub use config::*;
@@ -32,6 +33,7 @@ pub use past::compare;
 pub use rules::MOST_ATOMS;
 pub use schema::or;
 pub use source::Source;
+pub use traces::check_ids;
 
 use crate::error::{Error, Result};
 use serde::Deserialize;

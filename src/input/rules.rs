@@ -10,6 +10,7 @@ use super::read_particle;
 use super::schema::or;
 use super::sizes;
 use super::source::Problems;
+use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +39,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stages(config, problems);
     intervals(config, problems);
     stops(config, problems);
+    traces::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
     boundaries(config, problems);
@@ -80,6 +82,8 @@ fn times(config: &Config) -> Vec<(String, f64)> {
         ("output.trajectory_interval_ps".to_string(), config.output.trajectory_interval_ps),
         ("output.series_interval_ps".to_string(), config.output.series_interval_ps),
     ];
+    let traces = config.traces.iter().map(|traces| traces.interval_ps);
+    times.extend(traces.map(|time| ("traces.interval_ps".to_string(), time)));
     for (i, stage) in config.stages.iter().enumerate() {
         let own = [
             ("duration_ps", stage.duration_ps),

@@ -17,9 +17,12 @@ use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::error::Result;
 use crate::force::Totals;
 use crate::geometry::{dot, sub};
+use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{MINE, Neighbours};
+use clusters::Clusters;
 use surroundings::AllSurroundings;
 
+mod clusters;
 mod cna;
 mod lattice;
 pub mod neck;
@@ -29,14 +32,16 @@ mod record;
 mod structure;
 mod surroundings;
 mod thermo;
+mod traces;
 
 pub use cna::Class;
-pub use pairs::{Contact, Pairs};
+pub use pairs::{Closure, Contact, Pairs};
 pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
 pub use structure::Structure;
 pub use surroundings::Surroundings;
 pub use thermo::Thermo;
+pub use traces::Traces;
 
 /// What has to be there before a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,12 +128,35 @@ pub struct Observers {
     /// Whether particles and pairs are left alone, being too many and too small.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     only_whole: bool,
+    #[serde(default)]
+    pub traces: Traces,
+}
+
+/// What a close-up tells of each owned atom.
+#[derive(Debug, Default)]
+pub struct PerAtom {
+    pub surroundings: Vec<Surroundings>,
+    clusters: Vec<u64>,
+}
+
+impl PerAtom {
+    /// As it stands in a frame.
+    pub fn number(&self, i: usize, column: AtomColumn) -> i32 {
+        let around = &self.surroundings[i];
+        match column {
+            AtomColumn::Structure => around.class as i32,
+            AtomColumn::Surface => around.is_surface as i32,
+            AtomColumn::Coordination => around.coordination as i32,
+            AtomColumn::Host => around.host as i32,
+            AtomColumn::Cluster => self.clusters[i] as i32,
+        }
+    }
 }
 
 /// What is measured with a frame: series of its own, and what there is of each owned atom.
 pub struct CloseUp {
     pub record: Record,
-    pub atoms: Vec<Surroundings>,
+    pub atoms: PerAtom,
 }
 
 impl Observers {
@@ -141,6 +169,7 @@ impl Observers {
             pairs: Pairs::default(),
             structure: Structure::default(),
             only_whole: false,
+            traces: Traces::default(),
         }
     }
 
@@ -160,23 +189,32 @@ impl Observers {
         self.thermo.needs() | self.particles.needs() | self.pairs.needs()
     }
 
+    /// Where the traced atoms are; none as long as they cannot be chosen. Called by all ranks
+    /// together, after `measure` where both are due.
+    pub fn trace(&mut self, snapshot: Snapshot, wanted: &TracesConfig) -> Option<Record> {
+        if self.traces.are_to_be_chosen(wanted, snapshot.together) {
+            let mut mine = Vec::new();
+            if wanted.atoms == Some(TracedAtoms::Gap) {
+                let groups = Groups::new(Group::Particle, &snapshot.system);
+                mine = self.pairs.facing_layers(&self.scene(snapshot, &groups));
+            }
+            self.traces.choose(wanted, &snapshot, &mine);
+        }
+        self.traces.measure(&snapshot)
+    }
+
     /// Measures everything. Called by all ranks together; the first snapshot with
     /// `together` sets the places from which displacements count.
     pub fn measure(&mut self, snapshot: Snapshot) -> Result<Record> {
         let groups = Groups::new(Group::Particle, &snapshot.system);
-        let scene = Scene {
-            snapshot,
-            groups: &groups,
-            bodies: groups.bodies(&snapshot.system),
-            cutoff: self.cutoff,
-            evaporated: without_neighbours(&snapshot, self.cutoff),
-        };
+        let scene = self.scene(snapshot, &groups);
         let observers: [&mut dyn Observer; 3] =
             [&mut self.thermo, &mut self.particles, &mut self.pairs];
         let mut series = Vec::new();
         for observer in observers.into_iter().take(if self.only_whole { 1 } else { 3 }) {
             series.extend(observer.measure(&scene)?);
         }
+        series.extend(self.pairs.take_mergers());
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
     }
 
@@ -184,12 +222,24 @@ impl Observers {
     /// `measure` where both are due.
     pub fn close_up(&mut self, snapshot: Snapshot) -> CloseUp {
         let around = AllSurroundings::find(&snapshot, self.cutoff);
-        let series = match self.only_whole {
-            true => Vec::new(),
-            false => self.structure.measure(&snapshot, &around, self.pairs.contacts()),
-        };
+        let clusters = Clusters::find(&snapshot, around.bond);
+        let mut series = Vec::new();
+        if !self.only_whole {
+            series = self.structure.measure(&snapshot, &around, self.pairs.contacts());
+            series.push(clusters.series());
+        }
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
-        CloseUp { record, atoms: around.of }
+        CloseUp { record, atoms: PerAtom { surroundings: around.of, clusters: clusters.of } }
+    }
+
+    fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {
+        Scene {
+            snapshot,
+            groups,
+            bodies: groups.bodies(&snapshot.system),
+            cutoff: self.cutoff,
+            evaporated: without_neighbours(&snapshot, self.cutoff),
+        }
     }
 }
 

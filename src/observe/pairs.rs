@@ -22,6 +22,10 @@ use crate::neighbour::MINE;
 /// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
 const NEIGHBOUR_REACH: f64 = 20.0;
 
+/// Depth of the outermost layer in lattice constants: 3/4 of the distance of (100) planes,
+/// so that those that shake are in it and the plane below is not.
+const LAYER: f64 = 0.375;
+
 /// Relative difference below which two times are the same: they are sums of steps.
 const SAME_TIME: f64 = 1e-9;
 
@@ -38,6 +42,11 @@ pub struct Contact {
     /// Of the centres when the pair was chosen, Å.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_distance: Option<f64>,
+    /// The gap when the pair was chosen, and the distance of the centres at the first contact, Å.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_gap: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_distance: Option<f64>,
     /// Since when atoms of both sides have held a layer at every measurement, ps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer_since_ps: Option<f64>,
@@ -47,10 +56,14 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Takes notice of the neck at a time; a layer makes one when it has held for `hold_ps`.
-    fn follow(&mut self, neck: &Neck, time: f64, hold_ps: f64) {
+    /// Takes notice of the neck at a time, with the centres at a distance; a layer makes one
+    /// when it has held for `hold_ps`. Returns whether that is now.
+    fn follow(&mut self, neck: &Neck, (distance, time): (f64, f64), hold_ps: f64) -> bool {
         if neck.is_closed() {
-            self.first_closed_ps.get_or_insert(time);
+            if self.first_closed_ps.is_none() {
+                self.first_closed_ps = Some(time);
+                self.contact_distance = Some(distance);
+            }
             self.closed_since_ps.get_or_insert(time);
         } else {
             self.closed_since_ps = None;
@@ -58,11 +71,29 @@ impl Contact {
         }
         if !neck.holds_layer() {
             self.layer_since_ps = None;
-            return;
+            return false;
         }
         let since = *self.layer_since_ps.get_or_insert(time);
-        if time - since >= hold_ps * (1.0 - SAME_TIME) {
-            self.neck_since_ps.get_or_insert(since);
+        let holds = time - since >= hold_ps * (1.0 - SAME_TIME);
+        let is_new = holds && self.neck_since_ps.is_none();
+        if is_new {
+            self.neck_since_ps = Some(since);
+        }
+        is_new
+    }
+
+    /// How much nearer the centres were at the first contact than when the pair was chosen, Å.
+    pub fn approach(&self) -> Option<f64> {
+        Some(self.first_distance? - self.contact_distance?)
+    }
+
+    /// What has brought them together; none before, or where it is not known.
+    pub fn closure(&self) -> Option<Closure> {
+        let (approach, gap) = (self.approach()?, self.first_gap?);
+        match approach > 0.5 * gap {
+            _ if gap == 0.0 => Some(Closure::Touching),
+            true => Some(Closure::Migration),
+            false => Some(Closure::Diffusion),
         }
     }
 
@@ -76,15 +107,72 @@ impl Contact {
     }
 }
 
+/// How a gap was closed, by what the centres had come nearer until the first contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closure {
+    /// The gap was closed when they were put together.
+    Touching,
+    /// Atoms came into it: the centres had made less than half of the way.
+    Diffusion,
+    /// The particles moved.
+    Migration,
+}
+
+impl Closure {
+    pub fn name(self) -> &'static str {
+        match self {
+            Closure::Touching => "touching",
+            Closure::Diffusion => "surface diffusion",
+            Closure::Migration => "migration",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Pairs {
     /// Chosen when the particles are put together.
     contacts: Option<Vec<Contact>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filling: Option<Filling>,
+    /// Necks that the last measurement found new, a row each.
+    #[serde(skip)]
+    mergers: Vec<Series>,
 }
 
 impl Pairs {
+    /// Rows of `/sinter/mergers` that the last measurement has added.
+    pub fn take_mergers(&mut self) -> Vec<Series> {
+        std::mem::take(&mut self.mergers)
+    }
+
+    /// Ids of the owned atoms that make the outermost layer of a particle towards a neighbour:
+    /// those within `LAYER` of its last atom before the narrowest place. Collective.
+    pub fn facing_layers(&self, scene: &Scene) -> Vec<u64> {
+        let pairs: Vec<[u32; 2]> = self.contacts().iter().map(|c| c.particles).collect();
+        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, self.filling, *p)).collect();
+        let sections = sections(scene, self.filling, &pairs, &lines);
+        // Of the first particle the largest, of the second the least axial coordinate.
+        let towards = [1.0, -1.0];
+        let mut last = vec![f64::NEG_INFINITY; 2 * pairs.len()];
+        for_each_end(scene, &pairs, |_, k, end, position| {
+            let t = towards[end] * lines[k].axial(end, position);
+            let before = sections[k].is_some_and(|s| t <= towards[end] * s.position);
+            if before {
+                last[2 * k + end] = last[2 * k + end].max(t);
+            }
+        });
+        scene.snapshot.system.comm.max_f64(&mut last);
+        let mut ids = Vec::new();
+        for_each_end(scene, &pairs, |i, k, end, position| {
+            let Some(section) = &sections[k] else { return };
+            let below = last[2 * k + end] - towards[end] * lines[k].axial(end, position);
+            if (0.0..LAYER * section.lattice_constant).contains(&below) {
+                ids.push(scene.snapshot.system.atoms.id[i]);
+            }
+        });
+        ids
+    }
+
     /// Empty before the particles are put together.
     pub fn contacts(&self) -> &[Contact] {
         self.contacts.as_deref().unwrap_or_default()
@@ -101,6 +189,7 @@ impl Observer for Pairs {
             return Ok(None);
         }
         let filling = self.filling;
+        let is_first = self.contacts.is_none();
         let contacts = self.contacts.get_or_insert_with(|| neighbouring(scene, filling));
         if contacts.is_empty() {
             return Ok(None);
@@ -111,8 +200,13 @@ impl Observer for Pairs {
         let necks = necks(scene, &pairs, &lines, &sections);
 
         let Snapshot { time_ps, settings, .. } = scene.snapshot;
-        for (contact, neck) in contacts.iter_mut().zip(&necks) {
-            contact.follow(neck, time_ps, settings.neck_hold_ps);
+        for ((contact, neck), line) in contacts.iter_mut().zip(&necks).zip(&lines) {
+            if is_first {
+                contact.first_gap = Some(neck.gap).filter(|gap| !gap.is_nan());
+            }
+            if contact.follow(neck, (line.distance, time_ps), settings.neck_hold_ps) {
+                self.mergers.push(merger(contact));
+            }
         }
         let compactness = contacts.iter().zip(&lines).map(|(contact, line)| {
             let [_, other] = contact.particles;
@@ -120,6 +214,41 @@ impl Observer for Pairs {
         });
         Ok(Some(columns(contacts, &lines, &necks, compactness.collect())))
     }
+}
+
+/// The row of a neck that stands since now.
+fn merger(contact: &Contact) -> Series {
+    let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    let columns = vec![
+        Column {
+            name: "particles",
+            unit: "1",
+            definition: "the two particles between which a neck stands, found at this step",
+            shape: vec![2],
+            values: Values::Integer(contact.particles.map(|k| k as i64).to_vec()),
+        },
+        Column::real(
+            "first_contact_time",
+            "ps",
+            "when the gap was first found closed",
+            known(contact.first_closed_ps),
+        ),
+        Column::real("neck_time", "ps", "since when the neck stands", known(contact.neck_since_ps)),
+        Column::real(
+            "approach",
+            "Angstrom",
+            "how much nearer the centres were at the first contact than when the particles were \
+             put together",
+            known(contact.approach()),
+        ),
+        Column::text(
+            "closure",
+            "how the gap was closed: by `migration` if the approach was more than half of the \
+             first gap, else by `surface diffusion`; `touching` if it was never open",
+            contact.closure().map_or("", Closure::name),
+        ),
+    ];
+    Series { path: "/sinter/mergers", columns }
 }
 
 /// Whether this particle fills the box.
@@ -160,6 +289,8 @@ fn neighbouring(scene: &Scene, filling: Option<Filling>) -> Vec<Contact> {
         first_closed_ps: None,
         closed_since_ps: None,
         first_distance: Some(line(scene, filling, [a, b]).distance),
+        first_gap: None,
+        contact_distance: None,
         layer_since_ps: None,
         neck_since_ps: None,
     };

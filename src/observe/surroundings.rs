@@ -31,7 +31,6 @@ use super::lattice::Bonds;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
-use crate::input::AtomColumn;
 use crate::neighbour::{MINE, Neighbours};
 
 /// Radius of the surroundings in which a cone is looked for, in units of d.
@@ -56,18 +55,6 @@ pub struct Surroundings {
     pub host: u32,
 }
 
-impl Surroundings {
-    /// As it stands in a frame.
-    pub fn number(&self, column: AtomColumn) -> i32 {
-        match column {
-            AtomColumn::Structure => self.class as i32,
-            AtomColumn::Surface => self.is_surface as i32,
-            AtomColumn::Coordination => self.coordination as i32,
-            AtomColumn::Host => self.host as i32,
-        }
-    }
-}
-
 /// Of the atoms of this rank, and what they have in common over all ranks.
 pub struct AllSurroundings {
     pub of: Vec<Surroundings>,
@@ -75,6 +62,8 @@ pub struct AllSurroundings {
     pub bonds: BTreeMap<u32, Bonds>,
     /// d, Å; none where no atom has twelve neighbours.
     pub nearest: Option<f64>,
+    /// Neighbours are within, Å.
+    pub bond: f64,
 }
 
 impl AllSurroundings {
@@ -96,12 +85,13 @@ impl AllSurroundings {
         snapshot.system.comm.sum_i128(&mut sums);
         let nearest = (sums[1] > 0).then(|| ExactSum(sums[0]).value() / sums[1] as f64);
         let within = |multiple: f64| nearest.map_or(cutoff, |d| (multiple * d).min(cutoff));
-        let reaches = [within(HALF_WAY), within(CONE_REACH)];
+        let bond = within(HALF_WAY);
+        let reaches = [bond, within(CONE_REACH)];
         let of = portions
             .par_iter()
             .zip(&crystals)
             .flat_map_iter(|(atoms, part)| vicinity.shells(atoms.clone(), &part.classes, reaches));
-        AllSurroundings { of: of.collect(), bonds, nearest }
+        AllSurroundings { of: of.collect(), bonds, nearest, bond }
     }
 }
 

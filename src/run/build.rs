@@ -120,7 +120,7 @@ fn write_h5md(config: &Config, potential: &ForceField, built: &Built, output: &P
         time_ps: 0.0,
         cell: &built.cell,
         atoms: &atoms,
-        surroundings: &[],
+        more: None,
         moving: true,
     })?;
     file.close()

@@ -134,6 +134,11 @@ impl<'c> Files<'c> {
         Ok(())
     }
 
+    /// A point of paths, to the time series.
+    pub fn traces(&mut self, record: &Record) -> Result<()> {
+        self.trajectory.append_series(record)
+    }
+
     /// A frame and what was measured with it.
     pub fn frame(&mut self, record: &Record, frame: &Frame) -> Result<()> {
         self.trajectory.append_series(record)?;

@@ -254,6 +254,7 @@ impl<'c> Simulation<'c> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
         self.write_frame(integrator)?;
+        self.trace(integrator)?;
         self.remark();
         let told = self.told(integrator);
         self.files.end(close, record, &self.observers, told, &mut self.engine)?;
@@ -348,6 +349,9 @@ impl<'c> Simulation<'c> {
         if stage.frame_is_due(step) {
             self.write_frame(integrator)?;
         }
+        if stage.trace_is_due(step) {
+            self.trace(integrator)?;
+        }
         Ok(verdict)
     }
 
@@ -392,16 +396,39 @@ impl<'c> Simulation<'c> {
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let close_up = self.observers.close_up(snapshot);
         self.engine.clock().enter(Phase::Write);
-        let CloseUp { record, atoms: surroundings } = &close_up;
+        let CloseUp { record, atoms: more } = &close_up;
         let frame = Frame {
             step: record.step,
             time_ps: record.time_ps,
             cell: self.engine.cell(),
             atoms: self.engine.atoms(),
-            surroundings,
+            more: Some(more),
             moving: integrator.stage().kind.is_dynamic(),
         };
         self.files.frame(record, &frame)?;
+        self.engine.clock().enter(Phase::Other);
+        Ok(())
+    }
+
+    /// Where the atoms are whose paths are wanted.
+    fn trace(&mut self, integrator: &Integrator) -> Result<()> {
+        let Some(wanted) = &self.config.traces else { return Ok(()) };
+        self.engine.clock().enter(Phase::Observe);
+        if self.observers.traces.are_to_be_chosen(wanted, !integrator.stage().apart) {
+            self.engine.complete_neighbours();
+        }
+        let known = self.observers.traces.len();
+        let snapshot =
+            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
+        let record = self.observers.trace(snapshot, wanted);
+        self.engine.clock().enter(Phase::Write);
+        if let Some(record) = &record {
+            let count = self.observers.traces.len();
+            if known != count {
+                self.files.log.say(&report::traced(count, wanted.interval_ps));
+            }
+            self.files.traces(record)?;
+        }
         self.engine.clock().enter(Phase::Other);
         Ok(())
     }

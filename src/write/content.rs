@@ -151,7 +151,9 @@ mod tests {
         let small = Content { form, ..Content::bare(false) };
         assert_eq!(small.to_string(), "positions; positions to 9.8e-4 Å (f32), compressed");
         assert!(small.bytes_per_atom() < 6.0);
-        let columns = Columns::of(|column| column != AtomColumn::Surface);
+        let columns = Columns::of(|column| {
+            matches!(column, AtomColumn::Structure | AtomColumn::Coordination)
+        });
         let told = Content { columns, ..Content::bare(false) };
         assert_eq!(told.to_string(), "positions, structure, coordination; exact (f64)");
         assert_eq!(told.bytes_per_atom(), 24.0 + 12.0 + 8.0);

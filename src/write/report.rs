@@ -14,7 +14,7 @@ use crate::dynamics::{Minimisation, Outcome};
 use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input::StageConfig;
-use crate::observe::{Contact, Record};
+use crate::observe::{Closure, Contact, Record};
 use table::{Necks, number_of};
 
 /// More pairs than this are summed up instead of listed.
@@ -315,6 +315,11 @@ pub enum Close {
     Interrupted(String),
 }
 
+/// What paths are kept.
+pub fn traced(atoms: usize, interval_ps: f64) -> String {
+    format!("\nThe paths of {} are kept, every {interval_ps} ps", number(atoms, "atom"))
+}
+
 /// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.
 pub fn minimised(end: &Minimisation) -> String {
     let Minimisation { outcome, steps, largest_force, tolerance } = end;
@@ -535,7 +540,14 @@ fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
                  {} atoms in it, radius {:.1} Å.",
                 first.unwrap_or(since),
                 match contact.neck_since_ps {
-                    Some(neck) => format!("a neck since {neck:.3} ps"),
+                    Some(neck) => {
+                        let closure =
+                            contact.closure().map_or(String::new(), |closure| match closure {
+                                Closure::Touching => String::new(),
+                                _ => format!(", by {}", closure.name()),
+                            });
+                        format!("a neck since {neck:.3} ps{closure}")
+                    }
                     None => "no lasting neck yet".to_string(),
                 },
                 necks.atoms[k],

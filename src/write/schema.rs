@@ -141,6 +141,10 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             quantity("/particles/trajectory/host", "host", PER_ATOM, "", ""),
             "the particle that more than half of the neighbours came from, else its own",
         ),
+        AtomColumn::Cluster => (
+            quantity("/particles/trajectory/cluster", "cluster", PER_ATOM, "", ""),
+            "lowest id in the cluster that it belongs to, as in /sinter/clusters",
+        ),
     }
 }
 pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");

@@ -47,9 +47,16 @@ impl<'c> SeriesWriter<'c> {
         Ok(SeriesWriter { tables })
     }
 
-    /// Takes a row of each series of the record; creates those that are new.
+    /// Takes a row of each series of the record; creates those that are new. A series with
+    /// several rows of one step stands in the record as often.
     pub fn append(&mut self, file: &File<'c>, record: &Record) -> Result<()> {
+        let has_step = |table: &Table| table.last_step.is_some_and(|last| record.step <= last);
+        let there = self.tables.iter().filter(|(_, table)| has_step(table));
+        let there: Vec<String> = there.map(|(path, _)| path.clone()).collect();
         for series in &record.series {
+            if there.iter().any(|path| path == series.path) {
+                continue;
+            }
             if series.columns.iter().all(|column| column.values.is_empty()) {
                 continue; // no pairs of particles, for example
             }
@@ -58,7 +65,7 @@ impl<'c> SeriesWriter<'c> {
             }
             let table = self.tables.get_mut(series.path).expect("just made");
             table.adopt(file, record.step, series)?;
-            table.append(record, series)?;
+            table.add(record, series)?;
         }
         Ok(())
     }
@@ -165,19 +172,12 @@ impl<'c> Table<'c> {
         Ok(())
     }
 
-    fn append(&mut self, record: &Record, series: &Series) -> Result<()> {
-        if self.last_step.is_some_and(|last| record.step <= last) {
-            return Ok(());
-        }
-        self.add(record, series)
-    }
-
     /// Rows, those in memory included.
     fn length(&self) -> usize {
         self.rows as usize + self.new_steps.len()
     }
 
-    /// Appends a row, also where there is one of this step.
+    /// Appends a row.
     fn add(&mut self, record: &Record, series: &Series) -> Result<()> {
         self.last_step = Some(record.step);
         self.new_steps.push(record.step as i64);

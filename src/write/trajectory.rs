@@ -22,7 +22,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Cell;
 use crate::input::AtomColumn;
-use crate::observe::{Record, Surroundings};
+use crate::observe::{PerAtom, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,8 +34,8 @@ pub struct Frame<'a> {
     pub time_ps: f64,
     pub cell: &'a Cell,
     pub atoms: &'a Atoms,
-    /// Of each of them, if the file holds any columns of these.
-    pub surroundings: &'a [Surroundings],
+    /// What else there is of them, if the file holds any columns of that.
+    pub more: Option<&'a PerAtom>,
     /// Whether velocities are motion in time. Those of a minimiser are not: the frame has none.
     pub moving: bool,
 }
@@ -255,7 +255,7 @@ impl<'c> Trajectory<'c> {
     }
 
     fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
-        let Frame { cell, atoms, surroundings, moving, .. } = *frame;
+        let Frame { cell, atoms, more, moving, .. } = *frame;
         let Content { velocities, forces, energies, columns, .. } = self.standing.content;
         let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
         self.reals((row, true), order, |columns| Some(&columns.position), unwrapped)?;
@@ -277,7 +277,7 @@ impl<'c> Trajectory<'c> {
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
         for column in columns.iter() {
-            let number = |i: usize| surroundings[i].number(column);
+            let number = |i: usize| more.map_or(-1, |more| more.number(i, column));
             self.column(row, order, |columns| columns.more.get(&column), number)?;
         }
         if row == Some(0) {

@@ -321,14 +321,8 @@ fn sound_trajectory() -> PathBuf {
         Trajectory::create(&path, &comm, ATOMS, periodic, content, origin).expect("a trajectory");
     for step in [0, 10] {
         let time_ps = 0.002 * step as f64;
-        let frame = Frame {
-            step,
-            time_ps,
-            cell: &cell(),
-            atoms: &atoms(),
-            surroundings: &[],
-            moving: true,
-        };
+        let frame =
+            Frame { step, time_ps, cell: &cell(), atoms: &atoms(), more: None, moving: true };
         trajectory.append(&frame).expect("a frame");
     }
     trajectory.close().expect("a trajectory");

@@ -8,7 +8,7 @@ from running import HEAD, differences, run, write_input
 
 # Large enough for crystals within, and hot.
 COLUMNS = HEAD.replace("atoms = 200", "atoms = 800").replace(
-    "forces = true", 'columns = ["structure", "surface", "coordination"]'
+    "forces = true", 'columns = ["structure", "surface", "coordination", "host", "cluster"]'
 ).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0\nfacing = [1, 0, 0]")
 STAGES = """
 [[stage]]
@@ -23,11 +23,19 @@ duration_ps = 0.2
 """
 
 
+TRACES = """
+[traces]
+atoms = "gap"
+ids = [7, 3]
+interval_ps = 0.004
+"""
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """The folder of a run with columns of the atoms, and its input."""
     folder = tmp_path_factory.mktemp("observe")
-    path = write_input(folder, COLUMNS + STAGES)
+    path = write_input(folder, COLUMNS + TRACES + STAGES)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
     return folder / "out", path
@@ -55,7 +63,7 @@ def test_columns_are_those_of_ovito_and_shown_by_it(pair):
         method=shape, radius=2.8, smoothing_level=0, select_surface_particles=True
     )
     with h5py.File(folder / "trajectory.h5md") as file:
-        frames = {name: file[f"particles/trajectory/{name}/value"][:] for name in ("structure", "surface", "coordination")}
+        frames = {name: file[f"particles/trajectory/{name}/value"][:] for name in ("structure", "surface", "coordination", "host", "cluster")}
         nearest = file["sinter/structure/nearest_neighbour_distance"][:]
         steps = file["sinter/structure/step"][:]
         assert (steps == file["particles/trajectory/position/step"][:]).all()
@@ -79,6 +87,28 @@ def test_columns_are_those_of_ovito_and_shown_by_it(pair):
     assert np.mean(equal) >= 0.999
     assert np.mean(same_surface) > 0.98
     assert (classes[-1, :, 1] > 100).all(), "crystals within"
+
+
+def test_clusters_are_those_of_ovito(pair):
+    from ovito.modifiers import ClusterAnalysisModifier
+
+    folder, _ = pair
+    with h5py.File(folder / "trajectory.h5md") as file:
+        ours = file["particles/trajectory/cluster/value"][:]
+        nearest = file["sinter/structure/nearest_neighbour_distance"][:]
+        series = {name: file[f"sinter/clusters/{name}"][:] for name in ("clusters", "single_atoms", "largest", "of_particles")}
+    for frame in range(0, len(ours), 5):
+        reach = (1 + np.sqrt(2)) / 2 * nearest[frame]
+        data = pipeline(folder, ClusterAnalysisModifier(cutoff=reach)).compute(frame)
+        order = np.argsort(data.particles["Particle Identifier"][...])
+        theirs = data.particles["Cluster"][...][order]
+        pairs = set(zip(ours[frame].tolist(), theirs.tolist()))
+        assert len(pairs) == len(set(theirs.tolist())) == len(set(ours[frame].tolist())), "the same sets of atoms"
+        _, sizes = np.unique(theirs, return_counts=True)
+        assert series["clusters"][frame] == (sizes > 1).sum() and series["single_atoms"][frame] == (sizes == 1).sum()
+        assert series["largest"][frame] == sizes.max()
+    assert series["of_particles"][0, 0] != series["of_particles"][0, 1], "apart at first"
+    assert series["of_particles"][-1, 0] == series["of_particles"][-1, 1]
 
 
 def test_axes_are_those_of_templates(pair):
@@ -136,11 +166,11 @@ def test_columns_do_not_close_the_file_to_others(pair):
 def test_columns_leave_the_run_as_it_is(pair, tmp_path):
     """The same bits of everything else without them, and of all on two ranks and threads."""
     folder, path = pair
-    bare = path.read_text().replace('columns = ["structure", "surface", "coordination"]', "")
+    bare = path.read_text().replace('columns = ["structure", "surface", "coordination", "host", "cluster"]', "")
     done = run("--output", tmp_path / "bare", write_input(tmp_path, bare))
     assert done.returncode == 0, done.stderr
     found = differences(folder / "trajectory.h5md", tmp_path / "bare/trajectory.h5md")
-    assert {name.split("/")[-2 if "/" in name else -1] for name in found} <= {"structure", "surface", "coordination"}
+    assert {name.split("/")[-2 if "/" in name else -1] for name in found} <= {"structure", "surface", "coordination", "host", "cluster"}
     assert "particles/trajectory/structure/value" in found
     done = run("--output", tmp_path / "two", path, ranks=2, threads=2)
     assert done.returncode == 0, done.stderr
@@ -157,3 +187,44 @@ def test_a_resumed_run_goes_on_with_columns_and_axes(pair, tmp_path):
     done = run("--restart", checkpoints[-2], "--output", tmp_path / "out", path)
     assert done.returncode == 0, done.stderr
     assert differences(folder / "trajectory.h5md", tmp_path / "out/trajectory.h5md") == []
+
+
+def test_paths_of_atoms_in_the_gap(pair):
+    """Those nearest to the other particle when they are put together; where frames are, the same places."""
+    folder, _ = pair
+    with h5py.File(folder / "trajectory.h5md") as file:
+        traces = file["sinter/traces"]
+        atoms, position, steps = traces["atoms"][:], traces["position"][:], traces["step"][:]
+        frames = file["particles/trajectory/position"]
+        particle = file["particles/trajectory/particle"][:]
+        together = file["sinter/pairs/step"][0]
+        assert (atoms == atoms[0]).all() and {3, 7} <= set(atoms[0])
+        assert steps[0] == together and (np.diff(steps) == 2).all()
+        chosen = atoms[0]
+        for step, places in zip(frames["step"][:], frames["value"][:]):
+            if step >= together:
+                assert (position[steps == step][0] == places[chosen]).all(), step
+            if step == together:
+                first = places
+    axis = first[particle == 1].mean(0) - first[particle == 0].mean(0)
+    along = first @ (axis / np.linalg.norm(axis))
+    by_rule = np.setdiff1d(chosen, [3, 7])
+    for k, sign in ((0, 1), (1, -1)):
+        own = by_rule[particle[by_rule] == k]
+        assert 5 < len(own) < 80
+        outermost = (sign * along[particle == k]).max()
+        assert (sign * along[own] > outermost - 1.6).all()
+
+
+def test_traces_that_cannot_be_are_refused(tmp_path):
+    for traces, words in {
+        "[traces]\n": "no atoms are named",
+        "[traces]\nids = [4, 4]\n": "atom 4 is named twice",
+        "[traces]\nids = [1, 100000]\n": "there is no atom 100000",
+        '[traces]\natoms = "gaps"\n': "gap",
+    }.items():
+        done = run("--output", tmp_path / "out", write_input(tmp_path, COLUMNS + traces + STAGES))
+        assert done.returncode == 2 and words in done.stderr and "traces" in done.stderr, done.stderr
+    alone = (COLUMNS + TRACES + STAGES).replace("count = 2", "count = 1")
+    done = run("--output", tmp_path / "out", write_input(tmp_path, alone))
+    assert done.returncode == 2 and "`gap` needs two particles" in done.stderr, done.stderr

@@ -250,7 +250,7 @@ def test_quickstart_on_two_ranks_grows_a_neck(tmp_path):
     assert "\x1b" not in done.stdout, "no bar where nobody looks, whatever the launcher pretends"
     told = re.search(
         r"the gap closed, for good since ([0-9.]+) ps \(first contact at [0-9.]+ ps\);\n"
-        r"  a neck since [0-9.]+ ps: (\d+) atoms in it, radius ([0-9.]+) Å",
+        r"  a neck since [0-9.]+ ps, by surface diffusion: (\d+) atoms in it, radius ([0-9.]+) Å",
         done.stdout,
     )
     assert told, done.stdout[-2000:]

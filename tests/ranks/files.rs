@@ -115,7 +115,7 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64, content: Content) {
                     time_ps,
                     cell: &cell(),
                     atoms: &atoms,
-                    surroundings: &[],
+                    more: None,
                     moving: true,
                 })
                 .unwrap();

@@ -49,6 +49,9 @@ duration_ps = 1
 kind = "hold"
 temperature_k = 400
 duration_ps = 1
+[traces]
+atoms = "gap"
+ids = [1]
 [checkpoint]
 every_steps = 100
 [stop]
@@ -69,6 +72,7 @@ const NEVER: &[&str] = &[
     "output.trajectory_interval_ps",
     "output.series_interval_ps",
     "output.neck_hold_ps",
+    "traces.interval_ps",
     "output.energy_bound_ev_per_atom",
 ];
 

@@ -328,7 +328,7 @@ fn a_neck_is_a_layer_that_holds() {
     touched[0].extend([[face + half, 0.0, half], [face + 2.0 * half, 0.0, 0.0]]);
     touched[1].extend([[face + 5.0 * half, 0.0, half], [face + 4.0 * half, 0.0, 0.0]]);
     touched[1].push([face + 3.0 * half, 0.0, half]);
-    let apart = [ball.clone(), moved(&ball, [2.0 * face + 6.0, 0.0, 0.0])];
+    let apart = [ball.clone(), moved(&ball, [2.0 * face + 6.0 * half, 0.0, 0.0])];
     let joined = [ball.clone(), moved(&ball, [2.0 * face + half, half, 0.0])];
     let (comm, cell) = (Comm::single(), free_box());
     let mut observers = Observers::new(CUTOFF, [false; 3]);
@@ -355,18 +355,31 @@ fn a_neck_is_a_layer_that_holds() {
     for (time, stands) in [(3.0, false), (3.9, false), (4.0, true), (4.5, true)] {
         let record = at(time, &joined);
         let found = pair(&record, "neck_time");
+        let merger = record.series("/sinter/mergers").is_some();
+        assert_eq!(merger, time == 4.0, "once, when it is found");
+        if merger {
+            assert_eq!(reals(&record, "/sinter/mergers", "particles"), [0.0, 1.0]);
+            assert_eq!(reals(&record, "/sinter/mergers", "neck_time"), [3.0]);
+            assert_eq!(reals(&record, "/sinter/mergers", "first_contact_time"), [0.5]);
+            let approach = reals(&record, "/sinter/mergers", "approach")[0];
+            assert!(approach.abs() < 0.5, "{approach}");
+            let series = record.series("/sinter/mergers").unwrap();
+            let closure = &series.column("closure").unwrap().values;
+            assert_eq!(*closure, Values::Text(vec!["surface diffusion".into()]));
+        }
         assert!(if stands { found == 3.0 } else { found.is_nan() }, "at {time}: {found}");
         assert!(reals(&record, "/sinter/pairs", "bridging_atoms").iter().all(|&n| n >= 4.0));
     }
     // A neck that thins out stands as long as it closes the gap.
     assert_eq!(pair(&at(5.0, &touched), "neck_time"), 3.0);
     let opened = at(6.0, &apart);
+    assert!(opened.series("/sinter/mergers").is_none());
     assert!(nan(&opened, "neck_time"));
     assert_eq!(pair(&opened, "first_contact_time"), 0.5);
     assert!(nan(&at(7.0, &joined), "neck_time"), "the time begins anew");
     let record = at(8.0, &joined);
     assert_eq!(pair(&record, "neck_time"), 7.0);
-    let [before, now] = [2.0 * face + 6.0, (2.0 * face + half).hypot(half)];
+    let [before, now] = [2.0 * face + 6.0 * half, (2.0 * face + half).hypot(half)];
     assert!(close(pair(&record, "shrinkage"), (before - now) / before, ROUNDING));
 }
 
@@ -399,4 +412,64 @@ fn what_earlier_checkpoints_do_not_tell_is_not_known() {
     let record = measured(&mut observers, &two, &cell, &comm);
     assert!(pair(&record, "shrinkage").is_nan());
     assert_eq!(pair(&record, "first_contact_time"), 0.25);
+}
+
+/// Adatoms on two facing (100) facets: these are traced by the rule, and others by name.
+#[test]
+fn adatoms_in_the_gap_are_found_and_followed() {
+    let half = 0.5 * LATTICE_CONSTANT;
+    let cube = sites(4.0 * half, |x| x.iter().all(|x| x.abs() <= 4.0 * half));
+    let face = 4.0 * half;
+    let mut pair = [cube.clone(), moved(&cube, [2.0 * face + 8.0, 0.0, 0.0])];
+    // Shaken, each differently.
+    pair[0].extend([[face + half + 0.2, 0.0, half], [face + half - 0.2, half, 0.0]]);
+    pair[1].push([face + 8.0 - half + 0.1, -half, 0.0]);
+    let mut all = atoms_of(&pair);
+    let (count, cell) = (cube.len() as u64, free_box());
+    let wanted = TracesConfig { atoms: Some(TracedAtoms::Gap), ids: vec![5], interval_ps: 0.01 };
+    let adatoms = [count, count + 1, 2 * count + 2];
+    all.sort_by_key(|a| a.id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for ranks in [1, 3] {
+        let traced = threads::run(ranks, |comm| {
+            let mut observers = Observers::new(CUTOFF, [false; 3]);
+            measured(&mut observers, &all, &cell, comm);
+            let atoms = share(&all, &cell, comm);
+            let neighbours = neighbours_of(&atoms);
+            let now = snapshot(&atoms, &neighbours, &cell, comm);
+            let apart = Snapshot { together: false, ..now };
+            assert_eq!(Observers::new(CUTOFF, [false; 3]).trace(apart, &wanted), None);
+            let record = observers.trace(now, &wanted).unwrap();
+            assert_eq!(observers.trace(now, &wanted).as_ref(), Some(&record));
+            record
+        });
+        for record in traced {
+            let ids: Vec<u64> =
+                reals(&record, "/sinter/traces", "atoms").into_iter().map(|id| id as u64).collect();
+            assert_eq!(ids, [&[5], &adatoms[..]].concat());
+            let position = reals(&record, "/sinter/traces", "position");
+            for (id, place) in ids.iter().zip(position.chunks_exact(3)) {
+                assert_eq!(place, all.iter().find(|a| a.id == *id).unwrap().position);
+            }
+        }
+    }
+}
+
+#[test]
+fn particles_that_move_together_are_told_from_gaps_that_fill() {
+    let (comm, cell, ball) = (Comm::single(), free_box(), sphere(8.0));
+    let face = ball.iter().map(|x| x[0]).fold(0.0, f64::max);
+    let closure = |gaps: [f64; 2]| {
+        let mut observers = Observers::new(CUTOFF, [false; 3]);
+        for gap in gaps {
+            let pair = [ball.clone(), moved(&ball, [2.0 * face + gap, 0.0, 0.0])];
+            measured(&mut observers, &atoms_of(&pair), &cell, &comm);
+        }
+        let contact = observers.pairs.contacts()[0];
+        (contact.closure(), contact.approach())
+    };
+    let (moved, approach) = closure([6.0, 2.0]);
+    assert_eq!(moved, Some(Closure::Migration));
+    assert!(close(approach.unwrap(), 4.0, ROUNDING));
+    assert_eq!(closure([2.0, 2.0]).0, Some(Closure::Touching));
+    assert_eq!(closure([6.0, 5.0]), (None, None));
 }

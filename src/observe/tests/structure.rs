@@ -32,7 +32,7 @@ fn a_ball_of_fcc_is_fcc_within_and_has_a_surface() {
     let within = ball.iter().filter(|x| full(x)).count();
     assert_eq!(fcc, within as f64);
     assert_eq!(other, (ball.len() - within) as f64);
-    for (i, around) in close_up.atoms.iter().enumerate() {
+    for (i, around) in close_up.atoms.surroundings.iter().enumerate() {
         let place = [0, 1, 2].map(|d| atoms.position[i][d]);
         let neighbours =
             ball.iter().filter(|y| norm(crate::geometry::sub(**y, place)) < 3.3).count() - 1;
@@ -87,7 +87,7 @@ fn surfaces_and_insides_are_told_by_species() {
     atoms.last_mut().unwrap().species = 0;
     let (shared, close_up) = look(&atoms);
     let count = |surface: bool, species: u8| {
-        let each = close_up.atoms.iter().zip(&shared.species);
+        let each = close_up.atoms.surroundings.iter().zip(&shared.species);
         each.filter(|(a, s)| a.is_surface == surface && **s == species).count() as f64
     };
     // The last one is far out, in the vapour.
@@ -130,7 +130,7 @@ fn close_ups_do_not_depend_on_ranks_nor_on_the_order_of_atoms() {
     let mut atoms = hot_pair();
     atoms.iter_mut().for_each(|atom| atom.species = (atom.id % 5 == 0) as u32);
     let told = |atoms: &Atoms, close_up: &CloseUp| {
-        let each = atoms.id[..atoms.owned].iter().copied().zip(close_up.atoms.clone());
+        let each = atoms.id[..atoms.owned].iter().copied().zip(close_up.atoms.surroundings.clone());
         (format!("{:?}", close_up.record), each.collect::<Vec<_>>())
     };
     let (shared, close_up) = look(&atoms);
@@ -162,9 +162,45 @@ fn atoms_that_went_over_or_away_are_counted() {
     assert_eq!(reals(record, STRUCTURE, "lost_atoms"), [1.0, 0.0]);
     assert_eq!(reals(record, STRUCTURE, "guest_atoms"), [0.0, 1.0]);
     assert_eq!(reals(record, STRUCTURE, "vapour_atoms"), [1.0, 0.0]);
-    for (around, &particle) in close_up.atoms.iter().zip(&atoms.particle) {
+    for (around, &particle) in close_up.atoms.surroundings.iter().zip(&atoms.particle) {
         assert_eq!(around.host != particle, around.host == 1 && particle == 0);
     }
-    let hosts = close_up.atoms.iter().filter(|a| a.host == 1).count();
+    let hosts = close_up.atoms.surroundings.iter().filter(|a| a.host == 1).count();
     assert_eq!(hosts, atoms.particle.iter().filter(|p| **p == 1).count() + 1);
+}
+
+/// Two balls that touch and one apart, across a periodic boundary, with an atom in the vapour.
+#[test]
+fn clusters_are_found_over_ranks_and_boundaries() {
+    let ball = sphere(8.0);
+    let face = ball.iter().map(|x| x[0]).fold(0.0, f64::max);
+    let other = moved(&ball, [2.0 * face + 1.96, 1.96, 0.0]);
+    // Half of the third ball lies on the other side of the box.
+    let third: Vec<Vec3> = moved(&ball, [0.0, 0.0, 30.0])
+        .into_iter()
+        .map(|x| if x[2] >= 30.0 { [x[0], x[1], x[2] - 60.0] } else { x })
+        .collect();
+    let alone = vec![[0.0, 25.0, 0.0]];
+    let mut atoms = atoms_of(&[ball.clone(), other.clone(), third, alone]);
+    let cell = Cell::new([-30.0; 3], [60.0; 3], [false, false, true]);
+    let n = ball.len() as f64;
+    atoms.sort_by_key(|a| a.id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for ranks in [1, 2, 3, 5] {
+        let parts = threads::run(ranks, |comm| {
+            let mut observers = Observers::new(CUTOFF, cell.periodic);
+            let (shared, close_up) = closely(&mut observers, &atoms, &cell, comm);
+            let each = (0..shared.owned)
+                .map(|i| (shared.particle[i], close_up.atoms.number(i, AtomColumn::Cluster)));
+            (close_up.record, each.collect::<Vec<_>>())
+        });
+        for (record, each) in parts {
+            let told = |name| reals(&record, "/sinter/clusters", name);
+            assert_eq!(told("clusters"), [2.0], "{ranks}");
+            assert_eq!(told("single_atoms"), [1.0]);
+            assert_eq!(told("largest"), [2.0 * n]);
+            assert_eq!(told("of_particles"), [0.0, 0.0, 2.0 * n, 3.0 * n]);
+            let wanted = [0, 0, 2 * ball.len() as i32, 3 * ball.len() as i32];
+            assert!(each.iter().all(|&(particle, name)| name == wanted[particle as usize]));
+        }
+    }
 }

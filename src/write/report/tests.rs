@@ -47,6 +47,8 @@ fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
         first_closed_ps: first,
         closed_since_ps: since,
         first_distance: Some(33.0),
+        first_gap: Some(4.2),
+        contact_distance: Some(32.9),
         layer_since_ps: since,
         neck_since_ps: since.map(|since| since + 0.4),
     }
@@ -254,7 +256,7 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
         "Done at step 30000: 60.000 ps, 1468 K, 51.840 ns/day.
 Particles 0 and 1, centres 31.80 Å apart:
   the gap closed, for good since 4.100 ps (first contact at 3.900 ps);
-  a neck since 4.500 ps: 53 atoms in it, radius 6.4 Å.
+  a neck since 4.500 ps, by surface diffusion: 53 atoms in it, radius 6.4 Å.
 No atom has evaporated.
 Written:
   {0}, 1.2 MB
