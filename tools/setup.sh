@@ -2,8 +2,8 @@
 # what is missing where the system has apt-get, and else prints the exact lines.
 #
 # Afterwards the working directory is the repository, and these are exported:
-#   MPICC, MPIRUN   compiler and launcher of the MPI library that HDF5 was built with
-#   HDF5_DIR        a parallel HDF5: include/ and lib/ lie below it
+#   MPICC, MPIRUN   compiler and launcher of the MPI library; that of HDF5, if it was built with one
+#   HDF5_DIR        an HDF5, for one process or parallel: include/ and lib/ lie below it
 # Whoever sets them before has the choice. `cargo_with_mpi` is cargo for that build.
 #
 # A script that wants one family of MPI, whichever else there is, sets `family` to
@@ -39,23 +39,23 @@ as_root() {
 # Exact lines for a system whose packages this script does not install.
 print_recipes() {
     cat >&2 <<'RECIPES'
-Missing: a C compiler, libclang, MPI, or an HDF5 built for that MPI.
+Missing: a C compiler, libclang, MPI or HDF5 (one for one process will do, or one built for that MPI).
 
 Fedora, Rocky, Alma (the last two with EPEL and CRB enabled):
-    sudo dnf install gcc git clang-devel openmpi-devel hdf5-openmpi-devel python3
+    sudo dnf install gcc git clang-devel openmpi-devel hdf5-devel python3
     source /etc/profile.d/modules.sh
     module load mpi/openmpi-x86_64
     tools/quickstart
 
 A cluster with modules (names differ: see `module avail`):
-    module load gcc llvm openmpi hdf5-parallel
+    module load gcc llvm openmpi hdf5
     export HDF5_DIR=<folder above include/hdf5.h>   # often set by the module
     export MPICC=mpicc MPIRUN=mpirun                # Cray: MPICC=cc MPIRUN=srun
     tools/quickstart
 
 Spack:
-    spack install hdf5+mpi+hl llvm
-    spack load hdf5 mpi llvm
+    spack install hdf5+hl openmpi llvm
+    spack load hdf5 openmpi llvm
     export HDF5_DIR=$(spack location -i hdf5) LIBCLANG_PATH=$(spack location -i llvm)/lib
     tools/quickstart
 
@@ -93,12 +93,22 @@ linked_hdf5() {
     echo "$folder"
 }
 
+is_hdf5() {
+    [ -e "$1/include/hdf5.h" ] && compgen -G "$1/lib/libhdf5.so*" >/dev/null
+}
+
 is_parallel_hdf5() {
     grep -qsE '^#define H5_HAVE_PARALLEL' "$1"/include/H5pubconf*.h
 }
 
-# Prints the folder of a parallel HDF5: Debian's, then Fedora's, then that of h5pcc.
+# Prints the folder of an HDF5. One that was built for MPI tells which of several libraries of
+# MPI is the system's own; but any will do.
 find_hdf5() {
+    find_parallel_hdf5 || find_serial_hdf5
+}
+
+# Of a parallel one: Debian's, then Fedora's, then that of h5pcc.
+find_parallel_hdf5() {
     local name folder include lib
     for name in ${family:-openmpi mpich}; do
         for folder in /usr/lib/"$(uname -m)"-linux-gnu*/hdf5/"$name"; do
@@ -122,7 +132,24 @@ find_hdf5() {
     return 1
 }
 
-# The file of the MPI library that the HDF5 in a folder uses.
+# Of one for one process: Debian's, then Fedora's, then that of h5cc.
+find_serial_hdf5() {
+    local folder include lib
+    for folder in /usr/lib/"$(uname -m)"-linux-gnu*/hdf5/serial; do
+        is_hdf5 "$folder" && echo "$folder" && return
+    done
+    include=/usr/include lib=/usr/lib64
+    if [ -e "$include/hdf5.h" ] && [ -e "$lib/libhdf5.so" ]; then
+        linked_hdf5 "$include" "$lib" && return
+    fi
+    if command -v h5cc >/dev/null; then
+        folder=$(h5cc -showconfig | sed -n 's/^ *Installation point: *//p')
+        is_hdf5 "$folder" && echo "$folder" && return
+    fi
+    return 1
+}
+
+# The file of the MPI library that the HDF5 in a folder uses, if it uses one.
 mpi_of_hdf5() {
     ldd "$1"/lib/libhdf5.so 2>/dev/null | sed -nE 's/.*libmpi(ch)?\.so[^ ]* => ([^ ]+).*/\2/p' | head -1
 }
@@ -141,7 +168,7 @@ links_library() {
     [ -z "$folders" ] && "$1" -show 2>/dev/null | grep -qE -- '-lmpi' && [[ $wanted == /usr/lib* ]]
 }
 
-# Sets MPICC and MPIRUN to the library of HDF5. Several in one PATH are common:
+# Sets MPICC and MPIRUN to the library of HDF5, if it has one. Several in one PATH are common:
 # conda and pip bring their own, and two in one program cannot work.
 find_mpi() {
     local library candidate
@@ -169,7 +196,7 @@ found_all() {
     if [ -z "${HDF5_DIR:-}" ]; then
         HDF5_DIR=$(find_hdf5) || return 1
     fi
-    is_parallel_hdf5 "$HDF5_DIR" || give_up "HDF5_DIR=$HDF5_DIR is not a parallel HDF5"
+    is_hdf5 "$HDF5_DIR" || give_up "HDF5_DIR=$HDF5_DIR: there are no include/hdf5.h and lib/libhdf5.so"
     export HDF5_DIR
     find_mpi
 }

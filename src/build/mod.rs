@@ -89,11 +89,39 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
     };
     input::check_ids(config, built.layout.atoms)?;
     look_at_particles(config, &mut built)?;
+    look_at_border(config, &built, comm)?;
     Ok(built)
+}
+
+/// Refuses particles that are built beyond the distance at which atoms come to rest or are removed.
+fn look_at_border(config: &Config, built: &Built, comm: &Comm) -> Result<()> {
+    let Some(border) = config.evaporation.beyond_angstrom else { return Ok(()) };
+    let is_built = |atom: &&Atom| built.layout.particles[atom.particle as usize].shape.is_some();
+    let out = |atom: &Atom| {
+        let along = (0..3).filter(|&d| !built.cell.periodic[d]).map(|d| atom.position[d].abs());
+        along.fold(0.0, f64::max)
+    };
+    let reach = comm.max(built.atoms.iter().filter(is_built).map(out).fold(0.0, f64::max));
+    if reach < border {
+        return Ok(());
+    }
+    let how = built.layout.apart.map_or("", |_| " where they begin, apart,");
+    let message = format!(
+        "the particles reach out to {reach:.1} Å{how} and would be at rest from the start beyond \
+         {border} Å: make this larger"
+    );
+    Err(config.source.error("evaporation.beyond_angstrom", message))
 }
 
 /// Says where particles are not measured.
 fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
+    if built.layout.atoms == 1 {
+        built.warnings.push(
+            "there is one atom: it has no motion but that of the centre of mass, no temperature, and \
+             nothing that a thermostat could act on"
+                .into(),
+        );
+    }
     if built.layout.measures_particles() {
         return Ok(());
     }

@@ -23,6 +23,9 @@ use std::collections::VecDeque;
 /// Atoms nearer to each other than this are taken for a mistake in the file, Å.
 const COINCIDENT: f64 = 0.5;
 
+/// No atoms are bound at less than this, but hydrogen, Å.
+const SHORTER_THAN_BONDS: f64 = 1.0;
+
 /// Lengths that differ by less than this, relatively, are the same.
 const SAME_LENGTH: f64 = 1e-6;
 
@@ -68,7 +71,13 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
     unwrap(&mut frame, &sides, periodic, &mut warnings);
     check_reach(config, &frame.positions)?;
     let cell = file_cell(config, &frame.positions, &sides, periodic, &mut warnings)?;
-    check_contacts(config, &frame.positions, &cell)?;
+    let near = check_contacts(config, &frame.positions, &cell)?;
+    let is_hydrogen = |&i: &usize| config.symbols().get(species[i] as usize) == Some(&"H");
+    if let Some((distance, i, j)) = near.filter(|(_, i, j)| ![i, j].into_iter().any(is_hydrogen)) {
+        warnings.push(format!(
+            "atoms {i} and {j} (counted from 0) are only {distance:.2} Å apart: is that meant?"
+        ));
+    }
     velocities(config, &frame, &species, &mut warnings);
 
     let labels = labels(config, structure, &frame)?;
@@ -338,8 +347,13 @@ fn check_reach(config: &Config, positions: &[Vec3]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses atoms that lie on top of each other, or of images of each other.
-fn check_contacts(config: &Config, positions: &[Vec3], cell: &Cell) -> Result<()> {
+/// Refuses atoms that lie on top of each other, or of images of each other; tells which are the
+/// nearest in the box, if these are nearer than any bond.
+fn check_contacts(
+    config: &Config,
+    positions: &[Vec3],
+    cell: &Cell,
+) -> Result<Option<(f64, usize, usize)>> {
     let wrapped: Vec<Vec3> = positions
         .iter()
         .map(|&[x, y, z]| {
@@ -349,7 +363,8 @@ fn check_contacts(config: &Config, positions: &[Vec3], cell: &Cell) -> Result<()
         })
         .collect();
     let all = || wrapped.iter().copied();
-    if let Some((distance, i, j)) = closest(all(), all(), COINCIDENT, |i, j| i < j) {
+    let nearest = closest(all(), all(), SHORTER_THAN_BONDS, |i, j| i < j);
+    if let Some((distance, i, j)) = nearest.filter(|(distance, ..)| *distance < COINCIDENT) {
         return Err(bad(
             config,
             format!("atoms {i} and {j} (counted from 0) are only {distance:.2} Å apart"),
@@ -368,7 +383,7 @@ fn check_contacts(config: &Config, positions: &[Vec3], cell: &Cell) -> Result<()
     }
     let beyond = images.iter().map(|&(_, r)| r);
     match closest(all(), beyond, COINCIDENT, |i, k| i != images[k].0) {
-        None => Ok(()),
+        None => Ok(nearest),
         Some((distance, i, k)) => Err(bad(
             config,
             format!(

@@ -20,13 +20,15 @@ pub use super::sizes::{
     GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
 };
 use super::source::Source;
+pub use super::stage::{Arrangement, Ensemble, Group, StageConfig, StageKind, Thermostat};
+pub use super::structure::{ParticlesFrom, StructureConfig, StructureFormat};
 pub use super::traces::{TracedAtoms, TracesConfig};
 use crate::geometry::FARTHEST_BORDER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A whole input file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -454,86 +456,6 @@ pub enum GapBetween {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StructureConfig {
-    /// Extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp) or H5MD (.h5md, .h5);
-    /// relative to the input file.
-    pub file: PathBuf,
-    /// Format; told by the ending of the name unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<StructureFormat>,
-    /// Frame, counted from 0; negative counts from the end.
-    #[serde(default = "last_frame")]
-    pub frame: i64,
-    /// For H5MD: which group of `/particles` holds the atoms; needed where there are several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// Element of atom type 1, 2, ...: for LAMMPS data without type labels, and where species of
-    /// another file are numbers of types (numbers without `types` are atomic numbers).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub types: Vec<String>,
-    /// Which atoms are one particle; unless given, `column`, or else `molecule`, where the
-    /// file has it, and else `clusters`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub particles_from: Option<ParticlesFrom>,
-    /// For `clusters`: atoms closer than this are of one cluster; unless given, 1.3 times the
-    /// distance of nearest neighbours in the file (their median).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20))]
-    pub cluster_distance_angstrom: Option<f64>,
-    /// For `clusters`: those of fewer atoms (evaporated ones) are no particles of their own
-    /// but belong to the nearest.
-    #[serde(default = "smallest_particle")]
-    #[schemars(range(min = 1))]
-    pub smallest_particle_atoms: usize,
-}
-
-fn smallest_particle() -> usize {
-    10
-}
-
-/// Where the particles of a structure file come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ParticlesFrom {
-    /// The column `particle`, as files of this program have it.
-    Column,
-    /// The molecules of LAMMPS data, or a column `molecule`.
-    Molecule,
-    /// Clusters of atoms that are within `cluster_distance_angstrom` of each other.
-    Clusters,
-    /// All atoms are one particle.
-    One,
-}
-
-fn last_frame() -> i64 {
-    -1
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StructureFormat {
-    /// Extended XYZ.
-    Extxyz,
-    /// LAMMPS data file.
-    LammpsData,
-    /// A frame of an H5MD trajectory.
-    H5md,
-}
-
-impl StructureFormat {
-    /// The format that the ending of a file's name tells.
-    pub fn of(file: &Path) -> Option<StructureFormat> {
-        match file.extension()?.to_str()? {
-            "xyz" | "extxyz" => Some(StructureFormat::Extxyz),
-            "data" | "lmp" => Some(StructureFormat::LammpsData),
-            "h5md" | "h5" => Some(StructureFormat::H5md),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DynamicsConfig {
     /// Time step of the velocity Verlet integration.
     #[serde(default = "default_timestep")]
@@ -610,173 +532,6 @@ pub enum Evaporated {
     /// and counts in no sum. Files keep its row, with the place where it was removed and no
     /// velocity; `/sinter/departures` of the trajectory says which atoms, and when.
     Remove,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StageConfig {
-    /// For the log; the kind unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-fixed" = "never"))]
-    pub name: Option<String>,
-    /// What happens in this stage.
-    pub kind: StageKind,
-    /// Simulated time, to the nearest whole number of steps; not for `minimise` and `quench`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
-    pub duration_ps: Option<f64>,
-    /// Temperature, or the one at the start of a ramp.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
-    pub temperature_k: Option<f64>,
-    /// Temperature at the end of `heat` and `cool`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
-    pub end_temperature_k: Option<f64>,
-    /// What is kept constant.
-    #[serde(default)]
-    pub ensemble: Ensemble,
-    /// How `nvt` keeps the temperature.
-    #[serde(default)]
-    pub thermostat: Thermostat,
-    /// Relaxation time of the thermostat.
-    #[serde(default = "default_relaxation")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub relaxation_fs: f64,
-    /// Number of thermostats in a Nose-Hoover chain.
-    #[serde(default = "default_chain")]
-    #[schemars(range(min = 1, max = 20))]
-    pub chain_length: usize,
-    /// One thermostat for the whole system or one for each particle; particles that
-    /// are `apart` always have one each.
-    #[serde(default)]
-    pub thermostat_for: Group,
-    /// Where the particles are during the stage.
-    #[serde(default)]
-    pub particles: Arrangement,
-    /// Take away linear momentum when the stage begins. Unless given: not at all, but
-    /// `equilibrate` takes it away, for each particle where the particles are `apart`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remove_linear_momentum: Option<Group>,
-    /// Take away angular momentum when the stage begins; only with free boundaries.
-    /// Unless given: as for the linear momentum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remove_angular_momentum: Option<Group>,
-    /// For `minimise` and `quench`: stop when no force component exceeds this.
-    #[serde(default = "default_force_tolerance")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub force_tolerance_ev_per_angstrom: f64,
-    /// For `minimise` and `quench`: give up after so many steps.
-    #[serde(default = "default_max_steps")]
-    #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub max_steps: u64,
-    /// Between frames of the trajectory; that of `output` unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
-    #[schemars(extend("x-fixed" = "never"))]
-    pub trajectory_interval_ps: Option<f64>,
-    /// Between points of the time series; that of `output` unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
-    #[schemars(extend("x-fixed" = "never"))]
-    pub series_interval_ps: Option<f64>,
-}
-
-fn default_relaxation() -> f64 {
-    100.0
-}
-fn default_chain() -> usize {
-    3
-}
-fn default_force_tolerance() -> f64 {
-    1e-4
-}
-fn default_max_steps() -> u64 {
-    10_000
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StageKind {
-    /// FIRE until the forces are small; no time passes.
-    Minimise,
-    /// At one temperature, with the momenta taken away first.
-    Equilibrate,
-    /// Along a ramp up from `temperature_k` to `end_temperature_k`.
-    Heat,
-    /// Along a ramp down from `temperature_k` to `end_temperature_k`.
-    Cool,
-    /// At one temperature, or at constant energy.
-    Hold,
-    /// Velocities to zero, then FIRE: the inherent structure.
-    Quench,
-}
-
-impl StageKind {
-    /// Whether atoms move in time: a temperature and a duration have a meaning.
-    pub fn is_dynamic(self) -> bool {
-        !matches!(self, StageKind::Minimise | StageKind::Quench)
-    }
-
-    /// Whether the temperature follows a ramp.
-    pub fn is_ramp(self) -> bool {
-        matches!(self, StageKind::Heat | StageKind::Cool)
-    }
-
-    /// As in the input.
-    pub fn name(self) -> &'static str {
-        match self {
-            StageKind::Minimise => "minimise",
-            StageKind::Equilibrate => "equilibrate",
-            StageKind::Heat => "heat",
-            StageKind::Cool => "cool",
-            StageKind::Hold => "hold",
-            StageKind::Quench => "quench",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ensemble {
-    /// Constant energy.
-    Nve,
-    /// Constant temperature.
-    #[default]
-    Nvt,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Thermostat {
-    /// A Nose-Hoover chain of `chain_length`.
-    #[default]
-    NoseHoover,
-    /// Friction and noise that keep the momentum of each particle.
-    Langevin,
-    /// Stochastic velocity rescaling.
-    Bussi,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Group {
-    /// All atoms together.
-    #[default]
-    System,
-    /// Each particle by itself.
-    Particle,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arrangement {
-    /// As placed.
-    #[default]
-    Together,
-    /// Each particle alone, out of reach of the others; such stages come first, and
-    /// after the last one the particles are put together.
-    Apart,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -69,7 +69,7 @@ pub struct StopConfig {
     /// The run is done when the neck of every pair of neighbouring particles has grown
     /// to this fraction of the radius of the smaller one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1.5))]
     pub neck_ratio: Option<f64>,
     /// The run is done when every pair of neighbouring particles is as compact as one
     /// ball, but for this excess: 0.05 means a gyration radius at most 5 % above that of

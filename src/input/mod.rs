@@ -24,6 +24,8 @@ mod schema;
 mod source;
 mod sizes;
 pub mod span;
+mod stage;
+mod structure;
 mod traces;
 mod unit;
 

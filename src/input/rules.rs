@@ -58,6 +58,7 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
             ),
         );
     }
+    thermostats(config, warnings);
     for (key, time_ps) in times(config) {
         let steps = dynamics.steps(time_ps);
         let used = steps as f64 * dynamics.timestep_fs / 1000.0;
@@ -66,10 +67,42 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
                 &key,
                 format!(
                     "{time_ps} ps is not a whole number of time steps of {} fs: the \
-                     nearest is used, {steps} steps = {} ps",
+                     nearest is used, {steps} step{} = {} ps",
                     dynamics.timestep_fs,
+                    if steps == 1 { "" } else { "s" },
                     // Ten digits hide the rounding of the product.
                     (used * 1e10).round() / 1e10
+                ),
+            );
+        }
+    }
+}
+
+/// A thermostat in less time than steps resolve, or in more than the stage has.
+fn thermostats(config: &Config, warnings: &mut Problems) {
+    const FEW_STEPS: f64 = 5.0;
+    let timestep = config.dynamics.timestep_fs;
+    let stages = config.stages.iter().enumerate();
+    for (i, stage) in stages.filter(|(_, s)| s.kind.is_dynamic() && s.ensemble == Ensemble::Nvt) {
+        let key = format!("stage[{i}].relaxation_fs");
+        let (relaxation, whole) = (stage.relaxation_fs, stage.duration_ps.unwrap_or(0.0) * 1000.0);
+        if !config.source.has(&key) {
+            continue;
+        }
+        if relaxation < FEW_STEPS * timestep {
+            warnings.at(
+                &key,
+                format!(
+                    "{relaxation} fs are few time steps of {timestep} fs: the thermostat would hold \
+                     the temperature and not the motion; take 100 fs"
+                ),
+            );
+        } else if relaxation > whole {
+            warnings.at(
+                &key,
+                format!(
+                    "{relaxation} fs are longer than the stage ({whole} fs): the thermostat will \
+                     hardly act"
                 ),
             );
         }
@@ -449,6 +482,12 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
 
 /// What depends on the boundaries, which those of a file may decide.
 pub fn boundaries(config: &Config, problems: &mut Problems) {
+    if config.evaporation.beyond_angstrom.is_some() && config.cell.periodic() == [true; 3] {
+        problems.at(
+            "evaporation.beyond_angstrom",
+            "no atom leaves a box that is periodic in x, y and z: leave this key out",
+        );
+    }
     for (i, stage) in config.stages.iter().enumerate() {
         if stage.remove_angular_momentum.is_some() && config.cell.periodic() != [false; 3] {
             problems.at(
@@ -506,8 +545,6 @@ fn evaporation(config: &Config, problems: &mut Problems) {
             "`beyond_angstrom` has no meaning with `atoms = \"keep\"`: write `atoms = \"freeze\"` \
              or `atoms = \"remove\"`",
         ),
-        (_, Some(_)) if config.cell.periodic() == [true; 3] => problems
-            .at(beyond, "no atom leaves a box that is periodic in x, y and z: leave this key out"),
         _ => {}
     }
 }

@@ -27,8 +27,9 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
     for stage in &mut config.stages {
         stage.particles = Arrangement::Together;
     }
-    let built = build::structure(&config, &Comm::single())?;
-    warnings::tell(&built.warnings);
+    let comm = Comm::single();
+    let built = build::structure(&config, &comm)?;
+    warnings::of_structure(&built, &potential, &comm);
     match format {
         Format::Extxyz => write_extxyz(&config, &built, output)?,
         Format::H5md => write_h5md(&config, &potential, &built, output)?,

@@ -5,6 +5,7 @@ use crate::build;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::input::{self, Config};
+use crate::potential::ForceField;
 use std::io::Write;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// What `check` prints: the effective input, then what comes of it as comment lines.
 fn report(config: &mut Config) -> Result<String> {
     let (potential, references) = warnings::potential(config)?;
-    let structure = structure(config)?;
+    let structure = structure(config, &potential)?;
     let mut report = format!(
         "# Effective input of {}\n{}",
         config.source.path.display(),
@@ -33,9 +34,10 @@ fn report(config: &mut Config) -> Result<String> {
 }
 
 /// Builds or reads the atoms, which finds overlaps and broken files, and settles the boundaries.
-fn structure(config: &mut Config) -> Result<String> {
-    let built = build::structure(config, &Comm::single())?;
-    warnings::tell(&built.warnings);
+fn structure(config: &mut Config, potential: &ForceField) -> Result<String> {
+    let comm = Comm::single();
+    let built = build::structure(config, &comm)?;
+    warnings::of_structure(&built, potential, &comm);
     input::settle(config, built.layout.cell.periodic)?;
     let symbols = config.symbols();
     let cell = built.layout.cell;

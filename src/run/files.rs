@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::folder::{INPUT, TRAJECTORY, default_folder, is_same_file, set_aside};
+use super::patience::Patience;
 use super::simulation::State;
 use super::start::Start;
 use super::threads::InUse;
@@ -40,6 +41,7 @@ pub struct Files<'c> {
     checkpoints: Checkpoints,
     /// The step at which this job goes on with an earlier trajectory, until that is written.
     went_on_from: Option<(u64, Job)>,
+    patience: Patience,
 }
 
 impl<'c> Files<'c> {
@@ -112,6 +114,7 @@ impl<'c> Files<'c> {
             atoms: start.layout.atoms,
             last_checkpoint: start.resumed.as_ref().map(|(path, _)| path.clone()),
             checkpoints: Checkpoints::default(),
+            patience: Patience::new(comm.is_root(), folder),
             went_on_from: start.resumed.as_ref().filter(|_| there).map(|(_, step)| (*step, job)),
         })
     }
@@ -123,8 +126,11 @@ impl<'c> Files<'c> {
 
     /// A measurement, to the time series and the log.
     pub fn series(&mut self, record: &Record) -> Result<()> {
-        self.trajectory.append_series(record)?;
-        self.comm.agree(self.log.record(record))
+        let Files { patience, trajectory, log, comm, .. } = self;
+        patience.during(|| {
+            trajectory.append_series(record)?;
+            comm.agree(log.record(record))
+        })
     }
 
     /// All departures so far, the last `new` of which are news.
@@ -141,8 +147,11 @@ impl<'c> Files<'c> {
 
     /// A frame and what was measured with it.
     pub fn frame(&mut self, record: &Record, frame: &Frame) -> Result<()> {
-        self.trajectory.append_series(record)?;
-        self.trajectory.append(frame).map(drop)
+        let Files { patience, trajectory, .. } = self;
+        patience.during(|| {
+            trajectory.append_series(record)?;
+            trajectory.append(frame).map(drop)
+        })
     }
 
     /// A job that makes a step goes on with the trajectory; one that only finds that the run is
@@ -169,7 +178,7 @@ impl<'c> Files<'c> {
         atoms: &Atoms,
     ) -> Result<Duration> {
         let began = Instant::now();
-        self.trajectory.synchronise()?;
+        self.patience.during(|| self.trajectory.synchronise())?;
         let progress = &state.progress;
         let state = serde_json::to_value(state)
             .map_err(|error| Error::Run(format!("the state of the run: {error}")))?;
@@ -181,7 +190,8 @@ impl<'c> Files<'c> {
             *cell,
             state,
         );
-        let path = write_checkpoint(&self.folder, self.comm, &checkpoint, atoms, self.keep)?;
+        let Files { patience, folder, comm, keep, .. } = self;
+        let path = patience.during(|| write_checkpoint(folder, comm, &checkpoint, atoms, *keep))?;
         let took = began.elapsed();
         if self.comm.is_root() {
             log::info!("{} written in {:.2} s", path.display(), took.as_secs_f64());
@@ -200,9 +210,9 @@ impl<'c> Files<'c> {
         (minimisation, unconverged): (Option<Minimisation>, Vec<String>),
         engine: &mut Engine<ForceField>,
     ) -> Result<()> {
-        let Files { log, comm, folder, input, trajectory, .. } = self;
+        let Files { log, comm, folder, input, trajectory, patience, .. } = self;
         let last_checkpoint = self.last_checkpoint;
-        trajectory.close()?;
+        patience.during(|| trajectory.close())?;
         let times = PhaseTimes::gather(engine.clock(), comm);
         let path = folder.join(TRAJECTORY);
         let mut files = vec![path.clone()];

@@ -13,6 +13,7 @@ mod limits;
 mod lock;
 mod manual;
 mod origin;
+mod patience;
 mod plan;
 pub mod potential;
 mod self_test;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::force::Settings;
 use crate::input::{Arrangement, Config};
 use crate::potential::{ForceField, Potential};
-use crate::write::Content;
+use crate::write::{Content, checkpoint};
 use cost::Step;
 use space::{Share, Space, imbalance_of};
 use std::fmt::Write;
@@ -23,11 +23,10 @@ use std::fmt::Write;
 /// Most ranks to plan for.
 const MOST_RANKS: usize = 1 << 20;
 
-/// What HDF5 and the schema take beside the atoms, bytes: of a trajectory (with the series of a
-/// short run, and room held for chunks unless they are compressed), of a checkpoint.
-const TRAJECTORY_HEAD: u64 = 1_000_000;
-const COMPRESSED_HEAD: u64 = 300_000;
-const CHECKPOINT_HEAD: u64 = 22_000;
+/// What HDF5 and the schema take beside the atoms of a trajectory, bytes: with the series of a
+/// short run, and room held for chunks unless they are compressed.
+const TRAJECTORY_HEAD: u64 = 1_500_000;
+const COMPRESSED_HEAD: u64 = 420_000;
 
 /// Below this a core waits more than it works.
 const PAYS: f64 = 0.5;
@@ -189,8 +188,9 @@ impl Planned<'_> {
             text,
             "Assumed: {:.2} million evaluations of an atom's forces per second on each core\n\
              ({from}; --speed {:.0} gives these figures anywhere), a sixth more for lists\n\
-             and integration; messages of {:.0} µs, {:.0} µs more for each neighbouring rank and\n\
-             {:.0} GB/s, {} sums over all ranks in a step. Files come on top.",
+             and integration. Not measured, but taken for the network: messages of {:.0} µs,\n\
+             {:.0} µs more for each neighbouring rank and {:.0} GB/s, {} sums over all ranks in a\n\
+             step. Files come on top.",
             self.speed * 1e-6,
             self.speed,
             1e6 * cost::LATENCY,
@@ -233,12 +233,11 @@ impl Work {
     }
 }
 
-/// Bytes of frames, and of a checkpoint for each atom: f64 vectors, i64 ids, smaller integers.
+/// How large the files will be.
 fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     let content = Content::of(&config.output);
     let frame = (atoms as f64 * content.bytes_per_atom()) as u64;
     let head = if content.form.compressed { COMPRESSED_HEAD } else { TRAJECTORY_HEAD };
-    let checkpoint = 8 + 24 + 12 + 24 + 1 + 4;
     let _ = writeln!(
         text,
         "trajectory   {}: {} frames of {}, and the series",
@@ -249,7 +248,7 @@ fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     let _ = writeln!(
         text,
         "checkpoints  {} each, the last {} are kept",
-        bytes(atoms * checkpoint + CHECKPOINT_HEAD),
+        bytes(checkpoint::bytes_of(atoms)),
         config.checkpoint.keep
     );
     let _ = writeln!(text, "steps        {}", work.steps);

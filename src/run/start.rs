@@ -50,7 +50,7 @@ impl Start {
         let provenance =
             Provenance { extensions, ..provenance(config, potential.species(), comm)? };
         let built = comm.agree(build::structure(config, comm))?;
-        warnings::tell(&built.warnings);
+        warnings::of_structure(&built, potential, comm);
         Ok(Start {
             state: State {
                 progress: Progress::default(),

@@ -8,6 +8,9 @@
 
 use super::potential::potential as read_potential;
 use super::self_test::self_test;
+use crate::atoms::Atom;
+use crate::build::Built;
+use crate::comm::Comm;
 use crate::error::Result;
 use crate::input::{self, Config};
 use crate::potential::ForceField;
@@ -35,6 +38,37 @@ pub fn potential(config: &mut Config) -> Result<(ForceField, String)> {
     let references = of_potential(&potential)?;
     tell(&own.warnings);
     Ok((potential, references + &own.table))
+}
+
+/// Tells what is odd about a structure, of which this rank has its share. Collective.
+pub fn of_structure(built: &Built, potential: &ForceField, comm: &Comm) {
+    tell(&built.warnings);
+    tell(scattered(built, potential.cutoff(), comm));
+}
+
+/// That the atoms have no neighbours: their file may be in another unit. A few are looked at.
+fn scattered(built: &Built, cutoff: f64, comm: &Comm) -> Option<String> {
+    const LOOKED_AT: u64 = 16;
+    let atoms = built.layout.atoms;
+    let stride = (atoms / LOOKED_AT).max(1);
+    let chosen: Vec<[f64; 3]> =
+        built.atoms.iter().filter(|a| a.id % stride == 0).map(|a| a.position).collect();
+    let chosen = comm.all_gather(&chosen).concat();
+    let is_near = |r: &[f64; 3]| {
+        let within = |a: &&Atom| built.cell.distance(r, &a.position) <= cutoff;
+        built.atoms.iter().filter(within).count() as i64
+    };
+    let mut neighbours: Vec<i64> = chosen.iter().map(is_near).collect();
+    comm.sum_i64(&mut neighbours);
+    // Each is near itself.
+    let alone = neighbours.iter().all(|&count| count <= 1);
+    (alone && chosen.len() as u64 >= LOOKED_AT).then(|| {
+        format!(
+            "of {} atoms looked at none has a neighbour within {cutoff} Å, the cutoff of the potential: \
+             is the structure in Å?",
+            chosen.len()
+        )
+    })
 }
 
 /// Tells what is odd about a potential; gives the table of its reference structures.

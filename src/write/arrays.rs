@@ -205,7 +205,16 @@ fn read(file: &File, expected: Expected, mut atoms: Option<&mut Atoms>) -> Resul
 }
 
 /// What is done with an array, whatever it holds.
+/// Room that all of this takes in a file, for so many atoms; bytes.
+pub fn bytes_of(total: u64) -> u64 {
+    let cell = Cell::new([0.0; 3], [0.0; 3], [false; 3]);
+    let expected = Expected { total, cell: &cell, kinds: 0 };
+    fields(expected).iter().map(|array| array.bytes(total)).sum()
+}
+
 trait Array {
+    /// Room in the file, for so many atoms; bytes.
+    fn bytes(&self, total: u64) -> u64;
     /// Makes room for the checksums.
     fn prepare(&self, file: &File, total: u64) -> Result<()>;
     fn write(&self, atoms: &Atoms, order: &Order, output: Option<&mut Output>) -> Result<Vec<u64>>;
@@ -226,6 +235,10 @@ where
     V: Fn(&Atoms, usize) -> T + Sync,
     C: Fn(u64, &T) -> Fit + Sync,
 {
+    fn bytes(&self, total: u64) -> u64 {
+        total * size_of::<T>() as u64 + total.div_ceil(BLOCK) * size_of::<u64>() as u64
+    }
+
     fn prepare(&self, file: &File, total: u64) -> Result<()> {
         file.create_dataset::<u64>(&table(self.name), &[total.div_ceil(BLOCK)]).map(drop)
     }

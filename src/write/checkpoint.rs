@@ -97,6 +97,14 @@ fn step_of(name: &str) -> Option<u64> {
     (checkpoint_name(step) == name).then_some(step)
 }
 
+/// How large the checkpoint of so many atoms will be, about; bytes.
+pub fn bytes_of(atoms: u64) -> u64 {
+    /// What HDF5, the seal and the header take: with the input, the potential and the state of a
+    /// small run.
+    const HEAD: u64 = 22_000;
+    HEAD + arrays::bytes_of(atoms)
+}
+
 /// Whether a file of this name is a checkpoint, finished or begun.
 pub fn is_checkpoint_name(name: &str) -> bool {
     step_of(name.strip_suffix(PARTIAL).unwrap_or(name)).is_some()

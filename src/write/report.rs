@@ -324,6 +324,11 @@ pub fn traced(atoms: usize, interval_ps: f64) -> String {
 pub fn minimised(end: &Minimisation) -> String {
     let Minimisation { outcome, steps, largest_force, tolerance } = end;
     let forces = format!("the largest force component is {largest_force:.3e} eV/Å");
+    // As people write it.
+    let tolerance = match *tolerance {
+        tolerance if tolerance < 1e-5 => format!("{tolerance:e}"),
+        tolerance => tolerance.to_string(),
+    };
     let how = match outcome {
         Some(Outcome::Converged) => {
             return format!("converged in {steps} steps: {forces}, at most {tolerance} was wanted");

@@ -4,8 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from running import HEAD as PAIR
-from running import PROTOCOL, POTENTIALS, different_atoms, run, same_end, sinter, write_input
+from running import POTENTIALS, different_atoms, run, same_end, sinter, write_input
 
 # A dimer that vibrates, and atoms that leave it at some speed.
 HEAD = f"""
@@ -102,11 +101,19 @@ def test_the_end_of_coordinates_ends_no_run(tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-def test_what_has_not_evaporated_is_not_held_as_by_a_wall(tmp_path):
-    text = PAIR + '[evaporation]\natoms = "freeze"\nbeyond_angstrom = 10\n' + PROTOCOL
-    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
-    assert done.returncode == 1, done.stdout
-    assert "beyond 10 Å, where atoms come to rest, and has not evaporated" in done.stderr
+@pytest.mark.parametrize("what", ["freeze", "remove"])
+def test_what_has_not_evaporated_is_not_held_as_by_a_wall(tmp_path, what):
+    """A cluster flies out as a whole."""
+    sites = [1.96 * np.array(p) for p in np.ndindex(3, 3, 3) if sum(p) % 2 == 0]
+    path = write_input(tmp_path, leaving(what))
+    lines = [f"Pt {x} {y} {z} 100 0 0" for x, y, z in sites]
+    header = f"{len(lines)}\nProperties=species:S:1:pos:R:3:velo:R:3\n"
+    (tmp_path / "evaporating.xyz").write_text(header + "\n".join(lines) + "\n")
+    for ranks in [None, 2]:
+        done = run("--force", "--output", tmp_path / "out", path, ranks=ranks)
+        assert done.returncode == 1, done.stdout
+        assert "beyond 25 Å, where atoms come to rest, and has not evaporated: it has" in done.stderr
+        assert done.stderr.count("error: ") == 1, done.stderr
 
 
 # One leaves at once, one follows it to where it was removed, and two leave as a pair.

@@ -11,6 +11,8 @@ from running import HEAD, MPIRUN, PROGRAM, environment, write_input
 
 RANKS = [1, 2, 4, 8]
 STEPS = 30
+# What a plan counts as a step.
+STEP = ["integrate", "migrate", "neighbour", "exchange", "density", "embedding", "force"]
 ATOMS = "atoms = 2700\n"
 PROTOCOL = '[[stage]]\nkind = "hold"\ntemperature_k = 1473\nduration_ps = 0.06\n'
 
@@ -69,6 +71,26 @@ def test_memory_is_that_of_the_run(ran):
     _, _, row, _, done = ran
     most = 1024 * max(map(int, re.findall(r"MOST (\d+)", done.stderr)))
     assert size(row[4], row[5]) == pytest.approx(most, rel=0.15)
+
+
+def test_the_time_of_a_step_is_that_of_the_run(planned, tmp_path):
+    """On one rank and the speed that the plan measures itself, within a factor of three; the machine
+    may be busy with something else just then, so that it has three tries."""
+    path, _ = planned
+    ratios = []
+    for attempt in range(3):
+        command = [str(PROGRAM), "plan", str(path), "--ranks", "1"]
+        plan = subprocess.run(command, capture_output=True, text=True, env=environment()).stdout
+        row = next(line.split() for line in plan.splitlines() if re.match(r" +1 ", line))
+        out = str(tmp_path / str(attempt))
+        command = [str(PROGRAM), "--threads", "1", "--output", out, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
+        phases = {name: float(re.search(rf"^  {name} +[\d.]+ +([\d.]+)", done.stdout, re.M)[1]) for name in STEP}
+        ratios.append(float(row[6]) * 1e-3 * STEPS / sum(phases.values()))
+        if 1 / 3 < ratios[-1] < 3:
+            break
+    assert 1 / 3 < ratios[-1] < 3, ratios
+    assert "Not measured, but taken for the network: messages of 2 µs" in plan
 
 
 def test_files_are_as_large_as_those_of_the_run(ran):

@@ -93,7 +93,7 @@ temperature_k = 300
 duration_ps = 0.02
 """
     head = HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0")
-    path = write_input(tmp_path, head + stages + "[stop]\nneck_ratio = 2\n")
+    path = write_input(tmp_path, head + stages + "[stop]\nneck_ratio = 1.5\n")
     first = run("--output", tmp_path / "out", path)
     assert first.returncode == 0, first.stderr
     (tmp_path / "out/checkpoint-20.h5").unlink()
@@ -196,3 +196,44 @@ def test_a_limit_of_file_sizes_is_a_message_and_no_signal(tmp_path, ranks):
     assert "trajectory.h5md" in done.stderr and "limit" in done.stderr, done.stderr
     again = run("--resume", "--output", tmp_path / "out", tmp_path / "pair.toml")
     assert again.returncode in (0, 2), again.stderr
+
+
+def test_what_a_thermostat_cannot_do_is_told(tmp_path):
+    for relaxation, told in [("4", "few time steps of 2 fs"), ("1e6", "longer than the stage (20 fs)")]:
+        done = check(tmp_path, HEAD + HOLD + f"relaxation_fs = {relaxation}\n")
+        assert done.returncode == 0 and told in done.stderr, done.stderr
+    assert check(tmp_path, HEAD + HOLD + "relaxation_fs = 20\n").stderr == ""
+    one = FILE + HOLD
+    (tmp_path / "atoms.xyz").write_text("1\nProperties=species:S:1:pos:R:3\nPt 0 0 0\n")
+    assert "there is one atom: it has no motion" in check(tmp_path, one).stderr
+
+
+def test_atoms_too_near_and_too_far_are_told(tmp_path):
+    crystal(tmp_path, repeats=3)
+    text = (tmp_path / "atoms.xyz").read_text()
+    lines = text.splitlines()
+    (tmp_path / "atoms.xyz").write_text("\n".join(["109", *lines[1:], "Pt 0.3 0.3 0.3"]) + "\n")
+    told = check(tmp_path, FILE + HOLD)
+    assert told.returncode == 0 and "atoms 0 and 108 (counted from 0) are only 0.52 Å apart" in told.stderr
+    # In bohr: no atom sees another.
+    crystal(tmp_path, repeats=3, a=3.92 / 0.529)
+    for command in (["check"], ["--threads", "1", "--oversubscribe", "--output", tmp_path / "out"]):
+        told = sinter(*command, write_input(tmp_path, FILE + HOLD))
+        assert told.returncode == 0 and "none has a neighbour within 4.4 Å" in told.stderr, told.stderr
+
+
+def test_no_atom_leaves_the_periodic_box_of_a_file(tmp_path):
+    crystal(tmp_path)
+    left = '[evaporation]\natoms = "remove"\nbeyond_angstrom = 50\n'
+    told = check(tmp_path, FILE + HOLD + left)
+    assert told.returncode == 2 and "no atom leaves a box that is periodic in x, y and z" in told.stderr
+
+
+def test_a_particle_that_would_have_left_from_the_start_is_refused(tmp_path):
+    """Where it stands alone at first, too."""
+    left = '[evaporation]\natoms = "remove"\nbeyond_angstrom = 12\n'
+    told = check(tmp_path, HEAD + HOLD + left)
+    assert told.returncode == 2 and "would be at rest from the start beyond 12 Å" in told.stderr, told.stderr
+    assert check(tmp_path, HEAD + HOLD + left.replace("12", "40")).returncode == 0
+    told = check(tmp_path, HEAD + PROTOCOL + left.replace("12", "20"))
+    assert told.returncode == 2 and "where they begin, apart," in told.stderr, told.stderr

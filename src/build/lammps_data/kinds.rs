@@ -44,16 +44,15 @@ impl<'a> Kinds<'a> {
         lines: &mut Lines<R>,
         section: &Section,
     ) -> Result<()> {
-        for done in 0..self.count() {
-            section.entry(lines, done, self.count())?;
+        self.each_line(lines, section, |kinds, lines| {
             let all: Vec<Word> = words(without_comment(lines.text()).0).collect();
             let (Some(first), Some(label)) = (all.first(), all.get(1)) else {
                 return Err(lines.error(1, "a number and a label are wanted here"));
             };
-            let kind = self.number(lines, *first)?;
-            self.all[kind].label = Some(label.text.into());
-        }
-        Ok(())
+            let kind = kinds.number(lines, *first)?;
+            kinds.all[kind].label = Some(label.text.into());
+            Ok(())
+        })
     }
 
     pub fn read_masses<R: BufRead>(
@@ -61,20 +60,31 @@ impl<'a> Kinds<'a> {
         lines: &mut Lines<R>,
         section: &Section,
     ) -> Result<()> {
-        for done in 0..self.count() {
-            section.entry(lines, done, self.count())?;
+        self.each_line(lines, section, |kinds, lines| {
             let (text, comment) = without_comment(lines.text());
             let all: Vec<Word> = words(text).collect();
-            let kind = match all.first() {
-                Some(&word) => self.place(lines, word)?,
-                None => continue,
-            };
+            let Some(&word) = all.first() else { return Ok(()) };
+            let kind = kinds.place(lines, word)?;
             let mass = number(lines, all.get(1))?;
             let name = words(comment).next().map(|word| word.text.to_string());
-            self.all[kind].mass = Some((mass, lines.number()));
-            self.all[kind].comment = name.filter(|name| atomic_number(name).is_some());
-        }
-        Ok(())
+            kinds.all[kind].mass = Some((mass, lines.number()));
+            kinds.all[kind].comment = name.filter(|name| atomic_number(name).is_some());
+            Ok(())
+        })
+    }
+
+    /// Takes the line of each type.
+    fn each_line<R: BufRead>(
+        &mut self,
+        lines: &mut Lines<R>,
+        section: &Section,
+        take: impl Fn(&mut Self, &Lines<R>) -> Result<()>,
+    ) -> Result<()> {
+        let count = self.count();
+        (0..count).try_for_each(|done| {
+            section.entry(lines, done, count)?;
+            take(self, lines)
+        })
     }
 
     /// The place of a type by its number.

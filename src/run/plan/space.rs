@@ -75,7 +75,7 @@ impl<'m> Space<'m> {
         settings: Settings,
     ) -> Result<Space<'m>> {
         let mut built = build::structure(config, comm)?;
-        warnings::tell(&built.warnings);
+        warnings::of_structure(&built, field, comm);
         built.atoms.iter_mut().for_each(shake);
         let mut engine = Engine::new(comm, field, built.cell, built.atoms, settings)?;
         engine.complete_neighbours();

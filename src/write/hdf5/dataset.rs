@@ -1,6 +1,7 @@
 //! Datasets: arrays that a rank reads and writes block by block.
 
-use super::held::{Held, Id, RawId, bytes, c_string, no_times, plist};
+use super::element::Element;
+use super::held::{Held, Id, bytes, c_string, no_times, plist};
 use super::{File, Inner};
 use crate::comm::Comm;
 use crate::error::Result;
@@ -16,7 +17,6 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::OnceLock;
 
 /// Bytes that deflate makes of one at most.
 const EXPANSION: u64 = 1032;
@@ -33,90 +33,6 @@ enum Layout<'a> {
     /// The same, each chunk compressed: bytes of equal weight side by side (shuffle), then
     /// deflate, which every HDF5 and netCDF library knows.
     Compressed(&'a [u64]),
-}
-
-/// A number or character as it stands in a file and in memory.
-pub trait Element: bytemuck::Pod {
-    /// The type in the file and in memory. Constants of the library, to be asked
-    /// for under its lock.
-    fn types() -> (RawId, RawId);
-}
-
-/// What an array holds of one atom: a number, or three.
-pub trait Row: bytemuck::Pod + Send + Sync {
-    type Number: Element;
-    const WIDTH: u64 = (size_of::<Self>() / size_of::<Self::Number>()) as u64;
-
-    fn numbers(rows: &[Self]) -> &[Self::Number] {
-        bytemuck::cast_slice(rows)
-    }
-}
-
-impl<T: Element + Send + Sync> Row for T {
-    type Number = T;
-}
-
-impl<T: Element + Send + Sync> Row for [T; 3] {
-    type Number = T;
-}
-
-/// One ASCII character (netCDF's NC_CHAR).
-#[repr(transparent)]
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Char(pub u8);
-
-/// A short text, padded with NUL.
-#[repr(transparent)]
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Text([u8; Text::LENGTH]);
-
-impl Text {
-    pub const LENGTH: usize = 64;
-
-    /// As much of a text as there is room for.
-    pub fn new(text: &str) -> Text {
-        let mut bytes = [0; Text::LENGTH];
-        let ends = |&end: &usize| text.is_char_boundary(end);
-        let end = (0..=text.len().min(Text::LENGTH)).rev().find(ends).unwrap_or(0);
-        bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
-        Text(bytes)
-    }
-}
-
-impl Element for Text {
-    fn types() -> (RawId, RawId) {
-        static KIND: OnceLock<RawId> = OnceLock::new();
-        // SAFETY: a copy of a constant of the library, kept to the end of the program.
-        let kind = *KIND.get_or_init(|| unsafe {
-            let kind = h5t::H5Tcopy(*h5t::H5T_C_S1);
-            h5t::H5Tset_size(kind, Text::LENGTH);
-            h5t::H5Tset_strpad(kind, h5t::H5T_str_t::H5T_STR_NULLPAD);
-            h5t::H5Tset_cset(kind, h5t::H5T_cset_t::H5T_CSET_UTF8);
-            kind
-        });
-        (kind, kind)
-    }
-}
-
-macro_rules! element {
-    ($($rust:ty: $file:ident, $memory:ident;)*) => {$(
-        impl Element for $rust {
-            fn types() -> (RawId, RawId) {
-                (*h5t::$file, *h5t::$memory)
-            }
-        }
-    )*};
-}
-
-element! {
-    f64: H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE;
-    f32: H5T_IEEE_F32LE, H5T_NATIVE_FLOAT;
-    i64: H5T_STD_I64LE, H5T_NATIVE_INT64;
-    u64: H5T_STD_U64LE, H5T_NATIVE_UINT64;
-    i32: H5T_STD_I32LE, H5T_NATIVE_INT32;
-    u32: H5T_STD_U32LE, H5T_NATIVE_UINT32;
-    u8: H5T_STD_U8LE, H5T_NATIVE_UINT8;
-    Char: H5T_C_S1, H5T_C_S1;
 }
 
 /// An open dataset.
@@ -153,8 +69,7 @@ impl<'c> File<'c> {
         row: &[u64],
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
-        let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
-        self.make(path, &shape, |held| held.new_dataset::<T>(path, &shape, Layout::Chunks(chunk)))
+        self.grow::<T>(path, row, Layout::Chunks(chunk))
     }
 
     /// The same with compressed chunks.
@@ -164,17 +79,22 @@ impl<'c> File<'c> {
         row: &[u64],
         chunk: &[u64],
     ) -> Result<Dataset<'c>> {
+        self.grow::<T>(path, row, Layout::Compressed(chunk))
+    }
+
+    fn grow<T: Element>(&self, path: &str, row: &[u64], layout: Layout) -> Result<Dataset<'c>> {
         let shape: Vec<u64> = std::iter::once(0).chain(row.iter().copied()).collect();
         self.make(path, &shape, |held| {
             // SAFETY: asks whether the library was built with zlib.
-            if sync(|| unsafe { h5z::H5Zfilter_avail(h5z::H5Z_FILTER_DEFLATE) }) <= 0 {
+            let has_zlib = || sync(|| unsafe { h5z::H5Zfilter_avail(h5z::H5Z_FILTER_DEFLATE) }) > 0;
+            if matches!(layout, Layout::Compressed(_)) && !has_zlib() {
                 return Err(held.unsound(format!(
                     "this HDF5 library ({}) cannot compress, it was built without zlib: leave \
                      `compress` out of `[output]`",
                     super::library_version()
                 )));
             }
-            held.new_dataset::<T>(path, &shape, Layout::Compressed(chunk))
+            held.new_dataset::<T>(path, &shape, layout)
         })
     }
 

@@ -28,12 +28,14 @@
 
 mod attribute;
 mod dataset;
+mod element;
 mod held;
 mod room;
 mod superblock;
 
 pub use attribute::Attribute;
-pub use dataset::{Char, Dataset, Element, Row, Text};
+pub use dataset::Dataset;
+pub use element::{Char, Element, Row, Text};
 pub use superblock::{lookup3, why_closed};
 
 use crate::comm::Comm;

@@ -1,0 +1,172 @@
+//! The tables `[[stage]]`: what is done, and in which order. As in `config`, each key has its
+//! one home here.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// For the log; the kind unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "never"))]
+    pub name: Option<String>,
+    /// What happens in this stage.
+    pub kind: StageKind,
+    /// Simulated time, to the nearest whole number of steps; not for `minimise` and `quench`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    pub duration_ps: Option<f64>,
+    /// Temperature, or the one at the start of a ramp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
+    pub temperature_k: Option<f64>,
+    /// Temperature at the end of `heat` and `cool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 20_000))]
+    pub end_temperature_k: Option<f64>,
+    /// What is kept constant.
+    #[serde(default)]
+    pub ensemble: Ensemble,
+    /// How `nvt` keeps the temperature.
+    #[serde(default)]
+    pub thermostat: Thermostat,
+    /// Relaxation time of the thermostat.
+    #[serde(default = "default_relaxation")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub relaxation_fs: f64,
+    /// Number of thermostats in a Nose-Hoover chain.
+    #[serde(default = "default_chain")]
+    #[schemars(range(min = 1, max = 20))]
+    pub chain_length: usize,
+    /// One thermostat for the whole system or one for each particle; particles that
+    /// are `apart` always have one each.
+    #[serde(default)]
+    pub thermostat_for: Group,
+    /// Where the particles are during the stage.
+    #[serde(default)]
+    pub particles: Arrangement,
+    /// Take away linear momentum when the stage begins. Unless given: not at all, but
+    /// `equilibrate` takes it away, for each particle where the particles are `apart`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove_linear_momentum: Option<Group>,
+    /// Take away angular momentum when the stage begins; only with free boundaries.
+    /// Unless given: as for the linear momentum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove_angular_momentum: Option<Group>,
+    /// For `minimise` and `quench`: stop when no force component exceeds this.
+    #[serde(default = "default_force_tolerance")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub force_tolerance_ev_per_angstrom: f64,
+    /// For `minimise` and `quench`: give up after so many steps.
+    #[serde(default = "default_max_steps")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_steps: u64,
+    /// Between frames of the trajectory; that of `output` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
+    pub trajectory_interval_ps: Option<f64>,
+    /// Between points of the time series; that of `output` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
+    #[schemars(extend("x-fixed" = "never"))]
+    pub series_interval_ps: Option<f64>,
+}
+
+fn default_relaxation() -> f64 {
+    100.0
+}
+fn default_chain() -> usize {
+    3
+}
+fn default_force_tolerance() -> f64 {
+    1e-4
+}
+fn default_max_steps() -> u64 {
+    10_000
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageKind {
+    /// FIRE until the forces are small; no time passes.
+    Minimise,
+    /// At one temperature, with the momenta taken away first.
+    Equilibrate,
+    /// Along a ramp up from `temperature_k` to `end_temperature_k`.
+    Heat,
+    /// Along a ramp down from `temperature_k` to `end_temperature_k`.
+    Cool,
+    /// At one temperature, or at constant energy.
+    Hold,
+    /// Velocities to zero, then FIRE: the inherent structure.
+    Quench,
+}
+
+impl StageKind {
+    /// Whether atoms move in time: a temperature and a duration have a meaning.
+    pub fn is_dynamic(self) -> bool {
+        !matches!(self, StageKind::Minimise | StageKind::Quench)
+    }
+
+    /// Whether the temperature follows a ramp.
+    pub fn is_ramp(self) -> bool {
+        matches!(self, StageKind::Heat | StageKind::Cool)
+    }
+
+    /// As in the input.
+    pub fn name(self) -> &'static str {
+        match self {
+            StageKind::Minimise => "minimise",
+            StageKind::Equilibrate => "equilibrate",
+            StageKind::Heat => "heat",
+            StageKind::Cool => "cool",
+            StageKind::Hold => "hold",
+            StageKind::Quench => "quench",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ensemble {
+    /// Constant energy.
+    Nve,
+    /// Constant temperature.
+    #[default]
+    Nvt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Thermostat {
+    /// A Nose-Hoover chain of `chain_length`.
+    #[default]
+    NoseHoover,
+    /// Friction and noise that keep the momentum of each particle.
+    Langevin,
+    /// Stochastic velocity rescaling.
+    Bussi,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// All atoms together.
+    #[default]
+    System,
+    /// Each particle by itself.
+    Particle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrangement {
+    /// As placed.
+    #[default]
+    Together,
+    /// Each particle alone, out of reach of the others; such stages come first, and
+    /// after the last one the particles are put together.
+    Apart,
+}
