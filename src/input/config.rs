@@ -553,6 +553,12 @@ pub struct OutputConfig {
     #[schemars(range(min = 0, max = 1_000_000))]
     #[schemars(extend("x-fixed" = "never"))]
     pub neck_hold_ps: f64,
+    /// With every frame the pair distribution by species, up to this distance, in
+    /// `/sinter/pair_distribution`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub pair_distribution_angstrom: Option<f64>,
     /// Velocities of the atoms in the trajectory. Unless given: yes, but not where positions are rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "trajectory"))]
@@ -618,6 +624,7 @@ impl Default for OutputConfig {
             trajectory_interval_ps: default_trajectory_interval(),
             series_interval_ps: default_series_interval(),
             neck_hold_ps: default_neck_hold(),
+            pair_distribution_angstrom: None,
             velocities: None,
             forces: false,
             energies: false,

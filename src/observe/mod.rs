@@ -24,6 +24,7 @@ use surroundings::AllSurroundings;
 
 mod clusters;
 mod cna;
+mod distribution;
 mod lattice;
 pub mod neck;
 mod pairs;
@@ -85,6 +86,8 @@ pub struct Snapshot<'a> {
 pub struct Settings {
     /// So long must atoms of both sides hold a layer until it is a neck, ps.
     pub neck_hold_ps: f64,
+    /// How far pair distributions are wanted, Å.
+    pub pair_distribution: Option<f64>,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -228,6 +231,8 @@ impl Observers {
             series = self.structure.measure(&snapshot, &around, self.pairs.contacts());
             series.push(clusters.series());
         }
+        let reach = snapshot.settings.pair_distribution;
+        series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
         CloseUp { record, atoms: PerAtom { surroundings: around.of, clusters: clusters.of } }
     }

@@ -20,7 +20,7 @@ const CUTOFF: f64 = 4.4;
 const SKIN: f64 = 1.0;
 
 /// As of an input that says nothing else.
-const SETTINGS: Settings = Settings { neck_hold_ps: 1.0 };
+const SETTINGS: Settings = Settings { neck_hold_ps: 1.0, pair_distribution: None };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part
 /// of a nearest-neighbour distance (2.77 Å) for any one radius, less on average.

@@ -486,7 +486,10 @@ fn snapshot<'a>(
         conserved_energy: integrator.conserved_energy(),
         together: !stage.apart,
         moving: stage.kind.is_dynamic(),
-        settings: observe::Settings { neck_hold_ps: config.output.neck_hold_ps },
+        settings: observe::Settings {
+            neck_hold_ps: config.output.neck_hold_ps,
+            pair_distribution: config.output.pair_distribution_angstrom,
+        },
     }
 }
 

@@ -22,6 +22,7 @@ for usual, here in SMALL:
 INPUT += """
 columns = ["structure", "surface", "coordination", "host", "cluster"]
 neck_hold_ps = 0
+pair_distribution_angstrom = 8
 [box]
 boundary = ["periodic", "periodic", "periodic"]
 lengths_angstrom = [80, 40, 40]
@@ -84,7 +85,7 @@ def test_every_dataset_is_in_the_readme(trajectory):
     assert sorted(set(rows) - set(found) - elsewhere) == [], "in tools/README.md and not in the file"
     pairs = trajectory["sinter/pairs/gap"].shape[1]
     traced = trajectory["sinter/traces/atoms"].shape[1]
-    names = {"frames": 2, "traced": traced, "atoms": len(trajectory["particle"]), "particles": 3, "pairs": pairs, "species": 2}
+    names = {"frames": 2, "traced": traced, "bins": 160, "atoms": len(trajectory["particle"]), "particles": 3, "pairs": pairs, "species": 2}
     wrong = []
     for path, dataset in found.items():
         shape, unit, meaning = rows[path]

@@ -228,3 +228,39 @@ def test_traces_that_cannot_be_are_refused(tmp_path):
     alone = (COLUMNS + TRACES + STAGES).replace("count = 2", "count = 1")
     done = run("--output", tmp_path / "out", write_input(tmp_path, alone))
     assert done.returncode == 2 and "`gap` needs two particles" in done.stderr, done.stderr
+
+
+def test_pair_distributions_are_those_of_ovito(tmp_path):
+    """Of a hot ordered alloy in a periodic box, farther than half of it."""
+    from ovito.modifiers import CoordinationAnalysisModifier
+
+    text = HEAD[: HEAD.index("[[particle]]")] + """
+[crystal]
+lattice = "l1_2"
+lattice_constant_angstrom = 3.86
+sublattices = [{ Fe = 1.0 }, { Pt = 1.0 }]
+repeats = [4, 4, 4]
+[output]
+trajectory_interval_ps = 0.05
+pair_distribution_angstrom = 9
+[[stage]]
+kind = "hold"
+temperature_k = 600
+duration_ps = 0.1
+"""
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        table = file["sinter/pair_distribution"]
+        distance, g = table["distance"][:], table["g"][:]
+        assert len(g) == len(file["frame"]) == 3
+    modifier = CoordinationAnalysisModifier(cutoff=9.0, number_of_bins=180, partial=True)
+    seen = pipeline(tmp_path / "out", modifier)
+    for frame in (0, 2):
+        theirs = seen.compute(frame).tables["coordination-rdf"]
+        names = theirs.y.component_names
+        columns = {name: theirs.y[:, k] for k, name in enumerate(names)}
+        np.testing.assert_allclose(distance[frame], theirs.xy()[:, 0], atol=1e-9)
+        for k, pair in enumerate((("78", "78"), ("78", "26"), ("26", "26"))):
+            name = next(n for n in names if sorted(n.split("-")) == sorted(pair))
+            np.testing.assert_allclose(g[frame, k], columns[name], rtol=1e-6, atol=1e-9)

@@ -204,3 +204,58 @@ fn clusters_are_found_over_ranks_and_boundaries() {
         }
     }
 }
+
+/// A crystal whose box is shorter than twice the distance; counted the long way too.
+#[test]
+fn pairs_are_counted_by_species_as_far_as_is_asked() {
+    const REACH: f64 = 9.0;
+    let side = 3.0 * LATTICE_CONSTANT;
+    let cell = Cell::new([0.0; 3], [on_grid(side); 3], [true; 3]);
+    let inside = |x: &f64| (-1e-6..side - 1e-6).contains(x);
+    let mut atoms = atoms_of(&[sites(2.0 * side, |x| x.iter().all(inside))]);
+    atoms.iter_mut().for_each(|atom| atom.species = (atom.id % 4 == 0) as u32);
+    let bins = (REACH / 0.05) as usize;
+    let mut expected = vec![0i64; 3 * bins];
+    for (n, a) in atoms.iter().enumerate() {
+        for b in &atoms[..=n] {
+            for shift in (0..125).map(|k| [k % 5 - 2, k / 5 % 5 - 2, k / 25 - 2]) {
+                // Each atom and an image of itself once, too.
+                let twice = a.id == b.id;
+                if twice && shift <= [0; 3] {
+                    continue;
+                }
+                let image = shift.map(|n| n as f64 * cell.length[0]);
+                let apart = norm(crate::geometry::sub(add(b.position, image), a.position));
+                if apart < REACH {
+                    let bin = (apart / REACH * bins as f64) as usize;
+                    expected[(a.species + b.species) as usize * bins + bin] += 1;
+                }
+            }
+        }
+    }
+    for ranks in [1, 3] {
+        let records = threads::run(ranks, |comm| {
+            let mut observers = Observers::new(CUTOFF, cell.periodic);
+            let shared = share(&atoms, &cell, comm);
+            let neighbours = neighbours_of(&shared);
+            let mut now = snapshot(&shared, &neighbours, &cell, comm);
+            now.settings.pair_distribution = Some(REACH);
+            observers.close_up(now).record
+        });
+        for record in records {
+            let told = |name| reals(&record, "/sinter/pair_distribution", name);
+            let counts: Vec<i64> = told("counts").iter().map(|n| *n as i64).collect();
+            assert_eq!(counts, expected, "{ranks}");
+            // The first peak of the whole: twelve neighbours.
+            let first = (2.772 / 0.05) as usize;
+            let pairs: i64 = (0..3).map(|pair| counts[pair * bins + first]).sum();
+            assert_eq!(pairs, 6 * atoms.len() as i64);
+            let [c, d] = [0.75, 0.25];
+            let g = told("g");
+            let [aa, ab, bb] = [0, 1, 2].map(|pair| g[pair * bins + first]);
+            let shell = 4.0 / 3.0 * PI * ((2.80f64).powi(3) - (2.75f64).powi(3));
+            let whole = 12.0 / (4.0 / LATTICE_CONSTANT.powi(3) * shell);
+            assert!(close(c * c * aa + 2.0 * c * d * ab + d * d * bb, whole, 1e-6 * whole));
+        }
+    }
+}
