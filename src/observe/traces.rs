@@ -42,7 +42,7 @@ impl Traces {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.chosen.as_ref().map_or(0, Vec::len)
     }
 

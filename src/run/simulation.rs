@@ -417,13 +417,13 @@ impl<'c> Simulation<'c> {
         if self.observers.traces.are_to_be_chosen(wanted, !integrator.stage().apart) {
             self.engine.complete_neighbours();
         }
-        let known = self.observers.traces.len();
+        let known = self.observers.traces.count();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let record = self.observers.trace(snapshot, wanted);
         self.engine.clock().enter(Phase::Write);
         if let Some(record) = &record {
-            let count = self.observers.traces.len();
+            let count = self.observers.traces.count();
             if known != count {
                 self.files.log.say(&report::traced(count, wanted.interval_ps));
             }
