@@ -203,7 +203,7 @@ fn tagged_of(schema: &Value, choices: &[Value]) -> Tagged {
             None => tag = Some(own),
             Some(tag) => {
                 let Shape::Choice(all) = &mut tag.shape else { unreachable!("as above") };
-                all.extend(names.drain(..));
+                all.append(names);
             }
         }
     }

@@ -18,7 +18,7 @@ fn ensemble(particles: &[&str], more: &str) -> Result<Config> {
 
 fn refused(particles: &[&str], more: &str) -> String {
     let error = ensemble(particles, more).and_then(|config| structure(&config, &Comm::single()));
-    let error = error.err().expect("it is refused");
+    let error = error.expect_err("it is refused");
     assert_eq!(error.exit_code(), 2);
     error.to_string()
 }
