@@ -15,11 +15,13 @@ import numpy as np
 
 import snapshots
 from programs import Lammps, Sinter, Twice, take_turns
-from snapshots import FOLDER, IRON_PLATINUM, NICKEL, ROOT, Snapshot
+from snapshots import COPPER, COPPER_SILVER, FOLDER, IRON_PLATINUM, NICKEL, ROOT, Snapshot
 
 LARGE = Snapshot("pair-62750", IRON_PLATINUM, 62_750)
 SMALL = Snapshot("pair-5470", IRON_PLATINUM, 5_470)
 CRYSTAL = Snapshot("nickel-32000", NICKEL, 32_000, periodic=True)
+COPPER_CRYSTAL = Snapshot("copper-32000", COPPER, 32_000, periodic=True)
+COPPER_SILVER_PAIR = Snapshot("copper-silver-20000", COPPER_SILVER, 20_000)
 COPIES = Snapshot("copies-4016000", IRON_PLATINUM, 64 * 62_750)
 
 # A thousand times what was ever measured between the two (1e-14; 3e-10 eV/Å in nickel, where
@@ -28,6 +30,8 @@ ENERGY_TOLERANCE = 1e-11  # of the energy
 FORCE_TOLERANCE = 3e-7  # eV/Å
 
 LAMMPS = Lammps()
+EAM = Lammps("LAMMPS eam/alloy", "eam/alloy")
+EAM_OPT = Lammps("LAMMPS eam/alloy/opt", "eam/alloy/opt")
 OURS = Sinter("sinter-hpc")
 AVX512 = Sinter("AVX-512", simd="avx512")
 AVX2 = Sinter("AVX2", simd="avx2")
@@ -44,7 +48,7 @@ class Race:
     title: str
     runs: dict  # name -> (program, snapshot, steps)
     rows: tuple  # of `Row`
-    by_turns: bool = False  # runs of ours at the same time, on one core
+    by_turns: bool = False  # runs of one thread at the same time, on one core
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Row:
     """A ratio of two of the runs: seconds per atom and step of `above` over those of `below`."""
 
     measure: str
-    above: str
+    above: str | tuple  # of several the fastest
     below: str
     accept: float | None  # where nothing is asked of it
     goal: float | None
@@ -91,13 +95,41 @@ def hot_pair(snapshot, steps, accept, goal):
     )
 
 
+def embedded(snapshot, title, steps):
+    """Every instruction set against the embedded-atom method of LAMMPS, all by turns."""
+    faster = f"{title}, times the faster of LAMMPS's two"
+    return Race(
+        f"embedded atoms, {title}",
+        {
+            "eam/alloy": (EAM, snapshot, steps),
+            "eam/alloy/opt": (EAM_OPT, snapshot, steps),
+            "AVX-512": (AVX512, snapshot, 2 * steps),
+            "AVX2": (AVX2, snapshot, 2 * steps),
+            "portable": (PORTABLE, snapshot, steps),
+        },
+        (
+            Row(f"EAM, AVX-512, {faster}", ("eam/alloy", "eam/alloy/opt"), "AVX-512", 2.5, 4),
+            Row(f"EAM, AVX2, {faster}", ("eam/alloy", "eam/alloy/opt"), "AVX2", None, None),
+            Row(f"EAM, portable, {faster}", ("eam/alloy", "eam/alloy/opt"), "portable", None, None),
+        ),
+        by_turns=True,
+    )
+
+
 RACES = {
+    "eam": embedded(COPPER_CRYSTAL, "32,000 atoms of Cu", 200),
+    "eam-pair": embedded(COPPER_SILVER_PAIR, "two particles of Cu-Ag, 20,000 atoms", 300),
     "large": hot_pair(LARGE, 100, accept=8, goal=12),
     "small": hot_pair(SMALL, 1000, accept=9, goal=14),
     "nickel": Race(
         "Ni of LAMMPS's own bench, 32,000 atoms",
         {"LAMMPS": (LAMMPS, CRYSTAL, 100), "sinter-hpc": (OURS, CRYSTAL, 300)},
         (Row("Ni MEAM, 32,000 atoms, ibar 0, rc 4.0, times LAMMPS", "LAMMPS", "sinter-hpc", 5, 10),),
+    ),
+    "eam-threads": Race(
+        "two threads against one, EAM, 32,000 atoms of Cu",
+        {"one": (OURS, COPPER_CRYSTAL, 400), "threads": (THREADS, COPPER_CRYSTAL, 400)},
+        (Row("EAM, two threads against one, 32,000 atoms of Cu", "one", "threads", 1.85, 1.97),),
     ),
     "scaling": Race(
         "two cores against one, 62,750 atoms",
@@ -141,7 +173,7 @@ RACES = {
     ),
 }
 MEMORY_ACCEPT, MEMORY_GOAL = 600, 450  # bytes per atom
-QUICK = ("large", "small", "nickel", "scaling", "virial")
+QUICK = ("large", "small", "nickel", "eam", "eam-pair", "eam-threads", "scaling", "virial")
 
 
 def note(text):
@@ -181,28 +213,33 @@ def arguments():
 
 def prepare(snapshot):
     """Makes its data file where there is none."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if snapshot.material is COPPER_SILVER:
+        snapshots.make_tables()
     if snapshot.data.exists():
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
     note(f"making {snapshot.name}")
     if snapshot is COPIES:
         prepare(LARGE)
         snapshots.make_copies(snapshot, LARGE)
     elif snapshot is CRYSTAL:
-        snapshots.make_crystal(snapshot, OURS, duration_ps=1)
+        snapshots.make_crystal(snapshot, OURS, 1600, duration_ps=1)
+    elif snapshot is COPPER_CRYSTAL:
+        snapshots.make_crystal(snapshot, OURS, 2000, duration_ps=1)
     else:
         snapshots.make_pair(snapshot, THREADS, duration_ps=1)
 
 
 @functools.cache
 def reference(snapshot):
-    return LAMMPS.energy_and_forces(snapshot)
+    peer = LAMMPS if snapshot.material in (IRON_PLATINUM, NICKEL) else EAM
+    return peer.energy_and_forces(snapshot)
 
 
 @functools.cache
 def compare(program, snapshot):
     """Ends everything where a program disagrees with LAMMPS on a snapshot."""
-    if program is LAMMPS or snapshot is COPIES:  # of what is compared by itself
+    if isinstance(program, Lammps) or snapshot is COPIES:  # of what is compared by itself
         return
     energy, forces = reference(snapshot)
     ours, our_forces = program.energy_and_forces(snapshot)
@@ -225,10 +262,7 @@ def seconds_by_turns(runs):
 
     def spent(steps_of):
         return take_turns(
-            [
-                program.start(program.input(snapshot, steps_of(steps)), snapshot.name)
-                for program, snapshot, steps in runs.values()
-            ]
+            [program.begin(snapshot, steps_of(steps)) for program, snapshot, steps in runs.values()]
         )
 
     long, short = spent(lambda steps: steps + 1), spent(lambda _: 1)
@@ -259,10 +293,12 @@ def spread(values, text):
 def lines(race, times):
     """A line of the table for each row of the race."""
     for row in race.rows:
-        ratios = [a / b for a, b in zip(times[row.above], times[row.below])]
+        several = row.above if isinstance(row.above, tuple) else (row.above,)
+        above = [min(round_) for round_ in zip(*(times[name] for name in several))]
+        ratios = [a / b for a, b in zip(above, times[row.below])]
         rates = [
-            spread([1e-3 / t for t in times[name]], lambda rate: f"{rate:.0f}")
-            for name in (row.above, row.below)
+            spread([1e-3 / t for t in seconds], lambda rate: f"{rate:.0f}")
+            for seconds in (above, times[row.below])
         ]
         yield (
             f"| {row.measure} | {rates[0]} | {rates[1]} | {spread(ratios, row.text)} "
@@ -293,7 +329,8 @@ def processor():
 
 def without_avx512(race):
     runs = {name: run for name, run in race.runs.items() if run[0].__dict__.get("simd") != "avx512"}
-    rows = tuple(row for row in race.rows if row.above in runs and row.below in runs)
+    names = lambda row: row.above if isinstance(row.above, tuple) else (row.above,)
+    rows = tuple(row for row in race.rows if {*names(row), row.below} <= runs.keys())
     return Race(race.title, runs, rows)
 
 

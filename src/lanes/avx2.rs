@@ -307,6 +307,25 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        let mut found = [0; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            let index = _mm256_loadu_si256(index.as_ptr().cast());
+            let table = _mm256_loadu_si256(table.as_ptr().cast());
+            let values = _mm256_permutevar8x32_epi32(table, index);
+            _mm256_storeu_si256(found.as_mut_ptr().cast(), values);
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn high_bits(index: &[u32; WIDTH]) -> u32 {
+        // SAFETY: head of this file.
+        unsafe { _mm256_movemask_ps(_mm256_loadu_ps(index.as_ptr().cast())) as u32 }
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         // SAFETY: head of this file, and the caller's promise.
         unsafe {

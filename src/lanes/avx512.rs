@@ -166,6 +166,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        Avx2::lookup_index(table, index)
+    }
+
+    #[inline(always)]
+    fn high_bits(index: &[u32; WIDTH]) -> u32 {
+        <Avx2 as Lanes>::high_bits(index)
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         // SAFETY: head of this file, and the caller's promise.
         unsafe {

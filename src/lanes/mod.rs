@@ -110,6 +110,10 @@ pub trait Lanes: Real {
     /// # Safety
     /// Every index is below the length of the table, and that below 2³¹.
     unsafe fn gather_index(table: &[u32], index: &[u32; WIDTH]) -> [u32; WIDTH];
+    /// `table[index % 8]`.
+    fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH];
+    /// Which integers have their highest bit set.
+    fn high_bits(index: &[u32; WIDTH]) -> u32;
     /// `table[index][c]` for the four c.
     ///
     /// # Safety

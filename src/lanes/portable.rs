@@ -185,6 +185,24 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH] {
+        let mut found = [0; WIDTH];
+        for lane in 0..WIDTH {
+            found[lane] = table[index[lane] as usize % WIDTH];
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn high_bits(index: &[u32; WIDTH]) -> u32 {
+        let mut bits = 0;
+        for lane in 0..WIDTH {
+            bits |= (index[lane] >> 31) << lane;
+        }
+        bits
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         let mut columns = [[0.0; WIDTH]; 4];
         for lane in 0..WIDTH {

@@ -63,6 +63,10 @@ fn operations<L: Lanes>() {
         assert_eq!(values(column), std::array::from_fn(|m| m as f64 + a[n]));
     }
 
+    let (table, places) = ([7, 1, 6, 2, 5, 3, 4, 0], [0, 7, 8, 3, 3, 15, 6, 2]);
+    assert_eq!(L::lookup_index(&table, &places), [7, 0, 7, 2, 2, 0, 4, 6]);
+    assert_eq!(L::high_bits(&[1, 1 << 31, u32::MAX, 0, 0, 3 << 30, 7, u32::MAX]), 0b1010_0110);
+
     assert_eq!((x * x).truncate(), [0, 2, 6, 0, 68, 16, 62, 0]);
     let quantum = crate::fixed::Quantum::STANDARD;
     let mut sums = [5i64; WIDTH];

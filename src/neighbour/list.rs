@@ -86,6 +86,8 @@ struct Search<'a> {
     coordinate: [Vec<f64>; 3],
     index: Vec<u32>,
     kept: Kept,
+    /// How many of the atoms before each are ghosts, where only one entry of a pair is kept.
+    ghosts_before: Vec<u32>,
 }
 
 impl<'a> Search<'a> {
@@ -102,8 +104,32 @@ impl<'a> Search<'a> {
             values
         });
         let mut index = order.atoms;
+        let mut ghosts_before = Vec::new();
+        if kept == Kept::Once {
+            let mut ghosts = 0;
+            ghosts_before.push(0);
+            ghosts_before.extend(index.iter().map(|&i| {
+                ghosts += (i as usize >= atoms.owned) as u32;
+                ghosts
+            }));
+        }
         index.resize(atoms.len() + WIDTH, 0);
-        Search { rows, atoms, reach, first: order.first, coordinate, index, kept }
+        Search { rows, atoms, reach, first: order.first, coordinate, index, kept, ghosts_before }
+    }
+
+    /// What of these atoms, a stretch, atom i has to look at: without ghosts among them they are
+    /// owned atoms one after another, and those before i have the entries of their pairs with it.
+    #[inline(always)]
+    fn looked_at(&self, i: usize, stretch: Range<usize>) -> Range<usize> {
+        let Range { start, end } = stretch;
+        if self.kept == Kept::All || start == end {
+            return stretch;
+        }
+        if self.ghosts_before[start] != self.ghosts_before[end] {
+            return stretch;
+        }
+        let before = i.saturating_sub(self.index[start] as usize);
+        (start + before).min(end)..end
     }
 
     /// The entry of atom j in the list of i; without a branch where there are no ghosts,
@@ -174,7 +200,8 @@ fn find_near<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut RowLis
     let limit = L::splat(search.reach * search.reach);
     let mut count = 0;
     for cells in search.rows.stretches(row, position) {
-        let (start, end) = (search.first[cells.start] as usize, search.first[cells.end] as usize);
+        let stretch = search.first[cells.start] as usize..search.first[cells.end] as usize;
+        let Range { start, end } = search.looked_at(i, stretch);
         let vectors = (end - start).div_ceil(WIDTH);
         if lists.near.len() < count + (vectors + 1) * WIDTH {
             make_room(lists, count + (vectors + 1) * WIDTH);

@@ -466,7 +466,7 @@ impl Potential for ForceField {
                     meam.forces(env, &prepared.coarse, tile, &mut records.meam, adjoints, force)?;
                 }
                 Model::Eam(eam) => {
-                    let records = &records.functional;
+                    let records = &mut records.functional;
                     eam.functional.forces(
                         env,
                         &prepared.species,

@@ -135,14 +135,18 @@ impl<'a> Sums<'a> {
     }
 }
 
-/// In which lanes all values are below the bound of the quantum.
+/// In which lanes all values are below the bound of the quantum, and what is no greater too.
 #[inline(always)]
-pub(super) fn bounded<L: Lanes>(quantum: Quantum, values: [L; 4]) -> u32 {
-    let (bound, zero) = (L::splat(quantum.bound()), L::splat(0.0));
-    let [a, b, c, d] = values;
-    let magnitude = |x: L| x.max(zero - x);
-    let (a, b, c, d) = (magnitude(a), magnitude(b), magnitude(c), magnitude(d));
-    L::bits(a.below(bound) & b.below(bound) & c.below(bound) & d.below(bound))
+pub(super) fn bounded<L: Lanes, const N: usize>(quantum: Quantum, values: [L; N]) -> u32 {
+    /// More than the rounding of a vector's components against its length.
+    const ROUNDING: f64 = 1e-12;
+    let bound = L::splat(quantum.bound() * (1.0 - ROUNDING));
+    let zero = L::splat(0.0);
+    let mut below = u32::MAX;
+    for value in values {
+        below &= L::bits(value.max(zero - value).below(bound));
+    }
+    below
 }
 
 /// Adds quanta to the force of an atom of the tile at hand or of a neighbour of one.

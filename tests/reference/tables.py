@@ -45,8 +45,8 @@ def lines(values):
     return "\n".join(" ".join(f"{x:.10e}" for x in values[n : n + 5]) for n in range(0, len(values), 5))
 
 
-def setfl(path, by_pair):
-    nrho, drho, nr, dr = 200, 0.1, 240, CUTOFF / 239
+def setfl(path, by_pair, knots=240):
+    nrho, drho, nr, dr = 200, 0.1, knots, CUTOFF / (knots - 1)
     text = "Invented, for tests\nUNITS: metal\nSee tests/reference/tables.py\n2 Cu Ag\n"
     text += f"{nrho} {drho} {nr} {dr!r} {CUTOFF}\n"
     for metal in METALS:
@@ -79,4 +79,5 @@ def main():
     funcfl(folder / "Ag.eam", METALS[1], 300, 150)
 
 
-main()
+if __name__ == "__main__":
+    main()

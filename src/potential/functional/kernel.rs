@@ -31,9 +31,32 @@ pub struct Records {
     len: usize,
     /// Where those of each atom end.
     ends: Vec<u32>,
-    /// Squared distances of those of the atom at hand, Å².
-    square: Vec<f64>,
+    work: Workspace,
 }
+
+/// The pairs of the atoms at hand, in the order of the records. A root, a quotient and an
+/// entry of a table take long, and are on their way for several vectors at once only where
+/// little stands between them: so each is found for all of these pairs before the next is.
+#[derive(Debug, Default)]
+struct Workspace {
+    /// Å²
+    square: Vec<f64>,
+    /// To the neighbour, Å.
+    line: [Vec<f64>; 3],
+    /// 1/r
+    inverse: Vec<f64>,
+    /// Where distances lie in the tables: the interval, and how far in it.
+    interval: Vec<u32>,
+    t: Vec<f64>,
+}
+
+/// So many atoms ahead the list is fetched: a processor that sees that memory is read in order
+/// foresees no farther than the end of a page.
+const AHEAD: usize = 32;
+
+/// Atoms whose pairs are worked on at a time: what is known of these stays in the first level
+/// of the cache.
+const BLOCK: usize = 8;
 
 /// A tile, and all that phases see of it.
 #[derive(Clone, Copy)]
@@ -45,9 +68,9 @@ pub struct View<'a> {
     pub tile: &'a Tile,
 }
 
-/// Where a distance lies in the tables.
-struct Place<L> {
-    interval: [u32; WIDTH],
+/// Where distances lie in the tables.
+struct Place<'a, L> {
+    interval: &'a [u32; WIDTH],
     /// Of the interval's length.
     t: L,
 }
@@ -61,24 +84,33 @@ struct Kinds {
 }
 
 impl Functional {
+    /// Finds the place of distances within the cutoff.
     #[inline(always)]
-    fn place<L: Lanes>(&self, r: L) -> Place<L> {
+    fn find_place<L: Lanes>(&self, r: L, interval: &mut [u32; WIDTH], t: &mut [f64; WIDTH]) {
         let x = r * L::splat(self.per_angstrom);
-        let interval = x.truncate();
+        *interval = x.truncate();
         let mut left = [0.0; WIDTH];
         for lane in 0..WIDTH {
             left[lane] = interval[lane] as i32 as f64;
         }
-        Place { interval, t: x - L::load(&left) }
+        (x - L::load(&left)).store(t);
     }
 
     /// # Safety
     /// `species` is of atoms, and of species of this functional.
     #[inline(always)]
     unsafe fn kinds<L: Lanes>(&self, own: usize, species: &[u32], near: &[u32; WIDTH]) -> Kinds {
-        let n = self.species.len();
         // SAFETY: the caller's promise.
         let other = unsafe { L::gather_index(species, near) };
+        if let Some(starts) = &self.starts_of_few {
+            let [here, there, energy] = &starts[own];
+            return Kinds {
+                here: L::lookup_index(here, &other),
+                there: L::lookup_index(there, &other),
+                energy: L::lookup_index(energy, &other),
+            };
+        }
+        let n = self.species.len();
         let (mut here, mut there, mut energy) = ([0; WIDTH], [0; WIDTH], [0; WIDTH]);
         for lane in 0..WIDTH {
             let other = other[lane] as usize;
@@ -132,7 +164,7 @@ fn slope<L: Lanes>(t: L, [b, c, d]: [L; 3]) -> L {
 
 #[inline(always)]
 fn shifted<L>(start: &[u32; WIDTH], place: &Place<L>) -> [u32; WIDTH] {
-    let mut index = place.interval;
+    let mut index = *place.interval;
     for lane in 0..WIDTH {
         index[lane] += start[lane];
     }
@@ -157,6 +189,15 @@ fn first<L: Lanes>(count: usize, x: L) -> L {
     L::select(lanes.below(L::splat(count as f64)), x, L::splat(0.0))
 }
 
+impl Workspace {
+    /// Room for what phase 3 finds of so many pairs, and eight more.
+    fn ensure(&mut self, pairs: usize) {
+        let Workspace { line, inverse, interval, t, .. } = self;
+        line.iter_mut().chain([inverse, t]).for_each(|values| ensure(values, pairs + WIDTH));
+        ensure(interval, pairs + WIDTH);
+    }
+}
+
 impl Records {
     fn clear(&mut self) {
         self.len = 0;
@@ -164,15 +205,20 @@ impl Records {
     }
 
     /// Appends the neighbours of atom i within its cutoffs that this rank computes, nearest
-    /// first, with `square`; gives their number.
+    /// first, and their squared distances; the block's pairs begin with the record `base`.
     #[inline(always)]
-    fn collect<L: Lanes>(&mut self, view: View, i: usize) -> Result<usize> {
+    fn collect<L: Lanes>(&mut self, view: View, i: usize, base: usize) -> Result<()> {
         let View { functional, env, species, .. } = view;
         let list = &env.neighbours.entries[..];
         let range = env.neighbours.first[i]..env.neighbours.first[i + 1];
         let start = self.len;
         ensure(&mut self.near, start + range.len() + 2 * WIDTH);
-        ensure(&mut self.square, range.len() + 2 * WIDTH);
+        let square_start = start - base;
+        ensure(&mut self.work.square, square_start + range.len() + 2 * WIDTH);
+        let later = (i + AHEAD).min(env.owned - 1);
+        L::Coarse::fetch(&list[env.neighbours.first[later]..env.neighbours.first[later + 1]]);
+        let near = &mut self.near[start..];
+        let square = &mut self.work.square[square_start..];
         let [x, y, z] = centre::<L>(env, i);
         let limit = L::splat(functional.cutoff * functional.cutoff);
         let closest = L::splat(super::CLOSEST * super::CLOSEST);
@@ -187,17 +233,16 @@ impl Records {
                     &behind
                 }
             };
-            let (mut index, mut mine) = (*entries, 0);
-            for lane in 0..WIDTH {
-                mine |= (index[lane] >> 31) << lane;
-                index[lane] &= !MINE;
+            let mut index = *entries;
+            for entry in &mut index {
+                *entry &= !MINE;
             }
             // SAFETY: the list names atoms of this rank.
             let [px, py, pz, _] = unsafe { L::gather_rows(env.position, &index) };
             let (dx, dy, dz) = (px - x, py - y, pz - z);
-            let square = dz.mul_add(dz, dy.mul_add(dy, dx * dx));
-            let valid = mine & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
-            let mut kept = L::bits(square.at_most(limit)) & valid;
+            let distance = dz.mul_add(dz, dy.mul_add(dy, dx * dx));
+            let valid = L::high_bits(entries) & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
+            let mut kept = L::bits(distance.at_most(limit)) & valid;
             if let Some(cutoffs) = &functional.cutoff_squares {
                 let n = functional.species.len();
                 let own = env.species[i] as usize * n;
@@ -207,22 +252,22 @@ impl Records {
                 for lane in 0..WIDTH {
                     limits[lane] = cutoffs[own + other[lane] as usize];
                 }
-                kept &= L::bits(square.at_most(L::load(&limits)));
+                kept &= L::bits(distance.at_most(L::load(&limits)));
             }
-            too_close |= L::bits(square.below(closest)) & valid;
-            L::compress_index(&index, kept, eight_mut(&mut self.near, start + count));
-            square.compress(kept).store(eight_mut(&mut self.square, count));
+            too_close |= L::bits(distance.below(closest)) & valid;
+            L::compress_index(&index, kept, eight_mut(near, count));
+            distance.compress(kept).store(eight_mut(square, count));
             count += kept.count_ones() as usize;
         }
         if too_close != 0 {
             return Err(too_close_to(env, i));
         }
         // What fills up the last vector is an atom at a distance that tables have.
-        *eight_mut(&mut self.near, start + count) = [i as u32; WIDTH];
-        *eight_mut(&mut self.square, count) = [1.0; WIDTH];
+        *eight_mut(near, count) = [i as u32; WIDTH];
+        *eight_mut(square, count) = [1.0; WIDTH];
         self.len += count;
         self.ends.push(self.len as u32);
-        Ok(count)
+        Ok(())
     }
 }
 
@@ -250,46 +295,65 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
         // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
         unsafe { sums.parts(atoms) }.for_each(L::Coarse::fetch);
     };
-    for i in tile.atoms.clone() {
-        ahead.next().into_iter().for_each(fetch);
-        let start = records.len;
-        let count = records.collect::<L>(view, i)?;
+    for first_atom in tile.atoms.clone().step_by(BLOCK) {
+        let atoms = first_atom..tile.atoms.end.min(first_atom + BLOCK);
+        let base = records.len;
+        for i in atoms.clone() {
+            ahead.next().into_iter().for_each(fetch);
+            records.collect::<L>(view, i, base)?;
+        }
         if !embeds {
             continue;
         }
-        let mut total = [0i64; WIDTH];
-        for at in (0..count).step_by(WIDTH) {
-            let near = eight(&records.near, start + at);
-            let place = functional.place(L::load(eight(&records.square, at)).sqrt());
-            // SAFETY: distances within the cutoff, or 1 Å, have a place; atoms have species.
-            let [here, there] = unsafe {
-                if ONE {
-                    let rho = functional.density(&[0; WIDTH], &place);
-                    [rho, rho]
-                } else {
-                    let kinds = functional.kinds::<L>(env.species[i] as usize, species, near);
-                    [
-                        functional.density(&kinds.here, &place),
-                        functional.density(&kinds.there, &place),
-                    ]
-                }
-            };
-            let here = first(count - at, here).quanta(per_unit);
-            here.add_to(&mut total);
-            let mut quanta = [0.0; WIDTH];
-            match ONE {
-                true => here.store(&mut quanta),
-                false => there.quanta(per_unit).store(&mut quanta),
-            }
-            for lane in 0..WIDTH.min(count - at) {
-                // SAFETY: a neighbour of an atom of this tile, which no other thread touches.
-                let sum = unsafe { sums.of(near[lane], 0, 1) };
-                sum[0] = sum[0].wrapping_add(quanta[lane].to_bits() as i64);
-            }
+        let Records { near, len, ends, work } = &mut *records;
+        let Workspace { square, interval, t, .. } = work;
+        let pairs = *len - base;
+        ensure(interval, pairs + WIDTH);
+        ensure(t, pairs + WIDTH);
+        for at in (0..pairs).step_by(WIDTH) {
+            let r = L::load(eight(square, at)).sqrt();
+            functional.find_place(r, eight_mut(interval, at), eight_mut(t, at));
         }
-        // SAFETY: an atom of this tile.
-        let sum = unsafe { sums.of(i as u32, 0, 1) };
-        sum[0] = total.into_iter().fold(sum[0], i64::wrapping_add);
+        let mut start = base;
+        for (i, &end) in atoms.clone().zip(&ends[ends.len() - atoms.len()..]) {
+            let end = end as usize;
+            let mut total = [0i64; WIDTH];
+            for at in (start..end).step_by(WIDTH) {
+                let neighbours = eight(near, at);
+                let place =
+                    Place { interval: eight(interval, at - base), t: L::load(eight(t, at - base)) };
+                // SAFETY: distances within the cutoff, or 1 Å, have a place; atoms have species.
+                let [here, there] = unsafe {
+                    if ONE {
+                        let rho = functional.density(&[0; WIDTH], &place);
+                        [rho, rho]
+                    } else {
+                        let own = env.species[i] as usize;
+                        let kinds = functional.kinds::<L>(own, species, neighbours);
+                        [
+                            functional.density(&kinds.here, &place),
+                            functional.density(&kinds.there, &place),
+                        ]
+                    }
+                };
+                let here = first(end - at, here).quanta(per_unit);
+                here.add_to(&mut total);
+                let mut quanta = [0.0; WIDTH];
+                match ONE {
+                    true => here.store(&mut quanta),
+                    false => there.quanta(per_unit).store(&mut quanta),
+                }
+                for lane in 0..WIDTH.min(end - at) {
+                    // SAFETY: a neighbour of an atom of this tile, which no other thread touches.
+                    let sum = unsafe { sums.of(neighbours[lane], 0, 1) };
+                    sum[0] = sum[0].wrapping_add(quanta[lane].to_bits() as i64);
+                }
+            }
+            start = end;
+            // SAFETY: an atom of this tile.
+            let sum = unsafe { sums.of(i as u32, 0, 1) };
+            sum[0] = total.into_iter().fold(sum[0], i64::wrapping_add);
+        }
     }
     Ok(())
 }
@@ -298,7 +362,7 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
 #[inline(always)]
 pub fn push_one<L: Lanes>(
     view: View,
-    records: &Records,
+    records: &mut Records,
     adjoints: &Sums,
     force: &Shared<FixedForce>,
 ) -> Result<()> {
@@ -309,7 +373,7 @@ pub fn push_one<L: Lanes>(
 #[inline(always)]
 pub fn push_several<L: Lanes>(
     view: View,
-    records: &Records,
+    records: &mut Records,
     adjoints: &Sums,
     force: &Shared<FixedForce>,
 ) -> Result<()> {
@@ -319,7 +383,7 @@ pub fn push_several<L: Lanes>(
 #[inline(always)]
 fn push<L: Lanes, const ONE: bool>(
     view: View,
-    records: &Records,
+    records: &mut Records,
     adjoints: &Sums,
     force: &Shared<FixedForce>,
 ) -> Result<()> {
@@ -340,76 +404,106 @@ fn push<L: Lanes, const ONE: bool>(
     };
     // SAFETY: atoms of this tile and their neighbours, which have adjoints.
     let adjoint = |atom: u32| unsafe { adjoints.adjoints(atom, 0, 1) }[0];
-    let mut start = 0;
-    for (i, &end) in tile.atoms.clone().zip(&records.ends) {
-        ahead.next().into_iter().for_each(fetch);
-        let end = end as usize;
-        let [x, y, z] = centre::<L>(env, i);
-        let own = L::splat(if embeds { adjoint(i as u32) } else { 0.0 });
-        let mut total = [0i64; 4];
-        let mut sound = u32::MAX;
-        for at in (start..end).step_by(WIDTH) {
-            let count = WIDTH.min(end - at);
-            let near = eight(&records.near, at);
-            // SAFETY: records hold atoms of the list.
-            let [px, py, pz, _] = unsafe { L::gather_rows(env.position, near) };
-            let (dx, dy, dz) = (px - x, py - y, pz - z);
-            let r = dz.mul_add(dz, dy.mul_add(dy, dx * dx)).sqrt();
-            let inverse = r.inverse();
-            // What stands behind the neighbours of this atom may be anywhere.
-            let place = functional.place(r.min(limit));
-            let kinds = match ONE {
-                true => Kinds { here: [0; WIDTH], there: [0; WIDTH], energy: [0; WIDTH] },
-                // SAFETY: every atom has a species here, where there are several.
-                false => unsafe { functional.kinds::<L>(env.species[i] as usize, species, near) },
-            };
-            // SAFETY: distances up to the cutoff have a place in every table.
-            let [energy, rise] = unsafe { functional.energy(&kinds.energy, &place) };
-            let phi = energy * inverse;
-            let mut rise = (rise * per_angstrom - phi) * inverse;
-            if embeds {
-                let mut others = [0.0; WIDTH];
-                for lane in 0..WIDTH {
-                    others[lane] = adjoint(near[lane]);
-                }
-                let other = L::load(&others);
-                // SAFETY: as above.
-                let many = unsafe {
-                    let here = functional.density_slope(&kinds.here, &place);
-                    match ONE {
-                        true => (own + other) * here,
-                        false => {
-                            let there = functional.density_slope(&kinds.there, &place);
-                            own * here + other * there
-                        }
-                    }
+    let Records { near, ends, work, .. } = records;
+    let mut block_start = 0;
+    for (block, ends) in ends.chunks(BLOCK).enumerate() {
+        let first_atom = tile.atoms.start + block * BLOCK;
+        let base = block_start;
+        block_start = ends[ends.len() - 1] as usize;
+        work.ensure(block_start - base);
+        let Workspace { line, inverse, interval, t, .. } = &mut *work;
+        let [line_x, line_y, line_z] = line;
+        let mut start = base;
+        for (i, &end) in (first_atom..).zip(ends) {
+            ahead.next().into_iter().for_each(fetch);
+            let [x, y, z] = centre::<L>(env, i);
+            for at in (start..end as usize).step_by(WIDTH) {
+                // SAFETY: records hold atoms of the list.
+                let [px, py, pz, _] = unsafe { L::gather_rows(env.position, eight(near, at)) };
+                let (dx, dy, dz) = (px - x, py - y, pz - z);
+                let r = dz.mul_add(dz, dy.mul_add(dy, dx * dx)).sqrt();
+                // What stands behind the neighbours of this atom may be anywhere; it is
+                // overwritten, or never used.
+                let at = at - base;
+                functional.find_place(r.min(limit), eight_mut(interval, at), eight_mut(t, at));
+                r.inverse().store(eight_mut(inverse, at));
+                dx.store(eight_mut(line_x, at));
+                dy.store(eight_mut(line_y, at));
+                dz.store(eight_mut(line_z, at));
+            }
+            start = end as usize;
+        }
+        let mut start = base;
+        for (i, &end) in (first_atom..).zip(ends) {
+            let end = end as usize;
+            let own = L::splat(if embeds { adjoint(i as u32) } else { 0.0 });
+            let mut total = [0i64; 4];
+            let mut sound = u32::MAX;
+            for pair in (start..end).step_by(WIDTH) {
+                let count = WIDTH.min(end - pair);
+                let neighbours = eight(near, pair);
+                let at = pair - base;
+                let inverse = L::load(eight(inverse, at));
+                let place = Place { interval: eight(interval, at), t: L::load(eight(t, at)) };
+                let kinds = match ONE {
+                    true => Kinds { here: [0; WIDTH], there: [0; WIDTH], energy: [0; WIDTH] },
+                    // SAFETY: every atom has a species here, where there are several.
+                    false => unsafe {
+                        functional.kinds::<L>(env.species[i] as usize, species, neighbours)
+                    },
                 };
-                rise = rise + many * per_angstrom;
-            }
-            let pull = rise * inverse;
-            let pull = [pull * dx, pull * dy, pull * dz, half * phi];
-            sound &= bounded(quantum, pull) | (0xff << count);
-            let [fx, fy, fz, half] = pull;
-            let rows = L::rows([
-                fx.quanta(per_unit),
-                fy.quanta(per_unit),
-                fz.quanta(per_unit),
-                half.quanta(per_unit),
-            ]);
-            for lane in 0..count {
-                let [x, y, z, half] = rows[lane];
-                for d in 0..4 {
-                    total[d] = total[d].wrapping_add(rows[lane][d]);
+                // SAFETY: distances up to the cutoff have a place in every table.
+                let [energy, rise] = unsafe { functional.energy(&kinds.energy, &place) };
+                let phi = energy * inverse;
+                let mut rise = (rise * per_angstrom - phi) * inverse;
+                if embeds {
+                    let mut others = [0.0; WIDTH];
+                    for lane in 0..WIDTH {
+                        others[lane] = adjoint(neighbours[lane]);
+                    }
+                    let other = L::load(&others);
+                    // SAFETY: as above.
+                    let many = unsafe {
+                        let here = functional.density_slope(&kinds.here, &place);
+                        match ONE {
+                            true => (own + other) * here,
+                            false => {
+                                let there = functional.density_slope(&kinds.there, &place);
+                                own * here + other * there
+                            }
+                        }
+                    };
+                    rise = rise + many * per_angstrom;
                 }
-                let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
-                add(force, near[lane], [x, y, z, half]);
+                let pull = rise * inverse;
+                let [fx, fy, fz, half] = [
+                    pull * L::load(eight(line_x, at)),
+                    pull * L::load(eight(line_y, at)),
+                    pull * L::load(eight(line_z, at)),
+                    half * phi,
+                ];
+                sound &= bounded(quantum, [rise, half]) | (0xff << count);
+                let rows = L::rows([
+                    fx.quanta(per_unit),
+                    fy.quanta(per_unit),
+                    fz.quanta(per_unit),
+                    half.quanta(per_unit),
+                ]);
+                for lane in 0..count {
+                    let [x, y, z, half] = rows[lane];
+                    for d in 0..4 {
+                        total[d] = total[d].wrapping_add(rows[lane][d]);
+                    }
+                    let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
+                    add(force, neighbours[lane], [x, y, z, half]);
+                }
             }
+            if sound & 0xff != 0xff {
+                return Err(out_of_bounds(view, i, &near[start..end]));
+            }
+            add(force, i as u32, total);
+            start = end;
         }
-        if sound & 0xff != 0xff {
-            return Err(out_of_bounds(view, i, &records.near[start..end]));
-        }
-        add(force, i as u32, total);
-        start = end;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
-use crate::lanes::{InstructionSet, dispatch};
+use crate::lanes::{InstructionSet, WIDTH, dispatch};
 use crate::neighbour::Tile;
 use crate::potential::{Environment, Shared, Sums};
 use kernel::View;
@@ -66,6 +66,9 @@ pub struct Functional {
     energy_rows: Vec<[f64; 4]>,
     density_start: Vec<u32>,
     energy_start: Vec<u32>,
+    /// The same where species are few, by own species and then the other's: of the density here,
+    /// of that there, and of the energy.
+    starts_of_few: Option<Vec<[[u32; WIDTH]; 3]>>,
     density_quantum: Quantum,
     embedding: Embedding,
     instruction_set: InstructionSet,
@@ -90,7 +93,18 @@ impl Functional {
         let used: Vec<&Curve> = density.iter().flatten().map(|&curve| &curves[curve]).collect();
         let values = used.iter().flat_map(|curve| curve.values.iter().skip(closest));
         let largest = values.fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let n = species.len();
+        let row =
+            |of: &dyn Fn(usize) -> u32| std::array::from_fn(|j| if j < n { of(j) } else { 0 });
+        let starts = |i: usize| {
+            [
+                row(&|j| density_start[i * n + j]),
+                row(&|j| density_start[j * n + i]),
+                row(&|j| energy_start[i * n + j]),
+            ]
+        };
         Ok(Functional {
+            starts_of_few: (n <= WIDTH).then(|| (0..n).map(starts).collect()),
             species,
             cutoff,
             cutoff_squares: cutoffs.map(|all| all.iter().map(|r| r * r).collect()),
@@ -222,7 +236,7 @@ impl Functional {
         env: Environment,
         species: &[u32],
         tile: &Tile,
-        records: &Records,
+        records: &mut Records,
         adjoints: &Sums,
         force: &Shared<FixedForce>,
     ) -> Result<()> {
@@ -232,14 +246,14 @@ impl Functional {
         if self.species.len() == 1 {
             dispatch!(self.instruction_set, kernel::push_one, (
                 view: View,
-                records: &Records,
+                records: &mut Records,
                 adjoints: &Sums,
                 force: &Shared<FixedForce>,
             ) -> Result<()>)
         } else {
             dispatch!(self.instruction_set, kernel::push_several, (
                 view: View,
-                records: &Records,
+                records: &mut Records,
                 adjoints: &Sums,
                 force: &Shared<FixedForce>,
             ) -> Result<()>)
