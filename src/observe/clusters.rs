@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Column, Series, Snapshot, Values};
-use crate::geometry::{dot, sub};
+use crate::geometry::{Vec3, dot, sub};
 use crate::neighbour::MINE;
 
 /// The clusters of all atoms.
@@ -51,7 +51,10 @@ impl Clusters {
     pub fn find(snapshot: &Snapshot, bond: f64) -> Clusters {
         let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
         let mut sets = Sets((0..atoms.len() as u32).collect());
-        let place = |i: usize| [0, 1, 2].map(|d| atoms.position[i][d]);
+        let place = |i: usize| -> Vec3 {
+            let [x, y, z, _] = atoms.position[i];
+            [x, y, z]
+        };
         for i in 0..atoms.owned {
             for entry in snapshot.neighbours.of(i) {
                 let j = (entry & !MINE) as usize;

@@ -129,7 +129,10 @@ impl<'a> Vicinity<'a> {
     /// Puts the neighbours within `reach` of an owned atom into `near`.
     fn find(self, i: usize, reach: f64, near: &mut Vec<Near>) {
         let Vicinity { atoms, neighbours, .. } = self;
-        let place = |i: usize| [0, 1, 2].map(|d| atoms.position[i][d]);
+        let place = |i: usize| -> Vec3 {
+            let [x, y, z, _] = atoms.position[i];
+            [x, y, z]
+        };
         let here = place(i);
         near.clear();
         for entry in neighbours.of(i) {
