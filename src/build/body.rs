@@ -18,7 +18,7 @@ use crate::atoms::Atom;
 use crate::error::Result;
 use crate::geometry::{Vec3, add, dot, norm, on_grid, scale, sub};
 use crate::input::{
-    Arrangement, BoxConfig, Config, Lattice, ParticleConfig, PlacementConfig, StructureConfig,
+    self, Arrangement, BoxConfig, Config, Lattice, ParticleConfig, PlacementConfig, StructureConfig,
 };
 use crate::random::Purpose;
 use std::sync::Arc;
@@ -462,7 +462,7 @@ fn outermost(positions: &[Vec3], side: f64) -> Vec<usize> {
 /// wanted, if one was; nm.
 pub fn edges_nm(config: &Config, table: usize, info: &ParticleInfo) -> Option<(f64, f64)> {
     let particle = &config.particles[table];
-    let facets = &info.shape.as_ref()?.facets;
+    let facets = &info.shape.as_ref().filter(|_| particle.shape == input::Shape::Cube)?.facets;
     let side = facets.iter().find(|facet| facet.indices == [1, 0, 0])?;
     let edge = 2.0 * side.distance + particle.lattice_constant() / 2.0;
     Some((edge / 10.0, particle.edge_nm?))

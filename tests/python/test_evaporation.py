@@ -106,7 +106,7 @@ def test_what_has_not_evaporated_is_not_held_as_by_a_wall(tmp_path, what):
     """A cluster flies out as a whole."""
     sites = [1.96 * np.array(p) for p in np.ndindex(3, 3, 3) if sum(p) % 2 == 0]
     path = write_input(tmp_path, leaving(what))
-    lines = [f"Pt {x} {y} {z} 100 0 0" for x, y, z in sites]
+    lines = [f"Pt {x} {y} {z} 150 0 0" for x, y, z in sites]
     header = f"{len(lines)}\nProperties=species:S:1:pos:R:3:velo:R:3\n"
     (tmp_path / "evaporating.xyz").write_text(header + "\n".join(lines) + "\n")
     for ranks in [None, 2]:
