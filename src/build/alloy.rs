@@ -49,10 +49,14 @@ pub fn shuffled(
 
 /// The species of the sites `first .. first + sites` of one particle.
 pub fn deal(seed: u64, particle: usize, first: usize, sites: usize, fractions: &[f64]) -> Vec<u32> {
+    let counts = counts(fractions, sites);
+    if let Some(only) = counts.iter().position(|&count| count == sites) {
+        return vec![only as u32; sites];
+    }
     let order = shuffled(seed, Purpose::Alloy, particle, first, sites);
     let mut species = vec![0; sites];
     let mut next = order.into_iter();
-    for (kind, count) in counts(fractions, sites).into_iter().enumerate() {
+    for (kind, count) in counts.into_iter().enumerate() {
         for site in next.by_ref().take(count) {
             species[site] = kind as u32;
         }

@@ -2,10 +2,10 @@
 
 use super::alloy;
 use super::cell::AXES;
-use super::cluster::{Cluster, is_cluster};
+use super::cluster::{BOND, Cluster, bonds, is_cluster};
 use super::contact::closest;
 use super::face::Face;
-use super::hull::Hull;
+use super::hull::is_between;
 use super::layout::{FacetInfo, Facing, ParticleInfo, ShapeInfo, bounds};
 use super::members::Member;
 use super::mixture::{self, Places};
@@ -365,12 +365,34 @@ impl Body {
         }
     }
 
-    /// Its convex hull.
-    pub fn hull(&self) -> Hull {
+    /// Atoms among which are all corners of its convex hull, and so the first and last along any direction.
+    pub fn outermost(&self) -> Vec<Vec3> {
         match self {
-            Body::Solid(solid) => Hull::of(&solid.outermost()),
-            Body::Rigid(read) => Hull::of(&read.positions),
+            Body::Solid(solid) => solid.outermost(),
+            Body::Rigid(rigid) => {
+                let positions = &rigid.positions;
+                let bonds = bonds(positions, BOND * rigid.nearest_distance);
+                let near = |i: usize| -> Vec<Vec3> {
+                    bonds[i].iter().map(|&j| positions[j as usize]).collect()
+                };
+                let all = 0..positions.len();
+                // What lies between its neighbours is no corner.
+                let corner = all.filter(|&i| !is_between(&near(i), positions[i]));
+                corner.map(|i| positions[i]).collect()
+            }
         }
+    }
+
+    /// How many atoms of each species it has.
+    fn composition(&self, config: &Config) -> Vec<u64> {
+        if let Body::Solid(solid) = self
+            && let Some(counts) = solid.composition(config)
+        {
+            return counts;
+        }
+        let mut counts = vec![0; config.symbols().len()];
+        self.species(config).iter().for_each(|&kind| counts[kind as usize] += 1);
+        counts
     }
 
     /// Distance of neighbours in it, Å.
@@ -384,9 +406,17 @@ impl Body {
     /// Its faces towards its neighbours in a row, with their sides and the places of the atoms
     /// of the outermost layer.
     pub fn facing(&self) -> Vec<(f64, Vec<usize>, Face)> {
+        let in_row = match self {
+            Body::Solid(solid) => !solid.facing.is_empty(),
+            Body::Rigid(rigid) => !rigid.sides.is_empty(),
+        };
+        if !in_row {
+            return Vec::new();
+        }
         let positions: Vec<Vec3> = self.positions().collect();
         let face = |side: f64, layer: Vec<usize>| {
-            let mut face = Face::new(&positions, &layer, 0, side);
+            let atoms: Vec<Vec3> = layer.iter().map(|&i| positions[i]).collect();
+            let mut face = Face::new(&atoms, positions.iter().copied(), 0, side);
             if let Body::Rigid(_) = self {
                 // Of its outline nobody knows more than how wide it is.
                 face.reach = positions.iter().copied().map(norm).fold(0.0, f64::max);
@@ -405,21 +435,16 @@ impl Body {
         }
     }
 
-    /// Its lower end across a surface: the facet that lies on it, and the lowest atom.
-    pub fn lower_face(&self, axis: usize) -> Face {
-        let positions: Vec<Vec3> = self.positions().collect();
-        let facet = match self {
-            Body::Solid(Solid { down: Some(facet), .. }) => Some(*facet),
-            _ => None,
+    /// Its lower end across a surface: the facet that lies on it, and the lowest of the outermost atoms.
+    pub fn lower_face(&self, axis: usize, outermost: &[Vec3]) -> Face {
+        let layer = match self {
+            Body::Solid(solid) => solid.down.map(|facet| solid.facet(facet)),
+            Body::Rigid(_) => None,
         };
-        match (self, facet) {
-            (Body::Solid(solid), Some(facet)) => {
-                Face::new(&positions, &solid.layer(facet), axis, -1.0)
-            }
-            _ => {
-                let face = Face::new(&positions, &[], axis, -1.0);
-                Face { plane: face.front, ..face }
-            }
+        let face = |layer: &[Vec3]| Face::new(layer, outermost.iter().copied(), axis, -1.0);
+        match layer {
+            Some(layer) => face(&layer),
+            None => Face { plane: face(&[]).front, ..face(&[]) },
         }
     }
 
@@ -428,8 +453,8 @@ impl Body {
         let mut info = ParticleInfo::empty(config, first);
         info.atoms = self.atoms() as u64;
         info.centre = centre;
-        info.radius = self.positions().map(norm).fold(0.0, f64::max);
-        self.species(config).iter().for_each(|&kind| info.species[kind as usize] += 1);
+        info.radius = self.outermost().into_iter().map(norm).fold(0.0, f64::max);
+        info.species = self.composition(config);
         let facing = self.facing().into_iter();
         info.facing = facing
             .map(|(side, layer, face)| Facing {

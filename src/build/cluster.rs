@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 /// Atoms nearer than so many distances of nearest neighbours are neighbours; the next are at 1.41.
-const BOND: f64 = 1.2;
+pub const BOND: f64 = 1.2;
 
 /// About its centre, in the order of its construction.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +87,7 @@ impl Cluster {
         const ALL: usize = 12;
         let points: Vec<Vec3> =
             self.positions.iter().map(|&r| scale(r, 1.0 / self.nearest_distance)).collect();
-        let bonds = bonds(&points);
+        let bonds = bonds(&points, BOND);
         let surface: Vec<usize> = (0..points.len()).filter(|&i| bonds[i].len() < ALL).collect();
         let removed = (removed_fraction * surface.len() as f64).round() as usize;
         let removed = removed.min(points.len() - 1);
@@ -246,9 +246,9 @@ fn ball(wanted: usize, size: Size, a: f64, c: f64) -> Vec<Point> {
     points
 }
 
-/// The neighbours of each, by cubes.
-fn bonds(points: &[Vec3]) -> Vec<Vec<u32>> {
-    let cube = |r: Vec3| r.map(|x| (x / BOND).floor() as i64);
+/// The neighbours of each within this distance, by cubes.
+pub fn bonds(points: &[Vec3], reach: f64) -> Vec<Vec<u32>> {
+    let cube = |r: Vec3| r.map(|x| (x / reach).floor() as i64);
     let mut cubes: HashMap<[i64; 3], Vec<u32>> = HashMap::new();
     points.iter().enumerate().for_each(|(i, &r)| cubes.entry(cube(r)).or_default().push(i as u32));
     let near = |i: usize, r: Vec3| {
@@ -257,7 +257,7 @@ fn bonds(points: &[Vec3]) -> Vec<Vec<u32>> {
         let all = around.filter_map(|home| cubes.get(&home)).flatten().copied();
         all.filter(|&j| {
             let away = sub(points[j as usize], r);
-            j as usize != i && dot(away, away) < BOND * BOND
+            j as usize != i && dot(away, away) < reach * reach
         })
         .collect()
     };
@@ -267,7 +267,7 @@ fn bonds(points: &[Vec3]) -> Vec<Vec<u32>> {
 /// Takes away the least bound atoms until `wanted` are left; of equally bound ones the farthest out.
 fn trimmed(points: Vec<Point>, wanted: usize) -> Vec<Point> {
     let positions: Vec<Vec3> = points.iter().map(|p| p.0).collect();
-    let bonds = bonds(&positions);
+    let bonds = bonds(&positions, BOND);
     let out = |i: usize| (norm(positions[i]) * 1e6).round() as i64;
     let mut left: Vec<usize> = bonds.iter().map(Vec::len).collect();
     let mut gone = vec![false; points.len()];
@@ -305,7 +305,7 @@ mod tests {
         }
         // Neighbours: 12 of each atom inside, at 0.9511 of the distance along the shell radially.
         let points: Vec<Vec3> = icosahedron(5).iter().map(|p| p.0).collect();
-        let bonds = bonds(&points);
+        let bonds = bonds(&points, BOND);
         assert_eq!(bonds.iter().filter(|b| b.len() == 12).count(), icosahedron_atoms(4));
         let near =
             |i: usize| bonds[i].iter().map(move |&j| norm(sub(points[j as usize], points[i])));
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(decahedron([2, 1, 0]).len(), 7);
         for n in 2..9 {
             let points: Vec<Vec3> = decahedron(marks(n)).iter().map(|p| p.0).collect();
-            let bonds = bonds(&points);
+            let bonds = bonds(&points, BOND);
             assert!(bonds.iter().all(|b| b.len() >= 3 && b.len() <= 12), "{n}");
             for (i, near) in bonds.iter().enumerate() {
                 let lengths = near.iter().map(|&j| norm(sub(points[j as usize], points[i])));

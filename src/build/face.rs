@@ -27,14 +27,12 @@ pub struct Face {
 }
 
 impl Face {
-    /// Of a particle as it is built or read, in its own frame, towards `side` of an axis; here every
-    /// atom counts for the front. `layer` are the places of the facet's atoms in `positions`.
-    pub fn new(positions: &[Vec3], layer: &[usize], axis: usize, side: f64) -> Face {
-        let layer: Vec<Vec3> = layer.iter().map(|&i| positions[i]).collect();
-        let middle = median(&layer);
+    /// Of a particle as it is built or read, in its own frame, towards `side` of an axis: the atoms of the
+    /// facet, and all that may be its front (the corners of the hull among them are enough).
+    pub fn new(layer: &[Vec3], all: impl Iterator<Item = Vec3>, axis: usize, side: f64) -> Face {
+        let middle = median(layer);
         let reach = layer.iter().map(|&r| across(r, middle)).fold(0.0, f64::max);
-        let front =
-            positions.iter().map(|r| r[axis] * side).fold(f64::NEG_INFINITY, f64::max) * side;
+        let front = all.map(|r| r[axis] * side).fold(f64::NEG_INFINITY, f64::max) * side;
         Face { plane: middle[axis], front, reach }
     }
 

@@ -121,6 +121,12 @@ impl Hull {
     }
 }
 
+/// Whether a point lies in the hull of others.
+pub fn is_between(others: &[Vec3], point: Vec3) -> bool {
+    !others.is_empty()
+        && separation(others, &[point], [0.0; 3], TOLERANCE).distance < TOLERANCE * 1e-2
+}
+
 fn separation(a: &[Vec3], b: &[Vec3], shift: Vec3, enough: f64) -> Apart {
     let mut simplex: Vec<Vec3> = Vec::with_capacity(4);
     let mut v = if norm(shift) > 0.0 { shift } else { [1.0, 0.0, 0.0] };

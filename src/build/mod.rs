@@ -93,6 +93,22 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
     Ok(built)
 }
 
+/// Where more atoms are built than this, a look at the input makes none of them.
+const MOST_LOOKED_AT: f64 = 4e6;
+
+/// The same for a look at the input: of very many atoms that are built only the table of particles is
+/// made, and what single atoms tell is left to the run. Collective.
+pub fn looked_at(config: &Config, comm: &Comm) -> Result<Built> {
+    if config.reads_files() || config.atoms_to_build() <= MOST_LOOKED_AT {
+        return structure(config, comm);
+    }
+    let Assembly { layout, warnings, .. } = Assembly::new(config, comm)?;
+    let mut built = built(layout, Vec::new(), false, warnings);
+    input::check_ids(config, built.layout.atoms)?;
+    look_at_particles(config, &mut built)?;
+    Ok(built)
+}
+
 /// Refuses particles that are built beyond the distance at which atoms come to rest or are removed.
 fn look_at_border(config: &Config, built: &Built, comm: &Comm) -> Result<()> {
     let Some(border) = config.evaporation.beyond_angstrom else { return Ok(()) };

@@ -17,6 +17,7 @@
 //! nearest is filled first), then by the order of the sites.
 
 use super::lattice::{Centre, Crystal, Site, dot, step};
+use crate::geometry::{self, Vec3};
 use crate::input::{Lattice, ParticleConfig, Shape as Kind, Size};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -32,11 +33,12 @@ pub enum Outline {
     Wulff(Vec<(Site, f64)>),
     Sphere,
     Cube,
-    /// Facets one by one, with their distances from the centre at size 1; no point of it lies farther
-    /// than `reach` along an axis.
+    /// Facets one by one, with their distances at size 1 from a point `about` (in units of sites); no
+    /// point of it lies farther from there than `reach` along an axis.
     Facets {
         facets: Vec<(Site, f64)>,
         reach: f64,
+        about: Vec3,
     },
     /// Along z, so many times as long as wide, with round ends.
     Rod {
@@ -77,7 +79,7 @@ impl Outline {
                 let corners = signs.iter().filter(|_| cut > 0.0);
                 let corners = corners.map(|n| (n.map(|x| -x), 3.0 - 4.0 * cut));
                 let facets = signs.iter().map(|&n| (n, 1.0)).chain(corners).collect();
-                Outline::Facets { facets, reach: root }
+                Outline::Facets { facets, reach: root, about: [0.0; 3] }
             }
             Kind::TriangularPlate => {
                 // Across its three sides it reaches 1 from the middle and 2 into the corners.
@@ -87,7 +89,7 @@ impl Outline {
                 let corners = corners.map(|n| (n.map(|x| -x), 2.0 - 3.0 * cut));
                 let ends = [([1, 1, 1], half), ([-1, -1, -1], half)];
                 let facets = sides.iter().map(|&n| (n, 1.0)).chain(corners).chain(ends).collect();
-                Outline::Facets { facets, reach: (4.0 + half * half).sqrt() }
+                Outline::Facets { facets, reach: (4.0 + half * half).sqrt(), about: [0.0; 3] }
             }
             Kind::Rod => Outline::Rod { ratio: particle.aspect_ratio() },
             Kind::Hemisphere => Outline::Hemisphere,
@@ -101,6 +103,27 @@ impl Outline {
             }
             None => whole,
         })
+    }
+
+    /// The same shape about the points that its symmetry allows beside those of the cube's: a tetrahedron
+    /// with an even number of atoms along its edges has its centre in a tetrahedral site.
+    pub fn moved(&self, particle: &ParticleConfig) -> Vec<Outline> {
+        match self {
+            Outline::Facets { facets, reach, .. } if particle.shape == Kind::Tetrahedron => {
+                let moved =
+                    |x| Outline::Facets { facets: facets.clone(), reach: *reach, about: [x; 3] };
+                vec![moved(0.5), moved(-0.5)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The point that it lies about, in units of sites.
+    pub fn about(&self) -> Vec3 {
+        match self {
+            Outline::Facets { about, .. } => *about,
+            _ => [0.0; 3],
+        }
     }
 
     /// Distances of the nearest and the farthest point of its surface from the centre, at size 1.
@@ -160,9 +183,11 @@ impl Outline {
     /// Equal bits for sites that a symmetry of the cube, or a facet, has in common.
     pub fn gauge(&self, h: Site) -> f64 {
         match self {
-            Outline::Facets { facets, .. } => {
-                let one =
-                    |&(n, d): &(Site, f64)| dot(n, h) as f64 / ((dot(n, n) as f64).sqrt() * d);
+            Outline::Facets { facets, about, .. } => {
+                let one = |&(n, d): &(Site, f64)| {
+                    let height = dot(n, h) as f64 - geometry::dot(n.map(f64::from), *about);
+                    height / ((dot(n, n) as f64).sqrt() * d)
+                };
                 return facets.iter().map(one).fold(0.0, f64::max);
             }
             &Outline::Rod { ratio } => {
@@ -200,7 +225,7 @@ impl Outline {
 
     /// The sites up to the size `size`, with their gauges, in the order of the sites.
     fn sites(&self, crystal: Crystal, size: f64) -> Vec<(f64, Site)> {
-        let reach = self.reach(size) as i32 + 1;
+        let reach = self.reach(size) as i32 + 1 + (self.about() != [0.0; 3]) as i32;
         let mut sites = Vec::new();
         for x in -reach..=reach {
             for y in -reach..=reach {

@@ -7,7 +7,7 @@ use super::orientation::{Rotation, apply};
 use super::shape::{Outline, Shape};
 use super::{alloy, mixture};
 use crate::error::Result;
-use crate::geometry::{Vec3, norm, on_grid};
+use crate::geometry::{self, Vec3, norm, on_grid};
 use crate::input::{AdatomConfig, Config, Defect, Facet, Lattice};
 use crate::random::Purpose;
 use std::collections::BTreeSet;
@@ -48,7 +48,11 @@ pub fn shape(config: &Config, table: usize, wanted: usize) -> Result<Shape> {
         // It lies in a layer of atoms.
         crystals.retain(|crystal| crystal.centre == Centre::Atom);
     }
-    Ok(Shape::about(&crystals, outline, wanted, particle.size))
+    let others = outline.moved(particle).into_iter();
+    let others = others.map(|other| Shape::about(&crystals[..1], other, wanted, particle.size));
+    let first = Shape::about(&crystals, outline.clone(), wanted, particle.size);
+    let all = std::iter::once(first).chain(others);
+    Ok(all.min_by_key(|shape| shape.complete.abs_diff(wanted)).expect("the first of them"))
 }
 
 /// The sides on which a particle has another beside it: -1 for those after the first of a row, +1
@@ -166,6 +170,8 @@ impl Solid {
                 [r[0] + step, r[1] + step, r[2] - 2.0 * step]
             }
         };
+        let centre = self.shape.outline.about();
+        let r = std::array::from_fn(|d| r[d] - centre[d] * self.half[d]);
         apply(&self.rotation, r).map(on_grid)
     }
 
@@ -196,6 +202,15 @@ impl Solid {
         species
     }
 
+    /// How many atoms of each species there will be, where that follows from the numbers alone.
+    pub fn composition(&self, config: &Config) -> Option<Vec<u64>> {
+        let composition = &config.particles[self.table].composition;
+        let fractions = (!composition.is_empty()).then(|| alloy::fractions(config, composition))?;
+        let [body, adatoms] = [self.shape.sites.len(), self.adatoms.len()]
+            .map(|sites| alloy::counts(&fractions, sites));
+        Some(body.iter().zip(adatoms).map(|(a, b)| (a + b) as u64).collect())
+    }
+
     /// The atoms of a facet (without adatoms): their places in `positions`.
     pub fn layer(&self, facet: Site) -> Vec<usize> {
         let layer = self.shape.facet_layer(facet);
@@ -203,9 +218,17 @@ impl Solid {
         layer.iter().map(place).collect()
     }
 
+    /// The positions of these atoms.
+    pub fn facet(&self, facet: Site) -> Vec<Vec3> {
+        self.shape.facet_layer(facet).into_iter().map(|h| self.position(h)).collect()
+    }
+
     /// Distance of a facet's outermost layer from the centre, Å.
     pub fn facet_distance(&self, facet: Site) -> f64 {
-        self.shape.facet_height(facet) as f64 * self.half[0] / norm(facet.map(f64::from))
+        let normal = facet.map(f64::from);
+        let height = self.shape.facet_height(facet) as f64
+            - geometry::dot(normal, self.shape.outline.about());
+        height * self.half[0] / norm(normal)
     }
 
     /// Atoms among which are all corners of the convex hull: those that are not in the middle between

@@ -62,19 +62,20 @@ pub fn survey(
 
 fn line(config: &Config, bodies: &Bodies, number: usize, surface: Option<usize>) -> Result<Line> {
     let body = bodies.body(number)?;
+    let outermost = body.outermost();
     Ok(Line {
         table: body.table(),
         info: body.info(config, [0.0; 3], 0),
         // In a row, and where particles stand at their own centres, nobody asks.
         hull: match config.row().is_none() && config.placement.is_some() {
-            true => body.hull(),
+            true => Hull::of(&outermost),
             false => Hull { corners: Vec::new() },
         },
-        bounds: bounds(body.positions()),
+        bounds: bounds(outermost.iter().copied()),
         nearest_distance: body.nearest_distance(),
         volume: body.volume(config),
         faces: body.facing().into_iter().map(|(_, _, face)| face).collect(),
-        lower: surface.map(|axis| body.lower_face(axis)),
+        lower: surface.map(|axis| body.lower_face(axis, &outermost)),
         velocities: body.velocities().is_some(),
     })
 }

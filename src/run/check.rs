@@ -36,7 +36,7 @@ fn report(config: &mut Config) -> Result<String> {
 /// Builds or reads the atoms, which finds overlaps and broken files, and settles the boundaries.
 fn structure(config: &mut Config, potential: &ForceField) -> Result<String> {
     let comm = Comm::single();
-    let built = build::structure(config, &comm)?;
+    let built = build::looked_at(config, &comm)?;
     warnings::of_structure(&built, potential, &comm);
     input::settle(config, built.layout.cell.periodic)?;
     let symbols = config.symbols();
