@@ -131,13 +131,6 @@ fn look_at_border(config: &Config, built: &Built, comm: &Comm) -> Result<()> {
 
 /// Says where particles are not measured.
 fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
-    if built.layout.atoms == 1 {
-        built.warnings.push(
-            "there is one atom: it has no motion but that of the centre of mass, no temperature, and \
-             nothing that a thermostat could act on"
-                .into(),
-        );
-    }
     if built.layout.measures_particles() {
         return Ok(());
     }

@@ -43,6 +43,10 @@ pub fn potential(config: &mut Config) -> Result<(ForceField, String)> {
 /// Tells what is odd about a structure, of which this rank has its share. Collective.
 pub fn of_structure(built: &Built, potential: &ForceField, comm: &Comm) {
     tell(&built.warnings);
+    tell((built.layout.atoms == 1).then_some(
+        "there is one atom: it has no motion but that of the centre of mass, no temperature, and \
+         nothing that a thermostat could act on",
+    ));
     tell(scattered(built, potential.cutoff(), comm));
 }
 
