@@ -12,11 +12,14 @@ fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every TOML file below a folder.
+/// Every TOML file below a folder but for those with parameters of potentials.
 fn inputs_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("potentials") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(inputs_below(&path));
         } else if path.extension().is_some_and(|ending| ending == "toml") {

@@ -13,6 +13,7 @@ mod crystal;
 pub mod extension;
 pub mod jobs;
 mod make;
+pub mod parameters;
 pub mod past;
 mod placement;
 mod potential;

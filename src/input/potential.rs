@@ -48,6 +48,13 @@ impl PotentialConfig {
         self.library.iter_mut().chain(&mut self.parameters).chain(&mut self.file)
     }
 
+    /// The names of the files under `file`, without folders.
+    pub fn file_names(&self) -> String {
+        let name =
+            |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.file.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
     /// The chemical symbol of each of `elements`: `Ni` of `Ni=Ni4`.
     pub fn symbols(&self) -> impl Iterator<Item = &str> {
         self.elements.iter().map(|element| element.split('=').next().unwrap_or_default())
@@ -68,6 +75,20 @@ pub enum PotentialKind {
     /// The same with densities by pair of species (Finnis-Sinclair), as LAMMPS `pair_style eam/fs`.
     #[serde(rename = "eam/fs")]
     EamFs,
+    /// Angular-dependent potential, as LAMMPS `pair_style adp`.
+    Adp,
+    /// Bond-order potential, as LAMMPS `pair_style tersoff`.
+    Tersoff,
+    /// Second-moment approximation of tight binding (Gupta; Cleri and Rosato), parameters in TOML.
+    Gupta,
+    /// Long-range Finnis-Sinclair potential of Sutton and Chen, its quantum form too, parameters in TOML.
+    SuttonChen,
+    /// Pair potential 12-6, parameters in TOML.
+    LennardJones,
+    /// Pair potential of two exponentials, parameters in TOML.
+    Morse,
+    /// Pair potential of pieces of cubics (Johnson's iron), parameters in TOML.
+    Johnson,
 }
 
 impl PotentialKind {
@@ -78,7 +99,22 @@ impl PotentialKind {
             PotentialKind::Eam => "eam",
             PotentialKind::EamAlloy => "eam/alloy",
             PotentialKind::EamFs => "eam/fs",
+            PotentialKind::Adp => "adp",
+            PotentialKind::Tersoff => "tersoff",
+            PotentialKind::Gupta => "gupta",
+            PotentialKind::SuttonChen => "sutton-chen",
+            PotentialKind::LennardJones => "lennard-jones",
+            PotentialKind::Morse => "morse",
+            PotentialKind::Johnson => "johnson",
         }
+    }
+}
+
+impl PotentialKind {
+    /// Whether its functions are formulas, whose parameters stand in a TOML file.
+    pub fn is_analytic(self) -> bool {
+        use PotentialKind::*;
+        matches!(self, Gupta | SuttonChen | LennardJones | Morse | Johnson)
     }
 }
 
@@ -139,7 +175,8 @@ pub(super) fn check(table: &PotentialConfig, key: &str, problems: &mut Problems)
     }
     match table.kind {
         _ if table.file.is_empty() => {
-            problems.at(key, format!("`{kind}` lacks `file`, from which its tables come"));
+            let what = if table.kind.is_analytic() { "parameters" } else { "tables" };
+            problems.at(key, format!("`{kind}` lacks `file`, from which its {what} come"));
         }
         PotentialKind::Eam if table.file.len() != table.elements.len() => problems.at(
             &format!("{key}.file"),
@@ -149,7 +186,7 @@ pub(super) fn check(table: &PotentialConfig, key: &str, problems: &mut Problems)
                 table.elements.len()
             ),
         ),
-        PotentialKind::EamAlloy | PotentialKind::EamFs if table.file.len() > 1 => {
+        one if one != PotentialKind::Eam && table.file.len() > 1 => {
             problems.at(&format!("{key}.file"), format!("`{kind}` takes one file for all elements"));
         }
         _ => {}

@@ -7,6 +7,7 @@
 
 use super::config::Config;
 use super::past::Fixed;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::{self, Display, Formatter};
@@ -118,15 +119,16 @@ impl Key {
 
 /// The keys of an input file at its top level.
 pub fn keys_of_input() -> &'static [Key] {
-    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(derived);
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(keys_of_file::<Config>);
     &KEYS
 }
 
-fn derived() -> Vec<Key> {
+/// The keys of a TOML file of this shape at its top level.
+pub fn keys_of_file<T: JsonSchema>() -> Vec<Key> {
     let schema = schemars::generate::SchemaSettings::default()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
-        .into_root_schema_for::<Config>();
+        .into_root_schema_for::<T>();
     keys_of(schema.as_value())
 }
 

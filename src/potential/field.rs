@@ -7,9 +7,12 @@
 //! Which model a term is, is asked once for each tile and phase; the models know nothing of
 //! one another.
 
-use super::eam::{Eam, lattice_of};
-use super::functional;
+use super::adp::{self, Adp};
+use super::analytic;
+use super::eam;
+use super::functional::{self, FunctionalTerm};
 use super::meam::{self, Meam, ReferenceState};
+use super::tersoff::{self, Tersoff};
 use super::{Environment, Potential, Shared, Sums};
 use crate::atoms::{FixedForce, Species};
 use crate::elements;
@@ -24,7 +27,9 @@ use std::ops::Range;
 #[derive(Debug)]
 pub enum Model {
     Meam(Box<Meam>),
-    Eam(Box<Eam>),
+    Functional(Box<FunctionalTerm>),
+    Adp(Box<Adp>),
+    Tersoff(Box<Tersoff>),
 }
 
 /// A potential of some species of a force field.
@@ -58,6 +63,7 @@ pub struct Prepared {
 pub struct Records {
     meam: meam::Workbench,
     functional: functional::Records,
+    tersoff: tersoff::Records,
 }
 
 /// A crystal in which the files say that an element is at home.
@@ -79,40 +85,64 @@ impl Model {
                 &term.elements,
             )?)),
             PotentialKind::Eam | PotentialKind::EamAlloy | PotentialKind::EamFs => {
-                Model::Eam(Box::new(Eam::read(term, field)?))
+                Model::Functional(Box::new(eam::read(term, field)?))
             }
+            PotentialKind::Gupta
+            | PotentialKind::SuttonChen
+            | PotentialKind::LennardJones
+            | PotentialKind::Morse
+            | PotentialKind::Johnson => Model::Functional(Box::new(analytic::read(term, field)?)),
+            PotentialKind::Adp => Model::Adp(Box::new(Adp::read(term, field)?)),
+            PotentialKind::Tersoff => Model::Tersoff(Box::new(Tersoff::read(term, field)?)),
         })
     }
 
     fn words(&self) -> usize {
         match self {
             Model::Meam(meam) => meam.words(),
-            Model::Eam(eam) => eam.functional.words(),
+            Model::Functional(term) => term.functional.words(),
+            Model::Adp(_) => adp::WORDS,
+            Model::Tersoff(_) => 0,
         }
     }
 
     fn range(&self) -> f64 {
         match self {
             Model::Meam(meam) => meam.range(),
-            Model::Eam(eam) => eam.functional.cutoff(),
+            Model::Functional(term) => term.functional.cutoff(),
+            Model::Adp(adp) => adp.term.functional.cutoff(),
+            Model::Tersoff(tersoff) => tersoff.cutoff(),
         }
     }
 
     fn cutoff(&self) -> f64 {
         match self {
             Model::Meam(meam) => meam.cutoff(),
-            Model::Eam(eam) => eam.functional.cutoff(),
+            Model::Functional(term) => term.functional.cutoff(),
+            Model::Adp(adp) => adp.term.functional.cutoff(),
+            Model::Tersoff(tersoff) => tersoff.cutoff(),
+        }
+    }
+
+    /// The pair functional that it is, or has.
+    fn functional(&self) -> Option<&FunctionalTerm> {
+        match self {
+            Model::Functional(term) => Some(term),
+            Model::Adp(adp) => Some(&adp.term),
+            Model::Meam(_) | Model::Tersoff(_) => None,
         }
     }
 
     fn is_many_body(&self) -> bool {
-        self.words() > 0
+        self.words() > 0 || matches!(self, Model::Tersoff(_))
     }
 
     fn warnings(&self) -> &[String] {
         match self {
             Model::Meam(meam) => meam.warnings(),
-            Model::Eam(eam) => eam.warnings(),
+            Model::Functional(term) => &term.warnings,
+            Model::Adp(adp) => &adp.term.warnings,
+            Model::Tersoff(tersoff) => tersoff.warnings(),
         }
     }
 
@@ -120,20 +150,25 @@ impl Model {
     fn described(&self) -> Vec<Species> {
         match self {
             Model::Meam(meam) => meam.species().to_vec(),
-            Model::Eam(eam) => eam.elements().iter().map(|e| e.species()).collect(),
+            Model::Functional(term) => term.elements.iter().map(|e| e.species()).collect(),
+            Model::Adp(adp) => adp.term.elements.iter().map(|e| e.species()).collect(),
+            Model::Tersoff(tersoff) => tersoff.species(),
         }
     }
 }
 
 impl ForceField {
-    /// The sum of what these tables of an input name; species in the order in which they come.
+    /// The sum of what these tables of an input name; species in the order in which they come,
+    /// but those of MEAM first, which knows them by their places.
     ///
     /// # Errors
     /// [`Error::Input`] with the place in the files of a term, or with the number of the term as
     /// the line and column 0 where no line of its files is to blame.
     pub fn read(tables: &[&PotentialConfig]) -> Result<ForceField, (usize, Error)> {
         let mut symbols: Vec<&str> = Vec::new();
-        for symbol in tables.iter().flat_map(|table| table.symbols()) {
+        let of_meam = |table: &&&PotentialConfig| table.kind == PotentialKind::Meam;
+        let ordered = tables.iter().filter(of_meam).chain(tables.iter().filter(|t| !of_meam(t)));
+        for symbol in ordered.flat_map(|table| table.symbols()) {
             if !symbols.contains(&symbol) {
                 symbols.push(symbol);
             }
@@ -153,7 +188,8 @@ impl ForceField {
             let described = model.described();
             let of = |symbol: &&str| described.iter().find(|s| s.symbol == *symbol);
             for (known, new) in species.iter_mut().zip(symbols.iter().map(of)) {
-                match (&known, new) {
+                // A mass of zero is none: the file is silent.
+                match (&known, new.filter(|new| new.mass > 0.0)) {
                     (None, Some(new)) => *known = Some(new.clone()),
                     (Some(old), Some(new)) if (old.mass / new.mass - 1.0).abs() > 1e-3 => warnings
                         .push(format!(
@@ -174,6 +210,11 @@ impl ForceField {
             mass: elements::atomic_weight(symbols[n]).unwrap_or(1.0),
             atomic_number: elements::atomic_number(symbols[n]).unwrap_or(0),
         };
+        let unknown =
+            |n: &usize| species[*n].is_none() && elements::atomic_weight(symbols[*n]).is_none();
+        warnings.extend((0..symbols.len()).filter(unknown).map(|n| {
+            format!("no file and no table has a mass for {}: it counts as 1 g/mol", symbols[n])
+        }));
         let species: Vec<Species> =
             species.into_iter().enumerate().map(|(n, s)| s.unwrap_or_else(|| alone(n))).collect();
         let mut field = ForceField { species, terms, words: words.max(1), warnings };
@@ -203,10 +244,14 @@ impl ForceField {
 
     /// The form in which it is computed; the results are the same bits in all.
     pub fn instruction_set(&self) -> InstructionSet {
-        match &self.terms[0].model {
-            Model::Meam(meam) => meam.instruction_set(),
-            Model::Eam(eam) => eam.functional.instruction_set(),
-        }
+        let of = |term: &Term| match &term.model {
+            Model::Meam(meam) => Some(meam.instruction_set()),
+            Model::Functional(term) => Some(term.functional.instruction_set()),
+            Model::Adp(adp) => Some(adp.term.functional.instruction_set()),
+            // Plain arithmetic.
+            Model::Tersoff(_) => None,
+        };
+        self.terms.iter().find_map(of).unwrap_or(InstructionSet::Portable)
     }
 
     /// What the files of a term contradict so that no run should begin: which term, and why.
@@ -234,14 +279,9 @@ impl ForceField {
                 return Some((second, message));
             }
         }
-        let meam_of_some = self
-            .terms
-            .iter()
-            .position(|term| matches!(term.model, Model::Meam(_)) && term.members.contains(&false));
-        meam_of_some.map(|n| {
-            let message = "a `meam` term has to name all species of the force field".to_string();
-            (n, message)
-        })
+        let is_meam = |(_, term): &(usize, &Term)| matches!(term.model, Model::Meam(_));
+        let second_meam = self.terms.iter().enumerate().filter(is_meam).nth(1);
+        second_meam.map(|(n, _)| (n, "a force field has one `meam` term at most".to_string()))
     }
 
     /// What deserves a second look in the files, in words.
@@ -253,7 +293,9 @@ impl ForceField {
     pub fn conventions(&self) -> String {
         let of = |term: &Term| match &term.model {
             Model::Meam(meam) => meam.conventions(),
-            Model::Eam(eam) => eam.conventions().to_string(),
+            Model::Functional(term) => term.conventions.clone(),
+            Model::Adp(adp) => adp.term.conventions.clone(),
+            Model::Tersoff(tersoff) => tersoff.conventions().to_string(),
         };
         self.terms.iter().map(of).collect()
     }
@@ -276,10 +318,10 @@ impl ForceField {
     pub fn homes(&self) -> Vec<Home> {
         let mut homes = Vec::new();
         for term in &self.terms {
-            let Model::Eam(eam) = &term.model else { continue };
-            for element in eam.elements() {
+            let Some(term) = term.model.functional() else { continue };
+            for element in &term.elements {
                 let species = self.species.iter().position(|s| s.symbol == element.symbol);
-                if let (Some(species), Some(lattice)) = (species, lattice_of(element)) {
+                if let (Some(species), Some(lattice)) = (species, element.known_lattice()) {
                     let lattice_constant = element.lattice_constant;
                     homes.push(Home { species, lattice, lattice_constant });
                 }
@@ -291,23 +333,22 @@ impl ForceField {
     /// How far densities have gone beyond the tables of each term on this rank: the greatest
     /// such density, or zero.
     pub fn farthest(&self) -> Vec<f64> {
-        let of = |term: &Term| match &term.model {
-            Model::Eam(eam) => eam.functional.farthest_density(),
-            Model::Meam(_) => 0.0,
+        let of = |term: &Term| {
+            term.model.functional().map_or(0.0, |term| term.functional.farthest_density())
         };
         self.terms.iter().map(of).collect()
     }
 
     /// The same in words, of the greatest of all ranks.
     pub fn remarks(&self, farthest: &[f64]) -> Vec<String> {
-        let of = |(term, &density): (&Term, &f64)| match &term.model {
-            Model::Eam(eam) if density > 0.0 => Some(format!(
+        let of = |(term, &density): (&Term, &f64)| {
+            let term = term.model.functional().filter(|_| density > 0.0)?;
+            Some(format!(
                 "densities of up to {density:.4} came up in {}; its tables of F end at {:.4}, and F \
                  went on straight from there",
-                eam.name(),
-                eam.functional.end_of_densities()
-            )),
-            _ => None,
+                term.name,
+                term.functional.end_of_densities()
+            ))
         };
         self.terms.iter().zip(farthest).filter_map(of).collect()
     }
@@ -318,7 +359,11 @@ impl ForceField {
         let turn = |term: Term| {
             let model = match term.model {
                 Model::Meam(meam) => Model::Meam(Box::new(meam.with_instruction_set(set))),
-                Model::Eam(eam) => Model::Eam(Box::new(eam.with_instruction_set(set))),
+                Model::Functional(term) => {
+                    Model::Functional(Box::new(term.with_instruction_set(set)))
+                }
+                Model::Adp(adp) => Model::Adp(Box::new(adp.with_instruction_set(set))),
+                tersoff @ Model::Tersoff(_) => tersoff,
             };
             Term { model, ..term }
         };
@@ -360,17 +405,19 @@ impl Potential for ForceField {
 
     fn takes_half_lists(&self) -> bool {
         self.terms.iter().all(|term| match &term.model {
-            Model::Meam(_) => false,
-            Model::Eam(_) => true,
+            Model::Meam(_) | Model::Tersoff(_) => false,
+            Model::Functional(_) | Model::Adp(_) => true,
         })
     }
 
     fn neighbour_distance(&self, element: usize) -> Option<f64> {
-        self.terms.iter().find_map(|term| match &term.model {
+        let of_this = self.terms.iter().filter(|term| term.members[element]);
+        of_this.map(|term| &term.model).find_map(|model| match model {
             Model::Meam(meam) => meam.neighbour_distance(element),
-            Model::Eam(eam) => {
+            other => {
                 let symbol = &self.species[element].symbol;
-                eam.elements().iter().find(|e| e.symbol == *symbol)?.neighbour_distance()
+                let described = &other.functional()?.elements;
+                described.iter().find(|e| e.symbol == *symbol)?.neighbour_distance()
             }
         })
     }
@@ -384,9 +431,13 @@ impl Potential for ForceField {
         for (term, prepared) in self.terms.iter().zip(prepared) {
             match &term.model {
                 Model::Meam(meam) => meam.prepare(env, atoms.clone(), &mut prepared.coarse),
-                Model::Eam(eam) => {
-                    eam.functional.prepare(env, atoms.clone(), &mut prepared.species);
+                Model::Functional(term) => {
+                    term.functional.prepare(env, atoms.clone(), &mut prepared.species);
                 }
+                Model::Adp(adp) => {
+                    adp.term.functional.prepare(env, atoms.clone(), &mut prepared.species);
+                }
+                Model::Tersoff(_) => {}
             }
         }
     }
@@ -406,10 +457,15 @@ impl Potential for ForceField {
                 Model::Meam(meam) => {
                     meam.densities(env, &prepared.coarse, tile, &mut records.meam, sums)?;
                 }
-                Model::Eam(eam) => {
+                Model::Functional(term) => {
                     let records = &mut records.functional;
-                    eam.functional.densities(env, &prepared.species, tile, records, sums)?;
+                    term.functional.densities(env, &prepared.species, tile, records, sums)?;
                 }
+                Model::Adp(adp) => {
+                    let records = &mut records.functional;
+                    adp.densities(env, &prepared.species, tile, records, sums)?;
+                }
+                Model::Tersoff(_) => {}
             }
         }
         Ok(())
@@ -426,7 +482,9 @@ impl Potential for ForceField {
             let count = term.model.words();
             let embed = |words: &mut [i64], force: &mut [FixedForce]| match &term.model {
                 Model::Meam(meam) => meam.embed(env, atoms.clone(), words, force),
-                Model::Eam(eam) => eam.functional.embed(env, atoms.clone(), words, force),
+                Model::Functional(term) => term.functional.embed(env, atoms.clone(), words, force),
+                Model::Adp(adp) => adp.embed(env, atoms.clone(), words, force),
+                Model::Tersoff(_) => Ok(()),
             };
             if count == 0 {
                 continue;
@@ -465,9 +523,9 @@ impl Potential for ForceField {
                 Model::Meam(meam) => {
                     meam.forces(env, &prepared.coarse, tile, &mut records.meam, adjoints, force)?;
                 }
-                Model::Eam(eam) => {
+                Model::Functional(term) => {
                     let records = &mut records.functional;
-                    eam.functional.forces(
+                    term.functional.forces(
                         env,
                         &prepared.species,
                         tile,
@@ -475,6 +533,13 @@ impl Potential for ForceField {
                         adjoints,
                         force,
                     )?;
+                }
+                Model::Adp(adp) => {
+                    let records = &mut records.functional;
+                    adp.forces(env, &prepared.species, tile, records, adjoints, force)?;
+                }
+                Model::Tersoff(tersoff) => {
+                    tersoff.forces(env, tile, &mut records.tersoff, force)?;
                 }
             }
         }

@@ -23,7 +23,9 @@ use crate::fixed::Quantum;
 use crate::neighbour::{Neighbours, Tile};
 use std::ops::Range;
 
+mod adp;
 mod ahead;
+pub mod analytic;
 pub mod crystal;
 pub mod eam;
 mod field;
@@ -31,6 +33,7 @@ mod functional;
 mod lattice;
 pub mod meam;
 mod shared;
+mod tersoff;
 mod text;
 
 pub use crate::lanes;

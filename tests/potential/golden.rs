@@ -47,7 +47,7 @@ fn deviations(meam: &ForceField, frame: &Frame) -> [f64; 3] {
     worst
 }
 
-fn agrees(meam: &ForceField, file: &str) {
+pub fn agrees(meam: &ForceField, file: &str) {
     let failures = failures(meam, file);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
@@ -105,6 +105,22 @@ pub fn options(case: &str) -> ForceField {
         "eam" => return embedded("eam", &["Cu.eam", "Ag.eam"], &elements),
         "eam/alloy" => return embedded(case, &["tables.eam.alloy"], &elements),
         "eam/fs" => return embedded(case, &["tables.eam.fs"], &elements),
+        "adp" => return embedded(case, &["tables.adp"], &elements),
+        "tersoff" => return embedded(case, &["SiGe.tersoff"], &["A=Si", "B=Ge"]),
+        "gupta" | "sutton-chen" | "lennard-jones" | "morse" => {
+            return field(&[analytic(case, case, &elements)]);
+        }
+        "johnson" => return field(&[analytic(case, case, &["A=Fe", "B=Fe"])]),
+        // MEAM of one species, a pair potential of both.
+        "meam+morse" => {
+            let [library, parameters] = ["library.meam", "meam"]
+                .map(|ending| frames::path(&format!("{OPTIONS}/ialloy_1.{ending}")));
+            let meam = format!(
+                "library = {library:?}\nparameters = {parameters:?}\nelements = [\"A\", \"C=B\"]\n"
+            );
+            let meam = toml::from_str(&meam).expect("a table of the input");
+            return field(&[analytic("morse", "morse", &elements), meam]);
+        }
         _ => {}
     }
     let parameters = format!("{OPTIONS}/{case}.meam");
@@ -138,6 +154,19 @@ pub fn embedded(kind: &str, files: &[&str], elements: &[&str]) -> ForceField {
     ForceField::read(&[&term]).unwrap_or_else(|(_, e)| panic!("{e}"))
 }
 
+/// A table for a file of `inputs/potentials`.
+pub fn analytic(kind: &str, name: &str, elements: &[&str]) -> PotentialConfig {
+    let file = frames::path(&format!("inputs/potentials/{name}.toml"));
+    let text = format!("kind = {kind:?}\nfile = {file:?}\nelements = {elements:?}\n");
+    toml::from_str(&text).expect("a table of the input")
+}
+
+/// The force field of these tables.
+pub fn field(tables: &[PotentialConfig]) -> ForceField {
+    let tables: Vec<&PotentialConfig> = tables.iter().collect();
+    ForceField::read(&tables).unwrap_or_else(|(_, e)| panic!("{e}"))
+}
+
 /// Densities beyond the end of F are among these.
 #[test]
 fn tables_of_all_elements() {
@@ -147,6 +176,17 @@ fn tables_of_all_elements() {
     let told = alloy.remarks(&alloy.farthest());
     assert!(told.len() == 1 && told[0].contains("its tables of F end at 19.9000"), "{told:?}");
     agrees(&embedded("eam/fs", &["tables.eam.fs"], &elements), "embedded/tables.eam.fs.xyz");
+}
+
+#[test]
+fn tables_with_dipoles_and_quadrupoles() {
+    agrees(&embedded("adp", &["tables.adp"], &["Cu", "Ag"]), "embedded/tables.adp.xyz");
+}
+
+/// Entries with m of 1 and 3 and with lambda3, over several lines.
+#[test]
+fn bond_orders() {
+    agrees(&embedded("tersoff", &["SiGe.tersoff"], &["Si", "Ge"]), "embedded/SiGe.tersoff.xyz");
 }
 
 /// Of different grids.

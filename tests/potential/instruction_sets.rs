@@ -3,16 +3,22 @@
 
 use crate::brute_force::{Listing, Outcome, evaluate_with};
 use crate::frames::{self, Frame};
-use crate::golden::{embedded, iron_platinum, other};
+use crate::golden::{analytic, embedded, field, iron_platinum, options, other};
 use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::lanes::InstructionSet;
 
-/// MEAM with 16, 19 and 22 words per atom, one, two and five species; tables of one and two.
+/// MEAM with 16, 19 and 22 words per atom, one, two and five species; tables of one and two;
+/// roots and cutoffs by pair; a sum of terms.
 fn cases() -> Vec<(ForceField, Frame)> {
     let five = ["Al=AlS", "Si=SiS", "Mg=MgS", "Cu=CuS", "Fe=FeS"];
     let crystal = |file: &str| frames::read(&format!("embedded/{file}")).swap_remove(0);
     let pure = |mut frame: Frame| {
         frame.symbols.fill("Cu".into());
+        frame
+    };
+    let invented = |mut frame: Frame| {
+        let rename = |symbol: &mut String| *symbol = if symbol == "Cu" { "A" } else { "B" }.into();
+        frame.symbols.iter_mut().for_each(rename);
         frame
     };
     let last = |file: &str| frames::read(file).pop().expect("a frame");
@@ -23,6 +29,10 @@ fn cases() -> Vec<(ForceField, Frame)> {
         (other("Jelinek2012", &five), last("alsimgcufe.xyz")),
         (embedded("eam/fs", &["tables.eam.fs"], &["Cu", "Ag"]), crystal("tables.eam.fs.xyz")),
         (embedded("eam", &["Cu.eam"], &["Cu"]), pure(crystal("mixed.eam.xyz"))),
+        (field(&[analytic("gupta", "gupta", &["Cu", "Ag"])]), crystal("tables.eam.alloy.xyz")),
+        (embedded("adp", &["tables.adp"], &["Cu", "Ag"]), crystal("tables.adp.xyz")),
+        (embedded("tersoff", &["SiGe.tersoff"], &["Si", "Ge"]), crystal("SiGe.tersoff.xyz")),
+        (options("meam+morse"), invented(crystal("tables.eam.alloy.xyz"))),
     ]
 }
 

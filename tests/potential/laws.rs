@@ -9,9 +9,9 @@ use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
 use sinter_hpc::potential::ForceField;
 
-/// Between them these use every parameter and every way of averaging of MEAM, and all kinds of
-/// tables.
-const CASES: [&str; 12] = [
+/// Between them these use every parameter and every way of averaging of MEAM, all kinds of
+/// tables, all analytic families, and a sum of terms of which one does not know all species.
+const CASES: [&str; 20] = [
     "ialloy_0",
     "ialloy_1",
     "ialloy_2",
@@ -24,6 +24,14 @@ const CASES: [&str; 12] = [
     "eam",
     "eam/alloy",
     "eam/fs",
+    "adp",
+    "tersoff",
+    "gupta",
+    "sutton-chen",
+    "lennard-jones",
+    "morse",
+    "johnson",
+    "meam+morse",
 ];
 
 /// The n-th point of Roberts' sequence, which fills the unit cube evenly.

@@ -1,6 +1,7 @@
 //! The potential against its peer (golden frames) and against the laws that hold for
 //! any potential.
 
+mod analytic;
 mod brute_force;
 mod frames;
 mod golden;

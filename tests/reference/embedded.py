@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Table potentials (`eam`, `eam/alloy`, `eam/fs`) against LAMMPS, file by file.
+"""Potentials in files of LAMMPS (`eam`, `eam/alloy`, `eam/fs`, `adp`, `tersoff`) against LAMMPS, file by file.
 
     python3 tests/reference/embedded.py --program target/release/sinter-hpc FILE ...
     python3 tests/reference/embedded.py --write tests/reference/embedded FILE ...
@@ -22,15 +22,18 @@ import tempfile
 import numpy as np
 
 ENERGY, FORCE, VIRIAL = 1e-6, 1e-5, 1e-5
-KINDS = {".eam.alloy": "eam/alloy", ".alloy": "eam/alloy", ".setfl": "eam/alloy", ".eam.fs": "eam/fs", ".fs": "eam/fs", ".eam": "eam"}
+KINDS = {".eam.alloy": "eam/alloy", ".alloy": "eam/alloy", ".setfl": "eam/alloy", ".eam.fs": "eam/fs", ".fs": "eam/fs", ".eam": "eam", ".adp": "adp", ".tersoff": "tersoff"}
 SYMBOLS = {13: "Al", 28: "Ni", 29: "Cu", 46: "Pd", 47: "Ag", 78: "Pt", 79: "Au"}
 
 
 class Potential:
-    def __init__(self, paths, kind):
+    def __init__(self, paths, kind, elements=None):
         self.paths, self.kind = paths, kind
         lines = [path.read_text(errors="replace").splitlines() for path in paths]
-        if kind == "eam":
+        if kind == "tersoff":
+            self.elements = elements
+            self.edge, self.lattice, self.masses = 5.0, "diamond", [50.0] * len(self.elements)
+        elif kind == "eam":
             heads = [file[1].split() for file in lines]
             self.elements = [SYMBOLS[int(float(head[0]))] for head in heads]
             self.masses = [float(head[1]) for head in heads]
@@ -43,17 +46,44 @@ class Potential:
             self.edge, self.lattice = float(head[2]), head[3].lower()
             self.masses = [50.0] * len(self.elements)
 
+    def lammps_commands(self):
+        yield f"pair_style {self.kind}"
+        if self.kind == "eam":
+            yield from (f"pair_coeff {n} {n} {path}" for n, path in enumerate(self.paths, 1))
+        else:
+            yield f"pair_coeff * * {self.paths[0]} {' '.join(self.elements)}"
+
     @property
     def name(self):
-        return "+".join(path.name for path in self.paths)
+        names = "+".join(path.name for path in self.paths)
+        return names if self.kind != "tersoff" else f"{names}: {' '.join(self.elements)}"
+
+
+def tersoff(path):
+    """A potential for each set of elements between which the file has all entries."""
+    words = [word for line in path.read_text().splitlines() for word in line.split("#")[0].split()]
+    triples = set(zip(words[::17], words[1::17], words[2::17]))
+    names = list(dict.fromkeys(words[::17]))
+    sets = []
+    for first in names:
+        chosen = [first]
+        for name in names:
+            more = {*chosen, name}
+            if all((i, j, k) in triples for i in more for j in more for k in more):
+                chosen.append(name)
+        chosen = sorted({*chosen}, key=names.index)
+        if chosen not in sets:
+            sets.append(chosen)
+    return [Potential([path], "tersoff", chosen) for chosen in sets]
 
 
 def crystal(potential, rng, scale):
     bcc = [[0, 0, 0], [0.5, 0.5, 0.5]]
     fcc = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
-    basis = np.array(bcc if potential.lattice == "bcc" else fcc)
+    diamond = fcc + [[x + 0.25 for x in p] for p in fcc]
+    basis = np.array({"bcc": bcc, "diamond": diamond}.get(potential.lattice, fcc))
     edge = potential.edge * scale if 2 < potential.edge < 7 else 4.0 * scale
-    cells = 4
+    cells = 3 if potential.lattice == "diamond" else 4
     grid = np.array(np.meshgrid(*[range(cells)] * 3, indexing="ij")).reshape(3, -1).T
     positions = (grid[:, None, :] + basis[None]).reshape(-1, 3) * edge
     return positions + rng.normal(0, 0.06, positions.shape), [cells * edge] * 3
@@ -94,8 +124,14 @@ def own_derivative(potential, frame, atom):
             shifted = positions.copy()
             shifted[atom, d] += sign * step
             moved.append((shifted, cell, species))
-    energies = [result[0].sum() for result in lammps_results(potential, moved)]
+    energies = [result[0].sum() for result in peer_results(potential, moved)]
     return np.array([(energies[2 * d + 1] - energies[2 * d]) / (2 * step) for d in range(3)])
+
+
+def peer_results(potential, all_frames):
+    """Energies, forces and virial of each frame: by LAMMPS, if the potential has no way of its own."""
+    own = getattr(potential, "results", None)
+    return own(all_frames) if own else lammps_results(potential, all_frames)
 
 
 def lammps_results(potential, all_frames):
@@ -110,12 +146,7 @@ def lammps_results(potential, all_frames):
         lmp.command(f"region box block {box}")
         lmp.command(f"create_box {len(potential.elements)} box")
         lmp.create_atoms(len(positions), list(range(1, len(positions) + 1)), [s + 1 for s in species], positions.flatten().tolist())
-        lmp.command(f"pair_style {potential.kind}")
-        if potential.kind == "eam":
-            for n, path in enumerate(potential.paths, 1):
-                lmp.command(f"pair_coeff {n} {n} {path}")
-        else:
-            lmp.command(f"pair_coeff * * {potential.paths[0]} {' '.join(potential.elements)}")
+        lmp.commands_string("mass * 50\n" + "\n".join(potential.lammps_commands()))
         lmp.commands_string("compute e all pe/atom\ncompute v all pressure NULL virial\nthermo_style custom pe c_v[*]\nrun 0 post no")
         order = np.argsort(lmp.numpy.extract_atom("id")[: len(positions)])
         forces = lmp.numpy.extract_atom("f")[: len(positions)][order].copy()
@@ -163,7 +194,7 @@ def compare(program, potential):
     all_frames = [(p, c, rng.integers(0, len(potential.elements), len(p))) for p, c in frames(potential)]
     # On the grid of positions: what is compared is the potential.
     all_frames = [(np.round(p * 2**36) / 2**36, [round(x * 2**36) / 2**36 for x in c] if c else None, s) for p, c, s in all_frames]
-    results = lammps_results(potential, all_frames)
+    results = peer_results(potential, all_frames)
     worst, verdict = np.zeros(3), ""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -205,7 +236,9 @@ def main():
     potentials = []
     for path in files:
         kind = next((kind for end, kind in KINDS.items() if path.name.endswith(end)), None)
-        if kind:
+        if kind == "tersoff":
+            potentials += tersoff(path)
+        elif kind:
             potentials.append(Potential([path], kind))
     funcfl = [p.paths[0] for p in potentials if p.kind == "eam"]
     u3 = [path for path in funcfl if path.name.endswith("_u3.eam") or len(path.stem) < 3]
@@ -217,7 +250,7 @@ def main():
             rng = np.random.default_rng(11)
             all_frames = [(p, c, rng.integers(0, len(potential.elements), len(p))) for p, c in frames(potential)]
             arguments.write.mkdir(parents=True, exist_ok=True)
-            write(arguments.write / f"{potential.name}.xyz", potential, all_frames, lammps_results(potential, all_frames))
+            write(arguments.write / f"{potential.name.split(':')[0]}.xyz", potential, all_frames, peer_results(potential, all_frames))
             continue
         worst, said = compare(arguments.program, potential)
         sound = worst is not None and (worst <= 1).all()

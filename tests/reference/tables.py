@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Writes small table potentials of two invented metals, for tests: `tables.eam.alloy`,
-`tables.eam.fs`, `Cu.eam` and `Ag.eam` (of different grids) beside this script's `embedded/`.
+`tables.eam.fs`, `tables.adp`, `Cu.eam` and `Ag.eam` (of different grids) beside this script's `embedded/`,
+and `SiGe.tersoff`.
 
     python3 tests/reference/tables.py tests/reference/embedded
-    python3 tests/reference/embedded.py --write tests/reference/embedded tests/reference/embedded/*.eam*
+    python3 tests/reference/embedded.py --write tests/reference/embedded tests/reference/embedded/*.{eam*,adp,tersoff}
 
 The functions resemble Cu and Ag (rho ~ exp, F = -A sqrt(rho) + B rho, phi Born-Mayer), all
 brought to zero before the cutoff. What matters is that F ends at a density that pressed atoms pass.
+Silicon and germanium are those of J. Tersoff, Phys. Rev. B 39 (1989) 5566, but for lambda3, which is
+invented (zero there), and for m.
 """
 
 import math
@@ -45,8 +48,10 @@ def lines(values):
     return "\n".join(" ".join(f"{x:.10e}" for x in values[n : n + 5]) for n in range(0, len(values), 5))
 
 
-def setfl(path, by_pair, knots=240):
-    nrho, drho, nr, dr = 200, 0.1, knots, CUTOFF / (knots - 1)
+def setfl(path, by_pair, knots=240, angular=False):
+    # For `adp` LAMMPS's energies beyond the end of F do not belong to its forces, so it lies far out.
+    nrho, drho = (400, 0.3) if angular else (200, 0.1)
+    nr, dr = knots, CUTOFF / (knots - 1)
     text = "Invented, for tests\nUNITS: metal\nSee tests/reference/tables.py\n2 Cu Ag\n"
     text += f"{nrho} {drho} {nr} {dr!r} {CUTOFF}\n"
     for metal in METALS:
@@ -57,6 +62,33 @@ def setfl(path, by_pair, knots=240):
     for i, one in enumerate(METALS):
         for two in METALS[: i + 1]:
             text += lines([n * dr * pair(one, two, n * dr) for n in range(nr)]) + "\n"
+    if angular:
+        for strength, decay in [(0.05, 1.1), (-0.03, 0.9)]:
+            for i, one in enumerate(METALS):
+                for j in range(i + 1):
+                    own = strength * (1 if i == j else 1.4) * (1 + 0.3 * i)
+                    text += lines([own * fade(n * dr) * math.exp(-decay * (n * dr - 2.5)) for n in range(nr)]) + "\n"
+    path.write_text(text)
+
+
+def tersoff(path):
+    # A, B, lambda, mu, beta, n, c, d, h, R, S
+    atoms = {
+        "Si": (1830.8, 471.18, 2.4799, 1.7322, 1.1e-6, 0.78734, 1.0039e5, 16.217, -0.59825, 2.7, 3.0),
+        "Ge": (1769.0, 419.23, 2.4451, 1.7047, 9.0166e-7, 0.75627, 1.0643e5, 15.652, -0.43884, 2.8, 3.1),
+    }
+    text = "# UNITS: metal\n# See tests/reference/tables.py\n"
+    for i, one in atoms.items():
+        for j, two in atoms.items():
+            chi = 1.0 if i == j else 1.00061
+            for k, three in atoms.items():
+                bond = [one[5], one[4], 0.5 * (one[3] + two[3]), chi * math.sqrt(one[1] * two[1])]
+                reach = [math.sqrt(one[n] * three[n]) for n in (9, 10)]
+                last = [sum(reach) / 2, (reach[1] - reach[0]) / 2, 0.5 * (one[2] + two[2]), math.sqrt(one[0] * two[0])]
+                m, lambda3 = (3, 0.8) if i == "Si" else (1, 0.3 if k == "Si" else 0.0)
+                numbers = [m, 1.0, lambda3, one[6], one[7], one[8], *bond, *last]
+                text += f"{i} {j} {k} " + " ".join(f"{x:.12g}" for x in numbers[:6]) + "\n   "
+                text += " ".join(f"{x:.12g}" for x in numbers[6:]) + "\n"
     path.write_text(text)
 
 
@@ -75,6 +107,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     setfl(folder / "tables.eam.alloy", False)
     setfl(folder / "tables.eam.fs", True)
+    setfl(folder / "tables.adp", False, angular=True)
+    tersoff(folder / "SiGe.tersoff")
     funcfl(folder / "Cu.eam", METALS[0], 240, 200)
     funcfl(folder / "Ag.eam", METALS[1], 300, 150)
 

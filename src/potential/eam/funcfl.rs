@@ -62,6 +62,7 @@ pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
         a.iter().zip(b).map(|(a, b)| CHARGES * a * b).collect()
     };
     Ok(Tables {
+        angular: None,
         embedding: files
             .iter()
             .map(|f| regridded(&f.embedding, f.density_spacing, density_spacing, density_knots))

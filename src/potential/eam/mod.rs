@@ -11,33 +11,24 @@
 //! The formats: the documentation of LAMMPS' `pair_style eam`; S. M. Foiles, M. I. Baskes and
 //! M. S. Daw, Phys. Rev. B 33 (1986) 7983 (funcfl, its units and its mixing).
 
-use crate::atoms::Species;
 use crate::elements;
 use crate::error::{Error, Result};
 use crate::input::{PotentialConfig, PotentialKind};
 use crate::lanes::InstructionSet;
-use crate::potential::functional::{Curve, Embedding, Functional, Functions, Splines};
-use crate::potential::lattice::Lattice;
+use crate::potential::functional::{
+    Curve, Element, Embedding, Functional, FunctionalTerm, Functions, Splines, species,
+};
 use crate::potential::text::Word;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 mod funcfl;
 mod numbers;
 mod setfl;
 
-/// What a file says of an element.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Element {
-    /// What the user calls it.
-    pub symbol: String,
-    pub atomic_number: i64,
-    /// g/mol
-    pub mass: f64,
-    /// Å
-    pub lattice_constant: f64,
-    pub lattice: String,
-}
+use setfl::Form;
+
+pub use numbers::energy_unit;
 
 /// The functions of one potential as its files have them, on grids that begin at zero.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,64 +47,68 @@ pub struct Tables {
     pub density_of: Vec<usize>,
     /// r φ(r), eV Å, by ordered pair of elements; symmetric.
     pub energy: Vec<Vec<f64>>,
+    /// u and w of `adp`, √eV/Å and √eV/Å², by ordered pair of elements; symmetric.
+    pub angular: Option<[Vec<Vec<f64>>; 2]>,
     pub warnings: Vec<String>,
 }
 
-/// A potential of this method, for all species of a force field.
-#[derive(Debug)]
-pub struct Eam {
-    pub functional: Functional,
-    name: String,
-    elements: Vec<Element>,
-    conventions: String,
-    warnings: Vec<String>,
+/// Reads the files of a term, for the species of a force field in their order; those that
+/// the term does not name feel nothing of it.
+///
+/// # Errors
+/// [`Error::Input`] with the place of whatever is missing or wrong in the files, or with no
+/// line where the wish does not fit them.
+pub fn read(term: &PotentialConfig, field: &[&str]) -> Result<FunctionalTerm> {
+    let tables = match term.kind {
+        PotentialKind::Eam => funcfl::read(&term.file, &term.elements)?,
+        PotentialKind::EamAlloy => setfl::read(&term.file[0], &term.elements, Form::Alloy)?,
+        PotentialKind::EamFs => setfl::read(&term.file[0], &term.elements, Form::FinnisSinclair)?,
+        _ => unreachable!("not a kind of this method"),
+    };
+    term_of(tables, term, field)
 }
 
-impl Eam {
-    /// Reads the files of a term, for the species of a force field in their order; those that
-    /// the term does not name feel nothing of it.
-    ///
-    /// # Errors
-    /// [`Error::Input`] with the place of whatever is missing or wrong in the files, or with no
-    /// line where the wish does not fit them.
-    pub fn read(term: &PotentialConfig, field: &[&str]) -> Result<Eam> {
-        let tables = match term.kind {
-            PotentialKind::Eam => funcfl::read(&term.file, &term.elements)?,
-            PotentialKind::EamAlloy => setfl::read(&term.file[0], &term.elements, false)?,
-            PotentialKind::EamFs => setfl::read(&term.file[0], &term.elements, true)?,
-            _ => unreachable!("not a kind of this method"),
-        };
-        let conventions = conventions(term, &tables);
-        let Tables { elements, warnings, .. } = &tables;
-        let (elements, warnings) = (elements.clone(), warnings.clone());
-        let functional = Functional::new(functions(tables, field), InstructionSet::choose()?)
-            .map_err(|message| Error::input(&term.file[0], 0, 0, message))?;
-        Ok(Eam { functional, name: names(term), elements, conventions, warnings })
-    }
+/// The tables of dipoles and quadrupoles of `adp`, by pair of species of a force field.
+pub struct Angular {
+    /// Å
+    pub spacing: f64,
+    pub dipole: Vec<Option<Vec<f64>>>,
+    pub quadrupole: Vec<Option<Vec<f64>>>,
+}
 
-    /// The same, computed with another instruction set, which this processor must have.
-    pub fn with_instruction_set(self, set: InstructionSet) -> Eam {
-        Eam { functional: self.functional.with_instruction_set(set), ..self }
-    }
+/// The same for a file of `adp`, with what it has beside a pair functional.
+///
+/// # Errors
+/// As for `read`.
+pub fn read_angular(term: &PotentialConfig, field: &[&str]) -> Result<(FunctionalTerm, Angular)> {
+    let mut tables = setfl::read(&term.file[0], &term.elements, Form::Angular)?;
+    let [dipole, quadrupole] = tables.angular.take().expect("this form has them");
+    let spacing = tables.spacing;
+    let n = tables.elements.len();
+    let pairs = pairs_of(&tables.elements, field);
+    let by_species = |tables: Vec<Vec<f64>>| -> Vec<Option<Vec<f64>>> {
+        pairs.iter().map(|pair| pair.map(|[i, j]| tables[i * n + j].clone())).collect()
+    };
+    let angular =
+        Angular { spacing, dipole: by_species(dipole), quadrupole: by_species(quadrupole) };
+    Ok((term_of(tables, term, field)?, angular))
+}
 
-    /// The names of its files.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
+/// By ordered pair of species of a field the places of both among the elements, if they are there.
+fn pairs_of(elements: &[Element], field: &[&str]) -> Vec<Option<[usize; 2]>> {
+    let place = |symbol: &&str| elements.iter().position(|e| e.symbol == *symbol);
+    let places: Vec<Option<usize>> = field.iter().map(place).collect();
+    let n = places.len();
+    (0..n * n).map(|p| Some([places[p / n]?, places[p % n]?])).collect()
+}
 
-    pub fn elements(&self) -> &[Element] {
-        &self.elements
-    }
-
-    /// What it is, line by line, for the log.
-    pub fn conventions(&self) -> &str {
-        &self.conventions
-    }
-
-    /// What deserves a second look in the files, in words.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
+fn term_of(tables: Tables, term: &PotentialConfig, field: &[&str]) -> Result<FunctionalTerm> {
+    let conventions = conventions(term, &tables);
+    let Tables { elements, warnings, .. } = &tables;
+    let (elements, warnings) = (elements.clone(), warnings.clone());
+    let functional = Functional::new(functions(tables, field), InstructionSet::choose()?)
+        .map_err(|message| Error::input(&term.file[0], 0, 0, message))?;
+    Ok(FunctionalTerm { functional, name: term.file_names(), elements, conventions, warnings })
 }
 
 impl Element {
@@ -134,26 +129,6 @@ impl Element {
             lattice_constant: rest.first().and_then(Word::as_number).unwrap_or(0.0),
             lattice: rest.get(1).map_or(String::new(), |word| word.text.to_ascii_lowercase()),
         })
-    }
-
-    pub fn species(&self) -> Species {
-        Species {
-            symbol: self.symbol.clone(),
-            mass: self.mass,
-            atomic_number: elements::atomic_number(&self.symbol).unwrap_or(0),
-        }
-    }
-
-    /// Å: between neighbours in its crystal, where the file names one.
-    pub fn neighbour_distance(&self) -> Option<f64> {
-        let edge = match self.lattice.as_str() {
-            "fcc" => std::f64::consts::FRAC_1_SQRT_2,
-            "bcc" => 0.75f64.sqrt(),
-            "hcp" => 1.0,
-            "dia" | "diamond" => 0.1875f64.sqrt(),
-            _ => return None,
-        };
-        Some(edge * self.lattice_constant).filter(|r| (1.0..6.0).contains(r))
     }
 
     /// A line where number or mass belong to another element than the symbol.
@@ -184,10 +159,8 @@ fn functions(tables: Tables, field: &[&str]) -> Functions {
     let n = elements.len();
     let place = |symbol: &str| elements.iter().position(|e| e.symbol == symbol);
     let places: Vec<Option<usize>> = field.iter().map(|symbol| place(symbol)).collect();
-    let pairs: Vec<Option<usize>> = places
-        .iter()
-        .flat_map(|i| places.iter().map(move |j| i.zip(*j).map(|(i, j)| i * n + j)))
-        .collect();
+    let pairs: Vec<Option<usize>> =
+        pairs_of(&elements, field).into_iter().map(|pair| pair.map(|[i, j]| i * n + j)).collect();
     let densities = tables.density.len();
     let curves = tables.density.into_iter().chain(tables.energy).map(Curve::through).collect();
     let knots = tables.embedding.iter().map(Vec::len).max().unwrap_or(2);
@@ -197,16 +170,8 @@ fn functions(tables: Tables, field: &[&str]) -> Functions {
         .collect();
     // Of a pair and its mirror image one table.
     let mirrored = |p: usize| if p / n <= p % n { p } else { p % n * n + p / n };
-    let species = |(&symbol, place): (&&str, &Option<usize>)| match place {
-        Some(e) => elements[*e].species(),
-        None => Species {
-            symbol: symbol.into(),
-            mass: 0.0,
-            atomic_number: elements::atomic_number(symbol).unwrap_or(0),
-        },
-    };
     Functions {
-        species: field.iter().zip(&places).map(species).collect(),
+        species: field.iter().map(|symbol| species(symbol, &elements)).collect(),
         cutoff,
         cutoffs: None,
         spacing,
@@ -215,12 +180,6 @@ fn functions(tables: Tables, field: &[&str]) -> Functions {
         energy: pairs.iter().map(|pair| pair.map(|p| densities + mirrored(p))).collect(),
         embedding: Embedding::Splines(Splines::new(density_spacing, knots, &embeddings)),
     }
-}
-
-/// The names of the files of a term, without folders.
-fn names(term: &PotentialConfig) -> String {
-    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    term.file.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn conventions(term: &PotentialConfig, tables: &Tables) -> String {
@@ -234,7 +193,7 @@ fn conventions(term: &PotentialConfig, tables: &Tables) -> String {
         "{}: {}, cutoff {cutoff} Å, {} radial knots every {spacing} Å, {} of F(rho) every \
          {density_spacing}, cubics between them; beyond rho = {last} F goes on straight",
         term.kind.name(),
-        names(term),
+        term.file_names(),
         knots(&tables.energy),
         knots(&tables.embedding),
     );
@@ -242,10 +201,4 @@ fn conventions(term: &PotentialConfig, tables: &Tables) -> String {
         let _ = writeln!(text, "{symbol}: mass {mass}, {lattice} {lattice_constant} Å");
     }
     text
-}
-
-/// Whether the name of a lattice in a file is one that this program can lay out.
-pub fn lattice_of(element: &Element) -> Option<&'static str> {
-    let name = if element.lattice == "diamond" { "dia" } else { &element.lattice };
-    Lattice::from_name(name).map(Lattice::name)
 }

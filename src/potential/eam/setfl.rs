@@ -8,16 +8,25 @@ use crate::error::{Error, Result};
 use crate::potential::text::{self, words_of};
 use std::path::Path;
 
+/// What such a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Alloy,
+    FinnisSinclair,
+    /// As `adp`: behind φ come u and w of the same pairs.
+    Angular,
+}
+
 /// The elements that `wanted` names (`Cu`, or `Cu=Cu1` where the file has another name).
-/// `by_pair`: as `eam/fs`.
-pub fn read(path: &Path, wanted: &[String], by_pair: bool) -> Result<Tables> {
+pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
+    let by_pair = form == Form::FinnisSinclair;
     let unreadable =
         |e: std::io::Error| Error::input(path, 0, 0, format!("cannot read the potential: {e}"));
     let text = text::read(path).map_err(unreadable)?;
     let mut numbers = Numbers::new(path, &text);
-    numbers.advice = match by_pair {
-        true => "; is the file one for `eam/alloy`?",
-        false => "; is the file one for `eam/fs`?",
+    numbers.advice = match form {
+        Form::Alloy => "; is the file one for `eam/fs`?",
+        _ => "; is the file one for `eam/alloy`?",
     };
     let unit = energy_unit(path, numbers.whole_line("a comment")?)?;
     numbers.whole_line("a comment")?;
@@ -43,19 +52,26 @@ pub fn read(path: &Path, wanted: &[String], by_pair: bool) -> Result<Tables> {
             density.push(numbers.reals(knots, "rho(r)")?);
         }
     }
-    let mut lower = Vec::new();
-    for _ in 0..count * (count + 1) / 2 {
-        let energy = numbers.reals(knots, "r phi(r)")?;
-        lower.push(energy.into_iter().map(|energy| unit * energy).collect::<Vec<_>>());
-    }
+    let mut triangle_of = |what: &str, unit: f64| -> Result<Vec<Vec<f64>>> {
+        let scaled = |values: Vec<f64>| values.into_iter().map(|value| unit * value).collect();
+        (0..count * (count + 1) / 2).map(|_| numbers.reals(knots, what).map(scaled)).collect()
+    };
+    let lower = triangle_of("r phi(r)", unit)?;
+    let angular = match form {
+        // Their squares are energies.
+        Form::Angular => {
+            Some([triangle_of("u(r)", unit.sqrt())?, triangle_of("w(r)", unit.sqrt())?])
+        }
+        _ => None,
+    };
 
     let mut warnings = Vec::new();
     if let Err(word) = numbers.end() {
         let place = word.place(path);
         // Files for other styles have more tables behind these, or fewer densities before.
-        let advice = match by_pair {
-            true => "is the file `eam/alloy`?",
-            false => "is the file `eam/fs` or `adp`?",
+        let advice = match form {
+            Form::Alloy => "is the file `eam/fs` or `adp`?",
+            _ => "is the file `eam/alloy`?",
         };
         let message =
             format!("{place}: more numbers than the tables of {count} elements need: {advice}");
@@ -81,6 +97,9 @@ pub fn read(path: &Path, wanted: &[String], by_pair: bool) -> Result<Tables> {
         // A file says first who gives, then where.
         density_of: pairs().map(|(i, j)| if by_pair { j * count + i } else { j }).collect(),
         energy: pairs().map(|(i, j)| lower[triangle(i, j)].clone()).collect(),
+        angular: angular.map(|both| {
+            both.map(|tables| pairs().map(|(i, j)| tables[triangle(i, j)].clone()).collect())
+        }),
         density,
         elements,
         density_spacing,

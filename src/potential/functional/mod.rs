@@ -9,7 +9,8 @@
 //! Solid State Phys. 43 (1990) 1.)
 //!
 //! - `spline`: functions as cubics on an even grid; ρ and r φ are such;
-//! - `kernel`: sums and forces; `embedding`: F.
+//! - `kernel`: sums and forces; `embedding`: F;
+//! - `term`: such a functional with what its files say of it.
 //!
 //! Invariants: half pairs, each end of which gets the same bits whichever computes it; phase 1
 //! leaves its pairs for phase 3; nothing is allocated once the records have grown.
@@ -27,10 +28,12 @@ use std::ops::Range;
 mod embedding;
 mod kernel;
 mod spline;
+mod term;
 
 pub use embedding::{Embedding, Splines};
 pub use kernel::Records;
 pub use spline::Curve;
+pub use term::{Element, FunctionalTerm, species};
 
 /// Closer no two atoms may come, Å: tables of published files end in arbitrary numbers there.
 pub const CLOSEST: f64 = 0.5;
@@ -288,7 +291,7 @@ fn tables(
 }
 
 /// As fine as 8,192 terms of the largest size let it be.
-fn quantum(largest: f64) -> Quantum {
+pub fn quantum(largest: f64) -> Quantum {
     let mut bits = 62;
     while bits > -900 && largest >= 0.5 * LARGEST_QUANTA / Quantum::new(bits).per_unit() {
         bits -= 1;

@@ -317,7 +317,7 @@ impl Potential for Meam {
     }
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
-        coarsen(env, atoms, coarse);
+        coarsen(env, self.species_count(), atoms, coarse);
     }
 
     fn densities(
@@ -348,25 +348,37 @@ impl Potential for Meam {
     ) -> Result<()> {
         let quanta = &self.quanta.map(Quantum::per_unit);
         let quantum = env.quantum;
-        let task = embedding::Task {
-            embeddings: &self.embeddings,
-            quanta,
-            word_count: self.word_count,
-            quantum,
-            species: &env.species[atoms.clone()],
-            words: bytemuck::cast_slice_mut(words),
-            force,
-        };
-        let done = dispatch!(self.instruction_set, embedding::embed, (
-            task: embedding::Task,
-        ) -> std::result::Result<(), Unsound>);
-        done.map_err(|Unsound { atom, energy }| {
-            let message = format!(
-                "its embedding energy {energy:.3e} eV is not below {:.0} eV",
-                quantum.bound()
-            );
-            Error::OutOfBounds { atom: env.id[atoms.start + atom], message }
-        })
+        // Atoms of foreign species stay as they are: their sums are zero, as are their adjoints.
+        let is_member = |species: u8| (species as usize) < self.species_count();
+        let mut first = 0;
+        for species in env.species[atoms.clone()].chunk_by(|a, b| is_member(*a) == is_member(*b)) {
+            let run = first..first + species.len();
+            first = run.end;
+            if !is_member(species[0]) {
+                continue;
+            }
+            let words = &mut words[run.start * self.word_count..run.end * self.word_count];
+            let task = embedding::Task {
+                embeddings: &self.embeddings,
+                quanta,
+                word_count: self.word_count,
+                quantum,
+                species,
+                words: bytemuck::cast_slice_mut(words),
+                force: &mut force[run.clone()],
+            };
+            let done = dispatch!(self.instruction_set, embedding::embed, (
+                task: embedding::Task,
+            ) -> std::result::Result<(), Unsound>);
+            done.map_err(|Unsound { atom, energy }| {
+                let message = format!(
+                    "its embedding energy {energy:.3e} eV is not below {:.0} eV",
+                    quantum.bound()
+                );
+                Error::OutOfBounds { atom: env.id[atoms.start + run.start + atom], message }
+            })?;
+        }
+        Ok(())
     }
 
     fn forces(

@@ -49,8 +49,14 @@ pub struct View<'a> {
     pub coarse: &'a [CoarseAtom],
 }
 
-/// Writes the coarse form of these atoms.
-pub fn coarsen(env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
+/// Writes the coarse form of these atoms. Those of other species than the first `members` are
+/// not of this potential: they stand half a period away, out of reach of all others.
+pub fn coarsen(
+    env: Environment,
+    members: usize,
+    atoms: Range<usize>,
+    coarse: &mut Vec<CoarseAtom>,
+) {
     /// 1.5 × 2⁵²: adding it leaves the nearest integer in the low bits of the mantissa.
     const MAGIC: f64 = 6_755_399_441_055_744.0;
     let missing = env.position.len().saturating_sub(coarse.len());
@@ -63,7 +69,10 @@ pub fn coarsen(env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAto
         .with_min_len(4096)
         .for_each(|((coarse, &[x, y, z, _]), &species)| {
             let [x, y, z] = [x, y, z].map(|x| (x * PER_ANGSTROM + MAGIC).to_bits() as i32);
-            *coarse = [x, y, z, species as i32];
+            *coarse = match (species as usize) < members {
+                true => [x, y, z, species as i32],
+                false => [x ^ i32::MIN, y, z, 0],
+            };
         });
 }
 
@@ -226,7 +235,10 @@ impl Sieve {
             let centre = coarse[i];
             let mut too_close = 0;
             let first = count;
-            for at in (firsts[i]..firsts[i + 1]).step_by(WIDTH) {
+            // Around an atom of a foreign species there is nothing to see.
+            let foreign = env.species[i] as usize >= meam.species_count();
+            let behind_last = if foreign { firsts[i] } else { firsts[i + 1] };
+            for at in (firsts[i]..behind_last).step_by(WIDTH) {
                 // The last vector reads on into the list of the next atom.
                 let behind;
                 let lanes = match list[at..].first_chunk() {
@@ -243,7 +255,7 @@ impl Sieve {
                 // SAFETY: the list names atoms of this rank, of which all have a coarse form.
                 let ([x, y, z], _) = unsafe { C::differences(coarse, &index, centre) };
                 let square = z.mul_add(z, y.mul_add(y, x * x));
-                let valid = u32::MAX >> (32 - WIDTH.min(firsts[i + 1] - at));
+                let valid = u32::MAX >> (32 - WIDTH.min(behind_last - at));
                 let kept = square.at_most(reach) & valid;
                 too_close |= square.at_most(closest) & valid;
                 C::compress_index(lanes, kept, sixteen_mut(entries, count));
