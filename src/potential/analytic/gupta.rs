@@ -121,7 +121,7 @@ pub fn read(path: &Path, entries: &[&str]) -> Result<Family> {
             return Err(source.error(&format!("pair[{n}].taper_angstrom"), message));
         }
     }
-    let mixed = file.mixing.map(|Mixing::Geometric| &Parameters::mixed as &dyn Fn(&_, &_) -> _);
+    let mixed = file.mixing.map(|Mixing::Geometric| Parameters::mixed as fn(&_, &_) -> _);
     let pairs = pairs_of(&file.pair, Wanted { entries, source: &source }, mixed)?;
     let (mut conventions, mut warnings) = (String::new(), Vec::new());
     let functions = pairs.iter().map(|(&key, (p, mixed))| {

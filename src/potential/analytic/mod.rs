@@ -196,7 +196,7 @@ fn error(pair: &Pair, spacing: f64) -> f64 {
 pub fn pairs_of<P: OfPair + Clone>(
     given: &[P],
     wanted: Wanted,
-    mixed: Option<&dyn Fn(&P, &P) -> P>,
+    mixed: Option<fn(&P, &P) -> P>,
 ) -> Result<BTreeMap<[usize; 2], (P, bool)>> {
     let Wanted { entries, source } = wanted;
     let same = |p: &P, a: &str, b: &str| {

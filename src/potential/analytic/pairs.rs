@@ -174,7 +174,7 @@ fn cut(function: Radial, how: Cut, cutoff: f64) -> Radial {
 
 fn read<P: Formula>(path: &Path, entries: &[&str]) -> Result<Family> {
     let (file, source) = parameters::read::<File<P>>(path)?;
-    let mixed = file.mixing.map(|Mixing::LorentzBerthelot| &P::mixed as &dyn Fn(&_, &_) -> _);
+    let mixed = file.mixing.map(|Mixing::LorentzBerthelot| P::mixed as fn(&_, &_) -> _);
     let pairs = pairs_of(&file.pair, Wanted { entries, source: &source }, mixed)?;
     let cutoff = file.cutoff_angstrom;
     let mut conventions = String::new();
