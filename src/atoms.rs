@@ -47,6 +47,9 @@ pub struct Atoms {
     pub border: Vec3,
     /// Whether those that have departed act on nobody any more.
     pub removes: bool,
+    /// Of each owned atom, whether it is held where it is; empty where none is, over all ranks.
+    /// Such an atom has no velocity and no force. Told anew after each change of the owned atoms.
+    pub fixed: Vec<bool>,
 }
 
 impl Default for Atoms {
@@ -63,6 +66,7 @@ impl Default for Atoms {
             quantum: Quantum::STANDARD,
             border: [f64::INFINITY; 3],
             removes: false,
+            fixed: Vec::new(),
         }
     }
 }
@@ -208,6 +212,7 @@ impl Atoms {
             + held(&self.velocity)
             + held(&self.particle)
             + held(&self.image)
+            + held(&self.fixed)
     }
 
     /// The owned atom `i` as one record.
@@ -246,6 +251,12 @@ impl Atoms {
     #[inline(always)]
     pub fn has_departed(&self, i: usize) -> bool {
         is_beyond(&self.position[i], &self.border)
+    }
+
+    /// Whether an owned atom is held where it is.
+    #[inline(always)]
+    pub fn is_fixed(&self, i: usize) -> bool {
+        !self.fixed.is_empty() && self.fixed[i]
     }
 
     /// Whether it does not act on others either.

@@ -118,7 +118,7 @@ impl Fire {
         virial: bool,
     ) -> Result<Totals> {
         let view = View::new(system, comm);
-        let everything = Groups::new(Group::System, &view);
+        let everything = Groups::moving(Group::System, &view);
         let atoms = view.atoms;
         let [power, force_squared, mut speed_squared] = everything.sum(&view, |i| {
             let (f, v) = (atoms.force_on(i), atoms.velocity[i]);

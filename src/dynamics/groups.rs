@@ -6,7 +6,8 @@
 //! L = sum m (x - R) x (v - V)     I = sum m (r² 1 - r r^T), r = x - R       V = P / M
 //! ```
 //!
-//! with x the unwrapped positions, over the atoms that have not departed. Every sum over atoms in `dynamics` (and in the
+//! with x the unwrapped positions, over the atoms that have not departed (`Groups::moving`: and that
+//! are not held fixed). Every sum over atoms in `dynamics` (and in the
 //! observers that care for bits) goes through `Groups::sum` or
 //! `Groups::quick_sum`: integers, so that neither ranks nor threads nor the
 //! order of atoms can be told from the result.
@@ -54,6 +55,8 @@ impl<'a> View<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Groups {
     kind: Group,
+    /// Whether atoms that are held fixed are left out.
+    moving: bool,
     /// Number of atoms in each group.
     pub atoms: Vec<u64>,
     /// Mass of each group, g/mol.
@@ -112,6 +115,8 @@ pub fn temperature(kinetic_energy: f64, degrees_of_freedom: f64) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Body {
     pub atoms: u64,
+    /// Of them those that can move.
+    pub moving: u64,
     /// g/mol
     pub mass: f64,
     /// Centre of mass from unwrapped positions, Å; without atoms none (NaN).
@@ -122,7 +127,7 @@ pub struct Body {
     pub angular_momentum: Vec3,
     /// About the centre.
     pub inertia: Inertia,
-    /// Kinetic energy relative to the centre of mass, eV.
+    /// Kinetic energy relative to the centre of mass (of the atoms that can move), eV.
     pub thermal_energy: f64,
 }
 
@@ -147,15 +152,25 @@ impl Body {
         if self.mass > 0.0 { (self.inertia.polar() / self.mass).sqrt() } else { 0.0 }
     }
 
-    /// Temperature of the motion relative to the centre of mass, 3 N - 3 degrees of freedom, K.
+    /// Temperature of the motion relative to the centre of mass, 3 N - 3 degrees of freedom of the
+    /// N atoms that can move, K.
     pub fn temperature(&self) -> f64 {
-        temperature(self.thermal_energy, 3.0 * self.atoms as f64 - 3.0)
+        temperature(self.thermal_energy, 3.0 * self.moving as f64 - 3.0)
     }
 }
 
 impl Groups {
-    /// Counts and weighs the groups.
+    /// Counts and weighs the groups, with the atoms that are held fixed.
     pub fn new(kind: Group, view: &View) -> Groups {
+        Groups::counted(kind, view, false)
+    }
+
+    /// The same of the atoms that can move: what momenta, temperatures and thermostats are of.
+    pub fn moving(kind: Group, view: &View) -> Groups {
+        Groups::counted(kind, view, true)
+    }
+
+    fn counted(kind: Group, view: &View, moving: bool) -> Groups {
         let owned = &view.atoms.particle[..view.atoms.owned];
         let count = match kind {
             Group::System => 1,
@@ -164,7 +179,7 @@ impl Groups {
                 view.comm.max_u64(last as u64) as usize + 1
             }
         };
-        let mut groups = Groups { kind, atoms: vec![0; count], mass: vec![0.0; count] };
+        let mut groups = Groups { kind, moving, atoms: vec![0; count], mass: vec![0.0; count] };
         let View { atoms, masses, .. } = *view;
         let sums = groups.sum(view, |i| [1.0, masses[atoms.species[i] as usize]]);
         for (k, [number, mass]) in sums.into_iter().enumerate() {
@@ -176,6 +191,12 @@ impl Groups {
 
     pub fn kind(&self) -> Group {
         self.kind
+    }
+
+    /// Whether an owned atom counts in no group.
+    #[inline(always)]
+    fn leaves_out(&self, atoms: &Atoms, i: usize) -> bool {
+        atoms.has_departed(i) || (self.moving && atoms.is_fixed(i))
     }
 
     /// Number of groups.
@@ -230,7 +251,7 @@ impl Groups {
             self.len(),
             || QuickSums::new(self.len()),
             |sums, i| {
-                if view.atoms.has_departed(i) {
+                if self.leaves_out(view.atoms, i) {
                     return;
                 }
                 let terms = term(i);
@@ -266,7 +287,7 @@ impl Groups {
             self.len(),
             || vec![[0i128; K]; self.len()],
             |sums, i| {
-                if !atoms.has_departed(i) {
+                if !self.leaves_out(atoms, i) {
                     add(&mut sums[self.of(atoms.particle[i])], term(i));
                 }
             },
@@ -309,7 +330,8 @@ impl Groups {
                 let mass = self.mass[k];
                 let centre = scale([x, y, z], 1.0 / mass);
                 let momentum = [px, py, pz];
-                Body { atoms: self.atoms[k], mass, centre, momentum, ..Body::default() }
+                let atoms = self.atoms[k];
+                Body { atoms, moving: atoms, mass, centre, momentum, ..Body::default() }
             })
             .collect();
 
@@ -335,6 +357,12 @@ impl Groups {
             body.angular_momentum = [lx, ly, lz];
             body.inertia = Inertia::from_second_moments([xx, yy, zz, xy, xz, yz]);
             body.thermal_energy = energy;
+        }
+        if !self.moving && !atoms.fixed.is_empty() {
+            let moving = Groups::moving(self.kind, view);
+            for (body, own) in bodies.iter_mut().zip(moving.bodies(view)) {
+                (body.moving, body.thermal_energy) = (own.atoms, own.thermal_energy);
+            }
         }
         bodies
     }

@@ -80,6 +80,10 @@ pub struct Integrator {
     state: IntegratorState,
     /// How many atoms have departed: the groups are of the others.
     departed: u64,
+    /// Whether one-body terms act, which turn what nothing else would, and what they add to the
+    /// conserved energy, eV.
+    turned: bool,
+    balance: f64,
     totals: Totals,
     scratch: Vec<Vec3>,
 }
@@ -137,8 +141,8 @@ impl Integrator {
         let stage = plan.stages[progress.stage].clone();
         let view = View::new(system, comm);
         Integrator {
-            groups: Groups::new(stage.group(), &view),
-            particles: Groups::new(Group::Particle, &view),
+            groups: Groups::moving(stage.group(), &view),
+            particles: Groups::moving(Group::Particle, &view),
             state: IntegratorState::Dynamics(Motion {
                 thermostat: ThermostatState::None,
                 freedom: Vec::new(),
@@ -148,6 +152,8 @@ impl Integrator {
             timestep: plan.timestep,
             stage,
             departed: system.departed(),
+            turned: system.one_body().is_some(),
+            balance: balance(system),
             totals,
             scratch: Vec::new(),
         }
@@ -202,7 +208,7 @@ impl Integrator {
         let kind = stage.thermostat.map(|t| t.kind);
         let alone = stage.apart || self.groups.kind() == Group::System || self.groups.len() == 1;
         let free = view.cell.periodic == [false; 3];
-        let isolated = free && alone && kind != Some(Thermostat::Langevin);
+        let isolated = free && alone && !self.turned && kind != Some(Thermostat::Langevin);
         let bodies = self.groups.bodies(view);
         bodies.iter().map(|body| momentum::degrees_of_freedom(body, isolated)).collect()
     }
@@ -214,8 +220,8 @@ impl Integrator {
         }
         self.departed = system.departed();
         let view = View::new(system, comm);
-        self.groups = Groups::new(self.groups.kind(), &view);
-        self.particles = Groups::new(Group::Particle, &view);
+        self.groups = Groups::moving(self.groups.kind(), &view);
+        self.particles = Groups::moving(Group::Particle, &view);
         let freedom = self.count_freedom(&view);
         if let IntegratorState::Dynamics(motion) = &mut self.state {
             motion.freedom = freedom;
@@ -264,6 +270,10 @@ impl Integrator {
         });
 
         motion.half_chain_step(system, &self.groups, &target);
+        if let Some(one_body) = system.one_body_mut() {
+            one_body.begin_step(half);
+            one_body.drift(self.timestep);
+        }
         verlet::kick(system.atoms_mut(), &masses, half);
         if let ThermostatState::Langevin { taken } = &mut motion.thermostat {
             verlet::drift(system.atoms_mut(), half);
@@ -283,6 +293,10 @@ impl Integrator {
         }
         let totals = system.update_forces(virial)?;
         verlet::kick(system.atoms_mut(), &masses, half);
+        if let Some(one_body) = system.one_body_mut() {
+            one_body.end_step(half);
+        }
+        self.balance = balance(system);
         self.see_departures(system, comm);
         let IntegratorState::Dynamics(motion) = &mut self.state else {
             unreachable!("called for dynamics only");
@@ -363,19 +377,24 @@ impl Integrator {
         temperature(self.thermal_energy(), self.degrees_of_freedom() as f64)
     }
 
-    /// Potential and kinetic energy and what the thermostat has taken out, eV.
+    /// Potential and kinetic energy, what the thermostat has taken out, and less what pistons have given, eV.
     pub fn conserved_energy(&self) -> f64 {
         let thermostat = match &self.state {
             IntegratorState::Dynamics(motion) => motion.thermostat.energy(),
             IntegratorState::Minimisation(_) => 0.0,
         };
-        self.totals.potential_energy + self.kinetic_energy() + thermostat
+        self.totals.potential_energy + self.kinetic_energy() + thermostat + self.balance
     }
 
     /// Whether the groups of the thermostat are what keeps its momentum.
     fn groups_are_bodies(&self) -> bool {
         self.stage.apart || self.groups.kind() == Group::System
     }
+}
+
+/// What one-body terms add to the conserved energy, eV.
+fn balance(system: &dyn System) -> f64 {
+    system.one_body().map_or(0.0, |one_body| one_body.balance())
 }
 
 /// Of a stage without thermostat; never looked at.

@@ -9,7 +9,7 @@
 //! the centre of mass of each of its groups, never on the centre itself, and
 //! temperature is measured in the same way. So a group of N atoms has
 //!
-//! - 3 N,
+//! - 3 N (atoms that are held fixed are not of it),
 //! - less 3 for its centre of mass, whether it moves or not,
 //! - less its rotations (3; atoms on a line 2; one atom 0) where nothing can
 //!   turn it and it does not turn: all boundaries are free, no other group acts
@@ -24,6 +24,12 @@
 //! | the same on each particle, together         | exchanged: not counted |
 //! | Langevin                                    | thermal: not counted   |
 //! | any periodic boundary                       | not conserved          |
+//! | one-body terms                              | not conserved          |
+//!
+//! Where one-body terms act, the momentum of a group is not conserved either. Its centre is left out
+//! all the same: whatever holds the atoms, their momenta at one temperature are independent of
+//! places, so the motion relative to the centre has its 3 N - 3 shares of kT/2, and Nose-Hoover
+//! and Bussi, which scale it, keep that distribution.
 
 use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
@@ -66,7 +72,7 @@ fn change_velocities(
     change: impl Fn(&Turning, Vec3, Vec3) -> Vec3 + Sync,
 ) {
     let view = View::new(system, comm);
-    let groups = Groups::new(group, &view);
+    let groups = Groups::moving(group, &view);
     let bodies: Vec<Turning> = groups
         .bodies(&view)
         .into_iter()

@@ -19,12 +19,12 @@ pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) 
     }
 }
 
-/// Calls `change(atoms, i, velocity)` for each owned atom that has not departed: those stay at
-/// rest. `atoms` are all but their velocities.
+/// Calls `change(atoms, i, velocity)` for each owned atom that has not departed and is not held
+/// fixed: those stay at rest. `atoms` are all but their velocities.
 pub fn change_velocities(atoms: &mut Atoms, change: impl Fn(&Atoms, usize, &mut Vec3) + Sync) {
     let mut velocity = std::mem::take(&mut atoms.velocity);
     for_each(&mut velocity[..atoms.owned], |i, v| {
-        if !atoms.has_departed(i) {
+        if !atoms.has_departed(i) && !atoms.is_fixed(i) {
             change(atoms, i, v);
         }
     });

@@ -19,7 +19,7 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::phases::{Memory, Phases};
-use super::{Departures, System, Totals};
+use super::{Departures, OneBody, System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
@@ -88,6 +88,7 @@ pub struct Engine<'c, P: Potential> {
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
     departures: Departures,
+    one_body: OneBody,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
@@ -132,6 +133,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             schedule: Schedule::default(),
             words: Vec::new(),
             departures: Departures::default(),
+            one_body: OneBody::default(),
             built_at: Vec::new(),
             statistics: Statistics::default(),
             achieved: 0.0,
@@ -148,7 +150,8 @@ impl<'c, P: Potential> Engine<'c, P> {
     }
 
     /// The same system with other atoms in another cell: after something has moved
-    /// them farther than a step does. Its clock and its count of lists go on. Collective.
+    /// them farther than a step does. Its clock and its count of lists go on; one-body terms
+    /// begin anew. Collective.
     pub fn restarted(&self, cell: Cell, list: Vec<Atom>) -> Result<Engine<'c, P>> {
         let mut engine = Engine::new(self.comm, self.potential, cell, list, self.settings)?;
         engine.clock = self.clock.clone();
@@ -168,6 +171,12 @@ impl<'c, P: Potential> Engine<'c, P> {
         departures.mark(&mut self.atoms, &self.cell);
         self.departures = departures;
         self.departures.here = 0;
+    }
+
+    /// What acts on the atoms one by one; unless told, nothing.
+    pub fn set_one_body(&mut self, one_body: OneBody) {
+        self.one_body = one_body;
+        self.one_body.mark(&mut self.atoms);
     }
 
     /// The ids of atoms that have departed since this was last asked; the same on every rank.
@@ -272,6 +281,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let row_starts = rows.sort_owned(&mut self.atoms);
         self.built_at = self.atoms.position.iter().map(|&[x, y, z, _]| [x, y, z]).collect();
         self.departures.here = self.count_departed();
+        self.one_body.mark(&mut self.atoms);
 
         self.clock.enter(Phase::Exchange);
         self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
@@ -530,6 +540,14 @@ impl<P: Potential> System for Engine<'_, P> {
         self.departures.count()
     }
 
+    fn one_body(&self) -> Option<&OneBody> {
+        Some(&self.one_body).filter(|terms| !terms.is_empty())
+    }
+
+    fn one_body_mut(&mut self) -> Option<&mut OneBody> {
+        Some(&mut self.one_body).filter(|terms| !terms.is_empty())
+    }
+
     fn update_forces(&mut self, virial: bool) -> Result<Totals> {
         let caller = self.clock.enter(Phase::Exchange);
         let (moved_far, has_departed) = self.look_around();
@@ -546,17 +564,21 @@ impl<P: Potential> System for Engine<'_, P> {
         let mut partial_virial = virial.then_some([0; 6]);
         let phases = self.run_phases(is_new, &mut partial_virial);
         self.departures.rest(&mut self.atoms);
-        let result = phases.and_then(|()| self.sum_energies());
+        let outside = phases.and_then(|()| self.one_body.act(&mut self.atoms, &self.cell));
+        let result = outside.and_then(|()| self.sum_energies());
 
-        // Energy, failures, virial: one reduction.
+        // Energy, failures, virial, one-body terms: one reduction.
         let mut sums = vec![*result.as_ref().unwrap_or(&0), result.is_err() as i128];
         sums.extend(partial_virial.into_iter().flatten());
+        let first = sums.len();
+        sums.extend(self.one_body.sums());
         self.comm.sum_i128(&mut sums);
         self.clock.enter(caller);
         if sums[1] > 0 {
             self.comm.agree(result.map_err(|e| at_step(e, self.step)))?;
         }
         let quantum = self.atoms.quantum;
+        self.one_body.learn(&sums[first..], quantum);
         Ok(Totals {
             potential_energy: quantum.value_wide(sums[0]),
             virial: virial.then(|| std::array::from_fn(|k| quantum.value_wide(sums[2 + k]) * GRID)),

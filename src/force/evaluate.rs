@@ -1,6 +1,7 @@
 //! Energy, forces and virial of one configuration on one rank.
 
-use super::{Departures, Engine, Settings, System, Totals};
+use super::one_body::Scene;
+use super::{Departures, Engine, OneBody, Settings, System, Totals};
 use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -24,10 +25,26 @@ pub struct Evaluation {
 /// Evaluates atoms with ids 0 .. N-1, virial included. Where a force or energy is
 /// too large for the potential's quantum, coarser quanta are tried.
 pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Result<Evaluation> {
+    evaluate_with(potential, cell, atoms, |_| Ok(OneBody::default()))
+}
+
+/// The same with one-body terms, as they begin to act on these atoms.
+///
+/// # Errors
+/// Those of `begin`, too.
+pub fn evaluate_with<P: Potential>(
+    potential: &P,
+    cell: Cell,
+    atoms: &[Atom],
+    begin: impl FnOnce(Scene) -> Result<OneBody>,
+) -> Result<Evaluation> {
     let comm = Comm::single();
     let settings = Settings { skin: 0.0, energy_bound: f64::INFINITY };
     let mut engine = Engine::new(&comm, potential, cell, atoms.to_vec(), settings)?;
     engine.set_departures(Departures::beyond(f64::INFINITY, false));
+    let (atoms, cell, species) = (engine.atoms(), engine.cell(), potential.species());
+    let one_body = begin(Scene { comm: &comm, atoms, cell, species })?;
+    engine.set_one_body(one_body);
     let mut totals = engine.update_forces(true);
     for bits in COARSER_BITS {
         if matches!(totals, Err(Error::Physics { .. })) {

@@ -4,6 +4,7 @@
 mod departures;
 mod engine;
 mod evaluate;
+pub mod one_body;
 #[cfg(test)]
 mod pair_functional;
 mod phases;
@@ -12,7 +13,8 @@ mod tests;
 
 pub use departures::Departures;
 pub use engine::{Engine, Settings, Statistics};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_with};
+pub use one_body::OneBody;
 
 use crate::atoms::Atoms;
 use crate::error::Result;
@@ -43,5 +45,12 @@ pub trait System {
     /// How many atoms have departed so far, over all ranks (`Atoms::has_departed`).
     fn departed(&self) -> u64 {
         0
+    }
+    /// What acts on its atoms one by one, if anything does.
+    fn one_body(&self) -> Option<&OneBody> {
+        None
+    }
+    fn one_body_mut(&mut self) -> Option<&mut OneBody> {
+        None
     }
 }

@@ -11,6 +11,10 @@ pub use super::jobs::{Change, CheckpointConfig, StopConfig, WallTime};
 pub use super::make::{
     Defect, GradientConfig, Lattice, MixtureConfig, PartConfig, Shape, ShellsConfig, SlicesConfig,
 };
+pub use super::one_body::{
+    AtomsConfig, FixedConfig, PistonConfig, PlaneConfig, PlaneKind, Side, TetherConfig,
+    UniformForceConfig,
+};
 pub use super::placement::{
     AggregateConfig, ChainConfig, PackingConfig, PlacementConfig, PositionsConfig, RaftConfig,
     RingConfig, RowConfig, SupportConfig,
@@ -46,6 +50,24 @@ pub struct Config {
     /// Further terms of it, one table each: the force field is the sum of `potential` and these.
     #[serde(default, rename = "term", skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<PotentialConfig>,
+    /// Inert planes that attract and repel every atom. Like all one-body terms (`piston`, `tether`,
+    /// `uniform_force`, `fixed`) they act when the particles are together, not while they are apart.
+    #[serde(default, rename = "plane", skip_serializing_if = "Vec::is_empty")]
+    pub planes: Vec<PlaneConfig>,
+    /// Planes that only repel, and move: at a speed, or so that they hold a pressure. While energy is
+    /// minimised they stand still.
+    #[serde(default, rename = "piston", skip_serializing_if = "Vec::is_empty")]
+    pub pistons: Vec<PistonConfig>,
+    /// Springs that hold atoms to where they stand when the particles are together for the first time.
+    #[serde(default, rename = "tether", skip_serializing_if = "Vec::is_empty")]
+    pub tethers: Vec<TetherConfig>,
+    /// Forces that are the same on each of a group of atoms.
+    #[serde(default, rename = "uniform_force", skip_serializing_if = "Vec::is_empty")]
+    pub uniform_forces: Vec<UniformForceConfig>,
+    /// Atoms that are held where they stand: a frozen support, bottom layers. They have no
+    /// velocity and count in no degree of freedom; other atoms feel them as ever.
+    #[serde(default, rename = "fixed", skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<FixedConfig>,
     /// The box and its boundaries.
     #[serde(default, rename = "box")]
     pub cell: BoxConfig,

@@ -14,6 +14,7 @@ pub mod extension;
 pub mod jobs;
 mod make;
 pub mod parameters;
+mod one_body;
 pub mod past;
 mod placement;
 mod potential;
@@ -91,6 +92,7 @@ pub fn read_force_field(path: &Path) -> Result<Config> {
     let config = config_of(&text_of(path)?, path, Some(STAGE))?;
     let mut problems = Problems::new(&config.source);
     rules::force_field(&config, &mut problems);
+    one_body::check(&config, &mut problems);
     rules::potential_files(&config, &mut problems);
     problems.into_result()?;
     Ok(config)

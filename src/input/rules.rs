@@ -4,6 +4,7 @@ use super::config::*;
 use super::conform::nearest;
 use super::crystal;
 use super::make;
+use super::one_body;
 use super::placement;
 use super::potential;
 use super::read_particle;
@@ -30,6 +31,7 @@ const ROUNDING: f64 = 1e-9;
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
     force_field(config, problems);
+    one_body::check(config, problems);
     atoms(config, problems);
     for (i, particle) in config.particles.iter().enumerate() {
         one_particle(config, particle, &format!("particle[{i}]"), problems);
@@ -47,6 +49,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
 
 /// What is allowed but deserves a second look.
 pub fn warn(config: &Config, warnings: &mut Problems) {
+    one_body::warn(config, warnings);
     let dynamics = &config.dynamics;
     if dynamics.timestep_fs > LONG_TIMESTEP_FS {
         warnings.at(
@@ -220,7 +223,7 @@ fn few_enough(config: &Config, problems: &mut Problems) {
 }
 
 /// The element must be one of the potential's.
-fn known_element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
+pub fn known_element(config: &Config, name: &str, key: &str, problems: &mut Problems) {
     let known: Vec<String> = config.symbols().into_iter().map(String::from).collect();
     if !known.iter().any(|symbol| symbol == name) {
         let hint = nearest(name, known.iter().map(|symbol| &**symbol))
@@ -496,6 +499,7 @@ pub fn boundaries(config: &Config, problems: &mut Problems) {
             );
         }
     }
+    one_body::boundaries(config, problems);
 }
 
 fn intervals(config: &Config, problems: &mut Problems) {

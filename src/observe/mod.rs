@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::error::Result;
-use crate::force::Totals;
+use crate::force::{OneBody, Totals};
 use crate::geometry::{dot, sub};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{MINE, Neighbours};
@@ -27,6 +27,7 @@ mod cna;
 mod distribution;
 mod lattice;
 pub mod neck;
+mod one_body;
 mod pairs;
 mod particles;
 mod record;
@@ -69,6 +70,8 @@ pub struct Snapshot<'a> {
     pub system: View<'a>,
     pub neighbours: &'a Neighbours,
     pub totals: Totals,
+    /// What acts on the atoms one by one, if anything does.
+    pub one_body: Option<&'a OneBody>,
     /// Of the whole system: 3 N less what is held fixed.
     pub degrees_of_freedom: f64,
     /// Total energy less what thermostats put in, eV.
@@ -218,6 +221,7 @@ impl Observers {
             series.extend(observer.measure(&scene)?);
         }
         series.extend(self.pairs.take_mergers());
+        series.extend(snapshot.one_body.into_iter().flat_map(one_body::series));
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
     }
 

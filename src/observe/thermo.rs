@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Needs, Observer, Scene, Series};
-use crate::dynamics::groups::{Kinetics, View, largest_force, temperature};
+use crate::dynamics::groups::{Groups, Kinetics, View, largest_force, temperature};
 use crate::error::Result;
 use crate::geometry::add;
 use crate::units::{MASS_VELOCITY_SQUARED, PRESSURE_GPA};
@@ -47,7 +47,10 @@ fn momentum_flow(scene: &Scene) -> [f64; 6] {
 
 /// Kinetic energy relative to the centre of mass, of each particle while they are apart, eV.
 fn thermal_energy(scene: &Scene, kinetics: &[Kinetics]) -> f64 {
-    let masses = &scene.groups.mass;
+    // Fixed atoms have no part in the motion.
+    let view = &scene.snapshot.system;
+    let moving = (!view.atoms.fixed.is_empty()).then(|| Groups::moving(scene.groups.kind(), view));
+    let masses = &moving.as_ref().unwrap_or(scene.groups).mass;
     if !scene.snapshot.together {
         return kinetics.iter().zip(masses).map(|(k, &mass)| k.thermal_energy(mass)).sum();
     }

@@ -32,6 +32,7 @@ mod field;
 mod functional;
 mod lattice;
 pub mod meam;
+pub mod one_body;
 mod shared;
 mod tersoff;
 mod text;

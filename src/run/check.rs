@@ -1,11 +1,14 @@
 //! `sinter-hpc check`: says what a run of an input would be, and starts nothing.
 
 use super::warnings;
-use crate::build;
+use crate::atoms::Atoms;
+use crate::build::{self, Built};
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::input::{self, Config};
-use crate::potential::ForceField;
+use crate::force::OneBody;
+use crate::force::one_body::Scene;
+use crate::input::{self, Arrangement, Config};
+use crate::potential::{ForceField, Potential, one_body};
 use std::io::Write;
 use std::path::Path;
 
@@ -20,7 +23,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// What `check` prints: the effective input, then what comes of it as comment lines.
 fn report(config: &mut Config) -> Result<String> {
     let (potential, references) = warnings::potential(config)?;
-    let structure = structure(config, &potential)?;
+    let (structure, one_body) = structure(config, &potential)?;
     let mut report = format!(
         "# Effective input of {}\n{}",
         config.source.path.display(),
@@ -28,17 +31,26 @@ fn report(config: &mut Config) -> Result<String> {
     );
     report += &comment("Potential", &potential.conventions());
     report += &comment("Reference structures of the potential", &references);
+    let terms = one_body::conventions(config) + &one_body;
+    if !terms.is_empty() {
+        report += &comment("One-body terms", &terms);
+    }
     report += &comment("Starting structure", &structure);
     report += "\ninput is sound\n";
     Ok(report)
 }
 
-/// Builds or reads the atoms, which finds overlaps and broken files, and settles the boundaries.
-fn structure(config: &mut Config, potential: &ForceField) -> Result<String> {
+/// Builds or reads the atoms, which finds overlaps and broken files, and settles the boundaries;
+/// the second text is of the one-body terms, where these act from the start.
+fn structure(config: &mut Config, potential: &ForceField) -> Result<(String, String)> {
     let comm = Comm::single();
     let built = build::looked_at(config, &comm)?;
     warnings::of_structure(&built, potential, &comm);
     input::settle(config, built.layout.cell.periodic)?;
+    let one_body = match config.stages[0].particles {
+        Arrangement::Together => found(config, &built, potential)?,
+        Arrangement::Apart => String::new(),
+    };
     let symbols = config.symbols();
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)
@@ -48,13 +60,24 @@ fn structure(config: &mut Config, potential: &ForceField) -> Result<String> {
             false => format!("{:.1} Å (free)", cell.length[d]),
         })
         .collect();
-    Ok(format!(
+    let told = format!(
         "{} atoms, {} particles\n{}box: {}\n",
         built.layout.atoms,
         built.layout.particles.len(),
         built.layout.describe(&symbols),
         sides.join(" x ")
-    ))
+    );
+    Ok((told, one_body))
+}
+
+/// Where the one-body terms stand, and for how many atoms.
+fn found(config: &Config, built: &Built, potential: &ForceField) -> Result<String> {
+    let (comm, species) = (Comm::single(), potential.species());
+    let atoms = Atoms::from_list(&built.atoms);
+    let scene = Scene { comm: &comm, atoms: &atoms, cell: &built.cell, species };
+    let begun = OneBody::begin(config, scene);
+    let begun = begun.map_err(|(key, message)| config.source.error(&key, message))?;
+    Ok(begun.found())
 }
 
 /// A section of lines for people behind the `#` of TOML.

@@ -16,9 +16,10 @@ use crate::build::frame::Frame;
 use crate::build::{extxyz, species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
-use crate::force;
+use crate::force::one_body::Scene;
+use crate::force::{self, OneBody};
 use crate::geometry::{Cell, END_OF_COORDINATES, on_grid};
-use crate::input::{self, StructureFormat};
+use crate::input::{self, Config, StructureFormat};
 use crate::potential::meam::Meam;
 use crate::potential::{ForceField, Potential};
 use bytemuck::Zeroable;
@@ -58,15 +59,18 @@ impl Arguments {
     }
 }
 
-/// The force field of the input, or of the files, that the arguments name; what is odd about
-/// it is told.
-fn force_field(arguments: &Arguments) -> Result<ForceField> {
+/// The force field of the input, or of the files, that the arguments name, with the input; what is
+/// odd about it is told.
+fn force_field(arguments: &Arguments) -> Result<(ForceField, Option<Config>)> {
     let Arguments { library, parameters, elements, files, .. } = arguments;
     match (library, &files[..]) {
         (Some(library), [_]) => {
-            Ok(Meam::from_files(library, parameters.as_deref(), elements)?.into())
+            Ok((Meam::from_files(library, parameters.as_deref(), elements)?.into(), None))
         }
-        (None, [input, _]) => read(&input::read_force_field(input)?),
+        (None, [input, _]) => {
+            let config = input::read_force_field(input)?;
+            Ok((read(&config)?, Some(of_frames(config)?)))
+        }
         (Some(_), _) => Err(Error::Usage(
             "the force field is that of an input or of `--library`, not of both: name the frames alone \
              or leave `--library` out"
@@ -80,6 +84,27 @@ fn force_field(arguments: &Arguments) -> Result<ForceField> {
     }
 }
 
+/// The input with the one-body terms that a frame alone can have: what holds atoms to where they
+/// stand belongs to a run.
+fn of_frames(mut config: Config) -> Result<Config> {
+    let uniform = config.uniform_forces.iter();
+    if let Some(n) = uniform.map(|force| &force.atoms.particles).position(|list| !list.is_empty()) {
+        let key = format!("uniform_force[{n}].atoms.particles");
+        return Err(config.source.error(&key, "frames that are evaluated have no particles"));
+    }
+    let holding = [("tether", config.tethers.len()), ("fixed", config.fixed.len())];
+    for (name, _) in holding.into_iter().filter(|(_, count)| *count > 0) {
+        let place = config.source.place(name);
+        warnings::tell([format!(
+            "{place}: `[[{name}]]` holds atoms to where a run begins: it has no effect on frames that \
+             are evaluated"
+        )]);
+    }
+    config.tethers.clear();
+    config.fixed.clear();
+    Ok(config)
+}
+
 /// What was evaluated, over all ranks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -90,7 +115,7 @@ pub struct Summary {
 /// Evaluates the frames and writes them; the output appears only when it is
 /// complete. Collective.
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
-    let potential = comm.agree(force_field(arguments))?;
+    let (potential, config) = comm.agree(force_field(arguments))?;
     if comm.is_root() {
         // Frames may be sound where a reference structure is not.
         if let Err(error) = warnings::of_potential(&potential) {
@@ -123,7 +148,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         }
         let mine = round.get(comm.rank()).map(|frame| {
             let number = summary.frames + comm.rank();
-            evaluated(&potential, frame, number, arguments).map(text)
+            evaluated((&potential, config.as_ref()), frame, number, arguments).map(text)
         });
         let mine = comm.agree(mine.transpose())?.unwrap_or_default();
         let texts = comm.all_gather(&mine);
@@ -143,7 +168,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
 
 /// The frame with what the potential says of it; `number` counts from 0.
 fn evaluated(
-    potential: &ForceField,
+    (potential, config): (&ForceField, Option<&Config>),
     frame: &Frame,
     number: usize,
     arguments: &Arguments,
@@ -154,7 +179,20 @@ fn evaluated(
     };
     let System { cell, atoms, .. } =
         system(frame, potential.species(), &arguments.types).map_err(&complain)?;
-    let found = force::evaluate(potential, cell, &atoms).map_err(|error| match error {
+    let across = config.map_or(Vec::new(), Config::across);
+    if let Some((key, axis)) = across.iter().find(|(_, axis)| cell.periodic[axis.index()]) {
+        let axis = axis.name();
+        return Err(complain(format!(
+            "it is periodic along {axis}, and {key} of the input stands across {axis}"
+        )));
+    }
+    let begin = |scene: Scene| match config {
+        Some(config) => OneBody::begin(config, scene)
+            .map_err(|(key, message)| complain(format!("{key}: {message}"))),
+        None => Ok(OneBody::default()),
+    };
+    let found = force::evaluate_with(potential, cell, &atoms, begin);
+    let found = found.map_err(|error| match error {
         Error::Physics { atom, message, .. } => Error::Run(format!(
             "{}: frame {number} (the first is 0), atom {atom}: {message}",
             path.display()

@@ -18,7 +18,7 @@ use crate::comm::Comm;
 use crate::dynamics::Plan;
 use crate::error::Result;
 use crate::input::{self, Config};
-use crate::potential::{ForceField, Potential};
+use crate::potential::{ForceField, Potential, one_body};
 use crate::write::log::Log;
 use crate::write::report;
 use crate::write::survey::last_frame;
@@ -58,7 +58,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         particles: start.layout.particles.len(),
         cell: &start.layout.cell,
         runs_on: &InUse::find(comm).told(potential.instruction_set().name()),
-        conventions: &potential.conventions(),
+        conventions: &(potential.conventions() + &one_body::conventions(&config)),
         mpi: &comm.transport().library(),
         timestep_fs: config.dynamics.timestep_fs,
         stages: &config.stages,

@@ -25,7 +25,8 @@ use crate::dynamics::{
     self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
 };
 use crate::error::{Error, Result};
-use crate::force::{Departures, Engine, Settings, System};
+use crate::force::one_body::{Scene, TermState};
+use crate::force::{Departures, Engine, OneBody, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
 use crate::input::config::Evaporated;
@@ -53,6 +54,9 @@ pub struct State {
     /// Atoms that have come to rest or were removed far out, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departures: Vec<Departure>,
+    /// Of the one-body terms, once they act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_body: Option<Vec<TermState>>,
 }
 
 /// How a stage came to its end.
@@ -103,7 +107,7 @@ impl<'c> Simulation<'c> {
         let mut engine = Engine::new(comm, potential, cell, atoms, settings(config))?;
         let known = state.departures.iter().map(|departure| departure.atom);
         engine.set_departures(departures(config).after(known));
-        Ok(Simulation {
+        let mut simulation = Simulation {
             config,
             comm,
             plan: Plan::new(config),
@@ -120,7 +124,45 @@ impl<'c> Simulation<'c> {
             files,
             watch,
             fault: comm.agree(Fault::ordered(comm))?,
-        })
+        };
+        match state.one_body {
+            Some(states) => simulation.act_one_by_one(Some(&states))?,
+            None if simulation.is_together() => simulation.act_one_by_one(None)?,
+            None => {}
+        }
+        Ok(simulation)
+    }
+
+    /// Whether the particles share one space already.
+    fn is_together(&self) -> bool {
+        let last = self.plan.stages.len() - 1;
+        !self.plan.stages[self.progress.stage.min(last)].apart && !self.joins()
+    }
+
+    /// Whether the particles are put together with the next step.
+    fn joins(&self) -> bool {
+        let Progress { stage, step_in_stage, .. } = self.progress;
+        let stages = &self.plan.stages;
+        let [before, next] = [stage.checked_sub(1), Some(stage)].map(|n| stages.get(n?));
+        step_in_stage == 0 && before.is_some_and(|s| s.apart) && next.is_some_and(|s| !s.apart)
+    }
+
+    /// Lets the one-body terms act from now on, or go on as a checkpoint has them.
+    fn act_one_by_one(&mut self, states: Option<&[TermState]>) -> Result<()> {
+        let engine = &self.engine;
+        let (atoms, cell, species) = (engine.atoms(), engine.cell(), engine.potential().species());
+        let scene = Scene { comm: self.comm, atoms, cell, species };
+        let one_body = match states {
+            Some(states) => OneBody::resume(self.config, scene, states),
+            None => OneBody::begin(self.config, scene),
+        };
+        let wrong = |(key, message): (String, String)| self.config.source.error(&key, message);
+        let one_body = self.comm.agree(one_body.map_err(wrong))?;
+        if states.is_none() && !one_body.is_empty() {
+            self.files.log.say(&format!("\nOne-body terms begin to act\n{}", one_body.found()));
+        }
+        self.engine.set_one_body(one_body);
+        Ok(())
     }
 
     /// Carries out what is left of the protocol, or of it what the job has time for.
@@ -288,7 +330,7 @@ impl<'c> Simulation<'c> {
     fn begin_stage(&mut self) -> Result<Integrator> {
         let (index, stages) = (self.progress.stage, &self.plan.stages);
         let begins = self.progress.step_in_stage == 0;
-        let joins = begins && index > 0 && stages[index - 1].apart && !stages[index].apart;
+        let joins = self.joins();
         let steps = stages[index].steps;
         let title = format!(
             "Stage {} of {}: {}",
@@ -298,6 +340,7 @@ impl<'c> Simulation<'c> {
         );
         if joins {
             self.join()?;
+            self.act_one_by_one(None)?;
         }
         self.files.log.begin_stage(&title, self.progress.step - self.progress.step_in_stage, steps);
         self.engine.set_step(self.progress.step);
@@ -443,6 +486,7 @@ impl<'c> Simulation<'c> {
             last_frame: self.files.last_frame(),
             unconverged: self.unconverged.clone(),
             departures: self.departures.clone(),
+            one_body: self.engine.one_body().map(OneBody::states),
         };
         let time = self.plan.time(&self.progress);
         let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
@@ -482,6 +526,7 @@ fn snapshot<'a>(
         system: View::new(engine, engine.comm()),
         neighbours: engine.neighbours(),
         totals: integrator.totals(),
+        one_body: engine.one_body(),
         degrees_of_freedom: integrator.degrees_of_freedom() as f64,
         conserved_energy: integrator.conserved_energy(),
         together: !stage.apart,

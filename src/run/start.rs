@@ -62,6 +62,7 @@ impl Start {
                 last_frame: None,
                 unconverged: Vec::new(),
                 departures: Vec::new(),
+                one_body: None,
             },
             provenance,
             layout: built.layout,
