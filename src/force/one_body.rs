@@ -470,3 +470,6 @@ fn runs(ids: &[u64]) -> Vec<[u64; 2]> {
     let chunks = ids.chunk_by(|a, b| a + 1 == *b);
     chunks.map(|run| [run[0], run[run.len() - 1]]).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,41 @@ duration_ps = 0.02
 """
 
 
+# One-body terms, which need free directions.
+TERMS = HEAD.replace("count = 2", "count = 1").replace("atoms = 200", "atoms = 80").replace("[placement]\ngap_angstrom = 4.0\n", "") + """
+[[plane]]
+kind = "lj-12-6"
+gap_angstrom = 2.5
+sigma_angstrom = { Pt = 2.3, Fe = 2.3 }
+epsilon_ev = { Pt = 0.1, Fe = 0.1 }
+[[piston]]
+gap_angstrom = 1
+pressure_gpa = 1
+area_angstrom2 = 100
+[[tether]]
+spring_ev_per_angstrom2 = 0.1
+[[uniform_force]]
+force_ev_per_angstrom = [0, 0, -0.001]
+[[fixed]]
+atoms = { lowest_angstrom = 2 }
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.02
+"""
+KINDS = ["plane", "piston", "tether", "uniform_force", "fixed"]
+
+
+@pytest.fixture(scope="module")
+def terms(tmp_path_factory):
+    """The series of a run with one table of each kind of one-body term."""
+    folder = tmp_path_factory.mktemp("terms")
+    done = run("--output", folder / "out", write_input(folder, TERMS))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(folder / "out/trajectory.h5md") as file:
+        yield {path: item for path, item in datasets(file) if path.startswith("/sinter/") and path.split("/")[2] in KINDS}
+
+
 @pytest.fixture(scope="module")
 def trajectory(tmp_path_factory):
     """Of three particles and two species, with everything that a file may hold."""
@@ -65,10 +100,10 @@ def told(path, dataset):
     return unit and text(unit), meaning and text(meaning)
 
 
-def test_every_dataset_is_in_the_readme(trajectory):
+def test_every_dataset_is_in_the_readme(trajectory, terms):
     page = README.read_text()
     rows = {path: (shape.strip(), unit.strip(), meaning.strip()) for path, shape, unit, meaning in ROW.findall(page)}
-    found = dict(datasets(trajectory))
+    found = dict(datasets(trajectory)) | terms
     # Files of potentials have names of their own.
     found = {re.sub(r"^/parameters/potential/.*", "/parameters/potential/<file>", path): d for path, d in found.items()}
     if os.environ.get("SINTER_UPDATE"):
@@ -85,7 +120,7 @@ def test_every_dataset_is_in_the_readme(trajectory):
     assert sorted(set(rows) - set(found) - elsewhere) == [], "in tools/README.md and not in the file"
     pairs = trajectory["sinter/pairs/gap"].shape[1]
     traced = trajectory["sinter/traces/atoms"].shape[1]
-    names = {"frames": 2, "traced": traced, "bins": 160, "atoms": len(trajectory["particle"]), "particles": 3, "pairs": pairs, "species": 2}
+    names = {"frames": 2, "traced": traced, "bins": 160, "tables": 1, "atoms": len(trajectory["particle"]), "particles": 3, "pairs": pairs, "species": 2}
     wrong = []
     for path, dataset in found.items():
         shape, unit, meaning = rows[path]

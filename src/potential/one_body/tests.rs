@@ -1,6 +1,6 @@
 //! Laws of each one-body term.
 
-use super::{OneBody, Plane, Site, Strength};
+use super::{Drive, OneBody, Piston, Plane, Site, Strength, Surroundings};
 use crate::geometry::Vec3;
 use crate::input::{Axis, PlaneKind};
 use crate::units::SURFACE_ENERGY;
@@ -11,9 +11,17 @@ fn plane(kind: PlaneKind, axis: Axis, sign: f64) -> OneBody {
     OneBody::Plane(Plane { kind, axis, sign, position: -1.5, strengths })
 }
 
+/// Atoms below it, at z = 2.9 Å.
+fn piston() -> Piston {
+    let text = "position_angstrom = 2.9\npressure_gpa = 1.0\narea_angstrom2 = 50.0";
+    let around = Surroundings { mass: 4000.0, area: None };
+    Piston::new(&toml::from_str(text).unwrap(), 2.9, around)
+}
+
 fn terms() -> Vec<OneBody> {
     let mut terms =
         vec![OneBody::Tether(0.7), OneBody::Uniform([0.01, -0.02, 0.003]), OneBody::Fixed];
+    terms.push(OneBody::Piston(Piston { position: 2.0, ..piston() }));
     for kind in [PlaneKind::NineThree, PlaneKind::TwelveSix] {
         for axis in Axis::ALL {
             terms.extend([1.0, -1.0].map(|sign| plane(kind, axis, sign)));
@@ -53,7 +61,7 @@ fn forces_are_differences_of_the_energy() {
             }
         }
     }
-    assert_eq!(acted, 9 + 9 + 36, "a tether and a force along three axes, planes along one");
+    assert_eq!(acted, 9 + 9 + 1 + 36, "a tether and a force along three axes, planes along one");
 }
 
 #[test]
@@ -101,4 +109,55 @@ fn an_atom_behind_a_plane_is_told() {
     let site = Site { position: [0.0, 0.0, -2.0], species: 0, anchor: [0.0; 3] };
     let told = plane(PlaneKind::NineThree, Axis::Z, 1.0).act(&site).unwrap_err();
     assert_eq!(told, "this atom is 0.500 Å behind the plane at z = -1.5 Å, or in it");
+}
+
+/// LAMMPS (22 Jul 2025): `fix wall/lj93` and `wall/lj126` with the wall at z = -1.5 and a cutoff of
+/// 2000 Å, and the plane of `fix indent` at z = 2.9, on single atoms; energy and force along z.
+#[test]
+fn single_atoms_are_as_lammps_has_them() {
+    let cases = [
+        (PlaneKind::NineThree, 0.5, -0.31200878540160004, 0.15116046335999989),
+        (PlaneKind::NineThree, 1.0, -0.23771943964862086, -0.21878006460127486),
+        (PlaneKind::NineThree, 2.2, -0.0810616125256176, -0.06440708652921293),
+        (PlaneKind::TwelveSix, 0.5, 7.116139737907197, 53.44638082744318),
+        (PlaneKind::TwelveSix, 1.0, -0.20405763883947894, 1.2748657678949824),
+        (PlaneKind::TwelveSix, 2.2, -0.08272232965205611, -0.12334876311219174),
+    ];
+    let check = |term: &OneBody, z: f64, energy: f64, force: f64| {
+        let site = Site { position: [0.7, -3.0, z], species: 0, anchor: [0.0; 3] };
+        let (found, vector) = term.act(&site).unwrap();
+        // LAMMPS takes off the energy at the cutoff, 5e-10 eV.
+        assert!((found - energy).abs() < 2e-9, "{term:?} at {z}: {found} {energy}");
+        assert!((vector[2] - force).abs() < 1e-13 * (1.0 + force.abs()), "{term:?} at {z}");
+        assert_eq!(vector[..2], [0.0; 2]);
+    };
+    for (kind, z, energy, force) in cases {
+        check(&plane(kind, Axis::Z, 1.0), z, energy, force);
+    }
+    for (z, energy, force) in [(2.5, 0.0, 0.0), (3.7, 1.7066666666666686, -6.4)] {
+        check(&OneBody::Piston(piston()), z, energy, force);
+    }
+}
+
+/// Without atoms the load and friction alone move it: M v' = P A - M v/tau ends at v = P A tau / M, and
+/// the account of energy stays even on the way.
+#[test]
+fn a_piston_falls_as_load_and_friction_let_it() {
+    let mut piston = piston();
+    let Drive::Pressure { load, mass, damping, .. } = piston.drive else { panic!("a pressure") };
+    assert!((load - 50.0 / 160.2176634).abs() < 1e-12 && mass == 4000.0 && damping == 1.0);
+    for _ in 0..20_000 {
+        piston.begin_step(0.0, 0.0005);
+        piston.drift(0.001);
+        piston.end_step(0.0, 0.0005);
+    }
+    let limit = -load * damping * crate::units::FORCE_PER_MASS / mass;
+    assert!((piston.velocity / limit - 1.0).abs() < 1e-6, "{} Å/ps", piston.velocity);
+    // Of 20 ps at that speed the first ps is missing.
+    assert!(
+        (piston.position - 2.9 - 19.0 * limit).abs() < 1e-3 * limit.abs(),
+        "{}",
+        piston.position
+    );
+    assert!(piston.balance().abs() < 1e-6, "{} eV", piston.balance());
 }
