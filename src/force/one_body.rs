@@ -124,6 +124,16 @@ impl OneBody {
         Ok(one_body)
     }
 
+    /// The same of atoms of a frame alone, on which a table may find nothing to do. Collective.
+    ///
+    /// # Errors
+    /// An atom is behind a plane.
+    pub fn on_frame(config: &Config, scene: Scene) -> Result<OneBody, Wrong> {
+        let one_body = OneBody::of(config, scene, Some(&[]))?;
+        one_body.stand_clear(scene)?;
+        Ok(one_body)
+    }
+
     /// The same, as they went into a checkpoint. Collective.
     ///
     /// # Errors
@@ -172,7 +182,7 @@ impl OneBody {
                 }
                 (_, atoms) => {
                     let found = choose(scene, atoms.unwrap_or(&AtomsConfig::default()));
-                    if found.is_empty() {
+                    if found.is_empty() && states.is_none() {
                         let why = "no atom is of these elements, particles, numbers and places: this \
                                    table does nothing";
                         return Err((key + ".atoms", why.into()));

@@ -187,7 +187,7 @@ fn evaluated(
         )));
     }
     let begin = |scene: Scene| match config {
-        Some(config) => OneBody::begin(config, scene)
+        Some(config) => OneBody::on_frame(config, scene)
             .map_err(|(key, message)| complain(format!("{key}: {message}"))),
         None => Ok(OneBody::default()),
     };

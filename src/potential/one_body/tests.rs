@@ -21,7 +21,9 @@ fn piston() -> Piston {
 fn terms() -> Vec<OneBody> {
     let mut terms =
         vec![OneBody::Tether(0.7), OneBody::Uniform([0.01, -0.02, 0.003]), OneBody::Fixed];
-    terms.push(OneBody::Piston(Piston { position: 2.0, ..piston() }));
+    let mut before = piston();
+    before.position = 2.0;
+    terms.push(OneBody::Piston(before));
     for kind in [PlaneKind::NineThree, PlaneKind::TwelveSix] {
         for axis in Axis::ALL {
             terms.extend([1.0, -1.0].map(|sign| plane(kind, axis, sign)));
