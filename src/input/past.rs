@@ -281,7 +281,9 @@ impl Comparison<'_> {
         let [then, now] = [(then, self.then), (now, self.now)].map(|(value, config)| {
             value.and_then(Value::as_f64).map(|time_ps| config.dynamics.steps(time_ps))
         });
-        key.ends_with("_ps") && then.is_some() && then == now
+        // Those of a piston are numbers in its equation, not counts of steps.
+        let is_span = key.ends_with("_ps") && !key.starts_with("piston[");
+        is_span && then.is_some() && then == now
     }
 
     fn refuse(&mut self, difference: Difference, advice: &str) {

@@ -24,6 +24,12 @@ enum Dimension {
     Energy,
     /// On a plane.
     Density,
+    Stiffness,
+    Speed,
+    Pressure,
+    Area,
+    Volume,
+    Mass,
     /// No unit of the input, but one that people write.
     Steps,
 }
@@ -33,7 +39,18 @@ const fn unit(name: &'static str, symbol: &'static str, dimension: Dimension, fa
 }
 
 /// Longer endings before those that they end in.
-const UNITS: [Unit; 29] = [
+const UNITS: [Unit; 40] = [
+    unit("ev_per_angstrom3", "eV/Å³", Dimension::Stiffness, 1.0),
+    unit("angstrom_per_ps", "Å/ps", Dimension::Speed, 1.0),
+    unit("m_per_s", "m/s", Dimension::Speed, 0.01),
+    unit("gpa", "GPa", Dimension::Pressure, 1.0),
+    unit("mpa", "MPa", Dimension::Pressure, 1e-3),
+    unit("bar", "bar", Dimension::Pressure, 1e-4),
+    unit("angstrom2", "Å²", Dimension::Area, 1.0),
+    unit("nm2", "nm²", Dimension::Area, 100.0),
+    unit("angstrom3", "Å³", Dimension::Volume, 1.0),
+    unit("nm3", "nm³", Dimension::Volume, 1000.0),
+    unit("g_per_mol", "g/mol", Dimension::Mass, 1.0),
     unit("j_per_m2", "J/m²", Dimension::SurfaceEnergy, 1.0),
     unit("mj_per_m2", "mJ/m²", Dimension::SurfaceEnergy, 1e-3),
     unit("ev_per_angstrom2", "eV/Å²", Dimension::SurfaceEnergy, 16.021_766_34),

@@ -217,3 +217,14 @@ def test_a_changed_term_is_refused_with_both_values(tmp_path):
     assert done.returncode == 2
     then, now = [f'{{ "Fe" = 0.3, "Pt" = {pt} }}' for pt in (0.3, 0.4)]
     assert f"was written with plane[0].epsilon_ev {then}, and the input says {now}: " in done.stderr
+
+    # Numbers that are as many time steps are not the same.
+    pressed = write_input(tmp_path, HEAD + TERMS + PROTOCOL, name="pressed.toml")
+    finished(tmp_path / "pressed", pressed)
+    text = pressed.read_text()
+    for old, new in [("damping_time_ps = 0.3", "damping_time_ps = 0.3005"), ("ps = 1.5", "ps = -1.5")]:
+        pressed.write_text(text.replace(old, new).replace("duration_ps = 0.3\n", "duration_ps = 0.4\n"))
+        done = run("--resume", "--output", tmp_path / "pressed", pressed)
+        assert done.returncode == 2
+        value = new.split(" = ")[1]
+        assert f", and the input says {value}: " in done.stderr
