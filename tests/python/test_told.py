@@ -165,7 +165,7 @@ def test_the_edge_of_a_cube_is_told_and_a_warning_where_it_is_another(tmp_path):
     assert ", edge 2.134 nm (2.1 wanted)" in told.stdout and "whole layers" not in told.stderr
     # Other shapes with edges have other layers.
     told = check(tmp_path, cube.replace('"cube"', '"octahedron"') + HOLD)
-    assert told.returncode == 0 and "wanted)" not in told.stdout and "whole layers" not in told.stderr
+    assert told.returncode == 0 and ", edge " not in told.stdout and "whole layers" not in told.stderr
     told = check(tmp_path, cube.replace("edge_nm = 2.1", "edge_nm = 2.03") + HOLD)
     assert "warning: " in told.stderr
     assert "the edge of the cube is 2.134 nm: whole layers make none of 2.03 nm" in told.stderr
