@@ -341,8 +341,9 @@ fn frames_that_cannot_be_evaluated_are_refused_by_number_and_reason() {
         ),
         (
             "1\nProperties=species:S:1:pos:R:3\nPt 1e6 0 0\n",
-            1,
-            "frame 1 (the first is 0), atom 0: this atom is at (1000000, 0, 0) Å",
+            2,
+            "frame 1 (the first is 0): atom 0 (the first is 0) is at (1000000, 0, 0) Å, and coordinates \
+             end at 131072 Å",
         ),
     ];
     let folder = tempfile::tempdir().unwrap();
