@@ -46,15 +46,15 @@ const UNITS: [Unit; 40] = [
     unit("gpa", "GPa", Dimension::Pressure, 1.0),
     unit("mpa", "MPa", Dimension::Pressure, 1e-3),
     unit("bar", "bar", Dimension::Pressure, 1e-4),
-    unit("angstrom2", "Å²", Dimension::Area, 1.0),
-    unit("nm2", "nm²", Dimension::Area, 100.0),
-    unit("angstrom3", "Å³", Dimension::Volume, 1.0),
-    unit("nm3", "nm³", Dimension::Volume, 1000.0),
     unit("g_per_mol", "g/mol", Dimension::Mass, 1.0),
     unit("j_per_m2", "J/m²", Dimension::SurfaceEnergy, 1.0),
     unit("mj_per_m2", "mJ/m²", Dimension::SurfaceEnergy, 1e-3),
     unit("ev_per_angstrom2", "eV/Å²", Dimension::SurfaceEnergy, 16.021_766_34),
     unit("ev_per_angstrom", "eV/Å", Dimension::Force, 1.0),
+    unit("angstrom2", "Å²", Dimension::Area, 1.0),
+    unit("nm2", "nm²", Dimension::Area, 100.0),
+    unit("angstrom3", "Å³", Dimension::Volume, 1.0),
+    unit("nm3", "nm³", Dimension::Volume, 1000.0),
     unit("ev_per_nm", "eV/nm", Dimension::Force, 0.1),
     unit("per_um2", "1/µm²", Dimension::Density, 1.0),
     unit("ev_per_atom", "eV", Dimension::Energy, 1.0),
@@ -121,6 +121,11 @@ mod tests {
     fn splits_the_longest_unit_off_a_key() {
         let (stem, unit) = split("force_tolerance_ev_per_angstrom");
         assert_eq!((stem, unit.unwrap().name), ("force_tolerance", "ev_per_angstrom"));
+        let symbol = |key| split(key).1.unwrap().symbol;
+        assert_eq!(symbol("spring_ev_per_angstrom2"), "eV/Å²");
+        assert_eq!(symbol("stiffness_ev_per_angstrom3"), "eV/Å³");
+        assert_eq!([symbol("area_angstrom2"), symbol("atomic_volume_angstrom3")], ["Å²", "Å³"]);
+        assert_eq!(symbol("speed_angstrom_per_ps"), "Å/ps");
         assert_eq!(split("max_steps").0, "max");
         assert_eq!(split("seed"), ("seed", None));
     }
