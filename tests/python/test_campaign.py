@@ -16,7 +16,9 @@ sys.path.insert(0, str(ROOT / "tools"))
 from sinter_tools import campaign
 from sinter_tools.trajectory import Unusable
 
+# The first lines still belong to `[output]`: a neck that has held for a few frames counts.
 STAGES = """
+neck_hold_ps = 0.04
 [[stage]]
 kind = "equilibrate"
 particles = "apart"
