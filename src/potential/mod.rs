@@ -18,9 +18,10 @@
 //! not matter; every contribution to the forces adds up to exactly zero.
 
 use crate::atoms::{FixedForce, Species};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::neighbour::{Neighbours, Tile};
+use crate::geometry::{Vec3, norm};
+use crate::neighbour::{MINE, Neighbours, Tile};
 use std::ops::Range;
 
 mod adp;
@@ -57,6 +58,36 @@ pub struct Environment<'a> {
 }
 
 impl Environment<'_> {
+    /// From one atom to another, Å.
+    fn distance(self, i: usize, j: usize) -> f64 {
+        let d: Vec3 = std::array::from_fn(|c| self.position[j][c] - self.position[i][c]);
+        norm(d)
+    }
+
+    /// The nearest of these atoms to atom i, and how far it is, Å.
+    fn nearest(self, i: usize, others: impl Iterator<Item = usize>) -> Option<(f64, usize)> {
+        let distance = |j: usize| (self.distance(i, j), j);
+        others.map(distance).min_by(|p, q| p.0.total_cmp(&q.0))
+    }
+
+    /// The nearest neighbour of an atom that has one, as the list has it.
+    fn nearest_neighbour(self, i: usize) -> (f64, usize) {
+        let list = self.neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
+        self.nearest(i, list).expect("an atom with a neighbour")
+    }
+
+    /// The failure where what two atoms do to each other is beyond the bound of the quantum.
+    #[cold]
+    fn out_of_bounds(self, i: usize, j: usize) -> Error {
+        let message = format!(
+            "a force or energy between it and atom {}, {:.4} Å away, is not below {:.0} eV/Å or eV",
+            self.id[j],
+            self.distance(i, j),
+            self.quantum.bound()
+        );
+        Error::OutOfBounds { atom: self.id[i], message }
+    }
+
     /// The same with the atoms here.
     pub fn at<'b>(self, position: &'b [[f64; 4]]) -> Environment<'b>
     where

@@ -33,6 +33,15 @@ pub fn read(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// The same of a file that the user named as a potential.
+///
+/// # Errors
+/// [`Error::Input`] where it cannot be read.
+pub fn of_potential(path: &Path) -> Result<String> {
+    read(path)
+        .map_err(|error| Error::input(path, 0, 0, format!("cannot read the potential: {error}")))
+}
+
 /// What LAMMPS reads in place of some characters that word processors and web pages bring
 /// in (section "Input and data files" of its manual: "UTF-8 characters are replaced").
 fn ascii(c: char) -> char {

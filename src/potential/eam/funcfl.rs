@@ -79,9 +79,7 @@ pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
 }
 
 fn one(path: &Path, name: &str) -> Result<File> {
-    let unreadable =
-        |e: std::io::Error| Error::input(path, 0, 0, format!("cannot read the potential: {e}"));
-    let text = text::read(path).map_err(unreadable)?;
+    let text = text::of_potential(path)?;
     if setfl::looks_like(&text) {
         let message = "this looks like a `setfl` file: `kind` is \"eam/alloy\" or \"eam/fs\" then";
         return Err(Error::input(path, 4, 1, message));

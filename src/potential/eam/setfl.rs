@@ -20,9 +20,7 @@ pub enum Form {
 /// The elements that `wanted` names (`Cu`, or `Cu=Cu1` where the file has another name).
 pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
     let by_pair = form == Form::FinnisSinclair;
-    let unreadable =
-        |e: std::io::Error| Error::input(path, 0, 0, format!("cannot read the potential: {e}"));
-    let text = text::read(path).map_err(unreadable)?;
+    let text = text::of_potential(path)?;
     let mut numbers = Numbers::new(path, &text);
     numbers.advice = match form {
         Form::Alloy => "; is the file one for `eam/fs`?",

@@ -14,7 +14,6 @@
 use super::Functional;
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
-use crate::geometry::{Vec3, norm};
 use crate::neighbour::{MINE, Tile};
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
@@ -499,7 +498,9 @@ fn push<L: Lanes, const ONE: bool>(
                 }
             }
             if sound & 0xff != 0xff {
-                return Err(out_of_bounds(view, i, &near[start..end]));
+                let near = near[start..end].iter().map(|&j| j as usize);
+                let (_, j) = env.nearest(i, near).expect("an atom with a force has a pair");
+                return Err(env.out_of_bounds(i, j));
             }
             add(force, i as u32, total);
             start = end;
@@ -513,36 +514,13 @@ fn portions(tile: &Tile) -> Ahead {
     Ahead::of(tile, 0, 1).by_vectors_of(WIDTH * tile.atoms.len())
 }
 
-/// The nearest of these atoms, and how far it is, Å.
-fn nearest(env: Environment, i: usize, near: impl Iterator<Item = usize>) -> Option<(f64, usize)> {
-    let distance = |j: usize| {
-        let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
-        (norm(d), j)
-    };
-    near.map(distance).min_by(|p, q| p.0.total_cmp(&q.0))
-}
-
 #[cold]
 fn too_close_to(env: Environment, i: usize) -> Error {
-    let list = env.neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
-    let (r, j) = nearest(env, i, list).expect("an atom that is too close to another");
+    let (r, j) = env.nearest_neighbour(i);
     let message = format!(
         "it is {r:.4} Å from atom {}; closer than {} Å no table of this potential goes",
         env.id[j],
         super::CLOSEST
-    );
-    Error::OutOfBounds { atom: env.id[i], message }
-}
-
-#[cold]
-fn out_of_bounds(view: View, i: usize, near: &[u32]) -> Error {
-    let env = view.env;
-    let (r, j) =
-        nearest(env, i, near.iter().map(|&j| j as usize)).expect("an atom with a force has a pair");
-    let message = format!(
-        "a force or energy between it and atom {}, {r:.4} Å away, is not below {:.0} eV/Å or eV",
-        env.id[j],
-        env.quantum.bound()
     );
     Error::OutOfBounds { atom: env.id[i], message }
 }

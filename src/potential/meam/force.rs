@@ -28,7 +28,6 @@ use super::records::{Block, Records};
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::geometry::Vec3;
 use crate::neighbour::Tile;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
@@ -339,18 +338,9 @@ fn spherical<L: Lanes>(
 /// Names the closest pair of the block in which it happened.
 #[cold]
 fn out_of_bounds(task: Task, records: &Records, pairs: Range<usize>) -> Error {
-    let env = task.env;
-    let distance = |pair: usize| {
-        let (i, j) = (records.pairs.i[pair] as usize, records.pairs.j[pair] as usize);
-        let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
-        (crate::geometry::norm(d), i, j)
-    };
-    let closest = pairs.map(distance).min_by(|p, q| p.0.total_cmp(&q.0));
-    let (r, i, j) = closest.expect("a block with a force has a pair");
-    let message = format!(
-        "a force or energy between it and atom {}, {r:.4} Å away, is not below {:.0} eV/Å or eV",
-        env.id[j],
-        task.quantum.bound()
-    );
-    Error::OutOfBounds { atom: env.id[i], message }
+    let ends = |pair: usize| (records.pairs.i[pair] as usize, records.pairs.j[pair] as usize);
+    let distance = |(i, j): &(usize, usize)| task.env.distance(*i, *j);
+    let closest = pairs.map(ends).min_by(|p, q| distance(p).total_cmp(&distance(q)));
+    let (i, j) = closest.expect("a block with a force has a pair");
+    task.env.out_of_bounds(i, j)
 }

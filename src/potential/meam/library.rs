@@ -55,7 +55,7 @@ const MOST_ELEMENTS: usize = 32;
 /// The elements that `wanted` names, each either `Pt` or, where the entry has
 /// another name, `Ni=Ni4`; and what deserves a second look.
 pub fn read(path: &Path, wanted: &[String]) -> Result<(Vec<Element>, Vec<String>)> {
-    let text = text::read(path).map_err(|e| unreadable(path, e))?;
+    let text = text::of_potential(path)?;
     let (text, mut said) = text::replace_typography(path, &text);
     let entries = split(path, &text)?;
     if wanted.is_empty() {
@@ -79,11 +79,6 @@ pub fn read(path: &Path, wanted: &[String]) -> Result<(Vec<Element>, Vec<String>
         said.extend(warnings(path, words, &entries));
     }
     Ok((elements, said))
-}
-
-/// The message for a file that the user named and that cannot be read.
-pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::input(path, 0, 0, format!("cannot read the potential: {error}"))
 }
 
 fn missing_entry(entry: &str, entries: &[Vec<Word>]) -> String {

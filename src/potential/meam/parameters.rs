@@ -194,7 +194,7 @@ impl Raw {
     }
 
     fn read(&mut self, path: &Path) -> Result<()> {
-        let text = text::read(path).map_err(|e| library::unreadable(path, e))?;
+        let text = text::of_potential(path)?;
         let (text, replaced) = text::replace_typography(path, &text);
         self.warnings.extend(replaced);
         for (number, line) in text.lines().enumerate() {

@@ -17,7 +17,6 @@ use super::parameters::{Parameters, Screen};
 use super::records::Records;
 use super::table::CLOSEST;
 use crate::error::{Error, Result};
-use crate::geometry::{Vec3, norm};
 use crate::neighbour::MINE;
 use crate::potential::Environment;
 use crate::potential::lanes::{COARSE_WIDTH as WIDTH, Coarse, sixteen, sixteen_mut};
@@ -445,13 +444,7 @@ impl Candidates {
 
 #[cold]
 fn closest_neighbour(env: Environment, i: usize) -> Error {
-    let distance = |entry: &u32| {
-        let j = (entry & !MINE) as usize;
-        let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
-        (norm(d), j)
-    };
-    let nearest = env.neighbours.of(i).iter().map(distance).min_by(|p, q| p.0.total_cmp(&q.0));
-    let (r, j) = nearest.expect("there is one too close");
+    let (r, j) = env.nearest_neighbour(i);
     let message = format!(
         "it is {r:.3e} Å from atom {}: closer than {CLOSEST} Å the potential is not defined",
         env.id[j]

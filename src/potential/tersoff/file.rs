@@ -52,8 +52,7 @@ impl Entry {
 /// # Errors
 /// With the place of what is missing or wrong.
 pub fn read(path: &Path, elements: &[&str]) -> Result<(Vec<Entry>, Vec<String>)> {
-    let text = text::read(path)
-        .map_err(|e| Error::input(path, 0, 0, format!("cannot read the potential: {e}")))?;
+    let text = text::of_potential(path)?;
     parse(path, &text, elements)
 }
 

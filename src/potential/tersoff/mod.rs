@@ -18,7 +18,7 @@
 
 use crate::atoms::{FixedForce, Species};
 use crate::elements;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::{Vec3, dot, norm, scale};
 use crate::input::PotentialConfig;
 use crate::neighbour::{MINE, Tile};
@@ -197,7 +197,7 @@ impl Tersoff {
         let give = |atom: u32, pull: Vec3, energy: f64| {
             let values = [pull[0], pull[1], pull[2], energy];
             if !values.iter().all(|x| x.abs() < quantum.bound()) {
-                return Err(out_of_bounds(env, i, atom as usize, quantum.bound()));
+                return Err(env.out_of_bounds(i, atom as usize));
             }
             let [x, y, z, energy] = values.map(|x| quantum.round(x));
             add(force, atom, [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg(), energy]);
@@ -290,15 +290,4 @@ fn bond_order(entry: &Entry, zeta: f64) -> (f64, f64) {
     let power = libm::pow(x, entry.n).min(LARGEST);
     let order = libm::pow(1.0 + power, -0.5 / entry.n);
     (order, -0.5 * order * power / (1.0 + power) / zeta)
-}
-
-#[cold]
-fn out_of_bounds(env: Environment, i: usize, j: usize, bound: f64) -> Error {
-    let d: Vec3 = std::array::from_fn(|c| env.position[j][c] - env.position[i][c]);
-    let message = format!(
-        "a force or energy between it and atom {}, {:.4} Å away, is not below {bound:.0} eV/Å or eV",
-        env.id[j],
-        norm(d)
-    );
-    Error::OutOfBounds { atom: env.id[i], message }
 }
