@@ -17,3 +17,8 @@ pub const PRESSURE_GPA: f64 = 160.217_663_4;
 
 /// 1 J/m² in eV/Å².
 pub const SURFACE_ENERGY: f64 = 0.062_415_090_74;
+
+/// Bohr's radius in Å and the Hartree in eV. These two are ASE's (CODATA 2014, 6e-10 and 3e-10
+/// off those of 2018), so that lengths which it sends in atomic units come back as they were.
+pub const BOHR: f64 = 0.529_177_210_563_841_1;
+pub const HARTREE: f64 = 27.211_386_024_367_243;

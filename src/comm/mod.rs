@@ -14,6 +14,7 @@ mod launch;
 mod mpi;
 mod single;
 pub mod threads;
+mod wait;
 
 pub use launch::{abort_on_panic, begins_step, step_under_way};
 pub use single::Single;
@@ -67,7 +68,8 @@ pub trait Transport {
 /// Messages on their way, from and into memory that is theirs until they have arrived.
 pub trait Transfer {
     /// Lets MPI look after them: most libraries move long messages only while they are called.
-    fn progress(&mut self);
+    /// Says whether all have arrived.
+    fn progress(&mut self) -> bool;
     /// Waits until all have arrived.
     fn complete(self: Box<Self>);
 }
@@ -101,7 +103,9 @@ pub fn parts_mut<T: bytemuck::Pod>(
 pub struct Arrived;
 
 impl Transfer for Arrived {
-    fn progress(&mut self) {}
+    fn progress(&mut self) -> bool {
+        true
+    }
     fn complete(self: Box<Self>) {}
 }
 

@@ -386,8 +386,8 @@ impl Transfers {
         }
     }
 
-    /// Gives the library an occasion to move what waits.
-    fn test(&mut self) {
+    /// Gives the library an occasion to move what waits; whether all is done.
+    fn test(&mut self) -> bool {
         let mut all_done = 0;
         // SAFETY: every request was started once; those that are done are set to null.
         unsafe {
@@ -398,6 +398,7 @@ impl Transfers {
                 ffi::RSMPI_STATUSES_IGNORE,
             );
         }
+        all_done != 0
     }
 
     fn complete(&mut self) {
@@ -420,8 +421,8 @@ struct UnderWay<'b> {
 }
 
 impl Transfer for UnderWay<'_> {
-    fn progress(&mut self) {
-        self.transfers.test();
+    fn progress(&mut self) -> bool {
+        self.transfers.test()
     }
 
     fn complete(self: Box<Self>) {}

@@ -150,7 +150,14 @@ struct UnderWay<'b> {
 }
 
 impl Transfer for UnderWay<'_> {
-    fn progress(&mut self) {}
+    fn progress(&mut self) -> bool {
+        let board = self.hub.lock();
+        let has_come = |(from, _): &(usize, &mut [u8])| {
+            board.mail.contains_key(&(*from, self.rank, self.operation))
+        };
+        assert!(!board.broken, "another rank panicked");
+        self.receive.iter().all(has_come)
+    }
 
     fn complete(self: Box<Self>) {
         let UnderWay { hub, rank, operation, receive } = *self;

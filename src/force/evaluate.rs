@@ -45,14 +45,7 @@ pub fn evaluate_with<P: Potential>(
     let (atoms, cell, species) = (engine.atoms(), engine.cell(), potential.species());
     let one_body = begin(Scene { comm: &comm, atoms, cell, species })?;
     engine.set_one_body(one_body);
-    let mut totals = engine.update_forces(true);
-    for bits in COARSER_BITS {
-        if matches!(totals, Err(Error::Physics { .. })) {
-            engine.set_quantum(Quantum::new(bits));
-            totals = engine.update_forces(true);
-        }
-    }
-    let totals = totals?;
+    let totals = update_in_any_quantum(&mut engine, true)?;
     let atoms = engine.atoms();
     let mut forces = vec![[0.0; 3]; atoms.owned];
     let mut energies = vec![0.0; atoms.owned];
@@ -62,4 +55,18 @@ pub fn evaluate_with<P: Potential>(
         energies[id] = atoms.energy_of(i);
     }
     Ok(Evaluation { totals, forces, energies })
+}
+
+/// `update_forces`, in the potential's quantum or, where a force or energy is too large for that,
+/// in coarser ones. Collective.
+pub fn update_in_any_quantum<P: Potential>(engine: &mut Engine<P>, virial: bool) -> Result<Totals> {
+    engine.set_quantum(engine.potential().quantum());
+    let mut totals = engine.update_forces(virial);
+    for bits in COARSER_BITS {
+        if matches!(totals, Err(Error::Physics { .. })) {
+            engine.set_quantum(Quantum::new(bits));
+            totals = engine.update_forces(virial);
+        }
+    }
+    totals
 }

@@ -13,7 +13,7 @@ mod tests;
 
 pub use departures::Departures;
 pub use engine::{Engine, Settings, Statistics};
-pub use evaluate::{Evaluation, evaluate, evaluate_with};
+pub use evaluate::{Evaluation, evaluate, evaluate_with, update_in_any_quantum};
 pub use one_body::OneBody;
 
 use crate::atoms::Atoms;

@@ -49,7 +49,15 @@ use toml::de::DeTable;
 /// Every default is filled in, and relative paths, which count from the folder of
 /// the file, have become absolute.
 pub fn read(path: &Path) -> Result<Config> {
-    let config = parse(&text_of(path)?, path)?;
+    with_files(parse(&text_of(path)?, path)?)
+}
+
+/// The same of an input whose protocol may be missing: what acts on which atoms.
+pub fn read_system(path: &Path) -> Result<Config> {
+    with_files(ruled(config_of(&text_of(path)?, path, Some(STAGE))?)?)
+}
+
+fn with_files(config: Config) -> Result<Config> {
     let mut problems = Problems::new(&config.source);
     rules::files(&config, &mut problems);
     problems.into_result()?;
@@ -69,7 +77,11 @@ fn text_of(path: &Path) -> Result<String> {
 
 /// The same for a text that is (or would be) in the file `path`; looks at no other file.
 pub fn parse(text: &str, path: &Path) -> Result<Config> {
-    let config = parse_of_earlier_job(text, path)?;
+    ruled(parse_of_earlier_job(text, path)?)
+}
+
+/// By the rules that hold between keys.
+fn ruled(config: Config) -> Result<Config> {
     let mut problems = Problems::new(&config.source);
     rules::check(&config, &mut problems);
     if !problems.is_empty() {
@@ -85,10 +97,11 @@ pub fn parse_of_earlier_job(text: &str, path: &Path) -> Result<Config> {
     config_of(text, path, None)
 }
 
+/// Stands in for a protocol that is not there.
+const STAGE: &str = "[[stage]]\nkind = 'hold'\ntemperature_k = 300\nduration_ps = 1\n";
+
 /// Reads the force field of an input: what else belongs into one may be missing.
 pub fn read_force_field(path: &Path) -> Result<Config> {
-    /// Stands in for a protocol that is not there.
-    const STAGE: &str = "[[stage]]\nkind = 'hold'\ntemperature_k = 300\nduration_ps = 1\n";
     let config = config_of(&text_of(path)?, path, Some(STAGE))?;
     let mut problems = Problems::new(&config.source);
     rules::force_field(&config, &mut problems);

@@ -4,7 +4,7 @@
 //! there could be one. A word that is no file, and could be none by its look, is taken
 //! for a command that was misspelt.
 
-use super::evaluate;
+use super::{evaluate, serve};
 use crate::input::{extension, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -43,6 +43,19 @@ Begin with:  sinter-hpc check inputs/quickstart.toml    what would be done
 Exit codes:  0 done; 1 failed while running; 2 bad input or usage; 75 stopped early
              with a good checkpoint (wall time, signal, STOP file): submit again";
 
+impl Arguments {
+    /// What is said of threads.
+    pub fn threads(&self) -> Threads {
+        match (&self.run, &self.command) {
+            (Some(Run { threads, oversubscribe, .. }), _) => {
+                Threads { threads: *threads, oversubscribe: *oversubscribe }
+            }
+            (None, Some(Command::Serve(serve))) => serve.threads.clone(),
+            _ => Threads::default(),
+        }
+    }
+}
+
 /// The run of an input.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Run {
@@ -73,6 +86,18 @@ pub struct Run {
     pub force: bool,
 }
 
+/// How many threads a rank has; not for `Run`, since clap finds no group of options that has another
+/// one in it.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct Threads {
+    /// Threads of each rank [default: the cores of the node divided by its ranks]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Start more threads than there are cores for them
+    #[arg(long, requires = "threads")]
+    pub oversubscribe: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check an input file: print all its settings, start nothing
@@ -91,6 +116,8 @@ pub enum Command {
     Build(Build),
     /// Energy, forces and virial of structures in a file
     Evaluate(evaluate::Arguments),
+    /// Energy, forces and virial for another program that asks over a socket, as i-PI and ASE do
+    Serve(serve::Arguments),
     /// Say what a checkpoint or trajectory holds and whether it is sound
     Inspect {
         /// Checkpoint or trajectory of sinter-hpc

@@ -116,12 +116,7 @@ pub struct Summary {
 /// complete. Collective.
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     let (potential, config) = comm.agree(force_field(arguments))?;
-    if comm.is_root() {
-        // Frames may be sound where a reference structure is not.
-        if let Err(error) = warnings::of_potential(&potential) {
-            warnings::tell([format!("a reference structure cannot be evaluated: {error}")]);
-        }
-    }
+    warnings::of_potential_beside(&potential, comm);
     if let Some(other) =
         StructureFormat::of(arguments.frames()).filter(|of| *of != StructureFormat::Extxyz)
     {

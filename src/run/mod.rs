@@ -17,6 +17,7 @@ mod patience;
 mod plan;
 pub mod potential;
 mod self_test;
+pub mod serve;
 mod signals;
 mod simulate;
 mod simulation;
@@ -51,12 +52,12 @@ impl Ending {
 pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
     let log = Log::new(comm);
     log.install();
-    threads::start(comm, arguments.run.as_ref())?;
+    threads::start(comm, &arguments.threads())?;
     if let Some(run) = &arguments.run {
         return simulate::simulate(comm, run, log);
     }
     match &arguments.command {
-        None => Ok(()),
+        None => unreachable!("clap wants an input or a command"),
         Some(Command::Check { input }) => on_root(comm, || check::check(input)),
         Some(Command::Plan(wanted)) => on_root(comm, || plan::plan(wanted)),
         Some(Command::Build(structure)) => {
@@ -64,6 +65,7 @@ pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
             on_root(comm, || build::build(input, output, *force))
         }
         Some(Command::Evaluate(evaluate)) => evaluate::evaluate(comm, evaluate).map(drop),
+        Some(Command::Serve(wanted)) => serve::serve(comm, wanted, &log),
         Some(Command::Inspect { file }) => on_root(comm, || inspect::inspect(file)),
         Some(Command::Completions { shell }) => on_root(comm, || {
             manual::completions(*shell);

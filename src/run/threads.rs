@@ -9,7 +9,7 @@
 //! Only `--threads` counts. Variables that tell other programs how many threads to take
 //! do not, and where one of them is set the log says so.
 
-use super::arguments::Run;
+use super::arguments::Threads;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::num::NonZeroUsize;
@@ -72,10 +72,9 @@ impl Share {
 /// to wake, on another core with another cache, and a lone thread does all by itself.
 /// Collective. Unless told how many, the cores that this rank may use are divided
 /// by the number of ranks that may use the same ones.
-pub fn start(comm: &Comm, run: Option<&Run>) -> Result<()> {
-    let wanted = run.and_then(|run| run.threads).map(NonZeroUsize::get);
-    let oversubscribe = run.is_some_and(|run| run.oversubscribe);
-    let threads = comm.agree(Share::find(comm).wanted(wanted, oversubscribe))?;
+pub fn start(comm: &Comm, said: &Threads) -> Result<()> {
+    let wanted = said.threads.map(NonZeroUsize::get);
+    let threads = comm.agree(Share::find(comm).wanted(wanted, said.oversubscribe))?;
     let cannot = |why: String| Error::Run(format!("{threads} threads cannot be started: {why}"));
     let started = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

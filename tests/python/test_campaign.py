@@ -117,3 +117,14 @@ def test_bad_campaigns_are_told(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(Unusable, match=words.replace("[", r"\[")):
         campaign.Campaign(path)
+
+
+def test_files_of_any_force_field_are_found_from_the_folders_of_the_runs(tmp_path):
+    tables = ['seed = 1', '[potential]', 'file = "a/one.toml"', '[[term]]', 'file = ["two.alloy", "three.alloy"]']
+    tables += ['[[particle]]', 'structure = { file = "four.xyz" }']
+    (tmp_path / "in.toml").write_text("\n".join(tables))
+    (tmp_path / "map.toml").write_text('input = "in.toml"\n[vary]\nseed = [1, 2]\n')
+    for run in campaign.Campaign(tmp_path / "map.toml", tmp_path / "out").runs():
+        assert run.config["potential"]["file"] == str(tmp_path / "a/one.toml")
+        assert run.config["term"][0]["file"] == [str(tmp_path / name) for name in ("two.alloy", "three.alloy")]
+        assert run.config["particle"][0]["structure"]["file"] == str(tmp_path / "four.xyz")

@@ -32,6 +32,7 @@ import numpy as np
 import tomli_w
 from scipy.stats import beta
 
+from .inputs import absolute
 from .summary import contact
 from .trajectory import Trajectory, Unusable
 
@@ -69,7 +70,7 @@ class Campaign:
         if not self.axes or not all(isinstance(v, list) and v for v in self.axes.values()):
             raise Unusable(f"{path}: `[vary]` wants keys with lists of values")
         self.folder = Path(folder or Path("results") / path.stem)
-        _absolute(base, self.template.parent.resolve())
+        absolute(base, self.template.parent.resolve())
         self.groups = self._groups(base)
 
     def _groups(self, base):
@@ -223,14 +224,6 @@ def _set(config, keys, value, where, template):
         raise Unusable(f"{where}: {template} has no such key")
     for place in places:
         place[last] = value
-
-
-def _absolute(config, folder):
-    """Paths of files count from the folder of the input, which is another one from here on."""
-    for table, keys in [("potential", ("library", "parameters")), ("structure", ("file",))]:
-        for key in keys:
-            if key in config.get(table, {}):
-                config[table][key] = str((folder / config[table][key]).resolve())
 
 
 def fraction(necked, of, confidence=0.95):

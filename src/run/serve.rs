@@ -1,0 +1,116 @@
+//! `sinter-hpc serve`: the force field of an input for another program that moves the atoms.
+//!
+//! i-PI's protocol, in which this is the client: it connects to a socket and answers. The
+//! protocol tells positions and three cell vectors and nothing else, so elements, number of
+//! atoms and periodic directions are those of the structure that the input describes, and atoms
+//! come in the order in which `sinter-hpc build` writes them. Energy, forces and virial are
+//! those of `evaluate`, whatever was asked before.
+//!
+//! The first rank talks (`session`, over what `address` connects) and tells the others, which
+//! sleep meanwhile (`Comm::wait_for_root`); all evaluate (`system`).
+
+mod address;
+mod session;
+mod system;
+
+use super::arguments::Threads;
+use super::{potential, warnings};
+use crate::build;
+use crate::comm::Comm;
+use crate::error::Result;
+use crate::input::{self, Arrangement, Config};
+use crate::write::log::Log;
+use address::{Address, Stream};
+use session::{Ask, End, Session};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use system::{Expected, Served};
+
+/// Energy, forces and virial for another program that asks over a socket, as i-PI and ASE do.
+///
+/// That program (i-PI, or ASE's SocketIOCalculator) listens; this one connects to it and answers
+/// until it is told to end. Elements, number of atoms, their order and periodic directions are
+/// those of the structure of the input. Under mpirun, all ranks compute.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Input file: its force field and its structure count; stages may be missing
+    #[arg(value_name = "INPUT.toml")]
+    pub input: PathBuf,
+    /// Where the other program listens: unix:NAME (the file /tmp/ipi_NAME, as i-PI and ASE name
+    /// it), unix:/PATH, or HOST:PORT
+    #[arg(long, value_name = "unix:NAME|HOST:PORT", value_parser = Address::parse)]
+    pub socket: Address,
+    /// Seconds for which to try again where nobody listens yet
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub patience: Duration,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let given = text.parse().map_err(|_| "this is not a number of seconds".to_string())?;
+    Duration::try_from_secs_f64(given).map_err(|error| error.to_string())
+}
+
+/// Serves until the other program ends it. Collective.
+pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
+    let mut config = comm.agree(read_input(arguments))?;
+    let (potential, own) = comm.agree(potential::potential(&mut config))?;
+    warnings::tell(&own.warnings);
+    warnings::of_potential_beside(&potential, comm);
+    let built = build::structure(&config, comm)?;
+    let expected = Expected::of(&built, &config, &potential, comm);
+    let mut served = Served::begin(&config, &potential, built, comm)?;
+    log.say(&expected.told());
+
+    let connected = comm.is_root().then(|| arguments.socket.connect(arguments.patience));
+    let mut session = comm.agree(connected.transpose())?.map(Session::over);
+    log.say(&format!("connected to {}", arguments.socket));
+    let end = serve_over(&mut session, &mut served, &expected, comm)?;
+    log.say(&served.told(end));
+    Ok(())
+}
+
+/// The input, without what no force field needs and with the particles where they stand together.
+fn read_input(arguments: &Arguments) -> Result<Config> {
+    let mut config = input::read_system(&arguments.input)?;
+    warnings::tell(input::warnings(&config));
+    if !config.pistons.is_empty() {
+        let message = "a piston moves with the time of a run, and who asks over a socket has a time of \
+                       its own: leave it out, or make it a `[[plane]]`";
+        return Err(config.source.error("piston", message));
+    }
+    for stage in &mut config.stages {
+        stage.particles = Arrangement::Together;
+    }
+    Ok(config)
+}
+
+/// Answers until the end, which the first rank learns of and tells.
+fn serve_over(
+    session: &mut Option<Session<Stream>>,
+    served: &mut Served,
+    expected: &Expected,
+    comm: &Comm,
+) -> Result<Option<End>> {
+    loop {
+        let asked = session.as_mut().map(|session| session.next(expected));
+        comm.wait_for_root();
+        let began = Instant::now();
+        let asked = comm.agree(asked.transpose())?;
+        let frame = match &asked {
+            Some(Ask::Evaluate(frame)) => Some(frame),
+            _ => None,
+        };
+        let Some(answer) = served.evaluate(frame)? else {
+            return Ok(match asked {
+                Some(Ask::End(end)) => Some(end),
+                _ => None,
+            });
+        };
+        if let Some(session) = session {
+            session.answer(answer);
+        }
+        served.count(began.elapsed());
+    }
+}
