@@ -158,6 +158,22 @@ def campaign(arguments):
     return 0
 
 
+def barriers(arguments):
+    from . import barriers as landscapes
+
+    if arguments.output:
+        # Before anything is computed.
+        landscapes.writer(arguments.output)
+    found = landscapes.survey(arguments)
+    lines = landscapes.table(found)
+    print("\n".join(lines))
+    if arguments.output:
+        arguments.output.write_text(landscapes.writer(arguments.output)(found))
+        _tell([arguments.output])
+    if arguments.structures:
+        _tell(landscapes.write_structures(found, arguments.structures))
+
+
 def parser():
     from .exports import FORMATS
     from .pictures import COLOURINGS
@@ -248,6 +264,20 @@ def parser():
     made.add_argument("--task", type=int, help="only this group of runs, counted from 1, for array jobs")
     made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
     made.add_argument("--map", action="store_true", help="run nothing, draw what there is")
+
+    text = "What holds adatoms on fcc surfaces, and the barriers of hops and exchanges"
+    made = commands.add_parser("barriers", help=text, description=text)
+    made.set_defaults(function=barriers)
+    made.add_argument("input", help="input file, of which the force field counts")
+    made.add_argument("--slabs", nargs="+", default=["Pt"], help="elements and random alloys, as Pt85Fe15 [Pt]")
+    made.add_argument("--surfaces", nargs="+", choices=("100", "111"), default=["100", "111"], help="which [both]")
+    made.add_argument("--samples", type=positive(int), default=8, help="arrangements of an alloy [8]")
+    made.add_argument("--size", type=positive(int), default=6, help="atoms along each side of the slab [6]")
+    made.add_argument("--layers", type=positive(int), default=6, help="layers of the slab, two of them fixed [6]")
+    made.add_argument("--seed", type=int, default=1, help="of the arrangements [1]")
+    made.add_argument("--output", type=Path, help="file that ends in .csv or .json, a row for each sample")
+    made.add_argument("--structures", type=Path, help="folder for minima and saddles in extended XYZ")
+    made.add_argument("--command", help='what starts the program, as "mpirun -n 4 sinter-hpc" [sinter-hpc on the path, or as built]')
     return top
 
 

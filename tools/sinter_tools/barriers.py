@@ -1,0 +1,439 @@
+"""What holds an adatom and what it has to climb: detachment energies and barriers on fcc surfaces.
+
+A slab at the lattice constant of its own crystal bears one adatom of the main element. Energies are of
+relaxed atoms, in eV:
+
+    detachment   E(slab) + E(atom far away) - E(slab with adatom)
+    hop          to the hollow next to it: on (100) over a bridge, on (111) from fcc to hcp
+    exchange     the adatom takes the place of a surface atom, which becomes the adatom
+
+A barrier is that of a saddle. A band of images between the two minima (climbing image, NEB) leads near
+it, the dimer method from there to where no force is left. It counts when its Hessian (differences of
+the forces on all atoms that may move) has exactly one negative eigenvalue, and when a push either way
+leads down to minima on the band: its ends or, of a path in several steps, the highest of which it is then,
+one between. In an alloy each sample has another arrangement of the atoms.
+"""
+
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .trajectory import Unusable
+
+try:
+    from ase import Atoms
+    from ase.build import bulk, fcc100, fcc111
+    from ase.calculators.calculator import CalculatorError
+    from ase.constraints import FixAtoms
+    from ase.data import atomic_numbers, reference_states
+    from ase.filters import FrechetCellFilter
+    from ase.mep import NEB, DimerControl, MinModeAtoms, MinModeTranslate
+    from ase.optimize import FIRE
+
+    from .ase import SinterHPC, extended_xyz
+except ImportError as error:
+    raise Unusable(f'this wants ASE: pip install "./tools[ase]" ({error})') from None
+
+# eV: DFT in "Surface self-diffusion induced sintering of nanoparticles", for Pt.
+PAPER = {
+    ("detachment", "100"): 5.95,
+    ("detachment", "111"): 4.6,
+    ("hop", "100"): 1.08,
+    ("hop", "111"): 0.60,
+}
+PROCESSES = ("detachment", "hop", "exchange")
+SURFACES = ("100", "111")
+
+IMAGES = 7
+MOST_STEPS = 1000
+# eV/Å: the largest force that counts as none at minima and saddles, and in the band.
+AT_REST, IN_BAND = 2e-3, 0.05
+# Å: of the differences that make a Hessian; of a push off a saddle; how far from the band an atom may be
+# in a structure that counts as one of its path.
+STEP, PUSH, BESIDE = 0.01, 0.1, 0.5
+# eV/Å²: less is the error of the differences.
+FLAT = 5e-3
+# How often a saddle of higher order is left along its second mode.
+MOST_PUSHES = 4
+VACUUM = 12.0
+
+
+@dataclass
+class Found:
+    """One process on one slab; energies in eV."""
+
+    slab: str
+    surface: str
+    process: str
+    sample: int
+    #: What moves: the adatom, and of an exchange the surface atom.
+    atoms: str
+    energy: float = np.nan
+    #: Of the way back; of the highest image of the band, which is only near the saddle; of a minimum
+    #: on the way, beside the saddle.
+    back: float = np.nan
+    band: float = np.nan
+    between: float = np.nan
+    #: Of the Hessian at the saddle.
+    negative_eigenvalues: int = -1
+    #: Why it does not count; empty where it does.
+    fault: str = ""
+    #: Structures by name.
+    structures: dict = field(default_factory=dict, repr=False)
+
+    def row(self):
+        energies = ("energy", "back", "band", "between")
+        row = {name: getattr(self, name) for name in ("slab", "surface", "process", "sample", "atoms")}
+        for name in energies:
+            energy = float(getattr(self, name))
+            row[name + "_ev"] = None if np.isnan(energy) else energy
+        return row | {"negative_eigenvalues": self.negative_eigenvalues, "fault": self.fault}
+
+
+class NoSaddle(Exception):
+    """Why a process has no barrier, in words."""
+
+
+def composition(text):
+    """Shares of the elements in "Pt" or "Pt85Fe15"."""
+    parts = re.findall(r"([A-Z][a-z]?)([\d.]*)", text)
+    shares = {symbol: float(share or 1) for symbol, share in parts if share != "."}
+    if "".join(map("".join, parts)) != text or not shares or sum(shares.values()) <= 0:
+        raise Unusable(f"{text}: an element or an alloy, as Pt or Pt85Fe15")
+    return {symbol: share / sum(shares.values()) for symbol, share in shares.items()}
+
+
+def mixed(atoms, shares, seed):
+    """Deals the elements out at random, in exact numbers."""
+    ends = np.round(np.cumsum(list(shares.values())) * len(atoms)).astype(int)
+    dealt = np.repeat(list(shares), np.diff([0, *ends]))
+    atoms.symbols = np.random.default_rng(seed).permutation(dealt)
+    return atoms
+
+
+def relaxed(atoms):
+    """Lets atoms come to rest, in place, always downhill: what goes by curvature would find saddles too."""
+    if not FIRE(atoms, logfile=None).run(fmax=AT_REST, steps=MOST_STEPS):
+        raise NoSaddle("a structure does not come to rest")
+    return atoms
+
+
+def apart(atoms, one, other):
+    """From one place (or several) to another, across the nearest periods."""
+    lengths = np.where(atoms.pbc, atoms.cell.lengths(), np.inf)
+    way = np.asarray(other) - one
+    return way - np.where(atoms.pbc, np.round(way / lengths) * atoms.cell.lengths(), 0)
+
+
+class Landscape:
+    """What adatoms find on slabs of one composition."""
+
+    def __init__(self, potential, name, size=6, layers=6, seed=1, command=None):
+        self.name, self.shares = name, composition(name)
+        self.size, self.layers, self.seed = size, layers, seed
+        self.adatom = max(self.shares, key=self.shares.get)
+        self._calculators = {}
+        self._make = lambda: SinterHPC(potential, command=command)
+        self._constant = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for calculator in self._calculators.values():
+            calculator.close()
+
+    def served(self, atoms):
+        """Gives atoms a calculator: one for each size, each with a program of its own."""
+        if len(atoms) not in self._calculators:
+            self._calculators[len(atoms)] = self._make()
+        atoms.calc = self._calculators[len(atoms)]
+        return atoms
+
+    def lattice_constant(self):
+        """Of the fcc crystal without stress, Å; of an alloy that of a random crystal of 500 atoms."""
+        if self._constant is None:
+            periods = 5 if len(self.shares) > 1 else 2
+            known = reference_states[atomic_numbers[self.adatom]] or {}
+            start = known["a"] if known.get("symmetry") == "fcc" else 3.8
+            crystal = bulk(self.adatom, "fcc", a=start, cubic=True) * periods
+            self.served(mixed(crystal, self.shares, self.seed))
+            free = FrechetCellFilter(crystal, hydrostatic_strain=True)
+            if not FIRE(free, logfile=None).run(fmax=AT_REST / 10, steps=MOST_STEPS):
+                raise Unusable(f"{self.name}: its fcc crystal does not come to rest")
+            self._constant = float(crystal.cell.lengths()[0] / periods)
+        return self._constant
+
+    def alone(self):
+        """Energy of an adatom far away, eV."""
+        return self.served(Atoms(self.adatom)).get_potential_energy()
+
+
+class Face:
+    """A relaxed slab with a surface atom in its middle and the hollows around that one."""
+
+    def __init__(self, landscape, surface, sample):
+        self.landscape, self.surface, self.sample = landscape, surface, sample
+        a = landscape.lattice_constant()
+        self.bond = a / np.sqrt(2)
+        square = surface == "100"
+        self.spacing = a / 2 if square else a / np.sqrt(3)
+        size = (landscape.size, landscape.size + landscape.size % 2, landscape.layers)
+        make, more = (fcc100, {}) if square else (fcc111, {"orthogonal": True})
+        atoms = make(landscape.adatom, size, a=a, vacuum=VACUUM, periodic=True, **more)
+        atoms.pbc = (True, True, False)
+        mixed(atoms, landscape.shares, [landscape.seed, sample, int(surface)])
+        heights = atoms.positions[:, 2] - atoms.positions[:, 2].min()
+        # The two lowest layers are the crystal below.
+        atoms.set_constraint(FixAtoms(np.flatnonzero(heights < 1.5 * self.spacing)))
+        levels = np.round(heights / self.spacing).astype(int)
+        top, second = (np.flatnonzero(levels == landscape.layers - k) for k in (1, 2))
+        middle = np.array([*atoms.cell.lengths()[:2] / 2, atoms.positions[top[0], 2]])
+        self.centre = int(top[np.argmin(np.linalg.norm(apart(atoms, middle, atoms.positions[top]), axis=1))])
+        self.hollows = self._hollows(atoms, second, square)
+        self.top = atoms.positions[top[0], 2]
+        self.site = atoms.positions[self.centre].copy()
+        self.atoms = relaxed(landscape.served(atoms))
+
+    def _hollows(self, atoms, second, square):
+        """Counter-clockwise, on (111) from an fcc one on."""
+        count, reach, first = (4, self.bond / np.sqrt(2), np.pi / 4) if square else (6, self.bond / np.sqrt(3), np.pi / 6)
+        turns = first + 2 * np.pi * np.arange(count) / count
+        around = np.stack([np.cos(turns), np.sin(turns), np.zeros(count)], axis=1)
+        places = atoms.positions[self.centre] + reach * around
+        # Where an atom of the second layer lies below, an adatom stands as in hcp.
+        under = [np.linalg.norm(apart(atoms, place, atoms.positions[second])[:, :2], axis=1).min() for place in places]
+        return places if square or under[0] > 0.1 * self.bond else np.roll(places, -1, axis=0)
+
+    def over(self, hollow):
+        """Where an adatom stands over a hollow."""
+        return np.array([*hollow[:2], self.top + self.spacing])
+
+    def with_adatom(self):
+        atoms = self.atoms.copy()
+        atoms += Atoms(self.landscape.adatom, [self.over(self.hollows[0])])
+        return relaxed(self.landscape.served(atoms))
+
+    def detachment(self):
+        found = self._found("detachment")
+        bound = self.with_adatom()
+        found.structures = {"slab": self.atoms, "bound": bound}
+        energies = [atoms.get_potential_energy() for atoms in (self.atoms, bound)]
+        found.energy = energies[0] + self.landscape.alone() - energies[1]
+        return found
+
+    def barrier(self, process):
+        """`hop` or `exchange`."""
+        found = self._found(process)
+        try:
+            start = self.with_adatom()
+            end = start.copy()
+            if process == "hop":
+                wanted = {-1: self.over(self.hollows[1])}
+            else:
+                # Across the surface atom on (100), round it on (111).
+                wanted = {-1: self.site, self.centre: self.over(self.hollows[2])}
+            for atom, place in wanted.items():
+                end.positions[atom] = place
+            relaxed(self.landscape.served(end))
+            for atom, place in wanted.items():
+                if np.linalg.norm(apart(end, end.positions[atom], place)[:2]) > 0.4 * self.bond:
+                    raise NoSaddle("the end is no minimum")
+            found.structures = {"start": start, "end": end}
+            saddle_between(start, end, found)
+        except NoSaddle as why:
+            found.fault = str(why)
+        return found
+
+    def _found(self, process):
+        symbols = self.landscape.adatom
+        if process == "exchange":
+            symbols += f"-{self.atoms.symbols[self.centre]}"
+        return Found(self.landscape.name, self.surface, process, self.sample, symbols)
+
+
+def saddle_between(start, end, found):
+    """Finds the saddle between two minima and says what it is."""
+    images = [start, *(start.copy() for _ in range(IMAGES)), end]
+    for image in images[1:-1]:
+        image.calc = start.calc
+    band = NEB(images, k=1.0, method="improvedtangent", allow_shared_calculator=True)
+    band.interpolate("idpp", mic=True)
+    for band.climb, force in ((False, 4 * IN_BAND), (True, IN_BAND)):
+        # Short steps: in long ones atoms of a band run into each other.
+        FIRE(band, maxstep=0.05, logfile=None).run(fmax=force, steps=MOST_STEPS // 2)
+    energies = np.array([image.get_potential_energy() for image in images])
+    top = int(np.argmax(energies))
+    if top in (0, len(images) - 1):
+        raise NoSaddle("there is nothing to climb")
+    found.band = energies[top] - energies[0]
+    saddle = images[top].copy()
+    saddle.calc = start.calc
+    mode = apart(start, images[top - 1].positions, images[top + 1].positions)
+    for _ in range(MOST_PUSHES):
+        climb(saddle, mode)
+        values, modes = curvatures(saddle)
+        found.negative_eigenvalues = int((values < -FLAT).sum())
+        if found.negative_eigenvalues <= 1:
+            break
+        mode = modes[0]
+        saddle.positions += PUSH * modes[1]
+    found.structures["saddle"] = saddle
+    found.energy = saddle.get_potential_energy() - energies[0]
+    found.back = saddle.get_potential_energy() - energies[-1]
+    if found.negative_eigenvalues != 1:
+        raise NoSaddle(f"its Hessian has {found.negative_eigenvalues} negative eigenvalues")
+    feet = []
+    for way in (PUSH, -PUSH):
+        foot = saddle.copy()
+        foot.calc = start.calc
+        foot.positions += way * modes[0]
+        feet.append((along(relaxed(foot), images), foot.get_potential_energy() - energies[0]))
+    feet.sort()
+    here = along(saddle, images)
+    if np.isnan([feet[0][0], feet[1][0]]).any() or not feet[0][0] < here < feet[1][0]:
+        raise NoSaddle("it leads to other minima")
+    between = [energy for place, energy in feet if 0.5 < place < len(images) - 1.5]
+    found.between = min(between, default=np.nan)
+
+
+def climb(atoms, mode):
+    """To a saddle, by the dimer method; the mode is where to look for the way up."""
+    moves = np.ones(len(atoms), bool)
+    moves[atoms.constraints[0].index] = False
+    mode = np.where(moves[:, None], mode, 0)
+    with DimerControl(logfile=None, mask=moves.tolist(), f_rot_min=0.01, f_rot_max=0.1, max_num_rot=4) as control:
+        dimer = MinModeAtoms(atoms, control, eigenmodes=[mode / np.linalg.norm(mode)])
+        with MinModeTranslate(dimer, logfile=None) as walk:
+            if not walk.run(fmax=AT_REST, steps=MOST_STEPS):
+                raise NoSaddle("the dimer method finds none")
+
+
+def curvatures(atoms):
+    """Eigenvalues (eV/Å²), lowest first, and modes of the Hessian of all atoms that may move."""
+    moves = np.setdiff1d(np.arange(len(atoms)), atoms.constraints[0].index)
+    displaced = atoms.copy()
+    displaced.calc = atoms.calc
+    hessian = []
+    for atom in moves:
+        for d in range(3):
+            forces = []
+            for step in (STEP, -STEP):
+                displaced.positions[:] = atoms.positions
+                displaced.positions[atom, d] += step
+                forces.append(displaced.get_forces()[moves].ravel())
+            hessian.append((forces[1] - forces[0]) / (2 * STEP))
+    hessian = np.array(hessian)
+    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    modes = np.zeros((len(values), len(atoms), 3))
+    modes[:, moves] = vectors.T.reshape(-1, len(moves), 3)
+    return values, modes
+
+
+def along(atoms, images):
+    """Where on the band a structure is, counted in images from 0; NaN beside it."""
+    best, place = np.inf, np.nan
+    for k, (one, next_) in enumerate(zip(images, images[1:])):
+        whole, part = (apart(one, one.positions, other.positions) for other in (next_, atoms))
+        fraction = np.clip((whole * part).sum() / (whole**2).sum(), 0, 1)
+        beside = np.linalg.norm(part - fraction * whole, axis=1).max()
+        if beside < best:
+            best, place = beside, k + fraction
+    return place if best < BESIDE else np.nan
+
+
+def table(found):
+    """Lines for people: a row for each process, a column for each slab."""
+    slabs = list(dict.fromkeys(one.slab for one in found))
+    of_paper = any(composition(slab).get("Pt", 0) > 0.5 for slab in slabs)
+    head = ["eV", *slabs, *(["paper, DFT"] if of_paper else [])]
+    rows = []
+    for process in PROCESSES:
+        for surface in SURFACES:
+            here = [one for one in found if (one.process, one.surface) == (process, surface)]
+            if not here:
+                continue
+            cells = [_cell([one for one in here if one.slab == slab]) for slab in slabs]
+            if of_paper:
+                cells.append(f"{PAPER[process, surface]:.2f}" if (process, surface) in PAPER else "")
+            rows.append([f"{process} ({surface})", *cells])
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _cell(found):
+    """Mean, spread and number of samples."""
+    sound = np.array([one.energy for one in found if not one.fault])
+    if len(sound) == 0:
+        return found[0].fault if found else ""
+    missing = f" of {len(found)}" if len(sound) < len(found) else ""
+    if len(found) == 1:
+        return f"{sound[0]:.3f}"
+    spread = sound.std(ddof=1) if len(sound) > 1 else 0.0
+    return f"{sound.mean():.3f} ± {spread:.3f} ({len(sound)}{missing})"
+
+
+def survey(wanted, tell=print):
+    """All that `sinter-tools barriers` was asked for."""
+    if min(wanted.size, wanted.layers) < 4:
+        raise Unusable("the adatom sees itself or the fixed layers in slabs of fewer than 4 atoms or layers")
+    found = []
+    samples = {slab: wanted.samples if len(composition(slab)) > 1 else 1 for slab in wanted.slabs}
+    try:
+        for slab, count in samples.items():
+            with Landscape(wanted.input, slab, wanted.size, wanted.layers, wanted.seed, wanted.command) as landscape:
+                tell(f"{slab}: lattice constant {landscape.lattice_constant():.4f} Å")
+                for sample in range(count):
+                    for surface in wanted.surfaces:
+                        found += _of_face(landscape, surface, sample)
+                        tell("\n".join(map(_line, found[-len(PROCESSES) :])))
+    except CalculatorError as error:
+        raise Unusable(str(error).removeprefix("error: ")) from None
+    return found
+
+
+def _of_face(landscape, surface, sample):
+    try:
+        face = Face(landscape, surface, sample)
+        return [face.detachment(), face.barrier("hop"), face.barrier("exchange")]
+    except NoSaddle as why:
+        return [Found(landscape.name, surface, process, sample, landscape.adatom, fault=str(why)) for process in PROCESSES]
+
+
+def _line(one):
+    name = f"{one.slab} ({one.surface}) {one.sample}: {one.process} of {one.atoms}"
+    return f"{name}: {one.fault}" if one.fault else f"{name}: {one.energy:.4f} eV"
+
+
+def _csv(found):
+    rows = [one.row() for one in found]
+    text = io.StringIO()
+    lines = csv.DictWriter(text, rows[0], lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(rows)
+    return text.getvalue()
+
+
+def _json(found):
+    return json.dumps([one.row() for one in found], indent=1) + "\n"
+
+
+def writer(path):
+    """What makes the text of a file, by its ending."""
+    if path.suffix not in (known := {".csv": _csv, ".json": _json}):
+        raise Unusable(f"{path}: the ending must tell the format: .csv or .json")
+    return known[path.suffix]
+
+
+def write_structures(found, folder):
+    """Minima and saddles, a file for each process of each sample; gives the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for one in found:
+        path = folder / f"{one.slab}-{one.surface}-{one.sample}-{one.process}.xyz"
+        path.write_text("".join(map(extended_xyz, one.structures.values())))
+        files += [path] if one.structures else []
+    return files
