@@ -45,13 +45,13 @@ Exit codes:  0 done; 1 failed while running; 2 bad input or usage; 75 stopped ea
 
 impl Arguments {
     /// What is said of threads.
-    pub fn threads(&self) -> Threads {
+    pub fn threads(&self) -> Option<Threads> {
         match (&self.run, &self.command) {
             (Some(Run { threads, oversubscribe, .. }), _) => {
-                Threads { threads: *threads, oversubscribe: *oversubscribe }
+                Some(Threads { threads: *threads, oversubscribe: *oversubscribe })
             }
-            (None, Some(Command::Serve(serve))) => serve.threads.clone(),
-            _ => Threads::default(),
+            (None, Some(Command::Serve(serve))) => Some(serve.threads.clone()),
+            _ => None,
         }
     }
 }

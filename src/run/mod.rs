@@ -52,7 +52,7 @@ impl Ending {
 pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
     let log = Log::new(comm);
     log.install();
-    threads::start(comm, &arguments.threads())?;
+    threads::start(comm, arguments.threads().as_ref())?;
     if let Some(run) = &arguments.run {
         return simulate::simulate(comm, run, log);
     }

@@ -72,7 +72,8 @@ impl Share {
 /// to wake, on another core with another cache, and a lone thread does all by itself.
 /// Collective. Unless told how many, the cores that this rank may use are divided
 /// by the number of ranks that may use the same ones.
-pub fn start(comm: &Comm, said: &Threads) -> Result<()> {
+pub fn start(comm: &Comm, said: Option<&Threads>) -> Result<()> {
+    let said = said.cloned().unwrap_or_default();
     let wanted = said.threads.map(NonZeroUsize::get);
     let threads = comm.agree(Share::find(comm).wanted(wanted, said.oversubscribe))?;
     let cannot = |why: String| Error::Run(format!("{threads} threads cannot be started: {why}"));

@@ -10,8 +10,8 @@ relaxed atoms, in eV:
 A barrier is that of a saddle. A band of images between the two minima (climbing image, NEB) leads near
 it, the dimer method from there to where no force is left. It counts when its Hessian (differences of
 the forces on all atoms that may move) has exactly one negative eigenvalue, and when a push either way
-leads down to minima on the band: its ends or, of a path in several steps, the highest of which it is then,
-one between. In an alloy each sample has another arrangement of the atoms.
+leads down to the two minima. Where it leads to another one, bands along the rest of the way must stay
+below, or else their saddles are found too: the highest of all is the barrier. In an alloy each sample has another arrangement of the atoms.
 """
 
 import csv
@@ -49,16 +49,20 @@ PROCESSES = ("detachment", "hop", "exchange")
 SURFACES = ("100", "111")
 
 IMAGES = 7
+# eV: the highest image climbs by less than this.
+RUNAWAY = 0.5
 MOST_STEPS = 1000
 # eV/Å: the largest force that counts as none at minima and saddles, and in the band.
 AT_REST, IN_BAND = 2e-3, 0.05
-# Å: of the differences that make a Hessian; of a push off a saddle; how far from the band an atom may be
-# in a structure that counts as one of its path.
-STEP, PUSH, BESIDE = 0.01, 0.1, 0.5
+# Å: of the differences that make a Hessian; of a push off a saddle; how far an atom may be from where
+# it is in a structure that counts as the same.
+STEP, PUSH, SAME = 0.01, 0.1, 0.3
 # eV/Å²: less is the error of the differences.
 FLAT = 5e-3
 # How often a saddle of higher order is left along its second mode.
 MOST_PUSHES = 4
+# Stretches of a way in several steps that are looked at.
+MOST_LEGS = 8
 VACUUM = 12.0
 
 
@@ -73,10 +77,8 @@ class Found:
     #: What moves: the adatom, and of an exchange the surface atom.
     atoms: str
     energy: float = np.nan
-    #: Of the way back; of the highest image of the band, which is only near the saddle; of a minimum
-    #: on the way, beside the saddle.
+    #: Of the way back, and of the lowest minimum between the two ends.
     back: float = np.nan
-    band: float = np.nan
     between: float = np.nan
     #: Of the Hessian at the saddle.
     negative_eigenvalues: int = -1
@@ -86,7 +88,7 @@ class Found:
     structures: dict = field(default_factory=dict, repr=False)
 
     def row(self):
-        energies = ("energy", "back", "band", "between")
+        energies = ("energy", "back", "between")
         row = {name: getattr(self, name) for name in ("slab", "surface", "process", "sample", "atoms")}
         for name in energies:
             energy = float(getattr(self, name))
@@ -244,7 +246,7 @@ class Face:
                 if np.linalg.norm(apart(end, end.positions[atom], place)[:2]) > 0.4 * self.bond:
                     raise NoSaddle("the end is no minimum")
             found.structures = {"start": start, "end": end}
-            saddle_between(start, end, found)
+            cross(start, end, found)
         except NoSaddle as why:
             found.fault = str(why)
         return found
@@ -256,49 +258,85 @@ class Face:
         return Found(self.landscape.name, self.surface, process, self.sample, symbols)
 
 
-def saddle_between(start, end, found):
-    """Finds the saddle between two minima and says what it is."""
+def cross(start, end, found):
+    """Goes from one minimum to another and notes the highest saddle on the way."""
+    saddle, minima = None, []
+    legs = [(start, end)]
+    for _ in range(MOST_LEGS):
+        one, other = legs.pop()
+        images = band(one, other)
+        heights = energies(images)
+        if saddle is None or heights.max() > saddle.get_potential_energy():
+            reached, mode = saddle_near(images, int(np.argmax(heights)))
+            if saddle is None or reached.get_potential_energy() > saddle.get_potential_energy():
+                saddle = reached
+            feet = feet_of(reached, mode, one, other)
+            pairs = [(one, feet[0]), (feet[1], other)]
+            minima += [foot for foot, (a, b) in zip(feet, pairs) if not is_same(a, b)]
+            legs += [pair for pair in pairs if not is_same(*pair)]
+        if not legs:
+            break
+    else:
+        raise NoSaddle("it leads to other minima")
+    found.negative_eigenvalues = 1
+    found.structures["saddle"] = saddle
+    top, foot, other = (one.get_potential_energy() for one in (saddle, start, end))
+    found.energy, found.back = top - foot, top - other
+    found.between = min((one.get_potential_energy() - foot for one in minima), default=np.nan)
+
+
+def energies(images):
+    return np.array([image.get_potential_energy() for image in images])
+
+
+def band(start, end):
+    """Images from one minimum to another; the highest has climbed."""
     images = [start, *(start.copy() for _ in range(IMAGES)), end]
     for image in images[1:-1]:
         image.calc = start.calc
-    band = NEB(images, k=1.0, method="improvedtangent", allow_shared_calculator=True)
-    band.interpolate("idpp", mic=True)
-    for band.climb, force in ((False, 4 * IN_BAND), (True, IN_BAND)):
-        # Short steps: in long ones atoms of a band run into each other.
-        FIRE(band, maxstep=0.05, logfile=None).run(fmax=force, steps=MOST_STEPS // 2)
-    energies = np.array([image.get_potential_energy() for image in images])
-    top = int(np.argmax(energies))
+    made = NEB(images, k=1.0, method="improvedtangent", allow_shared_calculator=True)
+    made.interpolate("idpp", mic=True)
+    # Short steps: in long ones atoms of a band run into each other.
+    FIRE(made, maxstep=0.05, logfile=None).run(fmax=2 * IN_BAND, steps=MOST_STEPS // 2)
+    before, height = made.get_positions(), energies(images).max()
+    made.climb = True
+    FIRE(made, maxstep=0.05, logfile=None).run(fmax=IN_BAND, steps=MOST_STEPS // 4)
+    if energies(images).max() > height + RUNAWAY:
+        # Where images are sparse, the highest one may climb past the saddle for ever; as it was, it is near.
+        made.set_positions(before)
+    return images
+
+
+def saddle_near(images, top):
+    """The saddle of first order near this image, and its mode."""
     if top in (0, len(images) - 1):
         raise NoSaddle("there is nothing to climb")
-    found.band = energies[top] - energies[0]
     saddle = images[top].copy()
-    saddle.calc = start.calc
-    mode = apart(start, images[top - 1].positions, images[top + 1].positions)
+    saddle.calc = images[top].calc
+    mode = apart(saddle, images[top - 1].positions, images[top + 1].positions)
     for _ in range(MOST_PUSHES):
         climb(saddle, mode)
         values, modes = curvatures(saddle)
-        found.negative_eigenvalues = int((values < -FLAT).sum())
-        if found.negative_eigenvalues <= 1:
+        negative = int((values < -FLAT).sum())
+        if negative <= 1:
             break
         mode = modes[0]
         saddle.positions += PUSH * modes[1]
-    found.structures["saddle"] = saddle
-    found.energy = saddle.get_potential_energy() - energies[0]
-    found.back = saddle.get_potential_energy() - energies[-1]
-    if found.negative_eigenvalues != 1:
-        raise NoSaddle(f"its Hessian has {found.negative_eigenvalues} negative eigenvalues")
+    if negative != 1:
+        raise NoSaddle(f"a Hessian has {negative} negative eigenvalues")
+    return saddle, modes[0]
+
+
+def feet_of(saddle, mode, start, end):
+    """The minima on both sides of a saddle, that towards `start` first."""
     feet = []
     for way in (PUSH, -PUSH):
         foot = saddle.copy()
-        foot.calc = start.calc
-        foot.positions += way * modes[0]
-        feet.append((along(relaxed(foot), images), foot.get_potential_energy() - energies[0]))
-    feet.sort()
-    here = along(saddle, images)
-    if np.isnan([feet[0][0], feet[1][0]]).any() or not feet[0][0] < here < feet[1][0]:
-        raise NoSaddle("it leads to other minima")
-    between = [energy for place, energy in feet if 0.5 < place < len(images) - 1.5]
-    found.between = min(between, default=np.nan)
+        foot.calc = saddle.calc
+        foot.positions += way * mode
+        feet.append(relaxed(foot))
+    turned = far(feet[0], start) + far(feet[1], end) > far(feet[1], start) + far(feet[0], end)
+    return feet[::-1] if turned else feet
 
 
 def climb(atoms, mode):
@@ -334,16 +372,13 @@ def curvatures(atoms):
     return values, modes
 
 
-def along(atoms, images):
-    """Where on the band a structure is, counted in images from 0; NaN beside it."""
-    best, place = np.inf, np.nan
-    for k, (one, next_) in enumerate(zip(images, images[1:])):
-        whole, part = (apart(one, one.positions, other.positions) for other in (next_, atoms))
-        fraction = np.clip((whole * part).sum() / (whole**2).sum(), 0, 1)
-        beside = np.linalg.norm(part - fraction * whole, axis=1).max()
-        if beside < best:
-            best, place = beside, k + fraction
-    return place if best < BESIDE else np.nan
+def far(one, other):
+    """How far two structures are apart, Å."""
+    return float(np.linalg.norm(apart(one, one.positions, other.positions)))
+
+
+def is_same(one, other):
+    return bool(np.linalg.norm(apart(one, one.positions, other.positions), axis=1).max() < SAME)
 
 
 def table(found):
