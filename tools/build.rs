@@ -6,7 +6,17 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=tools/build.rs");
-    if std::env::var_os("CARGO_FEATURE_MPI").is_some() {
+    let bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();
+    if bundled && let Some(other) = std::env::var_os("HDF5_DIR") {
+        // Which would win, in silence (hdf5-metno-sys).
+        println!(
+            "cargo::error=the feature `bundled` builds an HDF5, and HDF5_DIR={} names another: \
+             unset HDF5_DIR, or leave the feature out",
+            other.display()
+        );
+    }
+    println!("cargo::rerun-if-env-changed=HDF5_DIR");
+    if !bundled {
         hdf5_at_run_time();
     }
     revision();
@@ -16,9 +26,11 @@ fn main() {
 /// of the usual folders the loader must be told where the library lies.
 fn hdf5_at_run_time() {
     if let Ok(include) = std::env::var("DEP_HDF5_INCLUDE") {
-        let library = Path::new(&include).with_file_name("lib");
-        if library.is_dir() {
-            println!("cargo::rustc-link-arg=-Wl,-rpath,{}", library.display());
+        for name in ["lib", "lib64"] {
+            let folder = Path::new(&include).with_file_name(name);
+            if folder.join("libhdf5.so").exists() {
+                println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 # Afterwards the working directory is the repository, and these are exported:
 #   MPICC, MPIRUN   compiler and launcher of the MPI library; that of HDF5, if it was built with one
 #   HDF5_DIR        an HDF5, for one process or parallel: include/ and lib/ lie below it
-# Whoever sets them before has the choice. `cargo_with_mpi` is cargo for that build.
+# Whoever sets them before has the choice. Cargo wants no more than these.
 #
 # A script that wants one family of MPI, whichever else there is, sets `family` to
 # openmpi or mpich before; that build lies in a folder of its own, `$target`.
@@ -60,7 +60,7 @@ Spack:
     tools/quickstart
 
 Without MPI, for one process, nothing of this is needed but a C compiler and cmake 3.26:
-    cargo run --release --no-default-features -- inputs/quickstart.toml
+    cargo run --release --no-default-features --features bundled -- inputs/quickstart.toml
 RECIPES
 }
 
@@ -235,25 +235,9 @@ setup_rust() {
     fi
 }
 
-# The cargo of the build with MPI. Its settings spare it from building the bundled
-# HDF5, which is for the build without.
-cargo_with_mpi() {
-    local command=$1
-    shift
-    cargo "$command" --config "$target/system-hdf5.toml" --release "$@"
-}
-
+# Cargo does not see that MPICC names another library than at the last build.
 setup_cargo() {
     mkdir -p "$target"
-    cat >"$target/system-hdf5.toml" <<CONFIG
-# Written by tools/setup.sh: HDF5 is that of the system, so none is built.
-[target.$(rustc -vV | sed -n 's/^host: //p').hdf5src]
-library = "hdf5"
-hl_library = "hdf5_hl"
-zlib = "z"
-root = "$HDF5_DIR"
-CONFIG
-    # Cargo does not see that MPICC names another library than at the last build.
     local used="$MPICC: $("$MPICC" -show 2>/dev/null)"
     if [ "$used" != "$(cat "$target/mpi-library" 2>/dev/null)" ]; then
         [ -d "$target/release" ] && cargo clean --quiet --release -p mpi-sys
