@@ -8,12 +8,18 @@
 use super::{Comm, Message, Transfer, Transport};
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-/// Runs `body` on `ranks` ranks and returns what each gave, in order of rank.
+/// Runs `body` on `ranks` ranks and returns what each gave, in order of rank. Each has a node
+/// to itself.
 pub fn run<R: Send>(ranks: usize, body: impl Fn(&Comm) -> R + Sync) -> Vec<R> {
-    let hub = Arc::new(Hub::new(ranks));
+    run_on_nodes(&Vec::from_iter(0..ranks), body)
+}
+
+/// The same, with a rank for each of `nodes`, the number of the node that it is on.
+pub fn run_on_nodes<R: Send>(nodes: &[usize], body: impl Fn(&Comm) -> R + Sync) -> Vec<R> {
+    let ranks = nodes.len();
+    let hub = Arc::new(Hub::new(nodes));
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..ranks)
             .map(|rank| {
@@ -38,11 +44,13 @@ struct Threads {
     rank: usize,
     /// How many point-to-point operations this rank has begun; equal on every
     /// rank at the same place of the program, hence a tag.
-    operations: Rc<Cell<u64>>,
+    operations: Cell<u64>,
 }
 
 struct Hub {
     ranks: usize,
+    /// The node of each.
+    nodes: Vec<usize>,
     board: Mutex<Board>,
     changed: Condvar,
 }
@@ -54,13 +62,16 @@ struct Board {
     round: u64,
     complete: Arc<Vec<Vec<u8>>>,
     mail: HashMap<(usize, usize, u64), Vec<u8>>,
+    /// Of groups that were split off, the newest last.
+    parts: Vec<Arc<Hub>>,
     broken: bool,
 }
 
 impl Hub {
-    fn new(ranks: usize) -> Hub {
+    fn new(nodes: &[usize]) -> Hub {
+        let ranks = nodes.len();
         let board = Board { given: vec![None; ranks], ..Board::default() };
-        Hub { ranks, board: Mutex::new(board), changed: Condvar::new() }
+        Hub { ranks, nodes: nodes.to_vec(), board: Mutex::new(board), changed: Condvar::new() }
     }
 
     /// Waits until `ready` finds what it looks for.
@@ -83,6 +94,14 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(|e| e.into_inner())
     }
+
+    /// Whoever waits here, or in a group that was split off, panics.
+    fn break_up(&self) {
+        let mut board = self.lock();
+        board.broken = true;
+        self.changed.notify_all();
+        board.parts.iter().for_each(|part| part.break_up());
+    }
 }
 
 /// Tells the other ranks when this one panics, so that none waits for ever.
@@ -91,8 +110,7 @@ struct Alarm(Arc<Hub>);
 impl Drop for Alarm {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.lock().broken = true;
-            self.0.changed.notify_all();
+            self.0.break_up();
         }
     }
 }
@@ -175,18 +193,29 @@ impl Transport for Threads {
     fn size(&self) -> usize {
         self.hub.ranks
     }
+    /// All: whatever nodes they act as if they were on, they share the cores of this one.
     fn ranks_on_node(&self) -> usize {
         self.hub.ranks
     }
-    /// As if each had a node to itself.
     fn rank_on_node(&self) -> usize {
-        0
+        let nodes = &self.hub.nodes;
+        nodes[..self.rank].iter().filter(|&&node| node == nodes[self.rank]).count()
     }
-    /// All ranks together; this group and its part share the hub and the tags.
     fn split(&self, take_part: bool) -> Option<Box<dyn Transport>> {
-        assert!(take_part, "ranks that are threads stay together");
-        let Threads { hub, rank, operations } = self;
-        Some(Box::new(Threads { hub: hub.clone(), rank: *rank, operations: operations.clone() }))
+        let all = self.gather(&[take_part as u8]);
+        let members = Vec::from_iter((0..self.size()).filter(|&rank| all[rank] == [1]));
+        if members.first() == Some(&self.rank) {
+            let nodes = Vec::from_iter(members.iter().map(|&rank| self.hub.nodes[rank]));
+            self.hub.lock().parts.push(Arc::new(Hub::new(&nodes)));
+        }
+        self.barrier();
+        let rank = members.iter().position(|&rank| rank == self.rank);
+        let part = rank.map(|rank| {
+            let hub = self.hub.lock().parts.last().expect("the first member made it").clone();
+            Box::new(Threads { hub, rank, operations: Default::default() }) as Box<dyn Transport>
+        });
+        self.barrier(); // before the next one is made
+        part
     }
     fn barrier(&self) {
         self.gather(&[]);
@@ -259,5 +288,45 @@ mod tests {
             });
             assert!(sums.iter().all(|&s| s == (ranks * (ranks - 1) / 2) as i64));
         }
+    }
+
+    /// The first four ranks of each node touch files, wherever a launcher put the ranks; they
+    /// are a group of their own.
+    #[test]
+    fn writers_are_the_first_four_of_each_node() {
+        let in_blocks = [0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2];
+        let in_turn = [2, 0, 1, 2, 0, 2, 0, 2, 0, 2, 0, 0];
+        let one = [7; 12];
+        for (nodes, expected) in [
+            (&in_blocks[..], &[0, 1, 2, 3, 6, 7, 8, 9, 10][..]),
+            (&in_turn, &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+            (&one, &[0, 1, 2, 3]),
+            (&in_blocks[..3], &[0, 1, 2]),
+        ] {
+            super::run_on_nodes(nodes, |comm| {
+                let writers = comm.writers();
+                assert_eq!(writers.ranks, expected, "{nodes:?}");
+                let place = expected.iter().position(|&rank| rank == comm.rank());
+                assert_eq!(writers.group.as_ref().map(|group| group.rank()), place, "{nodes:?}");
+                if let Some(group) = &writers.group {
+                    assert_eq!(group.size(), expected.len());
+                    let all = group.all_gather(&[comm.rank()]).concat();
+                    assert_eq!(all, expected, "they hear each other, and nobody else");
+                }
+                // What the group does does not disturb what all do.
+                assert_eq!(comm.sum(1), nodes.len() as i64);
+            });
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a rank panicked")]
+    fn a_rank_that_panics_takes_a_group_with_it() {
+        super::run(3, |comm| {
+            let group = comm.transport().split(comm.rank() < 2);
+            assert!(comm.rank() != 2, "as ordered");
+            group.expect("two of three").barrier();
+            comm.barrier();
+        });
     }
 }

@@ -3,28 +3,29 @@
 use crate::atoms::{Atom, Atoms};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
+use xxhash_rust::xxh3::xxh3_64;
 
-/// How many atoms there are and which: sums over their ids. Ids are 0 .. N-1, so
-/// equal sums of 1, id and id² mean that neither an atom is missing nor one doubled.
+/// How many atoms there are and which: their number, and the sum of a hash of each id. Sums of
+/// powers of ids would not do: 0, 4 and 5 have the sums of 1, 2 and 6, of squares too. Other
+/// ids with the same sum of hashes are as likely as a given number of 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Census([i128; 3]);
+pub struct Census {
+    atoms: i128,
+    hashes: i128,
+}
 
 impl Census {
     /// Over all ranks. Collective.
     pub fn take(comm: &Comm, ids: &[u64]) -> Census {
-        let mut sums = [0i128; 3];
-        for id in ids.iter().map(|&id| id as i128) {
-            sums[0] += 1;
-            sums[1] += id;
-            sums[2] += id * id;
-        }
+        let hashes = ids.iter().map(|id| xxh3_64(&id.to_le_bytes()) as i128).sum();
+        let mut sums = [ids.len() as i128, hashes];
         comm.sum_i128(&mut sums);
-        Census(sums)
+        Census { atoms: sums[0], hashes: sums[1] }
     }
 
     /// Atoms over all ranks.
     pub fn count(&self) -> u64 {
-        self.0[0] as u64
+        self.atoms as u64
     }
 
     /// Fails, on every rank, with the id of an atom that is lost or doubled.

@@ -210,4 +210,16 @@ fn a_census_tells_lost_and_doubled_atoms() {
         check(&swapped).unwrap_err(),
         "step 3, atom 5: this atom is on the ranks twice (20 atoms at the beginning, 20 now)"
     );
+    // Three lost and three doubled, with the same number, sum and sum of squares.
+    let lost = [0, 4, 5];
+    let mut others: Vec<u64> = complete.iter().copied().filter(|id| !lost.contains(id)).collect();
+    others.extend([1, 2, 6]);
+    for power in 0..3 {
+        let sum = |ids: &[u64]| ids.iter().map(|id| id.pow(power)).sum::<u64>();
+        assert_eq!(sum(&others), sum(&complete));
+    }
+    assert_eq!(
+        check(&others).unwrap_err(),
+        "step 3, atom 1: this atom is on the ranks twice (20 atoms at the beginning, 20 now)"
+    );
 }
