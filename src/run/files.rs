@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::folder::{INPUT, TRAJECTORY, default_folder, is_same_file, set_aside};
 use super::patience::Patience;
-use super::simulation::State;
 use super::start::Start;
+use super::state::State;
 use super::threads::InUse;
 use crate::atoms::Atoms;
 use crate::comm::Comm;

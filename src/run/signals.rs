@@ -7,7 +7,7 @@
 //! sizes fails as an error, and does not kill (SIGXFSZ).
 
 use super::lock;
-use super::watch::Reason;
+use super::reason::Reason;
 use crate::error::{Error, Result};
 use crate::write::checkpoint::remove_partial;
 use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};

@@ -8,15 +8,15 @@
 //! within a stage stands after a step, never before the first: what a stage does when
 //! it begins is done once.
 
-use serde::{Deserialize, Serialize};
-
 use super::Ending;
 use super::fault::Fault;
 use super::files::Files;
 use super::limits::{Verdict, judge};
+use super::reason::Reason;
 use super::start::Start;
+use super::state::State;
 use super::warnings;
-use super::watch::{Order, Reason, Watch};
+use super::watch::{Order, Watch};
 use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
@@ -34,30 +34,6 @@ use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
 use crate::potential::{ForceField, Potential};
 use crate::write::report::{self, Close};
 use crate::write::{Departure, Frame};
-
-/// What a restart needs to know besides the atoms; goes into checkpoints.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct State {
-    pub progress: Progress,
-    /// Of the stage that was under way or has just ended.
-    pub integrator: Option<IntegratorState>,
-    pub observers: Observers,
-    /// Conserved energy when the stage of the integrator began, eV.
-    #[serde(default)]
-    pub stage_energy: Option<f64>,
-    /// Step of the last frame of the trajectory that lies behind.
-    #[serde(default)]
-    pub last_frame: Option<u64>,
-    /// What became of each minimisation that has not converged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unconverged: Vec<String>,
-    /// Atoms that have come to rest or were removed far out, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub departures: Vec<Departure>,
-    /// Of the one-body terms, once they act.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub one_body: Option<Vec<TermState>>,
-}
 
 /// How a stage came to its end.
 enum Outcome {

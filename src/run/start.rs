@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::potential::complete;
-use super::simulation::State;
+use super::state::State;
 use super::warnings;
 use crate::atoms::{Atom, Atoms, Species};
 use crate::build::{self, Layout};

@@ -1,4 +1,4 @@
-//! Who looks up from the work now and then: is a checkpoint due, does the job end?
+//! Looks at clock, signals and the file STOP between steps: is a checkpoint due, does the job end?
 //!
 //! Ranks hear signals at different moments, and only the first rank looks at the
 //! clock and for the file STOP. So they look up together, after steps that the first
@@ -7,6 +7,7 @@
 //! the step is looked at. When a run stops or writes checkpoints changes nothing in it.
 
 use super::deadline::Deadline;
+use super::reason::Reason;
 use super::signals::Signals;
 use super::warnings;
 use crate::comm::Comm;
@@ -37,31 +38,6 @@ const ATOMS_PER_SECOND: f64 = 5e5;
 
 /// What appears under this name in the output folder asks for the end.
 pub const STOP: &str = "STOP";
-
-/// Why a run stops early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    WallTime,
-    File,
-    User,
-    Terminate,
-    Interrupt,
-}
-
-impl Reason {
-    const ALL: [Reason; 5] =
-        [Reason::WallTime, Reason::File, Reason::User, Reason::Terminate, Reason::Interrupt];
-
-    pub fn words(self) -> &'static str {
-        match self {
-            Reason::WallTime => "the time of the job is used up",
-            Reason::File => "the file STOP asked for it",
-            Reason::User => "signal SIGUSR2",
-            Reason::Terminate => "signal SIGTERM",
-            Reason::Interrupt => "signal SIGINT",
-        }
-    }
-}
 
 /// What to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

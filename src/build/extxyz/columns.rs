@@ -1,6 +1,5 @@
 //! The columns of a frame: which there are, what becomes of each, and the lines of atoms.
 
-use super::comment::logical;
 use crate::build::frame::{Column, Frame, Values};
 use crate::build::text::{Lines, Word, number, real, words};
 use crate::elements::{atomic_weight, symbol};
@@ -340,5 +339,14 @@ fn contradictions(frame: &mut Frame) {
     if held {
         let message = "the file holds atoms fixed (`move_mask`): here all atoms move";
         frame.warnings.push(message.into());
+    }
+}
+
+/// A flag, as Fortran, Python and C have it.
+pub fn logical(word: &str) -> Option<bool> {
+    match word {
+        "T" | "t" | "True" | "true" | "TRUE" | "1" => Some(true),
+        "F" | "f" | "False" | "false" | "FALSE" | "0" => Some(false),
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The comment line of a frame: `key=value` pairs and what they say of the frame.
 
-use super::columns::{Columns, properties};
+use super::columns::{Columns, logical, properties};
 use crate::build::frame::Frame;
 use crate::build::text::{Lines, real, words};
 use crate::error::Result;
@@ -172,14 +172,6 @@ fn lattice<R: BufRead>(lines: &Lines<R>, value: &str, column: usize) -> Result<[
 fn vector<R: BufRead>(lines: &Lines<R>, value: &str, column: usize) -> Result<Vec3> {
     let vector = numbers(value).and_then(|v| v.try_into().ok());
     vector.ok_or_else(|| lines.error(column, format!("Origin wants 3 numbers, not \"{value}\"")))
-}
-
-pub fn logical(word: &str) -> Option<bool> {
-    match word {
-        "T" | "t" | "True" | "true" | "TRUE" | "1" => Some(true),
-        "F" | "f" | "False" | "false" | "FALSE" | "0" => Some(false),
-        _ => None,
-    }
 }
 
 /// Three flags, or one for all.

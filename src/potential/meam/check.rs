@@ -8,7 +8,8 @@
 //! conventions that do not fit the parameters.
 
 use super::Meam;
-use super::parameters::{Averaging, Pair};
+use super::pair::Pair;
+use super::parameters::Averaging;
 use crate::error::Result;
 use crate::potential::Potential;
 use crate::potential::crystal::{self, Site, site_energy};

@@ -2,7 +2,7 @@
 //! that the user gives the elements. Nothing here changes a number; it is only told.
 
 use super::library::Element;
-use super::parameters::Pair;
+use super::pair::Pair;
 use crate::elements::{atomic_number, atomic_weight};
 use std::path::Path;
 

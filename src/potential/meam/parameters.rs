@@ -8,6 +8,7 @@
 use super::consistency::{self, Own};
 use super::functions::{Rose, cutoff};
 use super::library::{self, Element};
+use super::pair::Pair;
 use crate::error::{Error, Result};
 use crate::potential::lattice::Lattice;
 use crate::potential::text::{self, Word, words_of};
@@ -23,19 +24,6 @@ pub enum Averaging {
     Alternative,
     /// 2: the weights of the atom's own element.
     None,
-}
-
-/// Parameters of a pair of elements; symmetric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pair {
-    pub lattice: Lattice,
-    pub rose: Rose,
-    /// Angle of the chains and bent molecules among the reference structures, radians.
-    pub theta: f64,
-    /// Whether second neighbours of the reference structure count.
-    pub second_neighbours: bool,
-    /// Whether the repulsion of Ziegler, Biersack and Littmark takes over at short range.
-    pub zbl: bool,
 }
 
 /// Bounds of the screening parameter C of a pair and a third atom.

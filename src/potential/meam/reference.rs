@@ -25,7 +25,8 @@ use super::embedding::{
 };
 use super::functions::{AngularForm, cutoff, embedding, ziegler_biersack_littmark};
 use super::harmonics::{self, COMPONENTS, FIRST};
-use super::parameters::{Averaging, Pair, Parameters, Screen};
+use super::pair::Pair;
+use super::parameters::{Averaging, Parameters, Screen};
 use crate::geometry::Vec3;
 use crate::lanes::{Lanes, Real, WIDTH, portable::Portable};
 use crate::potential::lattice::{Lattice, SecondShell};

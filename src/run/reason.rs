@@ -1,0 +1,26 @@
+//! Why a run stops early.
+
+/// Why a run stops early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    WallTime,
+    File,
+    User,
+    Terminate,
+    Interrupt,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 5] =
+        [Reason::WallTime, Reason::File, Reason::User, Reason::Terminate, Reason::Interrupt];
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Reason::WallTime => "the time of the job is used up",
+            Reason::File => "the file STOP asked for it",
+            Reason::User => "signal SIGUSR2",
+            Reason::Terminate => "signal SIGTERM",
+            Reason::Interrupt => "signal SIGINT",
+        }
+    }
+}
