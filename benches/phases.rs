@@ -11,9 +11,10 @@ use sinter_hpc::comm::Comm;
 use sinter_hpc::exchange::share_ghosts;
 use sinter_hpc::force::System;
 use sinter_hpc::geometry::{Cell, Vec3};
-use sinter_hpc::neighbour::{Kept, Neighbours, Ring, Rows, Tile};
+use sinter_hpc::neighbour::{Kept, Neighbours, Rows};
 use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
+use sinter_hpc::sweep::{RingBuffer, Tile};
 use std::time::Duration;
 
 fn main() {
@@ -72,8 +73,9 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &ForceField, reach: f64) 
         bencher.iter(|| {
             sums.fill(0);
             potential.prepare(env, 0..owned, &mut coarse);
-            let sums = Sums::new(&mut sums, count, Ring::default());
-            potential.densities(env, &coarse, &tile, &mut records, &sums).unwrap();
+            let sums = Sums::new(&mut sums, count, RingBuffer::default());
+            // SAFETY: the list is of these atoms, and this is the only thread.
+            unsafe { potential.densities(env, &coarse, &tile, &mut records, &sums) }.unwrap();
         });
     });
     let mut words = sums.clone();
@@ -83,12 +85,14 @@ fn phases(group: &mut Group, atoms: &Atoms, potential: &ForceField, reach: f64) 
             potential.embed(env, 0..owned, &mut words, &mut force[..owned]).unwrap();
         });
     });
-    let adjoints = Sums::new(&mut words, count, Ring::default());
+    let adjoints = Sums::new(&mut words, count, RingBuffer::default());
     group.bench_function("force", |bencher| {
         bencher.iter(|| {
             force.fill([0; 4]);
             let force = Shared::new(&mut force[..]);
-            potential.forces(env, &coarse, &tile, &mut records, &adjoints, &force).unwrap();
+            // SAFETY: as above.
+            unsafe { potential.forces(env, &coarse, &tile, &mut records, &adjoints, &force) }
+                .unwrap();
         });
     });
 }

@@ -34,8 +34,13 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 
-    #[error("{}: HDF5: {source}", path.display())]
-    Hdf5 { path: PathBuf, source: hdf5::Error },
+    /// The same, as the library has it that reads and writes files of a kind.
+    #[error("{}: {library}: {source}", path.display())]
+    Library {
+        path: PathBuf,
+        library: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// A place in an input file; line and column count from 1, 0 means "the whole file".

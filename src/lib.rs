@@ -13,6 +13,7 @@ pub mod clock;
 pub mod lanes;
 pub mod atoms;
 pub mod neighbour;
+pub mod sweep;
 pub mod input;
 pub mod potential;
 pub mod domain;

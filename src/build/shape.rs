@@ -27,6 +27,19 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 /// only where the surface energies mean them to fall together.
 const SAME_SHELL: f64 = 1e-9;
 
+/// A shape by its gauge; a new one is a variant, its gauge and how far it reaches.
+///
+/// ```
+/// use sinter_hpc::build::shape::Outline;
+///
+/// assert_eq!(Outline::Sphere.gauge([3, 0, 4]), 5.0);
+/// assert_eq!(Outline::Cube.gauge([3, 0, 4]), 4.0);
+/// // Inside of several at once: the largest of their gauges, each in units of its own size.
+/// let rounded = Outline::Within(vec![(Outline::Cube, 1.0), (Outline::Sphere, 1.25)]);
+/// assert_eq!(rounded.gauge([2, 0, 0]), 2.0);
+/// assert_eq!(rounded.gauge([3, 0, 4]), 4.0);
+/// assert_eq!(rounded.gauge([2, 2, 2]), 12f64.sqrt() / 1.25);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outline {
     /// For each family: Miller indices, not negative and falling, and surface energy.

@@ -14,7 +14,7 @@ mod integrator;
 pub mod momentum;
 mod parallel;
 mod protocol;
-mod thermostat;
+pub mod thermostat;
 pub mod velocities;
 mod verlet;
 

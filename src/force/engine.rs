@@ -29,8 +29,9 @@ use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Kept, MINE, Measures, Neighbours, Rows, Schedule, Section, Tiling};
+use crate::neighbour::{Kept, MINE, Neighbours, Rows};
 use crate::potential::{Environment, Potential};
+use crate::sweep::{Measures, Schedule, Section, Tiling};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
 
@@ -84,6 +85,7 @@ pub struct Engine<'c, P: Potential> {
     neighbours: Neighbours,
     /// The whole of `neighbours`, where they are half and someone asked for all.
     whole: Option<Neighbours>,
+    measures: Measures,
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
@@ -130,6 +132,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             plan: Plan::default(),
             neighbours: Neighbours::default(),
             whole: None,
+            measures: Measures::default(),
             schedule: Schedule::default(),
             words: Vec::new(),
             departures: Departures::default(),
@@ -177,6 +180,18 @@ impl<'c, P: Potential> Engine<'c, P> {
     pub fn set_one_body(&mut self, one_body: OneBody) {
         self.one_body = one_body;
         self.one_body.mark(&mut self.atoms);
+    }
+
+    /// How the work is cut for threads and caches; unless told, as suits them. Changes speed,
+    /// never results. The next `update_forces` lists neighbours anew.
+    pub fn set_measures(&mut self, measures: Measures) {
+        self.measures = measures;
+        self.built_at.clear();
+    }
+
+    /// How the work was cut at the last rebuild.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// The ids of atoms that have departed since this was last asked; the same on every rank.
@@ -295,7 +310,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.neighbours.build((&rows, &row_starts), &self.atoms, self.reach(), kept);
         let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
-        let tiling = Tiling::new(&rows, &row_starts, threads, Measures::default());
+        let tiling = Tiling::new(&rows, &row_starts, threads, self.measures);
         self.schedule = Schedule::new(&tiling, self.plan.shared(), ghosts);
         let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());

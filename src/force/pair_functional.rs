@@ -9,8 +9,9 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::{MINE, Tile};
+use crate::neighbour::MINE;
 use crate::potential::{Environment, Potential, Shared, Sums};
+use crate::sweep::Tile;
 use std::ops::Range;
 
 pub const RANGE: f64 = 3.0;
@@ -95,7 +96,7 @@ impl Potential for PairFunctional {
         2
     }
 
-    fn densities(
+    unsafe fn densities(
         &self,
         env: Environment,
         (): &(),
@@ -133,7 +134,7 @@ impl Potential for PairFunctional {
         Ok(())
     }
 
-    fn forces(
+    unsafe fn forces(
         &self,
         env: Environment,
         (): &(),

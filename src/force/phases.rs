@@ -1,27 +1,27 @@
-//! The phases of one evaluation on this rank, tile by tile as the board deals them out.
+//! The phases of one evaluation on this rank, tile by tile as the scheduler deals them out.
 
 use crate::atoms::FixedForce;
 use crate::clock::{Clock, Phase};
 use crate::comm::Transfer;
 use crate::error::Result;
-use crate::neighbour::{Board, Job, Next, Schedule, Section, Task};
 use crate::potential::{Environment, Potential, Shared, Sums};
+use crate::sweep::{Job, Next, Schedule, Scheduler, Section, Task};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often a thread that waits looks away before it lets another have its core.
+/// For how many turns a thread that waits spins before it lets another have its core.
 const PATIENCE: usize = 64;
 
 /// What the phases keep from step to step.
 pub struct Memory<P: Potential> {
     prepared: P::Prepared,
-    board: Mutex<Board<P::Records>>,
+    scheduler: Mutex<Scheduler<P::Records>>,
 }
 
 impl<P: Potential> Default for Memory<P> {
     fn default() -> Memory<P> {
-        Memory { prepared: Default::default(), board: Default::default() }
+        Memory { prepared: Default::default(), scheduler: Default::default() }
     }
 }
 
@@ -42,7 +42,7 @@ impl<'a, P: Potential> Phases<'a, P> {
         memory: &'a mut Memory<P>,
         clock: &'a mut Clock,
     ) -> Phases<'a, P> {
-        lock(&memory.board).clear(schedule);
+        lock(&memory.scheduler).clear(schedule);
         Phases { potential, schedule, memory, clock, result: Ok(()) }
     }
 
@@ -63,14 +63,14 @@ impl<'a, P: Potential> Phases<'a, P> {
         transfer: &mut dyn Transfer,
     ) {
         let Phases { potential, schedule, memory, clock, .. } = self;
-        if self.result.is_err() || !lock(&memory.board).enter(schedule, section) {
+        if self.result.is_err() || !lock(&memory.scheduler).enter(schedule, section) {
             return;
         }
         let work = &Work {
             potential: *potential,
             schedule,
             prepared: &memory.prepared,
-            board: &memory.board,
+            scheduler: &memory.scheduler,
             failure: Mutex::new(Ok(())),
             env,
             sums: Sums::new(words, potential.words(), schedule.ring),
@@ -114,7 +114,7 @@ struct Work<'a, P: Potential> {
     potential: &'a P,
     schedule: &'a Schedule,
     prepared: &'a P::Prepared,
-    board: &'a Mutex<Board<P::Records>>,
+    scheduler: &'a Mutex<Scheduler<P::Records>>,
     failure: Mutex<Result<()>>,
     env: Environment<'a>,
     sums: Sums<'a>,
@@ -125,15 +125,15 @@ impl<P: Potential> Work<'_, P> {
     /// One thread's share of the section. `look_up` is called with each task before it
     /// begins, and while there is none.
     fn share(&self, thread: usize, mut look_up: impl FnMut(Option<Task>)) {
-        let _stop = StopIfPanicking(self.board);
+        let _stop = StopIfPanicking(self.scheduler);
         let mut done = None;
         loop {
-            let mut board = lock(self.board);
+            let mut scheduler = lock(self.scheduler);
             if let Some(job) = done.take() {
-                board.finish(self.schedule, job);
+                scheduler.finish(self.schedule, job);
             }
-            let next = board.next(self.schedule, thread);
-            drop(board);
+            let next = scheduler.next(self.schedule, thread);
+            drop(scheduler);
             match next {
                 Next::Leave => return,
                 Next::Wait => {
@@ -146,7 +146,7 @@ impl<P: Potential> Work<'_, P> {
                     let result = self.carry_out(&mut job);
                     done = Some(job);
                     if result.is_err() {
-                        lock(self.board).stop();
+                        lock(self.scheduler).stop();
                         let mut first = lock(&self.failure);
                         if first.is_ok() {
                             *first = result;
@@ -173,12 +173,18 @@ impl<P: Potential> Work<'_, P> {
                         Ok(())
                     })?;
                 }
-                potential.densities(*env, prepared, tile, &mut job.records, sums)
+                // SAFETY: the list was built of these atoms; the scheduler gives this tile and those
+                // around it, in which all lie that it names of the owned ones, to nobody else;
+                // ghosts are in reach of no tile that another thread may have meanwhile.
+                unsafe { potential.densities(*env, prepared, tile, &mut job.records, sums) }
             }
             Task::Embed => self.on_each_part(tile.atoms.clone(), |atoms, words, force| {
                 potential.embed(*env, atoms, words, force)
             }),
-            Task::Forces => potential.forces(*env, prepared, tile, &mut job.records, sums, force),
+            // SAFETY: as for densities, whose records of this tile these are.
+            Task::Forces => unsafe {
+                potential.forces(*env, prepared, tile, &mut job.records, sums, force)
+            },
         }
     }
 
@@ -190,7 +196,7 @@ impl<P: Potential> Work<'_, P> {
         work: impl Fn(Range<usize>, &mut [i64], &mut [FixedForce]) -> Result<()>,
     ) -> Result<()> {
         self.schedule.ring.parts(atoms).try_for_each(|atoms| {
-            // SAFETY: the board has given this tile to no other thread; each atom of a tile
+            // SAFETY: the scheduler has given this tile to no other thread; each atom of a tile
             // has words and a force; the references end with this call.
             let (words, force) = unsafe {
                 (self.sums.of_all(atoms.clone()), self.force.at(atoms.start, atoms.len()))
@@ -201,7 +207,7 @@ impl<P: Potential> Work<'_, P> {
 }
 
 /// A thread that panics will not finish its task, for which others would wait.
-struct StopIfPanicking<'a, R: Default>(&'a Mutex<Board<R>>);
+struct StopIfPanicking<'a, R: Default>(&'a Mutex<Scheduler<R>>);
 
 impl<R: Default> Drop for StopIfPanicking<'_, R> {
     fn drop(&mut self) {

@@ -8,10 +8,20 @@ use crate::atoms::Atom;
 use crate::clock::Phase;
 use crate::comm::threads;
 use crate::geometry::{Cell, Vec3, norm, on_grid};
+use crate::sweep::Measures;
 use crate::units::FORCE_PER_MASS;
 use bytemuck::Zeroable;
 
 const SETTINGS: Settings = Settings { skin: 0.6, energy_bound: 100.0 };
+
+/// Tiles for few atoms.
+const TILES: Measures = Measures {
+    slab_atoms: 20,
+    column_atoms: 4000,
+    column_parts: 12,
+    part_atoms: 300,
+    band_slabs: 24,
+};
 
 /// Numbers from -1 to 1 (a Weyl sequence hashed as in splitmix64).
 fn noise(n: u64) -> f64 {
@@ -88,6 +98,7 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
         let potential = PairFunctional::default();
         let settings = Settings { skin, ..SETTINGS };
         let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
+        engine.set_measures(TILES);
         let mut totals = vec![bits(&engine.update_forces(true).unwrap())];
         for step in 0..steps {
             kick(&mut engine, 0.5 * TIME_STEP);

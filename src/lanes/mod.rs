@@ -12,11 +12,12 @@
 //! to the same bits. The portable form is compiled a second time for x86 processors that
 //! have it; others, as those of ARM, have it always.
 
+// Sealed: their functions may be called where the processor has been asked (`dispatch!`).
 #[cfg(target_arch = "x86_64")]
-pub mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-pub mod avx512;
-pub mod portable;
+pub(crate) mod avx512;
+pub(crate) mod portable;
 #[cfg(test)]
 mod tests;
 

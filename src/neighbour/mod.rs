@@ -9,20 +9,14 @@
 //! A rebuild goes: `Rows::around` the owned atoms; owned atoms into the order of
 //! these rows (`sort_owned`), so that atoms near in space are near in memory;
 //! ghosts; then `Neighbours::build`. Rows also tell in which order owned atoms are worked
-//! on, and which at the same time (`tiling`, `schedule`, `board`).
+//! on, and which at the same time (`sweep`).
 
-mod board;
 mod list;
 mod rows;
-mod schedule;
 #[cfg(test)]
 mod tests;
-mod tiling;
 
-pub use board::{Board, Job, Next};
 pub use rows::{RowOrder, Rows};
-pub use schedule::{Ring, Schedule, Section, Task, Tile};
-pub use tiling::{Measures, Tiling};
 
 /// Set in an entry of the list when this end of the pair computes it: over all
 /// ranks and images exactly one of the two ends of a pair has it.

@@ -1,5 +1,5 @@
-//! Space in rows: beams of rectangular cross-section, at least `reach` wide either
-//! way, cut along the beam into short pieces. All atoms within reach of an atom stand
+//! Space in rows: bars of rectangular cross-section, at least `reach` wide either
+//! way, cut across into short pieces. All atoms within reach of an atom stand
 //! in its own row or the eight around it, there in one stretch of pieces.
 //!
 //! Rows run along the shortest extent of the owned atoms; row (a, b) has number

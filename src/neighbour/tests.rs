@@ -1,11 +1,21 @@
-//! The list against all pairs, and what the board deals out against what it promises.
+//! The list against all pairs, and what the scheduler deals out against what it promises.
 
 use super::*;
 use crate::atoms::{Atom, Atoms};
+use crate::sweep::{Job, Measures, Next, RingBuffer, Schedule, Scheduler, Section, Task, Tiling};
 use bytemuck::Zeroable;
 use proptest::prelude::*;
 
 const REACH: f64 = 3.0;
+
+/// Tiles for few atoms.
+const SLABS: Measures = Measures {
+    slab_atoms: 20,
+    column_atoms: 4000,
+    column_parts: 12,
+    part_atoms: 300,
+    band_slabs: 24,
+};
 
 /// Columns wherever a slab has four rows.
 const NARROW: Measures =
@@ -59,7 +69,7 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 997 == 5);
     let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
     let ghosts = atoms.len() - owned;
-    for measures in [Measures::default(), NARROW] {
+    for measures in [SLABS, NARROW] {
         let tiling = Tiling::new(&rows, &first, threads, measures);
         let schedule = Schedule::new(&tiling, shared.iter().copied(), ghosts);
         for seed in 0..3 {
@@ -75,7 +85,7 @@ struct Evaluation<'a> {
     schedule: &'a Schedule,
     list: &'a Neighbours,
     shared: &'a [usize],
-    /// Of the order in which threads come to the board.
+    /// Of the order in which threads come to the scheduler.
     seed: u64,
     /// By owned atom.
     is_begun: Vec<bool>,
@@ -117,24 +127,24 @@ impl<'a> Evaluation<'a> {
 
     fn run(mut self) -> Result<usize, TestCaseError> {
         let threads = self.schedule.threads;
-        let mut board = Board::<Left>::default();
+        let mut scheduler = Scheduler::<Left>::default();
         // What an evaluation that failed has left behind does not matter.
-        board.clear(self.schedule);
-        board.enter(self.schedule, Section::PositionsTravel);
-        let _ = board.next(self.schedule, 0);
-        board.stop();
-        board.clear(self.schedule);
+        scheduler.clear(self.schedule);
+        scheduler.enter(self.schedule, Section::PositionsTravel);
+        let _ = scheduler.next(self.schedule, 0);
+        scheduler.stop();
+        scheduler.clear(self.schedule);
         for section in Section::ALL {
-            let has_work = board.enter(self.schedule, section);
+            let has_work = scheduler.enter(self.schedule, section);
             let mut jobs: Vec<Option<Job<Left>>> = (0..threads).map(|_| None).collect();
             let mut has_left = vec![false; threads];
             while has_left.contains(&false) {
                 let thread = self.random() % threads;
                 if let Some(job) = jobs[thread].take() {
                     self.end(thread, &job);
-                    board.finish(self.schedule, job);
+                    scheduler.finish(self.schedule, job);
                 }
-                match board.next(self.schedule, thread) {
+                match scheduler.next(self.schedule, thread) {
                     Next::Do(mut job) => {
                         prop_assert!(has_work && !has_left[thread]);
                         self.begin(section, thread, &mut job)?;
@@ -283,7 +293,7 @@ fn crystal([a, b, c]: [usize; 3]) -> Vec<[f64; 3]> {
 }
 
 #[test]
-fn a_long_beam_is_swept_with_few_tiles_under_way() {
+fn a_long_rod_is_swept_with_few_tiles_under_way() {
     let positions = crystal([120, 12, 12]);
     for threads in [1, 2, 4] {
         check(&positions, positions.len(), threads).unwrap();
@@ -295,7 +305,7 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     let mut list = Neighbours::default();
     list.build((&rows, &first), &atoms, REACH, Kept::All);
     let most_records = |threads, shared: &[usize]| {
-        let tiling = Tiling::new(&rows, &first, threads, Measures::default());
+        let tiling = Tiling::new(&rows, &first, threads, SLABS);
         let schedule = Schedule::new(&tiling, shared.iter().copied(), 0);
         assert!(schedule.tiles.len() > 10);
         Evaluation::new(&schedule, &list, shared, 1).run().unwrap()
@@ -307,7 +317,7 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
     // ends and the next goes on two more.
     assert!(most_records(1, &[0, positions.len() - 1]) <= 2 * 3 + 2 + 3);
 
-    let tiling = Tiling::new(&rows, &first, 1, Measures::default());
+    let tiling = Tiling::new(&rows, &first, 1, SLABS);
     let ring = Schedule::new(&tiling, [], 0).ring;
     assert!(ring.places(positions.len()) < positions.len() / 2);
     let parts: Vec<_> = ring.parts(0..positions.len()).collect();
@@ -318,19 +328,19 @@ fn a_long_beam_is_swept_with_few_tiles_under_way() {
             .all(|part| ring.place(part.end - 1) + 1 == ring.place(part.start) + part.len())
     );
     // Ghosts have places of their own, also where no atom has any in reach.
-    assert_eq!(Schedule::new(&tiling, [], 1).ring, Ring::default());
+    assert_eq!(Schedule::new(&tiling, [], 1).ring, RingBuffer::default());
 }
 
-/// What the board gives to one thread that does everything at once.
+/// What the scheduler gives to one thread that does everything at once.
 fn order_of_one_thread(schedule: &Schedule) -> Vec<(Task, usize)> {
-    let mut board = Board::<()>::default();
-    board.clear(schedule);
+    let mut scheduler = Scheduler::<()>::default();
+    scheduler.clear(schedule);
     let mut order = Vec::new();
     for section in Section::ALL {
-        if board.enter(schedule, section) {
-            while let Next::Do(job) = board.next(schedule, 0) {
+        if scheduler.enter(schedule, section) {
+            while let Next::Do(job) = scheduler.next(schedule, 0) {
                 order.push((job.task, job.tile));
-                board.finish(schedule, job);
+                scheduler.finish(schedule, job);
             }
         }
     }

@@ -5,8 +5,8 @@
 //! rows. It has some sixteen lines on their way at a time, and whoever asks for more waits:
 //! so each vector of pairs asks for a few atoms.
 
-use crate::neighbour::Tile;
 use crate::potential::lanes::WIDTH;
+use crate::sweep::Tile;
 use std::ops::Range;
 
 /// One row in each of three slabs.

@@ -14,7 +14,8 @@ use super::{Environment, Potential, Shared, Sums};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours, Ring, Tile};
+use crate::neighbour::{MINE, Neighbours};
+use crate::sweep::{RingBuffer, Tile};
 use crate::units::SURFACE_ENERGY;
 
 /// Searched for the minimum, over the element's own nearest-neighbour distance.
@@ -153,14 +154,17 @@ pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f
     let mut words = vec![0; position.len() * count];
     let mut force = vec![[0; 4]; position.len()];
     potential.prepare(env, 0..position.len(), &mut prepared);
-    let sums = Sums::new(&mut words, count, Ring::default());
+    let sums = Sums::new(&mut words, count, RingBuffer::default());
     let tile = Tile { atoms: 0..1, ..Tile::default() };
-    potential.densities(env, &prepared, &tile, &mut records, &sums)?;
+    // SAFETY: the list names atoms of `position`, and this is the only thread.
+    unsafe { potential.densities(env, &prepared, &tile, &mut records, &sums) }?;
     potential.embed(env, 0..1, &mut words[..count], &mut force[..1])?;
     // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
     words[count..].fill(0);
-    let adjoints = Sums::new(&mut words, count, Ring::default());
-    potential.forces(env, &prepared, &tile, &mut records, &adjoints, &Shared::new(&mut force))?;
+    let adjoints = Sums::new(&mut words, count, RingBuffer::default());
+    let shared = Shared::new(&mut force);
+    // SAFETY: as above.
+    unsafe { potential.forces(env, &prepared, &tile, &mut records, &adjoints, &shared) }?;
     Ok(env.quantum.value(force[0][3]))
 }
 

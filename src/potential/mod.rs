@@ -8,9 +8,10 @@
 //! 3. `forces`: the chain rule over the same pairs and triples, for owned atoms
 //!    and ghosts; then ghosts send their forces to the owner, which adds them.
 //!
-//! A phase is given one tile at a time (`neighbour::Schedule`), and reads and writes what is
+//! A phase is given one tile at a time (`sweep::Schedule`), and reads and writes what is
 //! in reach of its atoms. Several threads call at once, but never for tiles that have a
-//! tile around them in common; so no phase has parallel loops of its own.
+//! tile around them in common; so no phase has parallel loops of its own. That is a promise
+//! of the caller, as are the indices in the list: `densities` and `forces` are `unsafe` to call.
 //!
 //! Nothing here knows of ranks. Invariants that the determinism of the program
 //! rests on: the result for a pair or a triple has the same bits whichever way
@@ -21,7 +22,8 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::{MINE, Neighbours, Tile};
+use crate::neighbour::{MINE, Neighbours};
+use crate::sweep::Tile;
 use std::ops::Range;
 
 mod adp;
@@ -32,6 +34,7 @@ pub mod eam;
 mod field;
 mod functional;
 mod lattice;
+mod model;
 pub mod meam;
 pub mod one_body;
 mod shared;
@@ -39,7 +42,9 @@ mod tersoff;
 mod text;
 
 pub use crate::lanes;
-pub use field::{ForceField, Home, Model, Term};
+pub use field::{ForceField, Term};
+pub use meam::{Found, ReferenceState};
+pub use model::{Home, Model, Phases};
 pub use shared::{Shared, Sums};
 pub use text::read as read_text;
 
@@ -97,6 +102,8 @@ impl Environment<'_> {
     }
 }
 
+/// What an engine evaluates: a whole force field, or a term of one (then see [`Model`], with an
+/// example).
 pub trait Potential: Send + Sync {
     /// What the phases see of all atoms besides the environment; kept from step to step.
     type Prepared: Default + Send + Sync;
@@ -109,8 +116,11 @@ pub trait Potential: Send + Sync {
     /// Å: no atom farther than this from an owned atom matters to that atom's phases.
     fn range(&self) -> f64;
 
-    /// 64-bit words per atom that `densities` sums and `embed` overwrites; at least one.
-    fn words(&self) -> usize;
+    /// 64-bit words per atom that `densities` sums and `embed` overwrites; none for a sum over
+    /// pairs.
+    fn words(&self) -> usize {
+        0
+    }
 
     /// Whether phases look at a pair only from the end that computes it, so that lists need
     /// no other entries (`neighbour::Kept::Once`).
@@ -133,29 +143,44 @@ pub trait Potential: Send + Sync {
 
     /// Adds the fixed-point sums of all pairs of this tile's atoms that this rank computes to
     /// `sums` (zero before; `words()` for each atom).
-    fn densities(
+    ///
+    /// # Safety
+    /// The list of `env` names atoms that have positions and sums, and the atoms of the tile
+    /// have lists. Meanwhile nobody else touches the sums of the atoms of this tile or of any
+    /// that these lists name.
+    unsafe fn densities(
         &self,
-        env: Environment,
-        prepared: &Self::Prepared,
-        tile: &Tile,
-        records: &mut Self::Records,
-        sums: &Sums,
-    ) -> Result<()>;
+        _env: Environment,
+        _prepared: &Self::Prepared,
+        _tile: &Tile,
+        _records: &mut Self::Records,
+        _sums: &Sums,
+    ) -> Result<()> {
+        Ok(())
+    }
 
     /// For each of these owned atoms: adds its energy to its `force[3]` and writes the bits
     /// of its adjoints (f64) over its sums. `words` and `force` are theirs alone.
     fn embed(
         &self,
-        env: Environment,
-        atoms: Range<usize>,
-        words: &mut [i64],
-        force: &mut [FixedForce],
-    ) -> Result<()>;
+        _env: Environment,
+        _atoms: Range<usize>,
+        _words: &mut [i64],
+        _force: &mut [FixedForce],
+    ) -> Result<()> {
+        Ok(())
+    }
 
     /// Adds forces and pair energies of the pairs that `densities` left in `records`, for
     /// owned atoms and ghosts, to `force`.
-    /// Fails with the atom's id where a force is NaN or beyond the quantum's bound.
-    fn forces(
+    ///
+    /// # Errors
+    /// With the atom's id where a force is NaN or beyond the quantum's bound.
+    ///
+    /// # Safety
+    /// As for `densities`, of adjoints and forces; `records` are what that left for this tile
+    /// and these positions.
+    unsafe fn forces(
         &self,
         env: Environment,
         prepared: &Self::Prepared,

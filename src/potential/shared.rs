@@ -1,13 +1,13 @@
 //! Slices that several threads write to at once, in disjoint places.
 //!
 //! A thread that works on a tile writes to the atoms of the tiles around it, and
-//! `neighbour::Board` promises that meanwhile no other thread reads or writes these. Their
+//! `sweep::Scheduler` promises that meanwhile no other thread reads or writes these. Their
 //! indices are scattered, and the compiler cannot know.
 
 use crate::atoms::FixedForce;
 use crate::fixed::Quantum;
 use crate::lanes::Lanes;
-use crate::neighbour::Ring;
+use crate::sweep::RingBuffer;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -72,12 +72,12 @@ pub struct Sums<'a> {
     count: usize,
     /// Words of an atom that stand before these and belong to other terms.
     before: usize,
-    ring: Ring,
+    ring: RingBuffer,
 }
 
 impl<'a> Sums<'a> {
     /// `count` words for each place of the ring.
-    pub fn new(words: &'a mut [i64], count: usize, ring: Ring) -> Sums<'a> {
+    pub fn new(words: &'a mut [i64], count: usize, ring: RingBuffer) -> Sums<'a> {
         Sums { words: Shared::new(words), count, before: 0, ring }
     }
 

@@ -20,7 +20,6 @@ use crate::force::one_body::Scene;
 use crate::force::{self, OneBody};
 use crate::geometry::{Cell, END_OF_COORDINATES, on_grid};
 use crate::input::{self, Config, StructureFormat};
-use crate::potential::meam::Meam;
 use crate::potential::{ForceField, Potential};
 use bytemuck::Zeroable;
 use std::collections::HashSet;
@@ -65,7 +64,7 @@ fn force_field(arguments: &Arguments) -> Result<(ForceField, Option<Config>)> {
     let Arguments { library, parameters, elements, files, .. } = arguments;
     match (library, &files[..]) {
         (Some(library), [_]) => {
-            Ok((Meam::from_files(library, parameters.as_deref(), elements)?.into(), None))
+            Ok((ForceField::from_files(library, parameters.as_deref(), elements)?, None))
         }
         (None, [input, _]) => {
             let config = input::read_force_field(input)?;

@@ -2,8 +2,7 @@
 //! evaluated by the kernels of the run, against what its files want them to be.
 
 use crate::error::Result;
-use crate::potential::meam::{Found, ReferenceState};
-use crate::potential::{ForceField, Home, Potential, crystal};
+use crate::potential::{ForceField, Found, Home, Potential, ReferenceState, crystal};
 
 /// Deviations up to here are the potential's own: neighbours beyond those that the
 /// reference counts are seldom screened to the last bit (bcc iron: 5e-5 in energy).

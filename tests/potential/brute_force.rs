@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::neighbour::{MINE, Neighbours, Ring, Tile, computes_pair};
+use sinter_hpc::neighbour::{MINE, Neighbours, computes_pair};
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
+use sinter_hpc::sweep::{RingBuffer, Tile};
 use std::ops::Range;
 
 /// How the list is made; nothing of it may show in the results.
@@ -175,11 +176,13 @@ pub fn evaluate_with<P: Potential>(
     let mut sums = vec![0i64; total * words];
     let mut force = vec![[0i64; 4]; total];
     potential.prepare(env, 0..total, &mut prepared);
-    let shared = Sums::new(&mut sums, words, Ring::default());
+    let shared = Sums::new(&mut sums, words, RingBuffer::default());
     over(&mut tiles, listing.parallel, |atoms, records| {
         // To be fetched: what no other thread has.
         let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
-        potential.densities(env, &prepared, &tile, records, &shared)
+        // SAFETY: the list names atoms of the images; tiles that are worked on at the same
+        // time are out of each other's reach.
+        unsafe { potential.densities(env, &prepared, &tile, records, &shared) }
     })?;
     for ghost in owned..total {
         for w in 0..words {
@@ -192,10 +195,11 @@ pub fn evaluate_with<P: Potential>(
         sums.copy_within(from..from + words, ghost * words);
     }
     let (adjoints, shared) =
-        (Sums::new(&mut sums, words, Ring::default()), Shared::new(&mut force));
+        (Sums::new(&mut sums, words, RingBuffer::default()), Shared::new(&mut force));
     over(&mut tiles, listing.parallel, |atoms, records| {
         let tile = Tile { ahead: vec![atoms.clone()], atoms, ..Tile::default() };
-        potential.forces(env, &prepared, &tile, records, &adjoints, &shared)
+        // SAFETY: as above.
+        unsafe { potential.forces(env, &prepared, &tile, records, &adjoints, &shared) }
     })?;
 
     let value = |quanta| listing.quantum.value(quanta);

@@ -15,6 +15,28 @@ use crate::units::BOLTZMANN;
 
 /// The factor of the velocities of a group with `kinetic` energy (eV) in
 /// `freedom` degrees of freedom.
+///
+/// By itself, without dynamics, it brings any kinetic energy to the canonical mean f kT/2:
+///
+/// ```
+/// use sinter_hpc::dynamics::thermostat::{Target, bussi};
+/// use sinter_hpc::random::{Purpose, Stream};
+/// use sinter_hpc::units::BOLTZMANN;
+///
+/// let target = Target { temperature: 300.0, relaxation: 0.1, timestep: 0.05 };
+/// let (freedom, steps) = (33, 20_000);
+/// let (mut kinetic, mut sum) = (1.0, 0.0);
+/// for step in 0..steps {
+///     // A draw belongs to a seed, a purpose, a step and a group, whoever asks for it.
+///     let mut random = Stream::new(7, Purpose::Test, step, 0);
+///     let factor = bussi::factor(kinetic, freedom, &target, &mut random);
+///     kinetic *= factor * factor;
+///     sum += kinetic;
+/// }
+/// let expected = freedom as f64 * BOLTZMANN * target.temperature / 2.0;
+/// // Five standard errors.
+/// assert!((sum / steps as f64 / expected - 1.0).abs() < 0.02);
+/// ```
 pub fn factor(kinetic: f64, freedom: u64, target: &Target, random: &mut Stream) -> f64 {
     if freedom == 0 || kinetic <= 0.0 {
         return 1.0;

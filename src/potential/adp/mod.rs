@@ -15,20 +15,21 @@
 //! and its exact negative goes to j. Words of an atom: ρ, three of μ, six of λ (xx yy zz xy xz yz);
 //! after embedding F', μ and λ - ⅓ tr λ.
 
-use crate::atoms::FixedForce;
+use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, dot, norm};
 use crate::input::PotentialConfig;
 use crate::lanes::InstructionSet;
-use crate::neighbour::{MINE, Tile};
+use crate::neighbour::MINE;
 use crate::potential::eam;
 use crate::potential::functional::{self, Curve, FunctionalTerm};
 use crate::potential::shared::add;
-use crate::potential::{Environment, Shared, Sums};
+use crate::potential::{Environment, Home, Model, Potential, Shared, Sums};
+use crate::sweep::Tile;
 use std::ops::Range;
 
-pub const WORDS: usize = 10;
+const WORDS: usize = 10;
 
 /// A potential of this kind, for all species of a force field.
 #[derive(Debug)]
@@ -76,17 +77,37 @@ impl Adp {
             quantum: functional::quantum(largest),
         })
     }
+}
 
-    /// The same, computed with another instruction set, which this processor must have.
-    pub fn with_instruction_set(self, set: InstructionSet) -> Adp {
-        Adp { term: self.term.with_instruction_set(set), ..self }
+impl Potential for Adp {
+    type Prepared = Vec<u32>;
+
+    type Records = functional::Records;
+
+    fn species(&self) -> &[Species] {
+        self.term.species()
     }
 
-    /// Phase 1 (`Potential::densities`); `sums` begin at this term's words.
-    pub fn densities(
+    fn range(&self) -> f64 {
+        self.term.range()
+    }
+
+    fn words(&self) -> usize {
+        WORDS
+    }
+
+    fn takes_half_lists(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self, env: Environment, atoms: Range<usize>, species: &mut Vec<u32>) {
+        self.term.prepare(env, atoms, species);
+    }
+
+    unsafe fn densities(
         &self,
         env: Environment,
-        species: &[u32],
+        species: &Vec<u32>,
         tile: &Tile,
         records: &mut functional::Records,
         sums: &Sums,
@@ -115,8 +136,7 @@ impl Adp {
         Ok(())
     }
 
-    /// Phase 2 (`Potential::embed`), `WORDS` for each atom.
-    pub fn embed(
+    fn embed(
         &self,
         env: Environment,
         atoms: Range<usize>,
@@ -152,11 +172,10 @@ impl Adp {
         Ok(())
     }
 
-    /// Phase 3 (`Potential::forces`).
-    pub fn forces(
+    unsafe fn forces(
         &self,
         env: Environment,
-        species: &[u32],
+        species: &Vec<u32>,
         tile: &Tile,
         records: &mut functional::Records,
         adjoints: &Sums,
@@ -194,7 +213,56 @@ impl Adp {
         }
         Ok(())
     }
+}
 
+/// What the files of its pair functional say.
+impl Model for Adp {
+    fn described(&self) -> Vec<Species> {
+        self.term.described()
+    }
+
+    fn cutoff(&self) -> f64 {
+        self.term.cutoff()
+    }
+
+    fn conventions(&self) -> String {
+        self.term.conventions.clone()
+    }
+
+    fn is_many_body(&self) -> bool {
+        true
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.term.warnings
+    }
+
+    fn bond_length(&self, symbol: &str) -> Option<f64> {
+        self.term.bond_length(symbol)
+    }
+
+    fn homes(&self, field: &[Species]) -> Vec<Home> {
+        self.term.homes(field)
+    }
+
+    fn instruction_set(&self) -> Option<InstructionSet> {
+        self.term.instruction_set()
+    }
+
+    fn set_instruction_set(&mut self, set: InstructionSet) {
+        self.term.set_instruction_set(set);
+    }
+
+    fn farthest(&self) -> f64 {
+        self.term.farthest()
+    }
+
+    fn remark(&self, farthest: f64) -> Option<String> {
+        self.term.remark(farthest)
+    }
+}
+
+impl Adp {
     /// The pairs of an atom that this end computes, within the cutoff, of species with tables.
     fn pairs<'a>(&'a self, env: Environment<'a>, i: usize) -> impl Iterator<Item = Pair> + 'a {
         let (p, own) = (env.position[i], env.species[i] as usize);

@@ -14,11 +14,12 @@
 use super::Functional;
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
-use crate::neighbour::{MINE, Tile};
+use crate::neighbour::MINE;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::shared::{add, bounded, ensure};
 use crate::potential::{Environment, Shared, Sums};
+use crate::sweep::Tile;
 use std::ops::Range;
 
 /// What phase 1 leaves for phase 3, with room to find it in.

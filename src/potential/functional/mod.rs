@@ -19,8 +19,8 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, WIDTH, dispatch};
-use crate::neighbour::Tile;
 use crate::potential::{Environment, Shared, Sums};
+use crate::sweep::Tile;
 use kernel::View;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -122,11 +122,10 @@ impl Functional {
         })
     }
 
-    /// The same, computed with another instruction set, which this processor must have.
-    pub fn with_instruction_set(mut self, instruction_set: InstructionSet) -> Functional {
-        assert!(instruction_set.is_available(), "{} is not available", instruction_set.name());
-        self.instruction_set = instruction_set;
-        self
+    /// From here on with this instruction set, which this processor must have.
+    pub fn set_instruction_set(&mut self, set: InstructionSet) {
+        assert!(set.is_available(), "{} is not available", set.name());
+        self.instruction_set = set;
     }
 
     pub fn species(&self) -> &[Species] {

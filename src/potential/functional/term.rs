@@ -1,10 +1,14 @@
 //! A pair functional as a term of a force field: with what its files say of it.
 
-use super::Functional;
-use crate::atoms::Species;
+use super::{Functional, Records};
+use crate::atoms::{FixedForce, Species};
 use crate::elements;
+use crate::error::Result;
 use crate::lanes::InstructionSet;
 use crate::potential::lattice::Lattice;
+use crate::potential::{Environment, Home, Model, Potential, Shared, Sums};
+use crate::sweep::Tile;
+use std::ops::Range;
 
 /// A pair functional for all species of a force field, of which its files describe some.
 #[derive(Debug)]
@@ -34,10 +38,120 @@ pub struct Element {
     pub lattice: String,
 }
 
-impl FunctionalTerm {
-    /// The same, computed with another instruction set, which this processor must have.
-    pub fn with_instruction_set(self, set: InstructionSet) -> FunctionalTerm {
-        FunctionalTerm { functional: self.functional.with_instruction_set(set), ..self }
+impl Potential for FunctionalTerm {
+    type Prepared = Vec<u32>;
+
+    type Records = Records;
+
+    fn species(&self) -> &[Species] {
+        self.functional.species()
+    }
+
+    fn range(&self) -> f64 {
+        self.functional.cutoff()
+    }
+
+    fn words(&self) -> usize {
+        self.functional.words()
+    }
+
+    fn takes_half_lists(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self, env: Environment, atoms: Range<usize>, species: &mut Vec<u32>) {
+        self.functional.prepare(env, atoms, species);
+    }
+
+    unsafe fn densities(
+        &self,
+        env: Environment,
+        species: &Vec<u32>,
+        tile: &Tile,
+        records: &mut Records,
+        sums: &Sums,
+    ) -> Result<()> {
+        self.functional.densities(env, species, tile, records, sums)
+    }
+
+    fn embed(
+        &self,
+        env: Environment,
+        atoms: Range<usize>,
+        words: &mut [i64],
+        force: &mut [FixedForce],
+    ) -> Result<()> {
+        self.functional.embed(env, atoms, words, force)
+    }
+
+    unsafe fn forces(
+        &self,
+        env: Environment,
+        species: &Vec<u32>,
+        tile: &Tile,
+        records: &mut Records,
+        adjoints: &Sums,
+        force: &Shared<FixedForce>,
+    ) -> Result<()> {
+        self.functional.forces(env, species, tile, records, adjoints, force)
+    }
+}
+
+impl Model for FunctionalTerm {
+    fn described(&self) -> Vec<Species> {
+        self.elements.iter().map(Element::species).collect()
+    }
+
+    fn cutoff(&self) -> f64 {
+        self.functional.cutoff()
+    }
+
+    fn conventions(&self) -> String {
+        self.conventions.clone()
+    }
+
+    fn is_many_body(&self) -> bool {
+        self.functional.words() > 0
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn bond_length(&self, symbol: &str) -> Option<f64> {
+        self.elements.iter().find(|e| e.symbol == symbol)?.neighbour_distance()
+    }
+
+    fn homes(&self, field: &[Species]) -> Vec<Home> {
+        let home = |element: &Element| {
+            let species = field.iter().position(|s| s.symbol == element.symbol)?;
+            let lattice = element.known_lattice()?;
+            Some(Home { species, lattice, lattice_constant: element.lattice_constant })
+        };
+        self.elements.iter().filter_map(home).collect()
+    }
+
+    fn instruction_set(&self) -> Option<InstructionSet> {
+        Some(self.functional.instruction_set())
+    }
+
+    fn set_instruction_set(&mut self, set: InstructionSet) {
+        self.functional.set_instruction_set(set);
+    }
+
+    fn farthest(&self) -> f64 {
+        self.functional.farthest_density()
+    }
+
+    fn remark(&self, farthest: f64) -> Option<String> {
+        (farthest > 0.0).then(|| {
+            format!(
+                "densities of up to {farthest:.4} came up in {}; its tables of F end at {:.4}, and \
+                 F went on straight from there",
+                self.name,
+                self.functional.end_of_densities()
+            )
+        })
     }
 }
 

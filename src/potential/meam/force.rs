@@ -28,12 +28,12 @@ use super::records::{Block, Records};
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::neighbour::Tile;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::shared::ensure;
 use crate::potential::shared::{add, bounded};
 use crate::potential::{Environment, Shared, Sums};
+use crate::sweep::Tile;
 use std::ops::Range;
 
 /// What a phase 3 needs besides the records.

@@ -3,7 +3,7 @@
 //!
 //! E = Σ_i F_i(ρ_i) + ½ Σ_i Σ_j S_ij φ_ij(r_ij)
 //!
-//! - `library`, `parameters`: the two files and what they leave to defaults;
+//! - `library`, `parameters`, `pair`: the two files and what they leave to defaults;
 //! - `consistency`: what they contradict;
 //! - `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
@@ -26,9 +26,9 @@ use crate::elements;
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
-use crate::neighbour::Tile;
 use crate::potential::ahead::Ahead;
-use crate::potential::{Environment, Potential, Shared, Sums};
+use crate::potential::{Environment, Model, Potential, Shared, Sums};
+use crate::sweep::Tile;
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use force::Task;
@@ -51,6 +51,7 @@ mod force;
 mod functions;
 mod harmonics;
 mod library;
+mod pair;
 mod parameters;
 mod records;
 mod reference;
@@ -117,9 +118,8 @@ impl Meam {
 
     /// The same potential, computed with another instruction set, which this processor
     /// must have (`InstructionSet::is_available`).
-    pub fn with_instruction_set(mut self, instruction_set: InstructionSet) -> Meam {
-        assert!(instruction_set.is_available(), "{} is not available", instruction_set.name());
-        self.instruction_set = instruction_set;
+    pub fn with_instruction_set(mut self, set: InstructionSet) -> Meam {
+        self.set_instruction_set(set);
         self
     }
 
@@ -320,7 +320,7 @@ impl Potential for Meam {
         coarsen(env, self.species_count(), atoms, coarse);
     }
 
-    fn densities(
+    unsafe fn densities(
         &self,
         env: Environment,
         coarse: &Vec<CoarseAtom>,
@@ -381,7 +381,7 @@ impl Potential for Meam {
         Ok(())
     }
 
-    fn forces(
+    unsafe fn forces(
         &self,
         env: Environment,
         _: &Vec<CoarseAtom>,
@@ -401,5 +401,52 @@ impl Potential for Meam {
             records: &Records,
             scales: &mut Vec<f64>,
         ) -> Result<()>)
+    }
+}
+
+impl Model for Meam {
+    fn described(&self) -> Vec<Species> {
+        self.species.clone()
+    }
+
+    fn cutoff(&self) -> f64 {
+        self.cutoff
+    }
+
+    fn conventions(&self) -> String {
+        Meam::conventions(self)
+    }
+
+    fn is_many_body(&self) -> bool {
+        true
+    }
+
+    fn comes_first(&self) -> bool {
+        true
+    }
+
+    fn warnings(&self) -> &[String] {
+        Meam::warnings(self)
+    }
+
+    fn contradiction(&self) -> Option<&str> {
+        Meam::contradiction(self)
+    }
+
+    fn bond_length(&self, symbol: &str) -> Option<f64> {
+        self.neighbour_distance(self.species.iter().position(|s| s.symbol == symbol)?)
+    }
+
+    fn reference_states(&self) -> Result<Vec<ReferenceState>> {
+        Meam::reference_states(self)
+    }
+
+    fn instruction_set(&self) -> Option<InstructionSet> {
+        Some(self.instruction_set)
+    }
+
+    fn set_instruction_set(&mut self, set: InstructionSet) {
+        assert!(set.is_available(), "{} is not available", set.name());
+        self.instruction_set = set;
     }
 }

@@ -17,25 +17,30 @@
 //! so its bits are those of any processor.
 
 use crate::atoms::{FixedForce, Species};
-use crate::elements;
 use crate::error::Result;
 use crate::geometry::{Vec3, dot, norm, scale};
 use crate::input::PotentialConfig;
-use crate::neighbour::{MINE, Tile};
+use crate::neighbour::MINE;
+use crate::potential::functional;
 use crate::potential::shared::add;
-use crate::potential::{Environment, Shared};
+use crate::potential::{Environment, Model, Potential, Shared, Sums};
+use crate::sweep::Tile;
 use file::Entry;
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::fmt::Write;
+use std::ops::Range;
 
 mod file;
 
 /// A potential of this kind, for all species of a force field.
 #[derive(Debug)]
 pub struct Tersoff {
-    /// Of the species of the field, which place of `entries` they have, if any.
+    /// Of the field; the files know no masses.
+    species: Vec<Species>,
+    /// Which place of `entries` each has, if any.
     members: Vec<Option<usize>>,
-    symbols: Vec<String>,
+    /// Elements in the entries.
+    count: usize,
     /// A cube over centre, bond and third.
     entries: Vec<Entry>,
     /// Å
@@ -81,7 +86,7 @@ impl Tersoff {
         let names: Vec<&str> =
             term.elements.iter().map(|name| name.split('=').next_back().unwrap_or(name)).collect();
         let (entries, warnings) = file::read(&term.file[0], &names)?;
-        let symbols: Vec<String> = term.symbols().map(String::from).collect();
+        let symbols: Vec<&str> = term.symbols().collect();
         let cutoff = entries.iter().map(Entry::end).fold(0.0, f64::max);
         let mut conventions = format!("tersoff: {}, cutoff {cutoff} Å\n", term.file_names());
         for (i, one) in names.iter().enumerate() {
@@ -98,54 +103,13 @@ impl Tersoff {
         }
         let place = |symbol: &&str| symbols.iter().position(|own| own == symbol);
         let members = field.iter().map(place).collect();
-        Ok(Tersoff { members, symbols, entries, cutoff, conventions, warnings })
-    }
-
-    /// Å
-    pub fn cutoff(&self) -> f64 {
-        self.cutoff
-    }
-
-    pub fn conventions(&self) -> &str {
-        &self.conventions
-    }
-
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// Those that it names; its files know no masses.
-    pub fn species(&self) -> Vec<Species> {
-        let of = |symbol: &String| Species {
-            symbol: symbol.clone(),
-            mass: 0.0,
-            atomic_number: elements::atomic_number(symbol).unwrap_or(0),
-        };
-        self.symbols.iter().map(of).collect()
+        let species = field.iter().map(|symbol| functional::species(symbol, &[])).collect();
+        let count = symbols.len();
+        Ok(Tersoff { species, members, count, entries, cutoff, conventions, warnings })
     }
 
     fn entry(&self, i: usize, j: usize, k: usize) -> &Entry {
-        let count = self.symbols.len();
-        &self.entries[(i * count + j) * count + k]
-    }
-
-    /// Phase 3 (`Potential::forces`), which is all of it.
-    pub fn forces(
-        &self,
-        env: Environment,
-        tile: &Tile,
-        records: &mut Records,
-        force: &Shared<FixedForce>,
-    ) -> Result<()> {
-        assert!(force.has_room_for(env.position.len()));
-        for i in tile.atoms.clone() {
-            let Some(centre) = self.members[env.species[i] as usize] else { continue };
-            self.collect(env, i, &mut records.near);
-            for j in 0..records.near.len() {
-                self.bond(env, [i, centre], j, records, force)?;
-            }
-        }
-        Ok(())
+        &self.entries[(i * self.count + j) * self.count + k]
     }
 
     /// The neighbours of an atom within the cutoff.
@@ -254,6 +218,64 @@ impl Tersoff {
             terms.push(term);
             triples.push(Triple { k, cosine, slopes });
         }
+    }
+}
+
+/// The last phase is all of it.
+impl Potential for Tersoff {
+    type Prepared = ();
+
+    type Records = Records;
+
+    fn species(&self) -> &[Species] {
+        &self.species
+    }
+
+    fn range(&self) -> f64 {
+        self.cutoff
+    }
+
+    unsafe fn forces(
+        &self,
+        env: Environment,
+        (): &(),
+        tile: &Tile,
+        records: &mut Records,
+        _: &Sums,
+        force: &Shared<FixedForce>,
+    ) -> Result<()> {
+        assert!(force.has_room_for(env.position.len()));
+        for i in tile.atoms.clone() {
+            let Some(centre) = self.members[env.species[i] as usize] else { continue };
+            self.collect(env, i, &mut records.near);
+            for j in 0..records.near.len() {
+                self.bond(env, [i, centre], j, records, force)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Model for Tersoff {
+    fn described(&self) -> Vec<Species> {
+        let members = self.species.iter().zip(&self.members);
+        members.filter(|(_, member)| member.is_some()).map(|(species, _)| species.clone()).collect()
+    }
+
+    fn cutoff(&self) -> f64 {
+        self.cutoff
+    }
+
+    fn conventions(&self) -> String {
+        self.conventions.clone()
+    }
+
+    fn is_many_body(&self) -> bool {
+        true
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

@@ -361,7 +361,7 @@ fn last_words() -> ::hdf5::Error {
 }
 
 fn last_error(path: &Path) -> Error {
-    Error::Hdf5 { path: path.to_path_buf(), source: last_words() }
+    Error::Library { path: path.to_path_buf(), library: "HDF5", source: Box::new(last_words()) }
 }
 
 pub(super) fn c_string(bytes: &[u8]) -> Result<CString> {

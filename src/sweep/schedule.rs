@@ -2,7 +2,7 @@
 //!
 //! Slabs and rows are at least reach wide. A **tile** is a slab, some slabs that follow one
 //! another, or some rows of one (`tiling`): whatever a phase reads or writes for its atoms
-//! lies in it, in the tiles around it, or is a ghost. That is used twice (`board`).
+//! lies in it, in the tiles around it, or is a ghost. That is used twice (`scheduler`).
 //!
 //! **In time.** The phases need not pass over all atoms one after another: when a tile and
 //! those around it have their densities, its sums are complete; when these are embedded, it
@@ -100,21 +100,21 @@ impl Tile {
 /// Places for what atoms have only while a sweep passes over them: those of atoms that
 /// need one at the same time are different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ring {
+pub struct RingBuffer {
     /// As many places as this and one, a power of two; or more than there are atoms.
     mask: usize,
 }
 
-impl Default for Ring {
-    fn default() -> Ring {
-        Ring { mask: usize::MAX }
+impl Default for RingBuffer {
+    fn default() -> RingBuffer {
+        RingBuffer { mask: usize::MAX }
     }
 }
 
-impl Ring {
+impl RingBuffer {
     /// With different places for atoms of which so many follow one another.
-    fn of(atoms: usize) -> Ring {
-        Ring { mask: atoms.next_power_of_two() - 1 }
+    fn of(atoms: usize) -> RingBuffer {
+        RingBuffer { mask: atoms.next_power_of_two() - 1 }
     }
 
     /// The place of an atom.
@@ -145,7 +145,7 @@ impl Ring {
 pub struct Schedule {
     pub tiles: Vec<Tile>,
     /// Of sums and adjoints.
-    pub ring: Ring,
+    pub ring: RingBuffer,
     pub threads: usize,
 }
 
@@ -167,7 +167,8 @@ impl Schedule {
         // Ghosts have places of their own behind those of all atoms.
         let threads = tiling.threads();
         let sweeps_once = threads == 1 && ghosts == 0 && tiles.iter().all(|tile| !tile.is_open);
-        let ring = if sweeps_once { Ring::of(tiling.most_in_use()) } else { Ring::default() };
+        let ring =
+            if sweeps_once { RingBuffer::of(tiling.most_in_use()) } else { RingBuffer::default() };
         Schedule { tiles, ring, threads }
     }
 }

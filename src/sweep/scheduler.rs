@@ -47,7 +47,7 @@ struct State<R> {
 }
 
 #[derive(Debug)]
-pub struct Board<R> {
+pub struct Scheduler<R> {
     states: Vec<State<R>>,
     section: Section,
     /// Possible but for tiles that are held; the oldest first, in the order of the sweep.
@@ -62,9 +62,9 @@ pub struct Board<R> {
     spare: Vec<R>,
 }
 
-impl<R> Default for Board<R> {
-    fn default() -> Board<R> {
-        Board {
+impl<R> Default for Scheduler<R> {
+    fn default() -> Scheduler<R> {
+        Scheduler {
             states: Vec::new(),
             section: Section::default(),
             possible: Vec::new(),
@@ -77,7 +77,7 @@ impl<R> Default for Board<R> {
     }
 }
 
-impl<R: Default> Board<R> {
+impl<R: Default> Scheduler<R> {
     /// A new evaluation: nothing is done yet.
     pub fn clear(&mut self, schedule: &Schedule) {
         self.spare.extend(self.states.drain(..).filter_map(|state| state.records));

@@ -15,7 +15,8 @@
 //!   3     18 19 20   27 28 29   band 1
 //! ```
 
-use super::{Rows, Tile};
+use super::Tile;
+use crate::neighbour::Rows;
 use std::ops::Range;
 
 /// What decides how tiles are cut. Changes speed and memory, never results.
@@ -40,8 +41,7 @@ pub struct Measures {
 impl Default for Measures {
     fn default() -> Measures {
         Measures {
-            // Tests have few atoms and want tiles.
-            slab_atoms: if cfg!(test) { 20 } else { 1000 },
+            slab_atoms: 1000,
             column_atoms: 4000,
             column_parts: 12,
             part_atoms: 300,
