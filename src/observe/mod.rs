@@ -115,6 +115,70 @@ pub struct Scene<'a> {
     pub evaporated: Vec<bool>,
 }
 
+/// What measures something at one time. A new one is a file here, and a place in [`Observers`].
+///
+/// ```
+/// use sinter_hpc::atoms::{Atom, Atoms};
+/// use sinter_hpc::comm::Comm;
+/// use sinter_hpc::dynamics::{Group, Groups, View};
+/// use sinter_hpc::force::Totals;
+/// use sinter_hpc::geometry::Cell;
+/// use sinter_hpc::neighbour::Neighbours;
+/// use sinter_hpc::observe::{
+///     Column, Needs, Observer, Place, Scene, Series, Settings, Snapshot, Values,
+/// };
+///
+/// /// The height of the highest atom.
+/// struct Height;
+///
+/// impl Observer for Height {
+///     fn needs(&self) -> Needs {
+///         Needs::default()
+///     }
+///
+///     fn measure(&mut self, scene: &Scene) -> sinter_hpc::Result<Option<Series>> {
+///         let View { atoms, comm, .. } = scene.snapshot.system;
+///         let mine = atoms.position[..atoms.owned].iter();
+///         // Of all ranks, so that every one has the same.
+///         let highest = comm.max(mine.fold(f64::NEG_INFINITY, |highest, r| highest.max(r[2])));
+///         let column = Column::real("height", "Angstrom", "largest z of an atom", highest);
+///         Ok(Some(Series { path: "/sinter/height", columns: vec![column] }))
+///     }
+/// }
+///
+/// let atom = |id, z| Atom {
+///     id,
+///     position: [0.0, 0.0, z],
+///     velocity: [0.0; 3],
+///     image: [0; 3],
+///     particle: 0,
+///     species: 0,
+///     padding: 0,
+/// };
+/// let atoms = Atoms::from_list(&[atom(0, 1.0), atom(1, 4.0), atom(2, -2.0)]);
+/// let (comm, cell) = (Comm::single(), Cell::new([0.0; 3], [9.0; 3], [false; 3]));
+/// let system = View { atoms: &atoms, cell: &cell, masses: &[63.546], comm: &comm };
+/// let groups = Groups::new(Group::System, &system);
+/// let snapshot = Snapshot {
+///     step: 0,
+///     time_ps: 0.0,
+///     place: Place::default(),
+///     system,
+///     neighbours: &Neighbours::default(),
+///     totals: Totals::default(),
+///     one_body: None,
+///     degrees_of_freedom: 9.0,
+///     conserved_energy: 0.0,
+///     together: true,
+///     moving: true,
+///     settings: Settings { neck_hold_ps: 1.0, pair_distribution: None },
+/// };
+/// let bodies = groups.bodies(&system);
+/// let scene = Scene { snapshot, groups: &groups, bodies, cutoff: 4.4, evaporated: vec![true; 3] };
+/// let series = Height.measure(&scene)?.expect("there are atoms");
+/// assert_eq!(series.columns[0].values, Values::Real(vec![4.0]));
+/// # Ok::<(), sinter_hpc::Error>(())
+/// ```
 pub trait Observer {
     fn needs(&self) -> Needs;
     /// `None` where there is nothing to measure: no pairs, or not yet.
