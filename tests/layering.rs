@@ -110,7 +110,8 @@ fn paths<'t>(mut text: &'t str, mut path: Module, found: &mut Vec<Module>) -> &'
         match text.strip_prefix("::") {
             Some(rest) if rest.starts_with('{') => {
                 text = &rest[1..];
-                while let Some(next) = text.trim_start_matches([' ', '\n', ',']).into() {
+                loop {
+                    let next = text.trim_start_matches([' ', '\n', ',']);
                     if next.is_empty() || next.starts_with('}') {
                         return next.strip_prefix('}').unwrap_or(next);
                     }

@@ -144,9 +144,9 @@ const NARROW: Measures =
 /// Slabs alone, of which one thread has the words of a few at a time.
 const SLABS: Measures = Measures { slab_atoms: 20, ..PLAIN };
 
-/// A plate of an fcc alloy, thermally displaced: 5,184 atoms, twelve slabs and rows wide.
+/// A plate of an fcc alloy, thermally displaced: 5,808 atoms, a dozen slabs and rows wide.
 fn plate(species: u32, spacing: f64, periodic: bool) -> (Cell, Vec<Atom>) {
-    const CELLS: [usize; 3] = [18, 18, 4];
+    const CELLS: [usize; 3] = [22, 22, 3];
     const SITES: [[f64; 3]; 4] = [[0.0; 3], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
     let number = |n: usize, k: usize| ((n * 4 + k) as f64 * 0.618_033_988_75).fract();
     let atom = |n: usize| {

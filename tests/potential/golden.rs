@@ -75,7 +75,9 @@ fn failures(meam: &ForceField, file: &str) -> Vec<String> {
     if (0..3).all(|k| largest[k] <= allowed[k]) {
         return Vec::new();
     }
-    vec![format!("{file} {largest:.1e?} is beyond {allowed:.1e?}")]
+    let [largest, allowed] =
+        [largest, allowed].map(|three| three.map(|x| format!("{x:.1e}")).join(" "));
+    vec![format!("{file} {largest} is beyond {allowed}")]
 }
 
 macro_rules! iron_platinum_agrees {

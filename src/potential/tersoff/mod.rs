@@ -28,7 +28,6 @@ use crate::sweep::Tile;
 use file::Entry;
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::fmt::Write;
-use std::ops::Range;
 
 mod file;
 
