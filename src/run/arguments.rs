@@ -117,6 +117,10 @@ pub enum Command {
     /// Energy, forces and virial of structures in a file
     Evaluate(evaluate::Arguments),
     /// Energy, forces and virial for another program that asks over a socket, as i-PI and ASE do
+    ///
+    /// That program (i-PI, ASE's SocketIOCalculator) listens; this one connects to it and answers
+    /// until it is told to end. Elements, number of atoms, their order and periodic directions are
+    /// those of the structure of the input. Under mpirun, all ranks compute.
     Serve(serve::Arguments),
     /// Say what a checkpoint or trajectory holds and whether it is sound
     Inspect {

@@ -26,11 +26,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use system::{Expected, Served};
 
-/// Energy, forces and virial for another program that asks over a socket, as i-PI and ASE do.
-///
-/// That program (i-PI, or ASE's SocketIOCalculator) listens; this one connects to it and answers
-/// until it is told to end. Elements, number of atoms, their order and periodic directions are
-/// those of the structure of the input. Under mpirun, all ranks compute.
+/// For another program that asks over a socket.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Input file: its force field and its structure count; stages may be missing

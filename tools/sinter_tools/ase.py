@@ -56,6 +56,9 @@ class SinterHPC(Calculator):
     command
         What starts the program: "sinter-hpc", "mpirun -n 4 sinter-hpc", ..., as text or as a list;
         unless told, sinter-hpc on the path or as built in the repository.
+    threads
+        Of each process; unless told, as many as there are cores for. Several calculators at once, and
+        small systems, want 1.
     timeout
         Seconds after which an answer is given up; unless told, never.
 
@@ -65,7 +68,7 @@ class SinterHPC(Calculator):
 
     name = "sinter-hpc"
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
-    default_parameters = {"potential": None, "command": None, "timeout": None}
+    default_parameters = {"potential": None, "command": None, "threads": None, "timeout": None}
     discard_results_on_any_change = True
 
     def __init__(self, potential=None, **others):
@@ -146,6 +149,8 @@ class _Server:
         listening.listen(1)
 
         command = [*_command(parameters["command"]), "serve", str(self.input)]
+        if parameters["threads"] is not None:
+            command += ["--threads", str(parameters["threads"]), "--oversubscribe"]
         self.told = folder / "told"
         with open(self.told, "wb") as told:
             try:

@@ -139,7 +139,8 @@ class Landscape:
         self.size, self.layers, self.seed = size, layers, seed
         self.adatom = max(self.shares, key=self.shares.get)
         self._calculators = {}
-        self._make = lambda: SinterHPC(potential, command=command)
+        # Slabs are too small for more threads.
+        self._make = lambda: SinterHPC(potential, command=command, threads=1)
         self._constant = None
 
     def __enter__(self):
