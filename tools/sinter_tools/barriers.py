@@ -10,8 +10,9 @@ relaxed atoms, in eV:
 A barrier is that of a saddle. A band of images between the two minima (climbing image, NEB) leads near
 it, the dimer method from there to where no force is left. It counts when its Hessian (differences of
 the forces on all atoms that may move) has exactly one negative eigenvalue, and when a push either way
-leads down to the two minima. Where it leads to another one, bands along the rest of the way must stay
-below, or else their saddles are found too: the highest of all is the barrier. In an alloy each sample has another arrangement of the atoms.
+leads down to the two minima. Where it leads to another one, bands along the rest of the way must not rise
+more than 0.01 eV above it; where they do, their saddles are found too, and the highest of all is the
+barrier. In an alloy each sample has another arrangement of the atoms.
 """
 
 import csv
@@ -49,8 +50,9 @@ PROCESSES = ("detachment", "hop", "exchange")
 SURFACES = ("100", "111")
 
 IMAGES = 7
-# eV: the highest image climbs by less than this.
-RUNAWAY = 0.5
+# eV: the highest image climbs by less than the first, and the saddle is above it by less than the second;
+# what the rest of a way may be above the highest saddle.
+RUNAWAY, NEAR, EXACT = 0.5, 0.1, 0.01
 MOST_STEPS = 1000
 # eV/Å: the largest force that counts as none at minima and saddles, and in the band.
 AT_REST, IN_BAND = 2e-3, 0.05
@@ -267,8 +269,10 @@ def cross(start, end, found):
         one, other = legs.pop()
         images = band(one, other)
         heights = energies(images)
-        if saddle is None or heights.max() > saddle.get_potential_energy():
+        if saddle is None or heights.max() > saddle.get_potential_energy() + EXACT:
             reached, mode = saddle_near(images, int(np.argmax(heights)))
+            if reached.get_potential_energy() > heights.max() + NEAR:
+                raise NoSaddle("the dimer method climbs away from the band")
             if saddle is None or reached.get_potential_energy() > saddle.get_potential_energy():
                 saddle = reached
             feet = feet_of(reached, mode, one, other)
@@ -299,10 +303,12 @@ def band(start, end):
     made.interpolate("idpp", mic=True)
     # Short steps: in long ones atoms of a band run into each other.
     FIRE(made, maxstep=0.05, logfile=None).run(fmax=2 * IN_BAND, steps=MOST_STEPS // 2)
-    before, height = made.get_positions(), energies(images).max()
+    before, heights = made.get_positions(), energies(images)
+    if heights.argmax() in (0, len(images) - 1):
+        return images
     made.climb = True
     FIRE(made, maxstep=0.05, logfile=None).run(fmax=IN_BAND, steps=MOST_STEPS // 4)
-    if energies(images).max() > height + RUNAWAY:
+    if energies(images).max() > heights.max() + RUNAWAY:
         # Where images are sparse, the highest one may climb past the saddle for ever; as it was, it is near.
         made.set_positions(before)
     return images
@@ -314,7 +320,10 @@ def saddle_near(images, top):
         raise NoSaddle("there is nothing to climb")
     saddle = images[top].copy()
     saddle.calc = images[top].calc
-    mode = apart(saddle, images[top - 1].positions, images[top + 1].positions)
+    along = apart(saddle, images[top - 1].positions, images[top + 1].positions)
+    # The mode nearest to the band: near flat tops the dimer would turn to another one.
+    _, modes = curvatures(saddle)
+    mode = modes[np.abs((modes * along).sum(axis=(1, 2))).argmax()]
     for _ in range(MOST_PUSHES):
         climb(saddle, mode)
         values, modes = curvatures(saddle)
@@ -345,7 +354,7 @@ def climb(atoms, mode):
     moves = np.ones(len(atoms), bool)
     moves[atoms.constraints[0].index] = False
     mode = np.where(moves[:, None], mode, 0)
-    with DimerControl(logfile=None, mask=moves.tolist(), f_rot_min=0.01, f_rot_max=0.1, max_num_rot=4) as control:
+    with DimerControl(logfile=None, mask=moves.tolist(), maximum_translation=0.03, max_num_rot=4) as control:
         dimer = MinModeAtoms(atoms, control, eigenmodes=[mode / np.linalg.norm(mode)])
         with MinModeTranslate(dimer, logfile=None) as walk:
             if not walk.run(fmax=AT_REST, steps=MOST_STEPS):
