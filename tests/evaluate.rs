@@ -374,8 +374,34 @@ fn frames_in_another_format_are_named_as_such() {
         let done = run(&IRON_PLATINUM, &path, &folder.path().join("out.xyz"));
         assert_eq!(done.status.code(), Some(2));
         let told = String::from_utf8_lossy(&done.stderr);
-        let expected =
-            format!("frames are evaluated in extended XYZ, and by its name this file is {format}");
+        let expected = format!(
+            "frames are read one after the other of extended XYZ and LAMMPS dumps, and by its name this \
+             file is {format}"
+        );
         assert!(told.contains(&expected), "{told}");
     }
+}
+
+#[test]
+fn frames_of_a_lammps_dump_are_evaluated_as_the_same_in_extended_xyz() {
+    let folder = tempfile::tempdir().unwrap();
+    let [xyz, dump] = ["a.xyz", "a.dump"].map(|name| folder.path().join(name));
+    std::fs::write(
+        &xyz,
+        "2\nLattice=\"20 0 0 0 20 0 0 0 20\" pbc=\"T F F\" Properties=species:S:1:pos:R:3\nPt 0.5 0 0\nFe 18 0 1\n",
+    )
+    .unwrap();
+    std::fs::write(
+        &dump,
+        "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp ff ff\n0 20\n0 20\n0 20\n\
+         ITEM: ATOMS element id xu yu zu\nPt 1 0.5 0 0\nFe 2 18 0 1\n",
+    )
+    .unwrap();
+    let energy = |frames: &Path| {
+        let frames = evaluated(&IRON_PLATINUM, frames);
+        (frames[0].info("energy").unwrap().to_string(), frames[0].column("forces").unwrap().clone())
+    };
+    let found = energy(&dump);
+    assert_eq!(found, energy(&xyz));
+    assert!(found.0.parse::<f64>().unwrap() < -1.0, "they are bound: {}", found.0);
 }

@@ -2,6 +2,9 @@
 
 use crate::geometry::Vec3;
 
+/// No atom has crossed a boundary a million times.
+pub const MOST_IMAGES: i32 = 1_000_000;
+
 /// Atoms in the order of the file, with whatever else the file says about them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frame {
@@ -56,9 +59,11 @@ impl Frame {
         self.info.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
-    /// In any capitals.
+    /// In any capitals, and with `-` or `_` between words.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+        let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
+        let wanted = plain(name);
+        self.columns.iter().find(|column| plain(&column.name) == wanted)
     }
 
     /// Of all other columns and keys.
@@ -72,6 +77,23 @@ impl Frame {
         match self.column(name)? {
             Column { width: 1, values: Values::Integer(v), .. } => Some(v),
             _ => None,
+        }
+    }
+
+    /// Three columns of one number each, as `vx`, `vy` and `vz`, for every atom the three.
+    pub fn joined(&self, names: [&str; 3]) -> Option<Vec<Vec3>> {
+        let [x, y, z] = names.map(|name| self.column(name).and_then(Column::numbers));
+        let rows = x?.into_iter().zip(y?).zip(z?);
+        Some(rows.map(|((x, y), z)| [x, y, z]).collect())
+    }
+
+    /// Makes a column of whole numbers one of integers, however they are written.
+    pub fn make_integers(&mut self, name: &str) {
+        let whole = |x: &f64| x.fract() == 0.0 && x.abs() < 1e15;
+        let numbers = self.column(name).and_then(Column::numbers);
+        if let Some(numbers) = numbers.filter(|numbers| numbers.iter().all(whole)) {
+            let name = self.column(name).map_or(String::new(), |column| column.name.clone());
+            self.set_integers(&name, numbers.into_iter().map(|x| x as i64).collect());
         }
     }
 
@@ -100,6 +122,18 @@ impl Frame {
         match self.columns.iter_mut().find(|c| c.name == name) {
             Some(old) => *old = column,
             None => self.columns.push(column),
+        }
+    }
+}
+
+impl Column {
+    /// One number for each atom.
+    pub fn numbers(&self) -> Option<Vec<f64>> {
+        match &self.values {
+            _ if self.width != 1 => None,
+            Values::Real(v) => Some(v.clone()),
+            Values::Integer(v) => Some(v.iter().map(|&n| n as f64).collect()),
+            _ => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::cell::{self, AXES, Side, Sides};
 use super::contact::closest;
 use super::frame::Frame;
 use super::layout::{Layout, MARGIN, ParticleInfo, bounds, spread};
-use super::{extxyz, h5md, lammps_data, particles, species};
+use super::{extxyz, foreign, h5md, lammps_data, lammps_dump, particles, species};
 use crate::atoms::Atom;
 use crate::elements::atomic_weight;
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, add, dot, norm, on_grid, s
 use crate::input::{Boundary, Config, ParticlesFrom, StructureConfig, StructureFormat};
 use crate::units::{BOLTZMANN, MASS_VELOCITY_SQUARED};
 use std::collections::VecDeque;
+use std::path::Path;
 
 /// Atoms nearer to each other than this are taken for a mistake in the file, Å.
 const COINCIDENT: f64 = 0.5;
@@ -59,6 +60,9 @@ pub struct Read {
 /// Reads the file that `[structure]` names.
 pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
     let mut frame = frame(config, structure)?;
+    for name in ["id", "particle"].into_iter().chain(MOLECULE) {
+        frame.make_integers(name);
+    }
     let mut warnings = std::mem::take(&mut frame.warnings);
     // What is done with is freed at once: of millions of atoms it would be the most that
     // the run ever holds.
@@ -170,21 +174,48 @@ fn bad(config: &Config, message: impl Into<String>) -> Error {
     config.source.error("structure.file", message)
 }
 
+/// The frames of a file of a format that has one after the other, up to the first error.
+///
+/// # Errors
+/// A file that cannot be opened, or is of a format that has one alone.
+pub fn frames(
+    file: &Path,
+    format: StructureFormat,
+) -> Result<Box<dyn Iterator<Item = Result<Frame>>>> {
+    foreign::refuse(file, Some(format))?;
+    match format {
+        StructureFormat::Extxyz => Ok(Box::new(extxyz::open(file)?)),
+        StructureFormat::LammpsDump => Ok(Box::new(lammps_dump::open(file)?)),
+        StructureFormat::LammpsData | StructureFormat::H5md => {
+            let message = format!(
+                "frames are read one after the other of extended XYZ and LAMMPS dumps, and by its name \
+                 this file is {}: make one of it (`sinter-hpc build INPUT.toml --output FRAMES.xyz`, \
+                 with this file as `[structure]`)",
+                format.name()
+            );
+            Err(Error::input(file, 0, 0, message))
+        }
+    }
+}
+
 /// The frame that is asked for.
 fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
     let StructureConfig { file, format, frame: wanted, group, types, .. } = structure;
+    let format = format.or_else(|| StructureFormat::of(file));
+    foreign::refuse(file, format)?;
+    let elements = config.symbols().len();
     let missing = |count: i64| {
         let message =
             format!("frame {wanted} is wanted, but `{}` has {count} frames", file.display());
         config.source.error("structure.frame", message)
     };
-    let frame = match format.or_else(|| StructureFormat::of(file)) {
-        Some(StructureFormat::Extxyz) => {
+    let frame = match format {
+        Some(format @ (StructureFormat::Extxyz | StructureFormat::LammpsDump)) => {
             // As many of the last frames as it takes to count from the end.
             let most = if *wanted < 0 { wanted.unsigned_abs() } else { 0 };
             let mut kept = VecDeque::new();
             let mut count = 0;
-            for frame in extxyz::open(file)? {
+            for frame in frames(file, format)? {
                 let frame = frame?;
                 if count == *wanted {
                     return Ok(frame);
@@ -206,9 +237,8 @@ fn frame(config: &Config, structure: &StructureConfig) -> Result<Frame> {
             frame
         }
         Some(StructureFormat::LammpsData) if !matches!(wanted, -1 | 0) => return Err(missing(1)),
-        Some(StructureFormat::LammpsData) => lammps_data::read(file, types)?,
+        Some(StructureFormat::LammpsData) => lammps_data::read(file, types, elements)?,
         Some(StructureFormat::H5md) => {
-            let elements = config.symbols().len();
             let group = group.as_deref();
             h5md::read(file, h5md::Wanted { frame: *wanted, group, types, elements })?
         }
@@ -230,8 +260,9 @@ fn species(
     }
     species::masses(frame, warnings);
     let names = std::mem::take(&mut frame.species);
-    let is_text = structure.format == Some(StructureFormat::Extxyz);
-    if !structure.types.is_empty() && is_text && names.iter().all(|n| n.parse::<i64>().is_err()) {
+    let has_names =
+        matches!(structure.format, Some(StructureFormat::Extxyz | StructureFormat::LammpsDump));
+    if !structure.types.is_empty() && has_names && names.iter().all(|n| n.parse::<i64>().is_err()) {
         let message = "the file names its species itself: leave `types` out of `[structure]`";
         return Err(bad(config, message));
     }

@@ -4,7 +4,7 @@
 //! A number is an atom type where the input names `types`, or else an atomic number. Where
 //! every number of a file may be a type, that is not guessed.
 
-use super::frame::{Frame, Values};
+use super::frame::Frame;
 use crate::elements::{atomic_weight, symbol};
 use std::collections::HashMap;
 
@@ -113,11 +113,14 @@ pub fn numbered(number: i64, types: &[String]) -> Result<String, String> {
         .ok_or_else(|| format!("species {number}: `types` names only 1 to {}", types.len()))
 }
 
-/// Masses of the file (a column `masses`, g/mol) that are not those of the elements.
+/// Names of the column of masses, g/mol.
+pub const MASSES: [&str; 2] = ["masses", "mass"];
+
+/// Masses of the file that are not those of the elements.
 pub fn masses(frame: &Frame, warnings: &mut Vec<String>) {
-    let Some(Values::Real(masses)) = frame.column("masses").map(|c| &c.values) else { return };
+    let Some(masses) = MASSES.iter().find_map(|name| frame.column(name)?.numbers()) else { return };
     let mut told: Vec<&str> = Vec::new();
-    for (name, &mass) in frame.species.iter().zip(masses) {
+    for (name, mass) in frame.species.iter().zip(masses) {
         if !told.contains(&name.as_str()) && is_other(name, mass) {
             told.push(name);
             warnings.push(format!(

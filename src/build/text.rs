@@ -14,6 +14,7 @@ pub struct Lines<R> {
     input: R,
     /// Number of the line last read, from 1.
     number: usize,
+    bytes: Vec<u8>,
     text: String,
 }
 
@@ -35,25 +36,29 @@ impl Lines<BufReader<File>> {
 impl<R: BufRead> Lines<R> {
     /// `path` is for messages.
     pub fn new(path: &Path, input: R) -> Self {
-        Lines { path: path.to_path_buf(), input, number: 0, text: String::new() }
+        Lines { path: path.to_path_buf(), input, number: 0, bytes: Vec::new(), text: String::new() }
     }
 
     /// Goes to the next line; false at the end of the file.
     pub fn advance(&mut self) -> Result<bool> {
         self.text.clear();
+        self.bytes.clear();
         self.number += 1;
-        match self.input.read_line(&mut self.text) {
+        match self.input.read_until(b'\n', &mut self.bytes) {
             Ok(0) => Ok(false),
+            Ok(_) if self.bytes.contains(&0) => Err(self.error(1, "this line is not text")),
             Ok(_) => {
+                // What is no UTF-8 is Latin-1, in which old comments are written.
+                for chunk in self.bytes.utf8_chunks() {
+                    self.text.push_str(chunk.valid());
+                    self.text.extend(chunk.invalid().iter().map(|&byte| byte as char));
+                }
                 if self.number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
                     self.text.remove(0);
                 }
                 let end = self.text.trim_end_matches(['\n', '\r']).len();
                 self.text.truncate(end);
                 Ok(true)
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
-                Err(self.error(1, "this line is not text (UTF-8)"))
             }
             Err(e) => Err(Error::file(&self.path, e)),
         }

@@ -96,7 +96,7 @@ pub struct Config {
     #[serde(default)]
     pub evaporation: EvaporationConfig,
     /// The protocol: stages, carried out in order.
-    #[serde(rename = "stage")]
+    #[serde(rename = "stage", serialize_with = "super::stage::write")]
     #[schemars(length(min = 1))]
     #[schemars(extend("x-fixed" = "stage"))]
     pub stages: Vec<StageConfig>,

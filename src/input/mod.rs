@@ -229,12 +229,12 @@ fn complete(config: &mut Config) {
     output.velocities = Some(output.holds_velocities());
     output.compress = Some(output.is_compressed());
 
-    for stage in &mut config.stages {
+    for (i, stage) in config.stages.iter_mut().enumerate() {
         stage.name.get_or_insert_with(|| stage.kind.name().to_string());
         stage.trajectory_interval_ps.get_or_insert(config.output.trajectory_interval_ps);
         stage.series_interval_ps.get_or_insert(config.output.series_interval_ps);
         let apart = stage.particles == Arrangement::Apart;
-        if apart {
+        if apart && !config.source.has(&format!("stage[{i}].thermostat_for")) {
             stage.thermostat_for = Group::Particle;
         }
         if stage.kind == StageKind::Equilibrate {
@@ -314,6 +314,52 @@ thermostat = "langevin"
         let mut again = parse(&effective(&config), Path::new("/elsewhere/input.toml")).unwrap();
         again.source = config.source.clone();
         assert_eq!(config, again);
+    }
+
+    #[test]
+    fn the_effective_input_has_no_default_without_effect() {
+        let stages = "\
+[[stage]]
+kind = \"minimise\"
+[[stage]]
+kind = \"hold\"
+ensemble = \"nve\"
+duration_ps = 1
+max_steps = 5
+[[stage]]
+kind = \"cool\"
+temperature_k = 900
+end_temperature_k = 300
+duration_ps = 1
+thermostat = \"bussi\"
+";
+        let config = parse(&format!("{PAIR}{stages}"), Path::new("/a.toml")).unwrap();
+        let text = effective(&config);
+        let mut again = parse(&text, Path::new("/a.toml")).unwrap();
+        let told = warnings(&again);
+        assert!(
+            matches!(&told[..], [one] if one.contains("`max_steps` has no effect")),
+            "{told:?}"
+        );
+        again.source = config.source.clone();
+        assert_eq!(config, again);
+        let minimise = text.split("[[stage]]").nth(3).unwrap();
+        let keys: Vec<&str> =
+            minimise.lines().filter_map(|line| line.split(" = ").next()).collect();
+        assert_eq!(
+            keys,
+            [
+                "",
+                "name",
+                "kind",
+                "particles",
+                "force_tolerance_ev_per_angstrom",
+                "max_steps",
+                "trajectory_interval_ps",
+                "series_interval_ps",
+                ""
+            ]
+        );
     }
 
     #[test]

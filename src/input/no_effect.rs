@@ -2,11 +2,17 @@
 
 use super::config::*;
 use super::source::Problems;
+use super::stage::Idle;
 
 /// Adds every key of the file that has no effect beside the others.
 pub fn warn(config: &Config, warnings: &mut Problems) {
     for (i, stage) in config.stages.iter().enumerate() {
-        of_stage(config, i, stage, warnings);
+        let moved = config.stages[..i].iter().any(|stage| stage.kind.is_dynamic());
+        for Idle { keys, because } in stage.idle(moved) {
+            for name in keys {
+                told(config, &format!("stage[{i}].{name}"), &because, warnings);
+            }
+        }
     }
     for (i, particle) in config.particles.iter().enumerate() {
         if particle.shape != Shape::Wulff {
@@ -34,34 +40,6 @@ fn told(config: &Config, key: &str, because: &str, warnings: &mut Problems) {
     if config.source.has(key) {
         let name = key.rsplit('.').next().unwrap_or(key);
         warnings.at(key, format!("`{name}` has no effect: {because}"));
-    }
-}
-
-fn of_stage(config: &Config, i: usize, stage: &StageConfig, warnings: &mut Problems) {
-    let kind = stage.kind.name();
-    let mut all = |names: &[&str], because: &str| {
-        for name in names {
-            told(config, &format!("stage[{i}].{name}"), because, warnings);
-        }
-    };
-    let thermostat = ["thermostat", "relaxation_fs", "chain_length", "thermostat_for"];
-    if !stage.kind.is_dynamic() {
-        let because = format!("`{kind}` has no temperature");
-        all(&[&["ensemble"], &thermostat[..]].concat(), &because);
-        return;
-    }
-    all(
-        &["force_tolerance_ev_per_angstrom", "max_steps"],
-        &format!("a stage of kind `{kind}` lasts for its `duration_ps`"),
-    );
-    if stage.ensemble == Ensemble::Nve {
-        all(&thermostat, "the ensemble is `nve`, which keeps the energy and not the temperature");
-        let earlier = config.stages[..i].iter().any(|stage| stage.kind.is_dynamic());
-        if earlier {
-            all(&["temperature_k"], "an `nve` stage goes on with the velocities that there are");
-        }
-    } else if stage.thermostat != Thermostat::NoseHoover {
-        all(&["chain_length"], "only the `nose-hoover` thermostat has a chain");
     }
 }
 
@@ -134,6 +112,13 @@ mod tests {
         assert_eq!(
             told("", "", still),
             ["14:1: `thermostat` has no effect: `minimise` has no temperature"]
+        );
+        let apart = "particles = \"apart\"\nthermostat_for = \"system\"";
+        assert_eq!(
+            told("", apart, "[box]\nboundary = [\"free\", \"free\", \"free\"]"),
+            [
+                "12:1: `thermostat_for` has no effect: particles that are `apart` have a thermostat each"
+            ]
         );
         assert_eq!(
             told("", "", "[box]\nlengths_angstrom = [90, 90, 90]"),

@@ -10,7 +10,7 @@
 //! Compared is what the keys mean, with all defaults filled in: not how the file is
 //! written, nor where the files stand that it names, nor keys without an effect.
 
-use super::config::{Arrangement, Change, Config, Ensemble, Shape, Thermostat};
+use super::config::{Arrangement, Change, Config, Shape};
 use super::reference::toml;
 use super::schema::{Key, keys_of_input};
 use super::source::{Problems, join};
@@ -162,19 +162,18 @@ fn meaning(asked: &Asked) -> Value {
     }
     let mut value = serde_json::to_value(&config).expect("a Config is plain data");
     let stages = value["stage"].as_array_mut().into_iter().flatten();
-    for (stage, table) in config.stages.iter().zip(stages) {
+    for ((i, stage), table) in config.stages.iter().enumerate().zip(stages) {
         let table = table.as_object_mut().expect("a stage is a table");
-        let mut without = |keys: &[&str]| keys.iter().for_each(|&key| drop(table.remove(key)));
+        let mut without = |key: &str| drop(table.remove(key));
+        let moved = config.stages[..i].iter().any(|stage| stage.kind.is_dynamic());
+        stage.idle(moved).iter().flat_map(|idle| &idle.keys).copied().for_each(&mut without);
         if !stage.kind.is_dynamic() {
-            without(&["ensemble", "thermostat", "relaxation_fs", "chain_length", "thermostat_for"]);
-            without(&["remove_linear_momentum", "remove_angular_momentum"]);
-        } else {
-            without(&["force_tolerance_ev_per_angstrom", "max_steps"]);
-            if stage.ensemble == Ensemble::Nve {
-                without(&["thermostat", "relaxation_fs", "chain_length", "thermostat_for"]);
-            } else if stage.thermostat != Thermostat::NoseHoover {
-                without(&["chain_length"]);
-            }
+            without("remove_linear_momentum");
+            without("remove_angular_momentum");
+        }
+        if stage.particles == Arrangement::Apart {
+            // One for each, whatever is said.
+            without("thermostat_for");
         }
     }
     value

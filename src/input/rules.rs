@@ -187,8 +187,8 @@ fn one_structure(config: &Config, structure: &StructureConfig, key: &str, proble
         problems.at(
             &format!("{key}.file"),
             format!(
-                "the ending of `{}` tells no format: write `format` as well \
-                 (extended XYZ, LAMMPS data and H5MD are read)",
+                "the ending of `{}` tells no format: write `format` as well (extended XYZ, LAMMPS data, \
+                 LAMMPS dumps and H5MD are read; OVITO and ASE make extended XYZ of others)",
                 structure.file.display()
             ),
         );

@@ -2,7 +2,8 @@
 //! one home here.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +73,69 @@ pub struct StageConfig {
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: Option<f64>,
+}
+
+/// Keys that change nothing in a stage, and why.
+pub struct Idle {
+    pub keys: Vec<&'static str>,
+    pub because: String,
+}
+
+const THERMOSTAT: [&str; 4] = ["thermostat", "relaxation_fs", "chain_length", "thermostat_for"];
+
+impl StageConfig {
+    /// The keys that have no effect beside the others, given or not; `moved` tells whether atoms
+    /// move in a stage before.
+    pub fn idle(&self, moved: bool) -> Vec<Idle> {
+        let idle = |keys: &[&'static str], because: &str| Idle {
+            keys: keys.to_vec(),
+            because: because.to_string(),
+        };
+        let kind = self.kind.name();
+        if !self.kind.is_dynamic() {
+            let all = [&["ensemble"], &THERMOSTAT[..]].concat();
+            return vec![idle(&all, &format!("`{kind}` has no temperature"))];
+        }
+        let minimisers = ["force_tolerance_ev_per_angstrom", "max_steps"];
+        let lasts = format!("a stage of kind `{kind}` lasts for its `duration_ps`");
+        let mut all = vec![idle(&minimisers, &lasts)];
+        if self.ensemble == Ensemble::Nve {
+            let kept = "the ensemble is `nve`, which keeps the energy and not the temperature";
+            all.push(idle(&THERMOSTAT, kept));
+            if moved {
+                let goes_on = "an `nve` stage goes on with the velocities that there are";
+                all.push(idle(&["temperature_k"], goes_on));
+            }
+            return all;
+        }
+        if self.thermostat != Thermostat::NoseHoover {
+            all.push(idle(&["chain_length"], "only the `nose-hoover` thermostat has a chain"));
+        }
+        if self.particles == Arrangement::Apart && self.thermostat_for != Group::Particle {
+            let one_each = "particles that are `apart` have a thermostat each";
+            all.push(idle(&["thermostat_for"], one_each));
+        }
+        all
+    }
+}
+
+/// Writes `[[stage]]` without the defaults that have no effect: nobody gave them.
+pub fn write<S: Serializer>(stages: &[StageConfig], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(stages.iter().enumerate().map(|(i, stage)| {
+        let moved = stages[..i].iter().any(|stage| stage.kind.is_dynamic());
+        let mut table = serde_json::to_value(stage).expect("a stage is plain data");
+        let bare: StageConfig =
+            serde_json::from_value(json!({ "kind": stage.kind })).expect("a kind makes a stage");
+        let bare = serde_json::to_value(bare).expect("a stage is plain data");
+        for key in stage.idle(moved).iter().flat_map(|idle| &idle.keys) {
+            let is_default = |value: &Value| bare.get(key) == Some(value);
+            if table.get(key).is_some_and(is_default) {
+                // In the order of the others.
+                table.as_object_mut().map(|keys| keys.shift_remove(*key));
+            }
+        }
+        table
+    }))
 }
 
 fn default_relaxation() -> f64 {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructureConfig {
-    /// Extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp) or H5MD (.h5md, .h5);
-    /// relative to the input file.
+    /// Extended XYZ (.xyz, .extxyz), LAMMPS data (.data, .lmp), a LAMMPS dump (.dump,
+    /// .lammpstrj) or H5MD (.h5md, .h5); relative to the input file.
     pub file: PathBuf,
     /// Format; told by the ending of the name unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,8 @@ pub struct StructureConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// Element of atom type 1, 2, ...: for LAMMPS data without type labels, and where species of
-    /// another file are numbers of types (numbers without `types` are atomic numbers).
+    /// another file are numbers of types (numbers without `types` are atomic numbers, where they
+    /// cannot be types).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
     /// Which atoms are one particle; unless given, `column`, or else `molecule`, where the
@@ -68,6 +69,8 @@ pub enum StructureFormat {
     Extxyz,
     /// LAMMPS data file.
     LammpsData,
+    /// LAMMPS dump of style `atom` or `custom`, as text.
+    LammpsDump,
     /// A frame of an H5MD trajectory.
     H5md,
 }
@@ -78,8 +81,19 @@ impl StructureFormat {
         match file.extension()?.to_str()? {
             "xyz" | "extxyz" => Some(StructureFormat::Extxyz),
             "data" | "lmp" => Some(StructureFormat::LammpsData),
+            "dump" | "lammpstrj" | "lammpsdump" => Some(StructureFormat::LammpsDump),
             "h5md" | "h5" => Some(StructureFormat::H5md),
             _ => None,
+        }
+    }
+
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            StructureFormat::Extxyz => "extended XYZ",
+            StructureFormat::LammpsData => "LAMMPS data",
+            StructureFormat::LammpsDump => "a LAMMPS dump",
+            StructureFormat::H5md => "H5MD",
         }
     }
 }

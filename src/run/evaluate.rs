@@ -13,7 +13,7 @@ use super::warnings;
 use crate::atoms::{Atom, Species};
 use crate::build::cell::{self, Side, Sides};
 use crate::build::frame::Frame;
-use crate::build::{extxyz, species};
+use crate::build::{self, extxyz, species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force::one_body::Scene;
@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ELEMENTS", value_delimiter = ',')]
     pub types: Vec<String>,
     /// An input, of which the force field counts and the rest may be missing (unless a library is
-    /// named), then structures in extended XYZ
+    /// named), then structures in extended XYZ or as a LAMMPS dump
     #[arg(value_names = ["INPUT.toml", "FRAMES.xyz"], num_args = 1..=2, required = true)]
     pub files: Vec<PathBuf>,
     /// Where the structures go with what was computed; replaced if it exists
@@ -116,20 +116,8 @@ pub struct Summary {
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     let (potential, config) = comm.agree(force_field(arguments))?;
     warnings::of_potential_beside(&potential, comm);
-    if let Some(other) =
-        StructureFormat::of(arguments.frames()).filter(|of| *of != StructureFormat::Extxyz)
-    {
-        let message = format!(
-            "frames are evaluated in extended XYZ, and by its name this file is {}: make one of it \
-             (`sinter-hpc build INPUT.toml --output FRAMES.xyz`, with this file as `[structure]`)",
-            match other {
-                StructureFormat::LammpsData => "LAMMPS data",
-                _ => "H5MD",
-            }
-        );
-        return Err(Error::input(arguments.frames(), 0, 0, message));
-    }
-    let mut frames = comm.agree(extxyz::open(arguments.frames()))?;
+    let format = StructureFormat::of(arguments.frames()).unwrap_or(StructureFormat::Extxyz);
+    let mut frames = comm.agree(build::frames(arguments.frames(), format))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
     let mut summary = Summary::default();
     let mut told = Told::default();

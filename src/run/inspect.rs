@@ -1,6 +1,7 @@
 //! `sinter-hpc inspect`: what a checkpoint or trajectory holds, and whether it is
 //! sound. An unsound or foreign file is an error that says what is wrong with it.
 
+use super::lock;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
@@ -10,6 +11,11 @@ use crate::write::seal;
 use crate::write::survey::{Span, Survey, survey};
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
+
+/// How often a file is looked at that a run writes into, until it is found sound.
+const LOOKS: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Prints what the file holds.
 pub fn inspect(path: &Path) -> Result<()> {
@@ -17,8 +23,25 @@ pub fn inspect(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What `inspect` prints.
+/// What `inspect` prints. A file that a run writes into is between two states now and then.
 pub fn report(path: &Path) -> Result<String> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let holder = || lock::holder(folder.unwrap_or(Path::new(".")));
+    for _ in 0..LOOKS {
+        match report_now(path) {
+            Err(_) if holder().is_some() => std::thread::sleep(BETWEEN_LOOKS),
+            told => return told,
+        }
+    }
+    report_now(path).map_err(|error| match holder() {
+        Some(who) => Error::Run(format!(
+            "{error}; a run writes into this folder just now ({who}): look again later"
+        )),
+        None => error,
+    })
+}
+
+fn report_now(path: &Path) -> Result<String> {
     let size = std::fs::metadata(path).map_err(|source| Error::file(path, source))?.len();
     let told = if seal::is_sealed(path) {
         let (checkpoint, atoms) = read_checkpoint(path, &Comm::single())?;

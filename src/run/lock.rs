@@ -93,14 +93,26 @@ pub fn unwritable(folder: &Path, error: &std::io::Error) -> Error {
     Error::input(folder, 0, 0, message)
 }
 
-fn refusal(folder: &Path, path: &Path) -> Error {
+/// Who holds the lock of this folder at the moment, if anybody does.
+pub fn holder(folder: &Path) -> Option<String> {
+    let path = folder.join(NAME);
+    let file = File::open(&path).ok()?;
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| named(&path))
+}
+
+/// Who has left its name in the lock's file.
+fn named(path: &Path) -> String {
     let mut holder = String::new();
     // A name that cannot be read is no reason to say less of the rest.
     let _ = File::open(path).and_then(|file| file.take(1000).read_to_string(&mut holder));
+    holder.trim().into()
+}
+
+fn refusal(folder: &Path, path: &Path) -> Error {
     let message = format!(
         "another run writes into this folder ({}): wait for its end or stop it, or choose another \
          folder (--output)",
-        holder.trim()
+        named(path)
     );
     Error::input(folder, 0, 0, message)
 }
@@ -117,7 +129,9 @@ mod tests {
         assert_eq!(error.exit_code(), 2);
         let process = format!("process {} on ", std::process::id());
         assert!(error.to_string().contains(&process), "{error}");
+        assert!(holder(folder.path()).is_some_and(|name| name.starts_with(&process)));
         drop(first);
+        assert_eq!(holder(folder.path()), None);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         Lock::take_within(folder.path(), Duration::ZERO).unwrap();
     }

@@ -187,9 +187,17 @@ impl<'c> Trajectory<'c> {
         kinds: &[Species],
     ) -> Result<Trajectory<'c>> {
         Trajectory::begin(comm, kinds, |group| {
-            let file = File::open(path, group, true)?;
-            keep_names(&file, kinds)?;
-            let (mut open, mut standing) = OpenFile::start(file)?;
+            let opened = || {
+                let file = File::open(path, group, true)?;
+                keep_names(&file, kinds)?;
+                OpenFile::start(file)
+            };
+            let (mut open, mut standing) = opened().map_err(|error| {
+                Error::Run(format!(
+                    "{error}. The checkpoint is sound, this trajectory is not: restore the file, or move \
+                     it away, and a new one begins at step {step}"
+                ))
+            })?;
             // A file that begins later, of a restart into a new folder, lacks nothing; and what
             // was written of that very step will be written again.
             let before = open.last_before(step)?;

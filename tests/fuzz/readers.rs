@@ -10,7 +10,7 @@ use sinter_hpc::build::{self, extxyz};
 use sinter_hpc::comm::Comm;
 use sinter_hpc::dynamics::Plan;
 use sinter_hpc::geometry::Cell;
-use sinter_hpc::input::{self, Config};
+use sinter_hpc::input::{self, Config, StructureFormat};
 use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::run::inspect;
 use sinter_hpc::write::hdf5::lookup3;
@@ -25,11 +25,12 @@ use std::sync::LazyLock;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its folder in `corpus`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("toml", toml),
     ("meam", meam),
     ("extxyz", extxyz),
     ("lammps_data", lammps_data),
+    ("lammps_dump", lammps_dump),
     ("checkpoint", checkpoint),
     ("trajectory", trajectory),
     ("forged", forged),
@@ -130,6 +131,18 @@ pub fn lammps_data(bytes: &[u8]) {
     static CONFIGS: LazyLock<Vec<Config>> =
         LazyLock::new(|| configs("structure.data", "types = [\"Pt\", \"Fe\"]"));
     file("structure.data", bytes);
+    structure(&CONFIGS, bytes.len());
+}
+
+/// A LAMMPS dump: all frames, then the atoms of the last.
+pub fn lammps_dump(bytes: &[u8]) {
+    static CONFIGS: LazyLock<Vec<Config>> =
+        LazyLock::new(|| configs("structure.dump", "types = [\"Pt\", \"Fe\"]"));
+    let path = file("structure.dump", bytes);
+    match build::frames(&path, StructureFormat::LammpsDump) {
+        Ok(frames) => frames.filter_map(Result::err).for_each(|error| refused(&error)),
+        Err(error) => refused(&error),
+    }
     structure(&CONFIGS, bytes.len());
 }
 

@@ -233,6 +233,11 @@ fn what_is_odd_is_told() {
     let no_zbl = "zbl(1,1) = 0\nzbl(2,2) = 0\nzbl(1,2) = 0\n";
     let cases = [
         (library.clone(), format!("{PAIR}{no_zbl}"), vec![]),
+        (
+            library.clone(),
+            format!("{PAIR}{no_zbl}delta(1,2) = 0.1\n"),
+            vec!["pair.meam: delta(1,2) = 0.1 has no effect: Ec(1,2) = 5.86 is given"],
+        ),
         (library.clone(), PAIR.to_string(), vec![]),
         (
             library.replace("12. 78", "12. 1"),

@@ -1,5 +1,6 @@
 """`sinter-hpc inspect` on sound, damaged and foreign files."""
 
+import fcntl
 import subprocess
 
 import h5py
@@ -73,6 +74,22 @@ def test_a_flipped_bit_of_a_checkpoint_is_found(files, tmp_path):
         data[place] ^= 1
         flipped.write_bytes(data)
         assert refused(flipped).startswith(f"not a sound checkpoint: {what}")
+
+
+def test_of_a_damaged_file_of_a_run_it_is_told_that_the_run_goes_on(files, tmp_path):
+    data = (files / "trajectory.h5md").read_bytes()
+    (tmp_path / "trajectory.h5md").write_bytes(data[:3000])
+    with open(tmp_path / "run.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("process 7 on somewhere\n")
+        lock.flush()
+        told = refused(tmp_path / "trajectory.h5md")
+        assert told.startswith("not a sound trajectory: it was cut short")
+        assert told.endswith(
+            "; a run writes into this folder just now (process 7 on somewhere): look again later"
+        )
+        (tmp_path / "trajectory.h5md").write_bytes(data)
+        assert "sound: " in inspect(tmp_path / "trajectory.h5md")
 
 
 def test_foreign_files_are_named(files, tmp_path):

@@ -166,6 +166,68 @@ def test_what_ovito_exports_comes_back_as_the_same_elements(case, named):
     assert "species:S:1" in header and case.expected[0] in first.split()
 
 
+BULK = """
+[crystal]
+lattice = "l1_2"
+lattice_constant_angstrom = 3.84
+repeats = [2, 2, 2]
+sublattices = [{ Fe = 1.0 }, { Pt = 1.0 }]
+"""
+
+
+@pytest.fixture(scope="module")
+def bulk(tmp_path_factory):
+    """OVITO's exports of a periodic trajectory of ours (it exports no cluster as LAMMPS data or
+    dump), whose types are atomic numbers."""
+    folder = tmp_path_factory.mktemp("bulk")
+    library = POTENTIALS / "PtFe.library.meam"
+    text = INPUT.format(parameters=POTENTIALS / "PtFe.meam", atoms=BULK)
+    text = text.replace("library.meam", str(library))
+    done = run("--output", folder / "out", write_input(folder, text))
+    assert done.returncode == 0, done.stderr
+    pipeline = import_file(str(folder / "out/trajectory.h5md"))
+    export_file(pipeline, str(folder / "a.data"), "lammps/data", frame=1)
+    columns = ["Particle Identifier", "Particle Type"]
+    columns += [f"{what}.{axis}" for what in ("Position", "Velocity") for axis in "XYZ"]
+    export_file(pipeline, str(folder / "a.dump"), "lammps/dump", columns=columns, frame=1)
+    columns = ["Particle Type", "Position"]
+    export_file(pipeline, str(folder / "a.nc"), "netcdf/amber", columns=columns, frame=1)
+    return SimpleNamespace(folder=folder, head=text.split("[crystal]")[0])
+
+
+@pytest.mark.parametrize("name", ["a.data", "a.dump"])
+def test_lammps_files_that_ovito_exports_come_back_as_the_same_atoms(bulk, name):
+    symbols = {FE: "Fe", PT: "Pt"}
+    with h5py.File(bulk.folder / "out/trajectory.h5md") as file:
+        frame = file["particles/trajectory"]
+        numbers, positions = frame["species/value"][-1], frame["position/value"][-1]
+        velocities = frame["velocity/value"][-1]
+    text = f'{bulk.head}[structure]\nfile = "{bulk.folder / name}"\n[[stage]]\nkind = "minimise"\n'
+    output = bulk.folder / f"{name}.xyz"
+    built = sinter("build", write_input(bulk.folder, text, "again.toml"), "--output", output)
+    assert built.returncode == 0, built.stderr
+    assert "the species 26 is taken as an atomic number: Fe" in built.stderr
+    assert species_of(output) == [symbols[number] for number in numbers]
+    lines = output.read_text().splitlines()
+    cell = np.array(re.search(r'Lattice="([^"]*)"', lines[1])[1].split(), float).reshape(3, 3)
+    assert np.abs(cell - 7.68 * np.eye(3)).max() < 1e-9 and 'pbc="T T T"' in lines[1]
+    rows = np.array([line.split()[1:7] for line in lines[2:]], float)
+    away = rows[:, :3] - positions
+    assert np.abs(away - 7.68 * np.round(away / 7.68)).max() < 1e-6
+    if name == "a.dump":
+        assert np.abs(rows[:, 3:] - velocities).max() < 1e-6
+
+
+def test_classic_netcdf_is_told_apart_from_what_is_read(bulk):
+    for line, told in [
+        ("", "tells no format: write `format` as well (extended XYZ, LAMMPS data, LAMMPS dumps and H5MD"),
+        ('format = "h5md"', "this file is netCDF in its classic form, which is not read: make extended"),
+    ]:
+        text = f'{bulk.head}[structure]\nfile = "{bulk.folder / "a.nc"}"\n{line}\n[[stage]]\nkind = "minimise"\n'
+        built = sinter("build", write_input(bulk.folder, text, "nc.toml"), "--output", bulk.folder / "b.xyz")
+        assert built.returncode == 2 and told in built.stderr, built.stderr
+
+
 def test_types_beside_names_are_a_contradiction(case):
     done, _ = again(case, case.path, 'types = ["Fe", "Pt"]')
     assert done.returncode == 2

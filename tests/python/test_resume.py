@@ -137,6 +137,23 @@ def test_a_trajectory_that_is_gone_is_told_of(copy):
     assert re.search(r"trajectory\.h5md is not here: a new one begins at step 20", done.stderr)
 
 
+@pytest.mark.parametrize("harm", [lambda data: data[:3000], lambda data: bytes(len(data))])
+def test_a_damaged_trajectory_is_told_with_what_to_do(copy, harm):
+    path, folder = copy
+    lose(folder, "checkpoint-45.h5")
+    trajectory = folder / "trajectory.h5md"
+    trajectory.write_bytes(harm(trajectory.read_bytes()))
+    done = run("--resume", "--output", folder, path)
+    assert done.returncode == 1 and str(trajectory) in done.stderr, done.stderr
+    assert done.stderr.rstrip().endswith(
+        "The checkpoint is sound, this trajectory is not: restore the file, or move it away, and a new "
+        "one begins at step 32"
+    ), done.stderr
+    trajectory.rename(folder / "damaged.h5md")
+    done = run("--resume", "--output", folder, path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_checkpoint_of_another_folder_does_not_cut_a_trajectory(finished, copy):
     path, folder = copy
     before = everything(folder)
@@ -317,6 +334,18 @@ def test_a_longer_stage_and_others_behind_it(finished, copy, tmp_path):
     assert done.returncode == 0, done.stderr
     same_run(tmp_path / "whole", folder)
     assert 'stage[2]: not given -> a stage "quench"' in done.stdout
+
+
+def test_the_effective_input_goes_on_in_silence(finished, copy):
+    """`input.toml` is the same input: nothing in it is said to have no effect."""
+    path, folder = copy
+    lose(folder, "checkpoint-45.h5")
+    again = shutil.copy(folder / "input.toml", folder.parent / "again.toml")
+    told = [sinter("check", file).stderr.splitlines() for file in (path, again)]
+    assert not any("no effect" in line for line in told[1]), told[1]
+    assert len(told[0]) == len(told[1]), told
+    done = run("--resume", "--output", folder, again)
+    assert done.returncode == 0 and "Different from" not in done.stdout, done.stderr
 
 
 def test_extend_lengthens_the_last_stage(finished, copy, tmp_path):

@@ -1,6 +1,7 @@
 //! The columns of a frame: which there are, what becomes of each, and the lines of atoms.
 
-use crate::build::frame::{Column, Frame, Values};
+use crate::build::frame::{Column, Frame, MOST_IMAGES, Values};
+use crate::build::species::MASSES;
 use crate::build::text::{Lines, Word, number, real, words};
 use crate::elements::{atomic_weight, symbol};
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ const SPECIES: [&str; 12] = [
 const ATOMIC_NUMBERS: [&str; 4] = ["z", "numbers", "atomic_number", "atomic_numbers"];
 const POSITIONS: [&str; 4] = ["pos", "position", "positions", "coordinates"];
 const VELOCITIES: [&str; 5] = ["velo", "vel", "velocities", "velocity", "momenta"];
+
+/// Columns of how often an atom has crossed the ends of the cell.
+const IMAGES: [&str; 4] = ["image", "images", "image_flags", "periodic_image"];
 
 /// Velocities that differ by less, in Å/ps or relatively, are the same.
 const SAME_VELOCITY: f64 = 1e-3;
@@ -192,9 +196,11 @@ impl Columns {
                 Role::Other => frame.columns.push(column),
             }
         }
-        if let Some(column) = moving {
-            velocities(frame, column);
+        match moving {
+            Some(column) => velocities(frame, column),
+            None => components(frame),
         }
+        images(frame);
         contradictions(frame);
         Ok(())
     }
@@ -264,18 +270,62 @@ fn velocities(frame: &mut Frame, column: Column) {
     }
 }
 
+/// Takes `vx`, `vy` and `vz` for the velocities; tells what may be some and has another name.
+fn components(frame: &mut Frame) {
+    let joined = frame.joined(["vx", "vy", "vz"]);
+    if let Some(velocities) = joined.filter(|all| all.iter().flatten().all(|x| x.is_finite())) {
+        frame.velocities = Some(velocities);
+        frame.columns.retain(|column| {
+            !["vx", "vy", "vz"].iter().any(|name| column.name.eq_ignore_ascii_case(name))
+        });
+        let message = "the columns `vx`, `vy` and `vz` are taken as velocities in Å/ps";
+        frame.warnings.push(message.into());
+        return;
+    }
+    let moving = |column: &&Column| {
+        let name = column.name.to_ascii_lowercase();
+        ["veloc", "momenta", "momentum"].iter().any(|part| name.contains(part))
+            || ["vx", "vy", "vz"].contains(&&*name)
+    };
+    let told = frame.columns.iter().find(moving).map(|column| {
+        format!(
+            "the column `{}` is not read: velocities are `velo:R:3` (Å/ps) or as ASE writes them",
+            column.name
+        )
+    });
+    frame.warnings.extend(told);
+}
+
+/// Takes a column for the image flags.
+fn images(frame: &mut Frame) {
+    let flags = |name: &&str| match frame.column(name)? {
+        Column { width: 3, values: Values::Integer(v), .. } => v
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|flags| {
+                let [x, y, z] =
+                    flags.map(|n| i32::try_from(n).ok().filter(|n| n.abs() <= MOST_IMAGES));
+                Some([x?, y?, z?])
+            })
+            .collect::<Option<Vec<[i32; 3]>>>(),
+        _ => None,
+    };
+    frame.images = IMAGES.iter().find_map(flags);
+}
+
 /// The velocities (Å/ps) of a column of one of their names. Momenta are as ASE writes them,
 /// in g/mol times its unit of velocity, over `masses`, or else the standard weights that ASE
 /// takes, too; `None` where an atom has no mass.
 fn in_angstrom_per_ps(frame: &Frame, column: &Column) -> Option<Vec<Vec3>> {
     let given = vectors(column.values.clone());
-    let masses = frame.column("masses").map(|c| &c.values);
+    let masses = MASSES.iter().find_map(|name| frame.column(name)?.numbers());
     let factor = |i: usize| match column.name.to_ascii_lowercase().as_str() {
         "velo" | "vel" => Some(1.0),
         "momenta" => {
-            let mass = match masses {
-                Some(Values::Real(masses)) => masses.get(i).copied(),
-                _ => atomic_weight(&frame.species[i]),
+            let mass = match &masses {
+                Some(masses) => masses.get(i).copied(),
+                None => atomic_weight(&frame.species[i]),
             };
             Some(ASE_VELOCITY / mass.filter(|m| m.is_finite() && *m > 0.0)?)
         }

@@ -10,19 +10,13 @@ use std::io::BufRead;
 /// What a comment line without `Properties` stands for.
 const PLAIN: &str = "species:S:1:pos:R:3";
 
-/// Keys that other programs have for a cell or its boundaries, and lengths in other units.
-const NOT_READ: [&str; 10] = [
-    "cell",
-    "box",
-    "boxsize",
-    "box_size",
-    "unitcell",
-    "unit_cell",
-    "periodic",
-    "boundary",
-    "units",
-    "unit",
-];
+/// Keys that other programs have for a cell or its boundaries.
+const NOT_READ: [&str; 8] =
+    ["cell", "box", "boxsize", "box_size", "unitcell", "unit_cell", "periodic", "boundary"];
+
+/// Keys that name a unit of length, and its names that are Å.
+const UNITS: [&str; 4] = ["units", "unit", "length_unit", "unit_length"];
+const ANGSTROM: [&str; 6] = ["angstrom", "angstroms", "ang", "a", "å", "metal"];
 
 /// A frame without atoms, and the columns to come.
 pub fn header<R: BufRead>(lines: &Lines<R>) -> Result<(Frame, Columns)> {
@@ -59,6 +53,14 @@ pub fn header<R: BufRead>(lines: &Lines<R>) -> Result<(Frame, Columns)> {
             )
         }));
     }
+    let other = frame.info.iter().find(|(key, value)| {
+        UNITS.contains(&key.to_ascii_lowercase().as_str())
+            && value != "T"
+            && !ANGSTROM.contains(&value.to_lowercase().as_str())
+    });
+    frame.warnings.extend(other.map(|(key, value)| {
+        format!("the comment line has `{key}={value}`, which is not read: lengths are taken as Å")
+    }));
     let columns = match columns {
         Some(columns) => columns,
         None => properties(lines, PLAIN, 1)?.unnamed(),

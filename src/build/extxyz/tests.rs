@@ -217,10 +217,63 @@ fn species_may_be_numbers_of_elements() {
 }
 
 #[test]
-fn what_is_not_text_is_refused() {
-    let bytes: &[u8] = b"1\n\xff\xfe\nPt 0 0 0\n";
-    let error = Frames::new(Path::new("b.xyz"), bytes).next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "b.xyz:2:1: this line is not text (UTF-8)");
+fn comments_may_be_latin_1_and_what_is_not_text_is_refused() {
+    let read = |bytes: &[u8]| Frames::new(Path::new("b.xyz"), bytes).next().unwrap();
+    let frame = read(b"1\nsize=\"gr\xf6\xdfer\"\nPt 0 0 0\n").unwrap();
+    assert_eq!(frame.info("size"), Some("größer"));
+    let error = read(b"1\n\xff\0\nPt 0 0 0\n").unwrap_err();
+    assert_eq!(error.to_string(), "b.xyz:2:1: this line is not text");
+}
+
+#[test]
+fn velocities_by_components_are_read_and_others_told() {
+    let read = |columns: &str, values: &str| {
+        only(&format!("1\nProperties=species:S:1:pos:R:3:{columns}\nPt 0 0 0 {values}\n"))
+    };
+    let parts = read("vx:R:1:VY:R:1:vz:I:1", "1.5 -2 3");
+    assert_eq!(parts.velocities, Some(vec![[1.5, -2.0, 3.0]]));
+    assert!(parts.columns.is_empty());
+    assert_eq!(parts.warnings, ["the columns `vx`, `vy` and `vz` are taken as velocities in Å/ps"]);
+    for (columns, values, name) in [
+        ("initial_velocities:R:3", "1 2 3", "initial_velocities"),
+        ("vx:R:1:vy:R:1", "1 2", "vx"),
+        ("vx:R:1:vy:R:1:vz:R:1", "1 2 nan", "vx"),
+        ("momentum:R:3", "1 2 3", "momentum"),
+    ] {
+        let frame = read(columns, values);
+        assert_eq!(frame.velocities, None);
+        let told = format!("the column `{name}` is not read: velocities are `velo:R:3`");
+        assert!(
+            matches!(&frame.warnings[..], [one] if one.starts_with(&told)),
+            "{:?}",
+            frame.warnings
+        );
+    }
+    assert!(read("magmoms:R:1", "2").warnings.is_empty());
+    // Where some are read, others of other values are told as before.
+    assert!(read("velo:R:3:vx:R:1", "1 2 3 1").warnings.is_empty());
+}
+
+#[test]
+fn image_flags_are_read() {
+    let frame = only("1\nProperties=species:S:1:pos:R:3:Image:I:3\nPt 0 0 0 1 0 -2\n");
+    assert_eq!(frame.images, Some(vec![[1, 0, -2]]));
+    assert!(frame.column("Image").is_some(), "it is handed on");
+    let far = only("1\nProperties=species:S:1:pos:R:3:image:I:3\nPt 0 0 0 9999999 0 0\n");
+    assert_eq!(far.images, None);
+}
+
+#[test]
+fn other_units_of_length_are_told_with_a_cell_too() {
+    let told = |keys: &str| only(&format!("1\n{keys}\nPt 0 0 0\n")).warnings;
+    for cell in ["", "Lattice=\"9 0 0 0 9 0 0 0 9\" "] {
+        assert_eq!(
+            told(&format!("{cell}units=nm")),
+            ["the comment line has `units=nm`, which is not read: lengths are taken as Å"]
+        );
+        assert!(told(&format!("{cell}Units=Angstrom")).is_empty());
+        assert!(told(&format!("{cell}unit=\"Å\"")).is_empty());
+    }
 }
 
 proptest! {

@@ -107,7 +107,10 @@ impl Header {
     }
 
     pub fn atoms<R: BufRead>(&self, lines: &Lines<R>) -> Result<usize> {
-        self.atoms.ok_or_else(|| lines.error(1, "the header does not say how many `atoms`"))
+        self.atoms.ok_or_else(|| {
+            let message = "the header does not say how many `atoms` (the first line is a title)";
+            lines.error(1, message)
+        })
     }
 
     /// The vectors of the box and its corner.

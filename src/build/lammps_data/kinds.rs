@@ -3,10 +3,11 @@
 
 use super::header::Section;
 use super::{not_a, number, without_comment};
-use crate::build::species::is_other;
+use crate::build::species::{is_other, may_be_types};
 use crate::build::text::{Lines, Word, words};
-use crate::elements::{atomic_number, atomic_weight};
+use crate::elements::{atomic_number, atomic_weight, symbol};
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::io::BufRead;
 
 /// Relative difference of a mass from the atomic weight of the element that it means.
@@ -112,24 +113,40 @@ impl<'a> Kinds<'a> {
         }
     }
 
-    /// The element of the type of an atom: of the input's `types`, or else the label.
-    pub fn symbol<R: BufRead>(&self, lines: &Lines<R>, word: Word) -> Result<String> {
+    /// The element of the type of an atom: of the input's `types`, or else the label; none
+    /// where there are neither.
+    pub fn symbol<R: BufRead>(&self, lines: &Lines<R>, word: Word) -> Result<Option<String>> {
         let place = self.place(lines, word)?;
         let label = self.all[place].label.as_ref();
         let symbol = if self.types.is_empty() { label } else { self.types.get(place) };
-        symbol.cloned().ok_or_else(|| match self.types.len() {
-            0 => self.unnamed(lines, word),
-            named => lines.error(
+        match symbol {
+            None if !self.types.is_empty() => Err(lines.error(
                 word.column,
                 format!(
-                    "atom type {}: `types` in the input names the elements of types 1 to {named}",
-                    word.text
+                    "atom type {}: `types` in the input names the elements of types 1 to {}",
+                    word.text,
+                    self.types.len()
                 ),
-            ),
-        })
+            )),
+            symbol => Ok(symbol.cloned()),
+        }
     }
 
-    fn unnamed<R: BufRead>(&self, lines: &Lines<R>, word: Word) -> Error {
+    /// Whether the types of the atoms are atomic numbers: none can be the type of one of so many
+    /// elements, and the masses are theirs.
+    pub fn are_atomic_numbers(&self, used: &[String], elements: usize) -> bool {
+        let used: BTreeSet<i64> = used.iter().filter_map(|name| name.parse().ok()).collect();
+        let fits = |&number: &i64| {
+            let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            let kind = place.and_then(|place| self.all.get(place));
+            let mass = kind.and_then(|kind| kind.mass);
+            symbol(number).is_some_and(|symbol| !mass.is_some_and(|(m, _)| is_other(symbol, m)))
+        };
+        !used.is_empty() && !may_be_types(used.iter().copied(), elements) && used.iter().all(fits)
+    }
+
+    /// An error: nothing says what this type is.
+    pub fn unnamed<R: BufRead>(&self, lines: &Lines<R>, word: Word) -> Error {
         let guess: Option<Vec<String>> = self.all.iter().map(Kind::guess).collect();
         let advice = guess
             .filter(|all| !all.is_empty())

@@ -13,7 +13,7 @@ mod kinds;
 #[cfg(test)]
 mod tests;
 
-use super::frame::Frame;
+use super::frame::{Frame, MOST_IMAGES};
 use super::text::{Lines, Word, real, words};
 use crate::error::{Error, Result};
 use crate::geometry::{Vec3, scale};
@@ -24,9 +24,11 @@ use std::io::BufRead;
 use std::path::Path;
 
 /// Reads a file whose atom types 1, 2, ... are the elements `types`, where it has no labels
-/// that say so.
-pub fn read(path: &Path, types: &[String]) -> Result<Frame> {
-    parse(Lines::open(path)?, types)
+/// that say so. Where neither says what a type is, it may be an atomic number, as in files that
+/// OVITO writes of a trajectory of ours, if none of them can be the number of one of so many
+/// `elements`.
+pub fn read(path: &Path, types: &[String], elements: usize) -> Result<Frame> {
+    parse(Lines::open(path)?, types, elements)
 }
 
 /// Where the columns of a style of atoms stand, and how many there are.
@@ -36,8 +38,6 @@ struct Style {
     position: usize,
     columns: usize,
 }
-
-const MOST_IMAGES: i32 = 1_000_000;
 
 const STYLES: &str = "atomic, charge, bond, angle, molecular, full, sphere and dipole";
 
@@ -54,7 +54,7 @@ fn style(name: &str) -> Option<Style> {
     Some(Style { molecule, kind, position, columns })
 }
 
-fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String]) -> Result<Frame> {
+fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String], elements: usize) -> Result<Frame> {
     // The first line is a title, whatever it says.
     lines.advance()?;
     let mut header = Header::of_title(&lines)?;
@@ -65,6 +65,7 @@ fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String]) -> Result<Frame> {
         Frame { lattice: Some(lattice), origin, periodic: [true; 3], ..Frame::default() };
     frame.warnings.append(&mut header.warnings);
     let mut kinds = Kinds::new(types, header.types);
+    let mut unnamed = None;
     let mut ids = Vec::new();
     while let Some(section) = next {
         let mut whole = None;
@@ -81,7 +82,7 @@ fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String]) -> Result<Frame> {
                 return Err(lines.error(1, "a second section `Atoms`"));
             }
             "Atoms" => {
-                ids = read_atoms(&mut lines, &section, atoms, &kinds, &mut frame)?;
+                (ids, unnamed) = read_atoms(&mut lines, &section, atoms, &kinds, &mut frame)?;
                 whole = Some(atoms);
             }
             "Velocities" if ids.len() != atoms => {
@@ -105,18 +106,23 @@ fn parse<R: BufRead>(mut lines: Lines<R>, types: &[String]) -> Result<Frame> {
         );
     }
     kinds.finish(&lines, &mut frame.warnings)?;
+    if let Some(error) = unnamed.filter(|_| !kinds.are_atomic_numbers(&frame.species, elements)) {
+        return Err(error);
+    }
     frame.set_integers("id", ids);
     Ok(frame)
 }
 
+/// The ids; and what is wrong with the first atom of a type that nothing names.
 fn read_atoms<R: BufRead>(
     lines: &mut Lines<R>,
     section: &Section,
     count: usize,
     kinds: &Kinds,
     frame: &mut Frame,
-) -> Result<Vec<i64>> {
-    let mut known = match section.hint.as_str() {
+) -> Result<(Vec<i64>, Option<Error>)> {
+    // With KOKKOS the same columns have names of their own.
+    let mut known = match section.hint.trim_end_matches("/kk") {
         "" => None,
         name => Some(style(name).ok_or_else(|| {
             lines.error(1, format!("atoms of style `{name}` are not understood, only {STYLES}"))
@@ -124,6 +130,7 @@ fn read_atoms<R: BufRead>(
     };
     let (mut ids, mut molecules, mut images) = (Vec::new(), Vec::new(), Vec::new());
     let mut places = HashMap::new();
+    let mut unnamed = None;
     for _ in 0..count {
         section.entry(lines, ids.len(), count)?;
         let all: Vec<Word> = words(without_comment(lines.text()).0).collect();
@@ -161,7 +168,11 @@ fn read_atoms<R: BufRead>(
             molecules.push(integer(lines, all.get(*column))?);
         }
         let kind = *all.get(*kind).ok_or_else(|| too_short(lines))?;
-        frame.species.push(kinds.symbol(lines, kind)?);
+        let symbol = kinds.symbol(lines, kind)?.unwrap_or_else(|| {
+            unnamed.get_or_insert_with(|| kinds.unnamed(lines, kind));
+            kind.text.into()
+        });
+        frame.species.push(symbol);
         let at = |d: usize| number(lines, all.get(position + d));
         frame.positions.push([at(0)?, at(1)?, at(2)?]);
     }
@@ -172,7 +183,7 @@ fn read_atoms<R: BufRead>(
         return Err(lines.error(1, "image flags stand on some lines of `Atoms` and not on others"));
     }
     frame.images = (!images.is_empty()).then_some(images);
-    Ok(ids)
+    Ok((ids, unnamed))
 }
 
 fn read_velocities<R: BufRead>(
@@ -215,7 +226,6 @@ fn integer<R: BufRead>(lines: &Lines<R>, word: Option<&Word>) -> Result<i64> {
     word.text.parse().map_err(|_| not_a(lines, *word, "a whole number"))
 }
 
-/// No atom has crossed a boundary a million times.
 fn image<R: BufRead>(lines: &Lines<R>, word: Option<&Word>) -> Result<i32> {
     let word = word.ok_or_else(|| too_short(lines))?;
     let flag =

@@ -4,7 +4,7 @@ use super::*;
 
 fn read_text(text: &str) -> Result<Frame> {
     let types = ["Pt".to_string(), "Fe".to_string()];
-    parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types)
+    parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types, 2)
 }
 
 const HEADER: &str =
@@ -67,7 +67,7 @@ fn labels_name_the_elements() {
         let types: Vec<String> = types.iter().map(|t| t.to_string()).collect();
         let text = "t\n2 atoms\n2 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\n\
             Atom Type Labels\n\n1 Pt\n2 Fe\n\nMasses\n\nPt 195.08\nFe 55.847\n\nAtoms # atomic\n\n1 Fe 0 0 0\n2 1 3 0 0\n";
-        parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types)
+        parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types, 2)
     };
     for types in [&[][..], &["Pt", "Fe"]] {
         let frame = text(types).unwrap();
@@ -88,7 +88,7 @@ fn labels_that_the_masses_contradict_are_refused() {
         "{HEADER}\nAtom Type Labels\n\n1 Fe\n2 Pt\n\nMasses\n\nFe 195.08\nPt 55.847\n\nAtoms\n\n\
          1 Pt 0 0 0\n2 Fe 1 1 1\n"
     );
-    let error = parse(Lines::new(Path::new("a.data"), text.as_bytes()), &[]).unwrap_err();
+    let error = parse(Lines::new(Path::new("a.data"), text.as_bytes()), &[], 2).unwrap_err();
     assert!(
         error.to_string().ends_with(
             "atom type 1 has the mass 195.08 g/mol, which is that of Pt, and by its label it is Fe \
@@ -103,7 +103,7 @@ fn masses_say_whether_the_types_are_right() {
     let read = |masses: &str, types: &[&str]| {
         let types: Vec<String> = types.iter().map(|t| t.to_string()).collect();
         let text = format!("{HEADER}\nMasses\n\n{masses}\nAtoms\n\n1 1 0 0 0\n2 2 1 1 1\n");
-        parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types)
+        parse(Lines::new(Path::new("a.data"), text.as_bytes()), &types, 2)
     };
     let told = |masses| read(masses, &["Pt", "Fe"]).unwrap().warnings;
     assert!(told("1 195.08 # Pt\n2 55.847\n").is_empty());
@@ -141,7 +141,11 @@ fn masses_say_whether_the_types_are_right() {
 #[test]
 fn every_mistake_has_its_place_and_message() {
     let cases = [
-        ("", "\n\nAtoms\n\n", "a.data:3:1: the header does not say how many `atoms`"),
+        (
+            "",
+            "\n\nAtoms\n\n",
+            "a.data:3:1: the header does not say how many `atoms` (the first line is a title)",
+        ),
         (
             "t\n1 atoms\n0 1 xlo xhi\n",
             "",
@@ -215,4 +219,27 @@ fn every_mistake_has_its_place_and_message() {
         assert_eq!(error.to_string(), message);
         assert_eq!(error.exit_code(), 2);
     }
+}
+
+#[test]
+fn types_that_nothing_names_are_atomic_numbers_where_they_can_be_nothing_else() {
+    let read = |atoms: &str, masses: &str| {
+        let text = format!(
+            "t\n2 atoms\n78 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n{masses}\nAtoms # atomic/kk\n\n{atoms}"
+        );
+        parse(Lines::new(Path::new("a.data"), text.as_bytes()), &[], 2)
+    };
+    // As OVITO writes a trajectory of ours.
+    assert_eq!(read("0 26 0 0 0\n1 78 3 0 0\n", "").unwrap().species, ["26", "78"]);
+    let told = |atoms: &str, masses: &str| read(atoms, masses).unwrap_err().to_string();
+    assert!(
+        told("1 1 0 0 0\n2 2 3 0 0\n", "")
+            .contains(":10:3: which element is atom type 1? Write `types`")
+    );
+    let of_lead: String = (1..=78).map(|k| format!("{k} 207.2\n")).collect();
+    let masses = format!("\nMasses\n\n{of_lead}");
+    assert!(
+        told("1 26 0 0 0\n2 78 3 0 0\n", &masses)
+            .contains("by its masses it may be `types = [\"Pb\", ")
+    );
 }

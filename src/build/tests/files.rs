@@ -258,6 +258,15 @@ fn labels_count_where_they_can_be_trusted() {
     assert_eq!(count(&same, ""), 2, "one number for all says nothing");
     assert_eq!(count(&same, "particles_from = \"molecule\""), 1);
     assert!(message(&same, "particles_from = \"column\"").contains("no column `particle`"));
+    let hyphens = two_cubes(":Molecule-ID:I:1", |k| (k / 20).to_string());
+    assert_eq!(count(&hyphens, ""), 3);
+    let reals = two_cubes(":particle:R:1", |k| format!("{}.0", k / 30));
+    assert_eq!(count(&reals, ""), 2);
+    let halves = two_cubes(":particle:R:1", |k| format!("{}", k as f64 / 2.0));
+    assert!(
+        message(&halves, "particles_from = \"column\"")
+            .contains("no column `particle` of one whole")
+    );
     // A file of ours: what it says, however small.
     let ours = two_cubes(":particle:I:1", |k| (k / 54).to_string());
     assert_eq!(count(&ours, ""), 2);
@@ -311,4 +320,116 @@ fn the_last_of_several_frames_and_double_ids_are_told() {
         told("a.xyz", double, "").0[0]
             .starts_with("atoms 0 and 1 (counted from 0) have the same id, 5")
     );
+}
+
+#[test]
+fn masses_of_another_element_are_told_under_either_name() {
+    for name in ["mass", "masses"] {
+        let text = format!("1\nProperties=species:S:1:pos:R:3:{name}:R:1\nPt 0 0 0 55.8\n");
+        assert_eq!(
+            told("a.xyz", &text, "").0,
+            [
+                "the file gives an atom of Pt the mass 55.8 g/mol: masses are those of the potential's library"
+            ]
+        );
+    }
+}
+
+const DUMP: &str = "ITEM: TIMESTEP\n7\nITEM: NUMBER OF ATOMS\n3\nITEM: BOX BOUNDS pp ff ff\n0 10\n-5 5\n-5 5\n\
+    ITEM: ATOMS id type x y z vx vy vz ix iy iz\n3 1 9 0 0 1 2 3 0 0 0\n1 2 1 0 0 0 0 0 1 0 0\n2 2 5 0 0 0 0 0 0 0 1\n";
+
+#[test]
+fn a_lammps_dump_is_a_structure() {
+    let types = "types = [\"Fe\", \"Pt\"]\nparticles_from = \"one\"";
+    for (name, more) in
+        [("a.dump", ""), ("a.lammpstrj", ""), ("a.txt", "\nformat = \"lammps-dump\"")]
+    {
+        let (warnings, built) = told(name, DUMP, &format!("{types}{more}"));
+        assert_eq!(
+            warnings,
+            ["1 atoms stand where their image flags have them along z, which is free"]
+        );
+        assert_eq!(built.cell.periodic, [true, false, false]);
+        let seen: Vec<_> =
+            built.atoms.iter().map(|a| (a.species, a.position, a.velocity, a.image)).collect();
+        assert_eq!(
+            seen,
+            [
+                (0, [1.0, 0.0, 0.0], [0.0; 3], [1, 0, 0]),
+                (0, [5.0, 0.0, 10.0], [0.0; 3], [0; 3]),
+                (1, [9.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0; 3]),
+            ]
+        );
+    }
+    let (_folder, config) = from_file("a.dump", DUMP, "");
+    let message = structure(&config, &Comm::single()).unwrap_err().to_string();
+    assert!(
+        message.contains("is 1, which may be a type or an atomic number: `types` names"),
+        "{message}"
+    );
+    let twice = format!("{DUMP}{}", DUMP.replace("\n7\n", "\n8\n").replace("3 1 9", "3 1 8"));
+    let (warnings, built) = told("a.dump", &twice, types);
+    assert!(warnings[0].ends_with("has 2 frames: the last is taken (`frame`)"));
+    assert_eq!(built.atoms[2].position[0], 8.0);
+    let named =
+        [("id type", "id element"), ("3 1 9", "3 Fe 9"), ("1 2 1", "1 Pt 1"), ("2 2 5", "2 Pt 5")];
+    let named = named.iter().fold(DUMP.to_string(), |text, (old, new)| text.replace(old, new));
+    let (_folder, config) = from_file("a.dump", &named, "types = [\"Fe\"]");
+    let message = structure(&config, &Comm::single()).unwrap_err().to_string();
+    assert!(message.contains("the file names its species itself"), "{message}");
+}
+
+#[test]
+fn a_file_of_another_format_is_named() {
+    let message = |file: &str, bytes: &[u8], more: &str| {
+        let (folder, config) = from_file(file, "", more);
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+        let error = structure(&config, &Comm::single()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string().replace(&format!("{}/", folder.path().display()), "")
+    };
+    let cases: [(&str, &[u8], &str, &str); 6] = [
+        (
+            "a.h5",
+            b"CDF\x02\0\0",
+            "",
+            "a.h5: this file is netCDF in its classic form, which is not read: make extended XYZ of it, with \
+             OVITO or ASE",
+        ),
+        (
+            "a.xyz",
+            b"\x1f\x8b\x08",
+            "",
+            "a.xyz: this file is compressed with gzip: unpack it first (gunzip)",
+        ),
+        (
+            "a.xyz",
+            b"\xff\xfe1\0",
+            "",
+            "a.xyz: this file is text in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
+        ),
+        (
+            "a.data",
+            DUMP.as_bytes(),
+            "",
+            "a.data: this file is a LAMMPS dump, and by its name or `format` LAMMPS data: name it so, or \
+             write `format`",
+        ),
+        (
+            "a.nc",
+            b"\x89HDF\r\n\x1a\n",
+            "format = \"extxyz\"",
+            "a.nc: this file is H5MD, and by its name or `format` extended XYZ: name it so, or write `format`",
+        ),
+        (
+            "a.xyz",
+            b"ITEM: TIMESTEP",
+            "",
+            "a.xyz: this file is a LAMMPS dump, and by its name or `format` \
+             extended XYZ: name it so, or write `format`",
+        ),
+    ];
+    for (file, bytes, more, wanted) in cases {
+        assert_eq!(message(file, bytes, more), wanted);
+    }
 }

@@ -335,6 +335,14 @@ impl Raw {
                     let missing = self.pairs[a * n + b].missing();
                     let both = [&elements[a], &elements[b]];
                     warnings.extend(consistency::of_pair(path, both, &pair, &missing));
+                    if let Some([delta, energy]) = self.pairs[a * n + b].idle_delta() {
+                        warnings.push(format!(
+                            "{}: delta({i},{j}) = {delta} has no effect: Ec({i},{j}) = {energy} is given",
+                            path.display(),
+                            i = a + 1,
+                            j = b + 1
+                        ));
+                    }
                 }
                 pairs.push(pair);
                 for k in 0..n {
@@ -426,6 +434,12 @@ fn check_pair(path: &Path, pair: &Pair, a: &Element, b: &Element) -> Result<()> 
 impl RawPair {
     fn value(&self, name: &str) -> Option<f64> {
         place_in(&PAIRS, name).and_then(|place| self.values[place])
+    }
+
+    /// `delta` and the `Ec` beside which it means nothing.
+    fn idle_delta(&self) -> Option<[f64; 2]> {
+        let given = |name| self.value(name).filter(|x| *x != 0.0);
+        Some([given("delta")?, given("Ec")?])
     }
 
     /// What a pair of two elements needs and does not have; `delta` stands for Ec too.
