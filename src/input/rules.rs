@@ -11,6 +11,7 @@ use super::read_particle;
 use super::schema::or;
 use super::sizes;
 use super::source::Problems;
+use super::stage::default_relaxation;
 use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::BTreeMap;
@@ -89,7 +90,8 @@ fn thermostats(config: &Config, warnings: &mut Problems) {
     for (i, stage) in stages.filter(|(_, s)| s.kind.is_dynamic() && s.ensemble == Ensemble::Nvt) {
         let key = format!("stage[{i}].relaxation_fs");
         let (relaxation, whole) = (stage.relaxation_fs, stage.duration_ps.unwrap_or(0.0) * 1000.0);
-        if !config.source.has(&key) {
+        // Which the effective input gives, too.
+        if relaxation == default_relaxation() {
             continue;
         }
         if relaxation < FEW_STEPS * timestep {

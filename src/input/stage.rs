@@ -138,7 +138,7 @@ pub fn write<S: Serializer>(stages: &[StageConfig], to: S) -> Result<S::Ok, S::E
     }))
 }
 
-fn default_relaxation() -> f64 {
+pub fn default_relaxation() -> f64 {
     100.0
 }
 fn default_chain() -> usize {

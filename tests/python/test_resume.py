@@ -20,6 +20,7 @@ from running import (
     different_atoms,
     differences,
     run,
+    sinter,
     start,
     steps_begun,
     wait_until,
