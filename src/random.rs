@@ -32,6 +32,7 @@ pub enum Purpose {
     Placement = 8,
     Roughness = 9,
     Mixture = 10,
+    Swaps = 11,
     /// Thermal displacements for `plan`; no result depends on them.
     Planning = 100,
     /// For tests.

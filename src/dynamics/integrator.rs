@@ -17,6 +17,7 @@ use crate::comm::Comm;
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::protocol::{Plan, Progress, Stage};
+use crate::dynamics::swaps::{self, Tally};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
 use crate::dynamics::{momentum, velocities, verlet};
 use crate::error::Result;
@@ -64,6 +65,9 @@ pub struct Motion {
     pub freedom: Vec<u64>,
     /// Of each group, as the thermostat left it.
     pub kinetics: Vec<Kinetics>,
+    /// What came of swaps, in a stage that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swaps: Option<Tally>,
 }
 
 /// A stage under way.
@@ -147,6 +151,7 @@ impl Integrator {
                 thermostat: ThermostatState::None,
                 freedom: Vec::new(),
                 kinetics: Vec::new(),
+                swaps: None,
             }),
             seed: plan.seed,
             timestep: plan.timestep,
@@ -199,7 +204,8 @@ impl Integrator {
         };
         let kinetics =
             self.groups.kinetics(&View::new(system, comm)).map_err(|atom| atom.at(step))?;
-        Ok(Motion { thermostat, freedom, kinetics })
+        let swaps = stage.swaps.as_ref().map(|_| Tally::default());
+        Ok(Motion { thermostat, freedom, kinetics, swaps })
     }
 
     /// Degrees of freedom of each group, as it moves now.
@@ -208,7 +214,8 @@ impl Integrator {
         let kind = stage.thermostat.map(|t| t.kind);
         let alone = stage.apart || self.groups.kind() == Group::System || self.groups.len() == 1;
         let free = view.cell.periodic == [false; 3];
-        let isolated = free && alone && !self.turned && kind != Some(Thermostat::Langevin);
+        let turned = self.turned || stage.swaps.is_some();
+        let isolated = free && alone && !turned && kind != Some(Thermostat::Langevin);
         let bodies = self.groups.bodies(view);
         bodies.iter().map(|body| momentum::degrees_of_freedom(body, isolated)).collect()
     }
@@ -238,7 +245,10 @@ impl Integrator {
         virial: bool,
     ) -> Result<Totals> {
         self.totals = match &mut self.state {
-            IntegratorState::Dynamics(_) => self.move_atoms(system, comm, progress, virial)?,
+            IntegratorState::Dynamics(_) => {
+                let totals = self.move_atoms(system, comm, progress, virial)?;
+                self.swap(system, comm, progress, virial)?.unwrap_or(totals)
+            }
             IntegratorState::Minimisation(fire) => {
                 let totals = fire.step(system, comm, self.stage.force_tolerance, virial)?;
                 if progress.step_in_stage >= self.stage.steps {
@@ -310,6 +320,38 @@ impl Integrator {
         Ok(totals)
     }
 
+    /// A round of swaps, if one is due after this step.
+    fn swap(
+        &mut self,
+        system: &mut dyn System,
+        comm: &Comm,
+        progress: &Progress,
+        virial: bool,
+    ) -> Result<Option<Totals>> {
+        let step = progress.step_in_stage;
+        let Some(settings) = self.stage.swaps.as_ref().filter(|swaps| swaps.is_due(step)) else {
+            return Ok(None);
+        };
+        let temperature = settings.temperature.or(self.stage.temperature_at(step));
+        let temperature = temperature.expect("`input` asks for one");
+        let key = swaps::Key { seed: self.seed, step: progress.step };
+        let (tally, totals) = swaps::round(settings, system, comm, (key, temperature), virial)?;
+        let IntegratorState::Dynamics(motion) = &mut self.state else {
+            unreachable!("called for dynamics only");
+        };
+        motion.swaps.get_or_insert_default().add(&tally);
+        if tally.accepted > 0 {
+            // Masses have gone from group to group.
+            let view = View::new(system, comm);
+            self.groups = Groups::moving(self.groups.kind(), &view);
+            self.particles = Groups::moving(Group::Particle, &view);
+            let kinetics = self.groups.kinetics(&view);
+            motion.kinetics = kinetics.map_err(|atom| atom.at(progress.step))?;
+            self.balance = balance(system);
+        }
+        Ok(totals)
+    }
+
     /// Whether the stage is over after the step that `progress` tells.
     pub fn is_finished(&self, progress: &Progress) -> bool {
         match &self.state {
@@ -377,13 +419,23 @@ impl Integrator {
         temperature(self.thermal_energy(), self.degrees_of_freedom() as f64)
     }
 
-    /// Potential and kinetic energy, what the thermostat has taken out, and less what pistons have given, eV.
+    /// What came of swaps since the stage began.
+    pub fn swaps(&self) -> Tally {
+        match &self.state {
+            IntegratorState::Dynamics(motion) => motion.swaps.unwrap_or_default(),
+            IntegratorState::Minimisation(_) => Tally::default(),
+        }
+    }
+
+    /// Potential and kinetic energy, what the thermostat has taken out, and less what pistons and
+    /// swaps have given, eV.
     pub fn conserved_energy(&self) -> f64 {
         let thermostat = match &self.state {
             IntegratorState::Dynamics(motion) => motion.thermostat.energy(),
             IntegratorState::Minimisation(_) => 0.0,
         };
-        self.totals.potential_energy + self.kinetic_energy() + thermostat + self.balance
+        let given = self.swaps().energy;
+        self.totals.potential_energy + self.kinetic_energy() + thermostat + self.balance - given
     }
 
     /// Whether the groups of the thermostat are what keeps its momentum.

@@ -14,6 +14,7 @@ mod integrator;
 pub mod momentum;
 mod parallel;
 mod protocol;
+pub mod swaps;
 pub mod thermostat;
 pub mod velocities;
 mod verlet;

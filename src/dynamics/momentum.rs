@@ -25,6 +25,7 @@
 //! | Langevin                                    | thermal: not counted   |
 //! | any periodic boundary                       | not conserved          |
 //! | one-body terms                              | not conserved          |
+//! | swaps                                       | thermal: not counted   |
 //!
 //! Where one-body terms act, the momentum of a group is not conserved either. Its centre is left out
 //! all the same: whatever holds the atoms, their momenta at one temperature are independent of

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dynamics::swaps;
 use crate::input::config::{
     Arrangement, Config, Ensemble, Group, StageConfig, StageKind, Thermostat,
 };
@@ -33,6 +34,8 @@ pub struct Stage {
     pub first_temperature: Option<f64>,
     /// None at constant energy.
     pub thermostat: Option<ThermostatSettings>,
+    /// Monte Carlo moves between steps, if any.
+    pub swaps: Option<swaps::Settings>,
     /// Each particle alone.
     pub apart: bool,
     pub remove_linear: Option<Group>,
@@ -120,6 +123,7 @@ impl Stage {
             first_temperature: initial.or(stage.temperature_k),
             thermostat: (stage.ensemble == Ensemble::Nvt && temperature.is_some())
                 .then_some(settings),
+            swaps: swaps::Settings::new(config, stage),
             apart,
             remove_linear: stage.remove_linear_momentum,
             remove_angular: stage.remove_angular_momentum,

@@ -155,6 +155,7 @@ pub fn constant_energy(steps: u64) -> Stage {
         temperature: None,
         first_temperature: None,
         thermostat: None,
+        swaps: None,
         apart: false,
         remove_linear: None,
         remove_angular: None,

@@ -551,6 +551,19 @@ impl<P: Potential> System for Engine<'_, P> {
         &self.masses
     }
 
+    fn refresh_species(&mut self) {
+        let caller = self.clock.enter(Phase::Exchange);
+        let species = &mut self.atoms.species;
+        let mut words: Vec<i64> = species.iter().map(|&kind| kind as i64).collect();
+        self.plan.refresh(self.comm, &mut words, 1);
+        species.iter_mut().zip(words).for_each(|(kind, word)| *kind = word as u8);
+        self.clock.enter(caller);
+    }
+
+    fn energy_reach(&self) -> f64 {
+        self.potential.energy_reach()
+    }
+
     fn departed(&self) -> u64 {
         self.departures.count()
     }

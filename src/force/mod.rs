@@ -6,7 +6,7 @@ mod engine;
 mod evaluate;
 pub mod one_body;
 #[cfg(test)]
-mod pair_functional;
+pub mod pair_functional;
 mod phases;
 #[cfg(test)]
 mod tests;
@@ -42,6 +42,12 @@ pub trait System {
     /// than half the skin, else refreshes ghosts; then computes the forces.
     /// Owned atoms may be reordered and change rank.
     fn update_forces(&mut self, virial: bool) -> Result<Totals>;
+    /// After species of owned atoms changed: their ghosts get them; then call `update_forces`.
+    fn refresh_species(&mut self) {}
+    /// Å: whatever is farther from an atom than this has no part in that atom's energy.
+    fn energy_reach(&self) -> f64 {
+        f64::INFINITY
+    }
     /// How many atoms have departed so far, over all ranks (`Atoms::has_departed`).
     fn departed(&self) -> u64 {
         0

@@ -26,6 +26,7 @@ pub use super::sizes::{
 use super::source::Source;
 pub use super::stage::{Arrangement, Ensemble, Group, StageConfig, StageKind, Thermostat};
 pub use super::structure::{ParticlesFrom, StructureConfig, StructureFormat};
+pub use super::swaps::{SwapEnsemble, SwapRegion, SwapsConfig};
 pub use super::traces::{TracedAtoms, TracesConfig};
 use crate::geometry::FARTHEST_BORDER;
 use schemars::JsonSchema;
@@ -42,7 +43,7 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-fixed" = "never"))]
     pub title: String,
-    /// Of every random choice: alloy, adatoms, velocities, thermostat noise.
+    /// Of every random choice: alloy, adatoms, velocities, thermostat noise, swaps.
     #[serde(default = "default_seed")]
     pub seed: u64,
     /// The interaction of the atoms.

@@ -28,6 +28,7 @@ mod sizes;
 pub mod span;
 mod stage;
 mod structure;
+mod swaps;
 mod traces;
 mod unit;
 
@@ -236,6 +237,12 @@ fn complete(config: &mut Config) {
         let apart = stage.particles == Arrangement::Apart;
         if apart && !config.source.has(&format!("stage[{i}].thermostat_for")) {
             stage.thermostat_for = Group::Particle;
+        }
+        if let Some(swaps) = stage.swaps.take() {
+            let region = swaps.region(stage);
+            let of_pairs = swaps.ensemble == SwapEnsemble::Canonical;
+            let region = swaps.region.or(of_pairs.then_some(region));
+            stage.swaps = Some(SwapsConfig { region, ..swaps });
         }
         if stage.kind == StageKind::Equilibrate {
             let group = if apart { Group::Particle } else { Group::System };

@@ -12,6 +12,7 @@ use super::schema::or;
 use super::sizes;
 use super::source::Problems;
 use super::stage::default_relaxation;
+use super::swaps;
 use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stages(config, problems);
     intervals(config, problems);
     stops(config, problems);
+    swaps::check(config, problems);
     traces::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
@@ -127,6 +129,7 @@ fn times(config: &Config) -> Vec<(String, f64)> {
             ("duration_ps", stage.duration_ps),
             ("trajectory_interval_ps", stage.trajectory_interval_ps),
             ("series_interval_ps", stage.series_interval_ps),
+            ("swaps.interval_ps", stage.swaps.as_ref().map(|swaps| swaps.interval_ps)),
         ];
         for (name, time) in own {
             let key = format!("stage[{i}].{name}");

@@ -1,6 +1,7 @@
 //! The tables `[[stage]]`: what is done, and in which order. As in `config`, each key has its
 //! one home here.
 
+use super::swaps::SwapsConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -73,6 +74,10 @@ pub struct StageConfig {
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     #[schemars(extend("x-fixed" = "never"))]
     pub series_interval_ps: Option<f64>,
+    /// Monte Carlo moves between steps, in which atoms change their elements: what diffusion would
+    /// take too long for. Not for `minimise` and `quench`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swaps: Option<SwapsConfig>,
 }
 
 /// Keys that change nothing in a stage, and why.

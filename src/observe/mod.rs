@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
+use crate::dynamics::swaps::Tally;
 use crate::error::Result;
 use crate::force::{OneBody, Totals};
 use crate::geometry::{dot, sub};
@@ -33,6 +34,7 @@ mod particles;
 mod record;
 mod structure;
 mod surroundings;
+mod swaps;
 mod thermo;
 mod traces;
 
@@ -72,6 +74,8 @@ pub struct Snapshot<'a> {
     pub totals: Totals,
     /// What acts on the atoms one by one, if anything does.
     pub one_body: Option<&'a OneBody>,
+    /// What came of swaps, in a run that has some.
+    pub swaps: Option<Tally>,
     /// Of the whole system: 3 N less what is held fixed.
     pub degrees_of_freedom: f64,
     /// Total energy less what thermostats put in, eV.
@@ -286,6 +290,7 @@ impl Observers {
         }
         series.extend(self.pairs.take_mergers());
         series.extend(snapshot.one_body.into_iter().flat_map(one_body::series));
+        series.extend(snapshot.swaps.map(|tally| swaps::series(&tally, &snapshot)));
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
     }
 

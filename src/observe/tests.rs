@@ -180,6 +180,7 @@ fn snapshot<'a>(
         neighbours,
         totals: Totals { potential_energy: -3.0, virial: Some([0.0; 6]) },
         one_body: None,
+        swaps: None,
         degrees_of_freedom: 3.0 * comm.sum(atoms.owned as i64) as f64 - 3.0,
         conserved_energy: -1.0,
         together: true,

@@ -267,6 +267,10 @@ impl Potential for ForceField {
         self.terms.iter().map(|term| term.model.phases_range()).fold(0.0, f64::max)
     }
 
+    fn energy_reach(&self) -> f64 {
+        self.terms.iter().map(|term| term.model.phases_energy_reach()).fold(0.0, f64::max)
+    }
+
     fn words(&self) -> usize {
         self.words
     }

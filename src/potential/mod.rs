@@ -116,6 +116,11 @@ pub trait Potential: Send + Sync {
     /// Å: no atom farther than this from an owned atom matters to that atom's phases.
     fn range(&self) -> f64;
 
+    /// Å: no atom farther than this from another has a part in the energy of that one.
+    fn energy_reach(&self) -> f64 {
+        self.range()
+    }
+
     /// 64-bit words per atom that `densities` sums and `embed` overwrites; none for a sum over
     /// pairs.
     fn words(&self) -> usize {

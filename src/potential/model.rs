@@ -203,6 +203,7 @@ pub trait Model: Phases + Debug {
 /// The phases of any potential: `Potential` without its types.
 pub trait Phases: Send + Sync {
     fn phases_range(&self) -> f64;
+    fn phases_energy_reach(&self) -> f64;
     fn phases_words(&self) -> usize;
     fn phases_take_half_lists(&self) -> bool;
     /// Fresh `Potential::Prepared`.
@@ -262,6 +263,10 @@ where
 {
     fn phases_range(&self) -> f64 {
         self.range()
+    }
+
+    fn phases_energy_reach(&self) -> f64 {
+        self.energy_reach()
     }
 
     fn phases_words(&self) -> usize {

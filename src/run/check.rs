@@ -4,6 +4,7 @@ use super::warnings;
 use crate::atoms::Atoms;
 use crate::build::{self, Built};
 use crate::comm::Comm;
+use crate::dynamics::{Plan, View, swaps};
 use crate::error::Result;
 use crate::force::OneBody;
 use crate::force::one_body::Scene;
@@ -47,6 +48,7 @@ fn structure(config: &mut Config, potential: &ForceField) -> Result<(String, Str
     let built = build::looked_at(config, &comm)?;
     warnings::of_structure(&built, potential, &comm);
     input::settle(config, built.layout.cell.periodic)?;
+    can_swap(config, &built, potential)?;
     let one_body = match config.stages[0].particles {
         Arrangement::Together => found(config, &built, potential)?,
         Arrangement::Apart => String::new(),
@@ -78,6 +80,20 @@ fn found(config: &Config, built: &Built, potential: &ForceField) -> Result<Strin
     let begun = OneBody::begin(config, scene);
     let begun = begun.map_err(|(key, message)| config.source.error(&key, message))?;
     Ok(begun.found())
+}
+
+/// Swaps that are asked for must be possible.
+fn can_swap(config: &Config, built: &Built, potential: &ForceField) -> Result<()> {
+    if config.stages.iter().all(|stage| stage.swaps.is_none()) {
+        return Ok(());
+    }
+    let (comm, atoms) = (Comm::single(), Atoms::from_list(&built.atoms));
+    let masses: Vec<f64> = potential.species().iter().map(|species| species.mass).collect();
+    let view = View { atoms: &atoms, cell: &built.cell, masses: &masses, comm: &comm };
+    match swaps::idle_stage(&Plan::new(config).stages, 0, &view) {
+        Some((key, why)) => Err(config.source.error(&key, why)),
+        None => Ok(()),
+    }
 }
 
 /// A section of lines for people behind the `#` of TOML.

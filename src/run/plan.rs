@@ -11,6 +11,7 @@ mod space;
 use super::arguments;
 use super::warnings;
 use crate::comm::Comm;
+use crate::dynamics::Stage;
 use crate::error::{Error, Result};
 use crate::force::Settings;
 use crate::input::{Arrangement, Config};
@@ -81,7 +82,19 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     if work.minimisation > 0 {
         let _ = writeln!(text, "minimisations: at most {} steps on top", work.minimisation);
     }
+    let attempts = swaps(config);
+    if attempts > 0 {
+        let _ =
+            writeln!(text, "swaps: {attempts} attempts on top, a step for those that do not touch");
+    }
     Ok(text)
+}
+
+/// How many swaps all stages try.
+fn swaps(config: &Config) -> u64 {
+    let stages = crate::dynamics::Plan::new(config).stages;
+    let of = |stage: &Stage| stage.swaps.as_ref().map(|s| stage.steps / s.interval * s.attempts);
+    stages.iter().filter_map(of).sum()
 }
 
 fn head() -> String {

@@ -21,6 +21,7 @@ use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
+use crate::dynamics::swaps;
 use crate::dynamics::{
     self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
 };
@@ -106,7 +107,18 @@ impl<'c> Simulation<'c> {
             None if simulation.is_together() => simulation.act_one_by_one(None)?,
             None => {}
         }
+        simulation.can_swap()?;
         Ok(simulation)
+    }
+
+    /// Swaps that are asked for must be possible.
+    fn can_swap(&self) -> Result<()> {
+        let view = View::new(&self.engine, self.comm);
+        let idle = swaps::idle_stage(&self.plan.stages, self.progress.stage, &view);
+        self.comm.agree(match idle {
+            Some((key, why)) => Err(self.config.source.error(&key, why)),
+            None => Ok(()),
+        })
     }
 
     /// Whether the particles share one space already.
@@ -190,8 +202,12 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    /// Says how a minimisation ended; one that has not converged is told again at the end.
+    /// Says what came of swaps, and how a minimisation ended; one that has not converged is told
+    /// again at the end.
     fn conclude(&mut self, integrator: &Integrator) {
+        if integrator.stage().swaps.is_some() {
+            self.files.log.say(&report::swapped(&integrator.swaps()));
+        }
         let Some(end) = integrator.minimisation() else { return };
         let name = &integrator.stage().name;
         let told =
@@ -503,6 +519,7 @@ fn snapshot<'a>(
         neighbours: engine.neighbours(),
         totals: integrator.totals(),
         one_body: engine.one_body(),
+        swaps: plan.stages.iter().any(|stage| stage.swaps.is_some()).then(|| integrator.swaps()),
         degrees_of_freedom: integrator.degrees_of_freedom() as f64,
         conserved_energy: integrator.conserved_energy(),
         together: !stage.apart,

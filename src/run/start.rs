@@ -15,7 +15,9 @@ use crate::geometry::{Cell, on_grid};
 use crate::input::config::Boundary;
 use crate::input::extension::{self, Extension};
 use crate::input::past::{Asked, Changes, Difference, File, Minimised, Standing};
-use crate::input::{self, Change, Config, Group};
+use crate::input::{
+    self, Change, Config, Group, StageConfig, SwapEnsemble, SwapRegion, SwapsConfig,
+};
 use crate::observe::Observers;
 use crate::potential::Potential;
 use crate::potential::{ForceField, read_text};
@@ -280,7 +282,11 @@ impl Past<'_> {
         }
         comm.sum_i64(&mut counts);
         let wanted = layout.particles.iter().flat_map(|p| p.species.iter().map(|&n| n as i64));
-        if comm.any(strange) || !wanted.eq(counts) || layout.atoms != self.checkpoint.atoms {
+        let kept = |counts: Vec<i64>| kept_by_swaps(config, progress.stage, &counts);
+        if comm.any(strange)
+            || kept(wanted.collect()) != kept(counts)
+            || layout.atoms != self.checkpoint.atoms
+        {
             return Err(format!(
                 "this checkpoint holds {} atoms, and the input describes {}, or other particles \
                  or another composition",
@@ -318,6 +324,27 @@ impl Past<'_> {
         }
         Ok(())
     }
+}
+
+/// Of the numbers of atoms by particle and species those sums that the stages up to this one keep,
+/// in which swaps may have changed the elements of atoms.
+fn kept_by_swaps(config: &Config, stage: usize, counts: &[i64]) -> Vec<i64> {
+    let kinds = config.symbols().len();
+    let stages = config.stages.iter().take(stage + 1);
+    let swaps = || stages.clone().filter_map(|stage| Some((stage, stage.swaps.as_ref()?)));
+    let is_within = |(stage, swaps): (&StageConfig, &SwapsConfig)| {
+        swaps.region(stage) == SwapRegion::WithinParticles
+    };
+    let is_canonical =
+        |(_, swaps): (&StageConfig, &SwapsConfig)| swaps.ensemble == SwapEnsemble::Canonical;
+    if swaps().all(is_canonical) && swaps().all(is_within) {
+        return counts.to_vec();
+    }
+    let mut sums: Vec<i64> = counts.chunks(kinds).map(|of| of.iter().sum()).collect();
+    if swaps().all(is_canonical) {
+        sums.extend((0..kinds).map(|s| counts.iter().skip(s).step_by(kinds).sum::<i64>()));
+    }
+    sums
 }
 
 /// Where one of two inputs leaves the boundaries or the box to the file of its `[structure]`, and

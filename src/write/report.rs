@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::departure::Departure;
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
+use crate::dynamics::swaps::Tally;
 use crate::dynamics::{Minimisation, Outcome};
 use crate::force::Statistics;
 use crate::geometry::Cell;
-use crate::input::StageConfig;
+use crate::input::{StageConfig, SwapsConfig};
 use crate::observe::{Closure, Contact, Record};
 use table::{Necks, number_of};
 
@@ -136,6 +137,9 @@ pub fn stage(stage: &StageConfig) -> String {
         (Some(from), Some(to)) => text += &format!(", {from} to {to} K"),
         (Some(at), None) => text += &format!(", {at} K"),
         _ => {}
+    }
+    if let Some(SwapsConfig { attempts, interval_ps, .. }) = &stage.swaps {
+        text += &format!(", {attempts} swaps every {interval_ps} ps");
     }
     text
 }
@@ -318,6 +322,16 @@ pub enum Close {
 /// What paths are kept.
 pub fn traced(atoms: usize, interval_ps: f64) -> String {
     format!("\nThe paths of {} are kept, every {interval_ps} ps", number(atoms, "atom"))
+}
+
+/// What came of the swaps of a stage.
+pub fn swapped(tally: &Tally) -> String {
+    let Tally { attempts, accepted, evaluations, energy } = *tally;
+    let part = if attempts > 0 { 100.0 * accepted as f64 / attempts as f64 } else { 0.0 };
+    format!(
+        "swaps: {accepted} of {attempts} accepted ({part:.1} %), {energy:.3} eV in all, in {evaluations} \
+         evaluations of the energy"
+    )
 }
 
 /// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.

@@ -32,6 +32,7 @@ atoms = "gap"
 kind = "hold"
 temperature_k = 300
 duration_ps = 0.02
+swaps = { interval_ps = 0.01, attempts = 1 }
 """
 
 

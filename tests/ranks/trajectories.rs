@@ -22,6 +22,13 @@ pub const BODIES: &[(&str, Body)] = &[
     }),
     ("Langevin", |comm| same_as_alone(comm, r#"thermostat = "langevin""#)),
     ("Bussi", |comm| same_as_alone(comm, r#"thermostat = "bussi", thermostat_for = "particle""#)),
+    ("swaps", |comm| same_as_alone(comm, "swaps = { interval_ps = 0.01, attempts = 15 }")),
+    ("swaps at constant energy and other temperature", |comm| {
+        same_as_alone(
+            comm,
+            r#"ensemble = "nve", swaps = { interval_ps = 0.01, attempts = 5, temperature_k = 9000, region = "between-particles" }"#,
+        )
+    }),
     ("minimisation", minimisation),
 ];
 

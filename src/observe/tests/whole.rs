@@ -134,6 +134,7 @@ fn a_velocity_that_is_not_a_number_names_its_atom() {
         neighbours: &neighbours,
         totals: Totals::default(),
         one_body: None,
+        swaps: None,
         degrees_of_freedom: 3.0,
         conserved_energy: 0.0,
         together: false,

@@ -234,6 +234,11 @@ impl Potential for Tersoff {
         self.cutoff
     }
 
+    /// Half of a bond is of an atom, and all neighbours of the other end have a part in it.
+    fn energy_reach(&self) -> f64 {
+        2.0 * self.cutoff
+    }
+
     unsafe fn forces(
         &self,
         env: Environment,

@@ -1,0 +1,38 @@
+//! What came of swaps, and the composition that they leave.
+
+use super::{Column, Series, Snapshot, Values};
+use crate::dynamics::swaps::Tally;
+
+pub fn series(tally: &Tally, snapshot: &Snapshot) -> Series {
+    let (view, kinds) = (&snapshot.system, snapshot.system.masses.len());
+    let mut counts = vec![0i64; kinds];
+    let kept = (0..view.atoms.owned).filter(|&i| !view.atoms.has_departed(i));
+    kept.for_each(|i| counts[view.atoms.species[i] as usize] += 1);
+    view.comm.sum_i64(&mut counts);
+    Series {
+        path: "/sinter/swaps",
+        columns: vec![
+            Column::count("attempts", "swaps tried since the stage began", tally.attempts as i64),
+            Column::count("accepted", "of them those that were carried out", tally.accepted as i64),
+            Column::count(
+                "evaluations",
+                "evaluations of the whole energy that they took: what they cost, as each is worth a step",
+                tally.evaluations as i64,
+            ),
+            Column::real(
+                "energy",
+                "eV",
+                "what they added to the potential energy since the stage began; the conserved energy is \
+                 without it",
+                tally.energy,
+            ),
+            Column {
+                name: "atoms",
+                unit: "1",
+                definition: "atoms by species, in the order of `index` in /parameters/species",
+                shape: vec![kinds],
+                values: Values::Integer(counts),
+            },
+        ],
+    }
+}

@@ -1,0 +1,188 @@
+"""Monte Carlo swaps in runs: bits, restarts, what is conserved and what stays."""
+
+import h5py
+import numpy as np
+import pytest
+
+from running import POTENTIALS, different_atoms, run, write_input
+
+HEAD = f"""
+[potential]
+library = "{POTENTIALS}/PtFe.library.meam"
+parameters = "{POTENTIALS}/PtFe.meam"
+elements = ["Pt", "Fe"]
+[output]
+trajectory_interval_ps = 0.02
+series_interval_ps = 0.002
+[[particle]]
+count = 2
+atoms = 79
+surface_energy_j_per_m2 = {{ "111" = 1.0, "100" = 1.07 }}
+lattice_constant_angstrom = 3.9
+composition = {{ Pt = 0.75, Fe = 0.25 }}
+[placement]
+gap_angstrom = 3.0
+"""
+
+# Swaps within particles that are apart, then anywhere along a ramp, then between them at
+# constant energy.
+PROTOCOL = """
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 1500
+duration_ps = 0.06
+thermostat = "bussi"
+swaps = { interval_ps = 0.006, attempts = 10 }
+[[stage]]
+kind = "cool"
+temperature_k = 1500
+end_temperature_k = 1200
+duration_ps = 0.06
+thermostat_for = "particle"
+[stage.swaps]
+interval_ps = 0.01
+attempts = 12
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = 0.08
+[stage.swaps]
+interval_ps = 0.004
+attempts = 8
+temperature_k = 2000
+region = "between-particles"
+"""
+
+
+def finished(folder, path, *arguments, **how):
+    done = run("--output", folder, *arguments, path, **how)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def checkpoints(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("checkpoint-*.h5")}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The protocol on one rank, with all checkpoints."""
+    folder = tmp_path_factory.mktemp("swaps")
+    path = write_input(folder, HEAD + "[checkpoint]\nevery_steps = 7\nkeep = 99\n" + PROTOCOL)
+    finished(folder / "one", path)
+    return path, folder / "one"
+
+
+def test_same_bits_on_any_ranks_and_threads(alone, tmp_path):
+    path, reference = alone
+    for ranks, threads in [(2, 1), (3, 1), (1, 2)]:
+        folder = tmp_path / f"{ranks}-{threads}"
+        finished(folder, path, ranks=ranks, threads=threads)
+        assert checkpoints(folder) == checkpoints(reference)
+
+
+# Between rounds in each stage, one of them just after a round.
+@pytest.mark.parametrize("step", [7, 21, 42, 70, 98])
+def test_same_bits_through_restarts(alone, tmp_path, step):
+    path, reference = alone
+    start = reference / f"checkpoint-{step}.h5"
+    finished(tmp_path / "out", path, "--restart", start, ranks=2)
+    assert different_atoms(reference / "checkpoint-100.h5", tmp_path / "out/checkpoint-100.h5") == []
+
+
+def columns(folder, name):
+    with h5py.File(folder / "trajectory.h5md") as file:
+        group = file[f"sinter/{name}"]
+        return {key: group[key][:] for key in group}
+
+
+def test_what_swaps_give_is_booked(alone):
+    _, folder = alone
+    swaps, thermo = columns(folder, "swaps"), columns(folder, "thermo")
+    assert (np.diff(swaps["atoms"], axis=0) == 0).all()
+    for stage, rounds, each in [(1, 10, 10), (2, 6, 12), (3, 20, 8)]:
+        here = thermo["stage_number"] == stage
+        attempts, accepted = swaps["attempts"][here], swaps["accepted"][here]
+        assert attempts[0] == 0 and 0 < accepted[-1] < attempts[-1] <= rounds * each
+        assert np.ptp(swaps["energy"][here]) > 0.5, "no test"
+        assert np.ptp(thermo["conserved_energy"][here]) < 0.05
+    # At constant energy nothing else changes it.
+    last = thermo["stage_number"] == 3
+    assert np.ptp((thermo["total_energy"] - swaps["energy"])[last]) < 0.05
+    assert np.ptp(thermo["total_energy"][last]) > 0.5
+
+
+def test_elements_change_where_they_may(alone):
+    _, folder = alone
+    with h5py.File(folder / "trajectory.h5md") as file:
+        atoms = file["particles/trajectory"]
+        step, species = atoms["position/step"][:], atoms["species/value"][:]
+        particle = file["particle"][0] if file["particle"].ndim > 1 else file["particle"][:]
+    iron = species == 26
+    assert (iron.sum(axis=1) == iron[0].sum()).all()
+    assert (iron[-1] != iron[0]).any()
+    of_first = iron[:, particle == 0].sum(axis=1)
+    assert (of_first[step <= 30] == of_first[0]).all(), "within particles"
+    assert (of_first != of_first[0]).any(), "between them"
+
+
+def test_fixed_atoms_stay_what_they_are(tmp_path):
+    one = HEAD.replace("count = 2\n", "").replace("[placement]\ngap_angstrom = 3.0\n", "")
+    more = """
+[[fixed]]
+atoms = { lowest_angstrom = 3 }
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.06
+swaps = { interval_ps = 0.004, attempts = 20 }
+"""
+    finished(tmp_path / "out", write_input(tmp_path, one + more))
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        atoms = file["particles/trajectory"]
+        place, species = atoms["position/value"][:], atoms["species/value"][:]
+    held = place[0, :, 2] < place[0, :, 2].min() + 3
+    changed = (species != species[0]).any(axis=0)
+    assert held.any() and changed.any() and not (held & changed).any()
+
+
+OPEN = """
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.08
+[stage.swaps]
+interval_ps = 0.004
+attempts = 10
+"""
+
+
+def test_composition_follows_chemical_potentials(tmp_path):
+    counts = {}
+    for sign in (-1, 1):
+        potentials = f'ensemble = "semi-grand"\nchemical_potential_ev = {{ Pt = 0, Fe = {1.4 + 2 * sign} }}\n'
+        folder = tmp_path / str(sign)
+        folder.mkdir()
+        path = write_input(folder, HEAD + "[checkpoint]\nevery_steps = 19\nkeep = 99\n" + OPEN + potentials)
+        finished(folder / "out", path)
+        counts[sign] = columns(folder / "out", "swaps")["atoms"][:, 1]
+        finished(folder / "again", path, "--restart", folder / "out/checkpoint-19.h5", ranks=2)
+        assert different_atoms(folder / "out/checkpoint-40.h5", folder / "again/checkpoint-40.h5") == []
+    assert counts[-1][-1] < counts[-1][0] == counts[1][0] < counts[1][-1]
+
+
+def test_a_constraint_holds_the_composition(tmp_path):
+    constraint = 'ensemble = "variance-constrained"\nconstraint_ev = 200\ncomposition = { Pt = 0.5, Fe = 0.5 }\n'
+    more = OPEN.replace("attempts = 10", "attempts = 60")
+    finished(tmp_path / "out", write_input(tmp_path, HEAD + more + constraint))
+    atoms = columns(tmp_path / "out", "swaps")["atoms"]
+    part = atoms[:, 1] / atoms.sum(axis=1)
+    assert part[0] < 0.3 and (abs(part[-10:] - 0.5) < 0.03).all()
+
+
+def test_another_composition_is_still_refused(alone, tmp_path):
+    path, reference = alone
+    text = path.read_text().replace("Pt = 0.75, Fe = 0.25", "Pt = 0.7, Fe = 0.3")
+    done = run("--output", tmp_path / "out", "--restart", reference / "checkpoint-98.h5", write_input(tmp_path, text))
+    assert done.returncode == 2 and "composition" in done.stderr
