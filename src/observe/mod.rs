@@ -171,6 +171,7 @@ pub struct Scene<'a> {
 ///     neighbours: &Neighbours::default(),
 ///     totals: Totals::default(),
 ///     one_body: None,
+///     swaps: None,
 ///     degrees_of_freedom: 9.0,
 ///     conserved_energy: 0.0,
 ///     together: true,
