@@ -69,7 +69,7 @@ fn help_is_given_however_it_is_asked_for() {
         assert!(out.contains("Exit codes:  0 done; 1 failed while running; 2 bad input"), "{out}");
         assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
     }
-    for name in ["check", "plan", "build", "evaluate", "inspect", "completions", "man"] {
+    for name in ["check", "plan", "build", "evaluate", "serve", "inspect", "completions", "man"] {
         let usage = format!("Usage: sinter-hpc {name}");
         for line in [["help", name], [name, "-h"], [name, "--help"]] {
             let (code, out, _) = answer(&line);

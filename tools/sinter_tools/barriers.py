@@ -17,6 +17,7 @@ barrier. In an alloy each sample has another arrangement of the atoms.
 
 import csv
 import io
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ PROCESSES = ("detachment", "hop", "exchange")
 SURFACES = ("100", "111")
 
 IMAGES = 7
-# eV: the highest image climbs by less than the first, and the saddle is above it by less than the second;
-# what the rest of a way may be above the highest saddle.
+# eV: the highest image climbs by less than the first; a saddle this near to it is the one that was sought,
+# and none is higher by more; what the rest of a way may be above the highest saddle.
 RUNAWAY, NEAR, EXACT = 0.5, 0.1, 0.01
 MOST_STEPS = 1000
 # eV/Å: the largest force that counts as none at minima and saddles, and in the band.
@@ -271,8 +272,6 @@ def cross(start, end, found):
         heights = energies(images)
         if saddle is None or heights.max() > saddle.get_potential_energy() + EXACT:
             reached, mode = saddle_near(images, int(np.argmax(heights)))
-            if reached.get_potential_energy() > heights.max() + NEAR:
-                raise NoSaddle("the dimer method climbs away from the band")
             if saddle is None or reached.get_potential_energy() > saddle.get_potential_energy():
                 saddle = reached
             feet = feet_of(reached, mode, one, other)
@@ -318,23 +317,44 @@ def saddle_near(images, top):
     """The saddle of first order near this image, and its mode."""
     if top in (0, len(images) - 1):
         raise NoSaddle("there is nothing to climb")
-    saddle = images[top].copy()
-    saddle.calc = images[top].calc
-    along = apart(saddle, images[top - 1].positions, images[top + 1].positions)
+    image = images[top]
+    height = image.get_potential_energy()
+    along = apart(image, images[top - 1].positions, images[top + 1].positions)
     # The mode nearest to the band: near flat tops the dimer would turn to another one.
-    _, modes = curvatures(saddle)
-    mode = modes[np.abs((modes * along).sum(axis=(1, 2))).argmax()]
+    _, modes = curvatures(image)
+    nearest = modes[np.abs((modes * along).sum(axis=(1, 2))).argmax()]
+    reached, faults = [], []
+    # Long steps may leave a flat top, short ones may not arrive.
+    for mode, longest in itertools.product((nearest, along), (0.03, 0.1)):
+        try:
+            saddle, mode = first_order(image, mode, longest)
+            beside = abs(saddle.get_potential_energy() - height)
+            reached.append((beside, len(reached), saddle, mode))
+            if beside < NEAR:
+                break
+        except NoSaddle as why:
+            faults.append(why)
+    if not reached:
+        raise faults[0]
+    _, _, saddle, mode = min(reached)
+    if saddle.get_potential_energy() > height + NEAR:
+        raise NoSaddle("the dimer method climbs away from the band")
+    return saddle, mode
+
+
+def first_order(image, mode, longest):
+    """The saddle that the dimer method finds from here; one of higher order is left along its second mode."""
+    saddle = image.copy()
+    saddle.calc = image.calc
     for _ in range(MOST_PUSHES):
-        climb(saddle, mode)
+        climb(saddle, mode, longest)
         values, modes = curvatures(saddle)
         negative = int((values < -FLAT).sum())
-        if negative <= 1:
-            break
+        if negative == 1:
+            return saddle, modes[0]
         mode = modes[0]
         saddle.positions += PUSH * modes[1]
-    if negative != 1:
-        raise NoSaddle(f"a Hessian has {negative} negative eigenvalues")
-    return saddle, modes[0]
+    raise NoSaddle(f"a Hessian has {negative} negative eigenvalues")
 
 
 def feet_of(saddle, mode, start, end):
@@ -349,15 +369,15 @@ def feet_of(saddle, mode, start, end):
     return feet[::-1] if turned else feet
 
 
-def climb(atoms, mode):
-    """To a saddle, by the dimer method; the mode is where to look for the way up."""
+def climb(atoms, mode, longest):
+    """To a saddle, by the dimer method: the mode is where to look for the way up, the longest step in Å."""
     moves = np.ones(len(atoms), bool)
     moves[atoms.constraints[0].index] = False
     mode = np.where(moves[:, None], mode, 0)
-    with DimerControl(logfile=None, mask=moves.tolist(), maximum_translation=0.03, max_num_rot=4) as control:
+    with DimerControl(logfile=None, mask=moves.tolist(), maximum_translation=longest, max_num_rot=4) as control:
         dimer = MinModeAtoms(atoms, control, eigenmodes=[mode / np.linalg.norm(mode)])
         with MinModeTranslate(dimer, logfile=None) as walk:
-            if not walk.run(fmax=AT_REST, steps=MOST_STEPS):
+            if not walk.run(fmax=AT_REST, steps=MOST_STEPS // 2):
                 raise NoSaddle("the dimer method finds none")
 
 
