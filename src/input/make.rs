@@ -28,7 +28,7 @@ pub enum Shape {
     Tetrahedron,
     /// A triangle between two (111) facets, `aspect_ratio` times as thick as its edge.
     TriangularPlate,
-    /// A cylinder along [001] with round ends, `aspect_ratio` times as long as wide.
+    /// A cylinder along its 001 axis with round ends, `aspect_ratio` times as long as wide.
     Rod,
     /// Half a sphere on a (001) facet.
     Hemisphere,
@@ -140,7 +140,7 @@ impl Lattice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
-    /// A twin boundary: beyond it the crystal is turned by 180° about [111].
+    /// A twin boundary: beyond it the crystal is turned by 180° about its 111 axis.
     Twin,
     /// An intrinsic stacking fault: beyond it the crystal is moved by a/6 [11-2].
     StackingFault,
