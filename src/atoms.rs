@@ -274,5 +274,7 @@ impl Atoms {
 /// Whether a position lies beyond a border in some direction.
 #[inline(always)]
 pub fn is_beyond(position: &[f64; 4], border: &Vec3) -> bool {
-    (0..3).any(|d| position[d].abs() >= border[d])
+    // Without branches, as almost none is.
+    let beyond = |d: usize| position[d].abs() >= border[d];
+    beyond(0) | beyond(1) | beyond(2)
 }

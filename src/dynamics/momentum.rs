@@ -32,6 +32,7 @@
 //! places, so the motion relative to the centre has its 3 N - 3 shares of kT/2, and Nose-Hoover
 //! and Bussi, which scale it, keep that distribution.
 
+use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::parallel;
@@ -102,8 +103,17 @@ pub fn rescale(system: &mut dyn System, groups: &Groups, velocities: &[Vec3], fa
     if factors.iter().all(|&f| f == 1.0) {
         return;
     }
-    parallel::change_velocities(system.atoms_mut(), |atoms, i, v| {
-        let k = groups.of(atoms.particle[i]);
-        *v = add(velocities[k], scale(sub(*v, velocities[k]), factors[k]));
-    });
+    let rescaled = |particle: u32, v: Vec3| {
+        let k = groups.of(particle);
+        add(velocities[k], scale(sub(v, velocities[k]), factors[k]))
+    };
+    // Twice in a step: nobody is asked whether it rests where nobody does.
+    let none_has_departed = system.departed() == 0;
+    let atoms = system.atoms_mut();
+    if none_has_departed && atoms.fixed.is_empty() {
+        let Atoms { owned, velocity, particle, .. } = atoms;
+        parallel::for_each(&mut velocity[..*owned], |i, v| *v = rescaled(particle[i], *v));
+    } else {
+        parallel::change_velocities(atoms, |atoms, i, v| *v = rescaled(atoms.particle[i], *v));
+    }
 }

@@ -19,6 +19,20 @@ pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) 
     }
 }
 
+/// Calls `work(one, other)` for each two values at the same place.
+pub fn for_each_two<T: Send, U: Send>(
+    values: &mut [T],
+    others: &mut [U],
+    work: impl Fn(&mut T, &mut U) + Sync,
+) {
+    if values.len() <= LEAST_TASK {
+        values.iter_mut().zip(others).for_each(|(one, other)| work(one, other));
+    } else {
+        let tasks = values.par_iter_mut().with_min_len(LEAST_TASK).zip(others);
+        tasks.for_each(|(one, other)| work(one, other));
+    }
+}
+
 /// Calls `change(atoms, i, velocity)` for each owned atom that has not departed and is not held
 /// fixed: those stay at rest. `atoms` are all but their velocities.
 pub fn change_velocities(atoms: &mut Atoms, change: impl Fn(&Atoms, usize, &mut Vec3) + Sync) {

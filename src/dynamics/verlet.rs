@@ -35,20 +35,14 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
 pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, border, .. } = atoms;
     let border = *border;
-    parallel::for_each(&mut position[..*owned], |i, x| {
-        if is_beyond(x, &border) {
-            return;
+    parallel::for_each_two(&mut position[..*owned], &mut velocity[..*owned], |x, v| {
+        if !is_beyond(x, &border) {
+            for d in 0..3 {
+                x[d] += on_grid(duration * v[d]);
+            }
         }
-        for d in 0..3 {
-            x[d] += on_grid(duration * velocity[i][d]);
+        if is_beyond(x, &border) {
+            *v = [0.0; 3];
         }
     });
-    if border != [f64::INFINITY; 3] {
-        let position = &*position;
-        parallel::for_each(&mut velocity[..*owned], |i, v| {
-            if is_beyond(&position[i], &border) {
-                *v = [0.0; 3];
-            }
-        });
-    }
 }

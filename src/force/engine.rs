@@ -20,14 +20,14 @@
 
 use super::phases::{Memory, Phases};
 use super::{Departures, OneBody, System, Totals};
-use crate::atoms::{Atom, Atoms, FixedForce};
+use crate::atoms::{Atom, Atoms, FixedForce, is_beyond};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::Domains;
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, migrate, share_ghosts};
 use crate::fixed::Quantum;
-use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
+use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, dot, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
 use crate::neighbour::{Kept, MINE, Neighbours, Rows};
 use crate::potential::{Environment, Potential};
@@ -83,8 +83,6 @@ pub struct Engine<'c, P: Potential> {
     domains: Domains,
     plan: Plan,
     neighbours: Neighbours,
-    /// The whole of `neighbours`, where they are half and someone asked for all.
-    whole: Option<Neighbours>,
     measures: Measures,
     schedule: Schedule,
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
@@ -131,7 +129,6 @@ impl<'c, P: Potential> Engine<'c, P> {
             domains: Domains::bisect(&cell, comm.size(), &[], &[], comm),
             plan: Plan::default(),
             neighbours: Neighbours::default(),
-            whole: None,
             measures: Measures::default(),
             schedule: Schedule::default(),
             words: Vec::new(),
@@ -220,17 +217,9 @@ impl<'c, P: Potential> Engine<'c, P> {
         &self.statistics
     }
 
-    /// Makes `neighbours` whole where the potential needs half of them only; until the next
-    /// rebuild.
-    pub fn complete_neighbours(&mut self) {
-        if self.potential.takes_half_lists() && self.whole.is_none() {
-            self.whole = Some(self.neighbours.completed());
-        }
-    }
-
-    /// Lists as of the last rebuild, with the skin; whole after `complete_neighbours`.
+    /// Lists as of the last rebuild, with the skin; half of them where the potential takes such.
     pub fn neighbours(&self) -> &Neighbours {
-        self.whole.as_ref().unwrap_or(&self.neighbours)
+        &self.neighbours
     }
 
     /// Range of the potential plus skin, Å.
@@ -244,24 +233,36 @@ impl<'c, P: Potential> Engine<'c, P> {
 
     /// Whether an atom, on any rank, moved more than half the skin since the last
     /// rebuild, and whether one has departed. A position that is not a number counts as far.
+    /// The list learns how far they moved.
     fn look_around(&mut self) -> (bool, bool) {
-        let squared = |(now, then): (&[f64; 4], &Vec3)| -> f64 {
-            let sum: f64 = (0..3).map(|d| (now[d] - then[d]) * (now[d] - then[d])).sum();
-            if sum.is_nan() { f64::INFINITY } else { sum }
+        let Atoms { owned, position, border, .. } = &self.atoms;
+        let departs = *border != [f64::INFINITY; 3];
+        let look = |(now, then): (&[[f64; 4]], &[Vec3])| -> (f64, usize) {
+            let (mut farthest, mut departed) = (0.0, 0);
+            for (now, then) in now.iter().zip(then) {
+                let d = [now[0] - then[0], now[1] - then[1], now[2] - then[2]];
+                let square = dot(d, d);
+                // Written so that what is not a number is far.
+                farthest = if square <= farthest { farthest } else { square };
+                farthest = if farthest.is_nan() { f64::INFINITY } else { farthest };
+                departed += is_beyond(now, border) as usize;
+            }
+            (farthest, if departs { departed } else { 0 })
         };
-        let farthest = match self.atoms.owned == self.built_at.len() {
-            true => self.atoms.position[..self.atoms.owned]
-                .par_iter()
-                .with_min_len(4096)
-                .zip(&self.built_at)
-                .map(squared)
-                .reduce(|| 0.0, f64::max),
-            false => f64::INFINITY,
+        const PORTION: usize = 4096;
+        let (farthest, departed) = match *owned == self.built_at.len() {
+            true => position[..*owned]
+                .par_chunks(PORTION)
+                .zip(self.built_at.par_chunks(PORTION))
+                .map(look)
+                .reduce(|| (0.0, 0), |(a, n), (b, m)| (a.max(b), n + m)),
+            false => (f64::INFINITY, self.count_departed()),
         };
-        let has_departed = self.count_departed() != self.departures.here;
-        let mut most = [farthest, has_departed as u8 as f64];
+        let mut most = [farthest, (departed != self.departures.here) as u8 as f64];
         self.comm.max_f64(&mut most);
-        (most[0] > 0.25 * self.settings.skin * self.settings.skin, most[1] > 0.0)
+        let half = 0.5 * self.settings.skin;
+        self.neighbours.note_displacement(most[0].sqrt() / half);
+        (most[0] > half * half, most[1] > 0.0)
     }
 
     /// Owned atoms that have departed.
@@ -302,12 +303,12 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
 
         self.clock.enter(Phase::Neighbour);
-        self.whole = None;
         let kept = match self.potential.takes_half_lists() {
             true => Kept::Once,
             false => Kept::All,
         };
-        self.neighbours.build((&rows, &row_starts), &self.atoms, self.reach(), kept);
+        let reach = [self.potential.range(), self.settings.skin];
+        self.neighbours.build((&rows, &row_starts), &self.atoms, reach, kept);
         let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
         let tiling = Tiling::new(&rows, &row_starts, threads, self.measures);
@@ -416,7 +417,6 @@ impl<'c, P: Potential> Engine<'c, P> {
     fn bytes(&self) -> usize {
         self.atoms.bytes()
             + self.neighbours.bytes()
-            + self.whole.as_ref().map_or(0, Neighbours::bytes)
             + self.plan.bytes()
             + self.words.capacity() * size_of::<Words>()
             + self.built_at.capacity() * size_of::<Vec3>()

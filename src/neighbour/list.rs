@@ -5,7 +5,7 @@
 //! order need not be exact for a kernel that looks at near atoms first, so they are
 //! dealt out into shells by counting, where a sort would take half of the time.
 
-use super::{Kept, MINE, Neighbours, Rows, computes_pair};
+use super::{Kept, MANY, MINE, Neighbours, QUARTERS, Rows, computes_pair};
 use crate::atoms::Atoms;
 use crate::lanes::{InstructionSet, Lanes, WIDTH, dispatch, eight_mut};
 use rayon::prelude::*;
@@ -14,8 +14,11 @@ use std::ops::Range;
 /// Shells of equal difference in squared distance up to reach.
 pub(super) const SHELLS: usize = 32;
 
+/// Å, above all roundings of distances.
+const MARGIN: f64 = 1e-9;
+
 impl Neighbours {
-    /// Lists all atoms within `reach` (Å) of each owned atom; those removed are nobody's
+    /// Lists all atoms within `range` and `skin` (Å) of each owned atom; those removed are nobody's
     /// neighbours. `rows` are those by
     /// which the owned atoms are sorted, cell c beginning at `owned_first[c]`
     /// (`Rows::sort_owned`); no ghost that matters lies beyond their border.
@@ -23,10 +26,15 @@ impl Neighbours {
         &mut self,
         (rows, owned_first): (&Rows, &[u32]),
         atoms: &Atoms,
-        reach: f64,
+        [range, skin]: [f64; 2],
         kept: Kept,
     ) {
-        let search = Search::new(rows, atoms, reach, kept);
+        let reach = range + skin;
+        let mut search = Search::new(rows, atoms, reach, kept);
+        for (quarter, last) in search.nearer.iter_mut().enumerate() {
+            let limit = range + skin * (quarter + 1) as f64 / (QUARTERS + 1) as f64 + MARGIN;
+            *last = ((limit * limit * shells_per_square(reach)) as usize).min(SHELLS - 1);
+        }
         let owned = |row: usize| {
             let cells = rows.pieces_of(row..row + 1);
             owned_first[cells.start] as usize..owned_first[cells.end] as usize
@@ -34,10 +42,16 @@ impl Neighbours {
         let work: Vec<usize> = (0..rows.total()).filter(|&row| !owned(row).is_empty()).collect();
         // Whoever chose a set that is not available has been told by the potential.
         let set = InstructionSet::choose().unwrap_or(InstructionSet::Portable);
+        self.kept = kept;
         self.first.clear();
         self.first.reserve_exact(atoms.owned + 1);
         self.first.push(0);
         self.entries.clear();
+        self.moved = 0;
+        self.nearer.clear();
+        if kept == Kept::Once {
+            self.nearer.reserve_exact(atoms.owned);
+        }
         // In batches, so that little is held twice.
         let batch = 16 * rayon::current_num_threads();
         let mut lists: Vec<RowLists> = Vec::new();
@@ -60,6 +74,7 @@ impl Neighbours {
                 }
                 self.make_room(list.entries.len(), atoms.owned);
                 self.entries.extend_from_slice(&list.entries);
+                self.nearer.extend_from_slice(&list.nearer);
             }
         }
     }
@@ -86,6 +101,8 @@ struct Search<'a> {
     coordinate: [Vec<f64>; 3],
     index: Vec<u32>,
     kept: Kept,
+    /// The last shells of `Neighbours::nearer`.
+    nearer: [usize; QUARTERS],
     /// How many of the atoms before each are ghosts, where only one entry of a pair is kept.
     ghosts_before: Vec<u32>,
 }
@@ -114,7 +131,8 @@ impl<'a> Search<'a> {
             }));
         }
         index.resize(atoms.len() + WIDTH, 0);
-        Search { rows, atoms, reach, first: order.first, coordinate, index, kept, ghosts_before }
+        let (first, nearer) = (order.first, [0; QUARTERS]);
+        Search { rows, atoms, reach, first, coordinate, index, kept, nearer, ghosts_before }
     }
 
     /// What of these atoms, a stretch, atom i has to look at: without ghosts among them they are
@@ -156,6 +174,8 @@ impl<'a> Search<'a> {
 struct RowLists {
     lengths: Vec<u32>,
     entries: Vec<u32>,
+    /// As in `Neighbours`.
+    nearer: Vec<[u8; QUARTERS]>,
     /// Within reach of the atom at hand, itself included: indices and squared distances.
     near: Vec<u32>,
     square: Vec<f64>,
@@ -168,13 +188,17 @@ struct RowLists {
 fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &mut RowLists) {
     lists.lengths.clear();
     lists.entries.clear();
+    lists.nearer.clear();
     for i in owned {
         if search.atoms.is_removed(i) {
             lists.lengths.push(0);
+            if search.kept == Kept::Once {
+                lists.nearer.push([0; QUARTERS]);
+            }
             continue;
         }
         let count = find_near::<L>(search, row, i, lists);
-        sort_by_shell::<L>(search, i as u32, count, lists);
+        let ends = sort_by_shell::<L>(search, i as u32, count, lists);
         // An atom is the nearest of its own neighbours, but for those in the same place.
         let sorted = &mut lists.sorted[..count];
         let itself = sorted.iter().position(|&entry| entry == i as u32);
@@ -185,7 +209,16 @@ fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &
             Kept::Once => {
                 let owned = search.atoms.owned as u32;
                 let kept = |entry: &&u32| **entry & MINE != 0 || **entry >= owned;
-                lists.entries.extend(sorted[1..].iter().filter(kept));
+                let (mut nearer, mut done) = ([0; QUARTERS], 1);
+                for (quarter, &shell) in search.nearer.iter().enumerate() {
+                    let end = ends[shell] as usize;
+                    lists.entries.extend(sorted[done..end].iter().filter(kept));
+                    let count = lists.entries.len() - before;
+                    nearer[quarter] = count.min(MANY as usize) as u8;
+                    done = end;
+                }
+                lists.entries.extend(sorted[done..].iter().filter(kept));
+                lists.nearer.push(nearer);
             }
         }
         lists.lengths.push((lists.entries.len() - before) as u32);
@@ -236,11 +269,21 @@ fn make_room(lists: &mut RowLists, room: usize) {
     }
 }
 
+/// Shells for each Å²: a little less than one more, for the atom at reach.
+fn shells_per_square(reach: f64) -> f64 {
+    (SHELLS as f64 - 1e-6) / (reach * reach)
+}
+
 /// Puts the entries of the first `count` of `near` into the order of shells, in `sorted`.
+/// Gives where each shell ends.
 #[inline(always)]
-fn sort_by_shell<L: Lanes>(search: &Search, i: u32, count: usize, lists: &mut RowLists) {
-    // A little less than one more shell, for the atom at reach.
-    let per_square = L::splat((SHELLS as f64 - 1e-6) / (search.reach * search.reach));
+fn sort_by_shell<L: Lanes>(
+    search: &Search,
+    i: u32,
+    count: usize,
+    lists: &mut RowLists,
+) -> [u32; SHELLS] {
+    let per_square = L::splat(shells_per_square(search.reach));
     let vectors = count.div_ceil(WIDTH);
     let squares = lists.square.as_chunks::<WIDTH>().0[..vectors].iter();
     let shells = lists.shell.as_chunks_mut::<WIDTH>().0[..vectors].iter_mut();
@@ -261,4 +304,5 @@ fn sort_by_shell<L: Lanes>(search: &Search, i: u32, count: usize, lists: &mut Ro
         lists.sorted[*next as usize] = search.entry(i, j);
         *next += 1;
     }
+    next
 }

@@ -3,7 +3,7 @@
 //! For every owned atom all atoms (owned and ghosts) within `reach`, the range of
 //! the potential plus a skin, nearest first at build time (by shells). While no atom
 //! has moved more than half the skin since then, the list holds every pair within
-//! the range. It decides nothing about the results: any list that covers the
+//! the range; and while none has moved as far, its beginning does (`within_range`). It decides nothing about the results: any list that covers the
 //! range gives the same bits.
 //!
 //! A rebuild goes: `Rows::around` the owned atoms; owned atoms into the order of
@@ -11,11 +11,15 @@
 //! ghosts; then `Neighbours::build`. Rows also tell in which order owned atoms are worked
 //! on, and which at the same time (`sweep`).
 
+use std::ops::Range;
+
 mod list;
+mod portion;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use portion::{Portion, WholeLists};
 pub use rows::{RowOrder, Rows};
 
 /// Set in an entry of the list when this end of the pair computes it: over all
@@ -23,8 +27,9 @@ pub use rows::{RowOrder, Rows};
 pub const MINE: u32 = 1 << 31;
 
 /// Which entries lists keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kept {
+    #[default]
     All,
     /// Of two owned atoms that of the end which computes the pair, and all with ghosts.
     Once,
@@ -37,44 +42,78 @@ pub struct Neighbours {
     pub first: Vec<usize>,
     /// Index of the neighbour, with `MINE` or without.
     pub entries: Vec<u32>,
+    /// Which of them there are. Who looks at pairs takes any (`pairs_of`), and who looks at
+    /// all that stands around an atom makes whole lists of a few atoms at a time (`portions`).
+    pub kept: Kept,
+    /// Of each owned atom how many entries, the first of its list, can be within range while no
+    /// atom has moved farther than 1/4, 2/4 and 3/4 of half the skin; `MANY`: that or more.
+    /// Of half lists only: kernels look at whole ones by sixteens, of which it would spare none.
+    nearer: Vec<[u8; QUARTERS]>,
+    /// So many quarters of half the skin some atom has moved.
+    moved: usize,
 }
 
+const QUARTERS: usize = 3;
+const MANY: u8 = u8::MAX;
+
 impl Neighbours {
+    /// Lists of all neighbours, from what the fields say.
+    pub fn new(first: Vec<usize>, entries: Vec<u32>) -> Neighbours {
+        Neighbours { first, entries, ..Neighbours::default() }
+    }
+
     pub fn of(&self, i: usize) -> &[u32] {
         &self.entries[self.first[i]..self.first[i + 1]]
     }
 
-    /// The whole lists of `Kept::Once`: each pair of owned atoms at both ends, in no order.
-    pub fn completed(&self) -> Neighbours {
-        let owned = self.first.len().saturating_sub(1);
-        let others = |i: usize| {
-            self.of(i).iter().map(|entry| (entry & !MINE) as usize).filter(move |&j| j < owned)
-        };
-        // Where the list of each atom begins, then where its next entry goes.
-        let mut first = vec![0; owned + 1];
-        for i in 0..owned {
-            first[i + 1] += self.of(i).len();
-            others(i).for_each(|j| first[j + 1] += 1);
+    /// The entries of atom i that may be within range now; those behind them are not.
+    #[inline(always)]
+    pub fn within_range(&self, i: usize) -> Range<usize> {
+        let Range { start, end } = self.first[i]..self.first[i + 1];
+        match self.nearer.get(i).and_then(|nearer| nearer.get(self.moved)) {
+            Some(&count) if count != MANY => start..start + count as usize,
+            _ => start..end,
         }
+    }
+
+    /// Takes notice that no atom has moved farther than this part of half the skin since the
+    /// list was built.
+    pub fn note_displacement(&mut self, part: f64) {
+        self.moved = (part * (QUARTERS + 1) as f64) as usize;
+    }
+
+    fn owned(&self) -> usize {
+        self.first.len().saturating_sub(1)
+    }
+
+    /// The other atoms of pairs that are looked at from owned atom i: each pair of owned
+    /// atoms comes from one of its ends, each with a ghost from the owned one.
+    pub fn pairs_of(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
+        let owned = self.owned() as u32;
+        let counts = move |entry: u32| entry & MINE != 0 || entry >= owned;
+        self.of(i).iter().filter(move |entry| counts(**entry)).map(|entry| (entry & !MINE) as usize)
+    }
+
+    /// How many neighbours each owned atom has, whichever of them are kept.
+    pub fn counts(&self) -> Vec<u32> {
+        let owned = self.owned();
+        let mut counts = vec![0; owned];
         for i in 0..owned {
-            first[i + 1] += first[i];
+            for j in self.pairs_of(i) {
+                counts[i] += 1;
+                if let Some(other) = counts.get_mut(j) {
+                    *other += 1;
+                }
+            }
         }
-        let mut next = first.clone();
-        let mut entries = vec![0; first[owned]];
-        let mut put = |list: usize, entry: u32| {
-            entries[next[list]] = entry;
-            next[list] += 1;
-        };
-        for i in 0..owned {
-            self.of(i).iter().for_each(|&entry| put(i, entry));
-            others(i).for_each(|j| put(j, i as u32));
-        }
-        Neighbours { first, entries }
+        counts
     }
 
     /// Memory held, bytes.
     pub fn bytes(&self) -> usize {
-        self.first.capacity() * size_of::<usize>() + self.entries.capacity() * size_of::<u32>()
+        self.first.capacity() * size_of::<usize>()
+            + self.entries.capacity() * size_of::<u32>()
+            + self.nearer.capacity() * QUARTERS
     }
 }
 

@@ -6,6 +6,8 @@ use crate::sweep::{Job, Measures, Next, RingBuffer, Schedule, Scheduler, Section
 use bytemuck::Zeroable;
 use proptest::prelude::*;
 
+/// Å, of `REACH`.
+const SKIN: f64 = 1.0;
 const REACH: f64 = 3.0;
 
 /// Tiles for few atoms.
@@ -39,11 +41,15 @@ fn squared(a: &[f64; 4], b: &[f64; 4]) -> f64 {
     (0..3).map(|d| (a[d] - b[d]) * (a[d] - b[d])).sum()
 }
 
+fn distance_squared(atoms: &Atoms, i: usize, entry: u32) -> f64 {
+    squared(&atoms.position[i], &atoms.position[(entry & !MINE) as usize])
+}
+
 fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), TestCaseError> {
     let (rows, first, atoms) = prepare(positions, owned);
     let mut list = Neighbours::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    pool.install(|| list.build((&rows, &first), &atoms, REACH, Kept::All));
+    pool.install(|| list.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All));
     prop_assert_eq!(list.first.len(), owned + 1);
     for i in 0..owned {
         let found: Vec<usize> = list.of(i).iter().map(|e| (e & !MINE) as usize).collect();
@@ -62,6 +68,17 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
             if j < owned {
                 prop_assert_eq!(entry & MINE != 0, i < j);
             }
+        }
+    }
+    let mut half = Neighbours::default();
+    pool.install(|| half.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::Once));
+    for quarter in 0..4 {
+        half.note_displacement(0.25 * quarter as f64 + 0.2);
+        let limit = REACH - SKIN + SKIN * 0.25 * (quarter + 1) as f64;
+        for i in 0..owned {
+            let behind = half.within_range(i).end..half.first[i + 1];
+            let near = |e: &u32| distance_squared(&atoms, i, *e) <= limit * limit;
+            prop_assert!(!half.entries[behind].iter().any(near), "{} {}", i, quarter);
         }
     }
     // Atoms that see ghosts have ghosts themselves, and so may others.
@@ -303,7 +320,7 @@ fn a_long_rod_is_swept_with_few_tiles_under_way() {
     }
     let (rows, first, atoms) = prepare(&positions, positions.len());
     let mut list = Neighbours::default();
-    list.build((&rows, &first), &atoms, REACH, Kept::All);
+    list.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All);
     let most_records = |threads, shared: &[usize]| {
         let tiling = Tiling::new(&rows, &first, threads, SLABS);
         let schedule = Schedule::new(&tiling, shared.iter().copied(), 0);
@@ -352,7 +369,7 @@ fn thick_slabs_are_swept_column_by_column() {
     let positions = crystal([60, 48, 9]);
     let (rows, first, atoms) = prepare(&positions, positions.len());
     let mut list = Neighbours::default();
-    list.build((&rows, &first), &atoms, REACH, Kept::All);
+    list.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All);
     let [slabs, per_slab] = rows.counts();
     assert!(slabs == 19 && per_slab == 15);
     let measures = Measures { column_atoms: 400, column_parts: 5, part_atoms: 1, ..NARROW };
@@ -418,24 +435,53 @@ fn exactly_one_end_of_a_pair_computes_it() {
 }
 
 #[test]
-fn half_lists_completed_are_the_whole_ones() {
+fn half_lists_have_the_pairs_and_in_portions_the_lists_of_whole_ones() {
     // Atoms everywhere in a cube, a third of them ghosts.
-    let place = |n: usize| [0.754_877, 0.569_840, 0.328_150].map(|a| 12.0 * (n as f64 * a).fract());
-    let positions: Vec<[f64; 3]> = (1..900).map(place).collect();
-    let (rows, first, atoms) = prepare(&positions, 600);
+    let place = |n: usize| [0.754_877, 0.569_840, 0.328_150].map(|a| 26.0 * (n as f64 * a).fract());
+    let positions: Vec<[f64; 3]> = (1..9000).map(place).collect();
+    const OWNED: usize = 6000;
+    let (rows, first, atoms) = prepare(&positions, OWNED);
     let [mut whole, mut half] = [Neighbours::default(), Neighbours::default()];
-    whole.build((&rows, &first), &atoms, REACH, Kept::All);
-    half.build((&rows, &first), &atoms, REACH, Kept::Once);
-    let sorted = |list: &Neighbours| -> Vec<Vec<u32>> {
-        let of = |i| {
-            let mut entries: Vec<u32> = list.of(i).iter().map(|entry| entry & !MINE).collect();
-            entries.sort_unstable();
-            entries
-        };
-        (0..600).map(of).collect()
-    };
+    whole.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All);
+    half.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::Once);
     assert!(half.entries.len() < whole.entries.len() * 3 / 4);
-    assert_eq!(sorted(&half.completed()), sorted(&whole));
-    let mine = |list: &Neighbours| list.entries.iter().filter(|&entry| entry & MINE != 0).count();
-    assert_eq!(mine(&half), mine(&whole));
+
+    let sorted = |list: &[u32]| {
+        let mut list: Vec<u32> = list.iter().map(|entry| entry & !MINE).collect();
+        list.sort_unstable();
+        list
+    };
+    for lists in [&half, &whole] {
+        let portions = lists.portions(1);
+        assert_eq!(portions.len(), OWNED.div_ceil(2048));
+        let mut next = 0;
+        for portion in &portions {
+            assert_eq!(portion.atoms.start, next);
+            next = portion.atoms.end;
+            let completed = lists.whole_of(portion);
+            for i in portion.atoms.clone() {
+                assert_eq!(sorted(completed.of(i)), sorted(whole.of(i)), "{i}");
+            }
+        }
+        assert_eq!(next, OWNED);
+        let counts: Vec<u32> = (0..OWNED).map(|i| whole.of(i).len() as u32).collect();
+        assert_eq!(lists.counts(), counts);
+    }
+    let looked_at = |list: &Neighbours| (0..OWNED).map(|i| list.within_range(i).len()).sum();
+    let mut list = half.clone();
+    let parts: [usize; 4] = [0.0, 0.3, 0.6, 0.9].map(|part| {
+        list.note_displacement(part);
+        looked_at(&list)
+    });
+    assert!(parts.is_sorted() && parts[0] < list.entries.len() / 2, "{parts:?}");
+    assert_eq!(parts[3], list.entries.len());
+    assert_eq!(looked_at(&whole), whole.entries.len());
+    let pairs = |list: &Neighbours| -> Vec<[usize; 2]> {
+        let of = |i| list.pairs_of(i).map(move |j| [i.min(j), i.max(j)]);
+        let mut all: Vec<[usize; 2]> = (0..OWNED).flat_map(of).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(pairs(&half), pairs(&whole));
+    assert!(pairs(&half).windows(2).all(|two| two[0] != two[1]), "each pair once");
 }

@@ -8,9 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Column, Series, Snapshot, Values};
-use crate::geometry::{Vec3, dot, sub};
-use crate::neighbour::MINE;
+use super::{Column, Series, Snapshot, Values, squared_distance};
 
 /// The clusters of all atoms.
 pub struct Clusters {
@@ -37,6 +35,12 @@ impl Sets {
         i
     }
 
+    /// Of each member the root.
+    fn into_roots(mut self) -> Vec<u32> {
+        (0..self.0.len()).for_each(|i| self.0[i] = self.root(i as u32));
+        self.0
+    }
+
     fn join(&mut self, i: u32, j: u32) {
         let (a, b) = (self.root(i), self.root(j));
         self.0[a.max(b) as usize] = a.min(b);
@@ -51,44 +55,49 @@ impl Clusters {
     pub fn find(snapshot: &Snapshot, bond: f64) -> Clusters {
         let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
         let mut sets = Sets((0..atoms.len() as u32).collect());
-        let place = |i: usize| -> Vec3 {
-            let [x, y, z, _] = atoms.position[i];
-            [x, y, z]
-        };
         for i in 0..atoms.owned {
-            for entry in snapshot.neighbours.of(i) {
-                let j = (entry & !MINE) as usize;
-                let apart = sub(place(j), place(i));
-                // Of owned atoms each has the other in its list.
-                if j > i && dot(apart, apart) <= bond * bond {
-                    sets.join(i as u32, j as u32);
-                }
+            let near = |j: &usize| squared_distance(snapshot, i, *j) <= bond * bond;
+            for j in snapshot.neighbours.pairs_of(i).filter(near) {
+                sets.join(i as u32, j as u32);
             }
         }
-        let roots: Vec<u32> = (0..atoms.len() as u32).map(|i| sets.root(i)).collect();
+        // Of each atom the name of what it hangs on: that of the root, which stands no later.
+        let roots = sets.into_roots();
         let mut names = vec![u64::MAX; atoms.len()];
         for (&root, &id) in roots.iter().zip(&atoms.id) {
             names[root as usize] = names[root as usize].min(id);
         }
-        let name = |i: usize| names[roots[i] as usize];
+        for (i, &root) in roots.iter().enumerate().rev() {
+            names[i] = names[root as usize];
+        }
 
-        // What others have as a ghost has a name there; a ghost that hangs on nothing says nothing.
-        let mut bonded = vec![0u32; atoms.len()];
-        roots.iter().for_each(|&root| bonded[root as usize] += 1);
-        let ghosts = (atoms.owned..atoms.len()).filter(|&i| bonded[roots[i] as usize] > 1);
-        let mine: BTreeSet<Same> = ghosts.map(|i| [atoms.id[i], name(i)]).collect();
-        let told = comm.all_gather(&mine.into_iter().collect::<Vec<Same>>()).concat();
-        let mut there: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        told.iter().for_each(|[id, name]| there.entry(*id).or_default().push(*name));
-        let same: BTreeSet<Same> = (0..atoms.owned)
-            .filter(|i| !there.is_empty() && there.contains_key(&atoms.id[*i]))
-            .flat_map(|i| there[&atoms.id[i]].iter().map(move |&other| [name(i), other]))
-            .filter(|[one, other]| one != other)
-            .collect();
-        let joined = join(comm.all_gather(&same.into_iter().collect::<Vec<Same>>()).concat());
-        let of: Vec<u64> =
-            (0..atoms.owned).map(|i| joined.get(&name(i)).copied().unwrap_or(name(i))).collect();
-        Clusters::count(snapshot, of)
+        // What others have as a ghost has a name there; a ghost that hangs on nothing, which is
+        // its own root as no owned atom is, says nothing.
+        let ghosts = (atoms.owned..atoms.len()).filter(|&i| roots[i] as usize != i);
+        let mut mine: Vec<Same> = ghosts.map(|i| [atoms.id[i], names[i]]).collect();
+        drop(roots);
+        names.truncate(atoms.owned);
+        mine.sort_unstable();
+        mine.dedup();
+        let mut there = comm.all_gather(&mine).concat();
+        drop(mine);
+        there.sort_unstable();
+        let mut same = Vec::new();
+        if !there.is_empty() {
+            for (&id, &name) in atoms.id.iter().zip(&names) {
+                let first = there.partition_point(|[ghost, _]| *ghost < id);
+                let other = there[first..].iter().take_while(|[ghost, _]| *ghost == id);
+                same.extend(other.map(|&[_, other]| [name, other]).filter(|[a, b]| a != b));
+            }
+        }
+        drop(there);
+        same.sort_unstable();
+        same.dedup();
+        let joined = join(comm.all_gather(&same).concat());
+        if !joined.is_empty() {
+            names.iter_mut().for_each(|name| *name = joined.get(name).copied().unwrap_or(*name));
+        }
+        Clusters::count(snapshot, names)
     }
 
     /// Sizes of the clusters and those of particles.

@@ -1,8 +1,10 @@
 //! Plain values measured in situ, over all ranks.
 //!
-//! Each observer says what it needs (`Needs`), so that the virial is computed and
-//! the neighbour list looked at only where someone asks; it measures one `Snapshot`
-//! and hands on named columns (`Record`), the same on every rank. Sums over atoms
+//! Each observer says what it needs (`Needs`), so that the virial is computed only where
+//! someone asks; it measures one `Snapshot`
+//! and hands on named columns (`Record`), the same on every rank. Lists of neighbours are
+//! there as the potential has them, half or whole: observers look at their pairs, or make
+//! whole lists of some atoms at a time (`neighbour::Portion`). Sums over atoms
 //! are of integers (`dynamics::groups`, `fixed::ExactSum`) or minima and maxima, so
 //! neither ranks nor the order of atoms can be told from the values.
 //!
@@ -19,7 +21,7 @@ use crate::error::Result;
 use crate::force::{OneBody, Totals};
 use crate::geometry::{dot, sub};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::{Kept, MINE, Neighbours};
 use clusters::Clusters;
 use surroundings::AllSurroundings;
 
@@ -52,14 +54,12 @@ pub use traces::Traces;
 pub struct Needs {
     /// `Totals::virial` of the step that is measured.
     pub virial: bool,
-    /// A Verlet list that covers the cutoff of the potential.
-    pub neighbours: bool,
 }
 
 impl std::ops::BitOr for Needs {
     type Output = Needs;
     fn bitor(self, other: Needs) -> Needs {
-        Needs { virial: self.virial | other.virial, neighbours: self.neighbours | other.neighbours }
+        Needs { virial: self.virial | other.virial }
     }
 }
 
@@ -229,6 +229,7 @@ impl PerAtom {
 }
 
 /// What is measured with a frame: series of its own, and what there is of each owned atom.
+#[derive(Debug)]
 pub struct CloseUp {
     pub record: Record,
     pub atoms: PerAtom,
@@ -324,25 +325,35 @@ impl Observers {
 
 /// For each owned atom, whether no other atom is within `cutoff`.
 fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
-    let owned = 0..snapshot.system.atoms.owned;
-    owned.map(|i| neighbours_within(snapshot, i, cutoff).next().is_none()).collect()
+    let Snapshot { system, neighbours, .. } = snapshot;
+    let owned = system.atoms.owned;
+    let within = |i: usize, j: usize| squared_distance(snapshot, i, j) <= cutoff * cutoff;
+    let mut alone = vec![true; owned];
+    // Most have a near one in what the list has at their end; of the others the other ends are
+    // looked at.
+    for i in 0..owned {
+        let mut others = neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
+        if let Some(j) = others.find(|&j| within(i, j)) {
+            alone[i] = false;
+            alone.get_mut(j).into_iter().for_each(|alone| *alone = false);
+        }
+    }
+    if neighbours.kept == Kept::Once && alone.contains(&true) {
+        for i in 0..owned {
+            for j in neighbours.pairs_of(i).filter(|&j| j < owned) {
+                alone[j] &= !within(i, j);
+            }
+        }
+    }
+    alone
 }
 
-/// Indices of the atoms (owned or ghosts) within `distance` of an owned atom; only
-/// as far as the list reaches.
-fn neighbours_within<'a>(
-    snapshot: &Snapshot<'a>,
-    i: usize,
-    distance: f64,
-) -> impl Iterator<Item = usize> + 'a {
+/// Å², between two atoms (owned or ghosts).
+fn squared_distance(snapshot: &Snapshot, i: usize, j: usize) -> f64 {
     let position = &snapshot.system.atoms.position;
     let place = |i: usize| [position[i][0], position[i][1], position[i][2]];
-    let here = place(i);
-    let entries = snapshot.neighbours.of(i).iter();
-    entries.map(|entry| (entry & !MINE) as usize).filter(move |&j| {
-        let apart = sub(place(j), here);
-        dot(apart, apart) <= distance * distance
-    })
+    let apart = sub(place(j), place(i));
+    dot(apart, apart)
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::neck::{Faces, Line, Neck, Profile, Section, sphere_radius};
-use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, neighbours_within};
+use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, squared_distance};
 use crate::build::Filling;
 use crate::error::Result;
 use crate::geometry::Vec3;
-use crate::neighbour::MINE;
 
 /// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
 const NEIGHBOUR_REACH: f64 = 20.0;
@@ -181,7 +180,7 @@ impl Pairs {
 
 impl Observer for Pairs {
     fn needs(&self) -> Needs {
-        Needs { virial: false, neighbours: true }
+        Needs::default()
     }
 
     fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {
@@ -364,11 +363,12 @@ fn necks(
 ) -> Vec<Neck> {
     let atoms = scene.snapshot.system.atoms;
     let species = scene.snapshot.system.masses.len();
+    let strangers = Strangers::find(scene);
     let mut faces = vec![Faces::new(species); pairs.len()];
     for_each_end(scene, pairs, |i, k, end, position| {
         if let Some(section) = &sections[k] {
             let other = pairs[k][1 - end];
-            let bonded = has_neighbour_of(scene, i, other, section.bond_length());
+            let bonded = strangers.are_near(i, other, section.bond_length());
             let kind = (end, atoms.species[i] as usize);
             faces[k].add(section, kind, lines[k].axial(end, position), bonded);
         }
@@ -393,13 +393,41 @@ fn necks(
         .collect()
 }
 
-/// Whether an atom of this particle is within `distance` of an owned one. Few have any of
-/// another particle in their lists at all, so that is looked at first.
-fn has_neighbour_of(scene: &Scene, i: usize, particle: u32, distance: f64) -> bool {
-    let atoms = scene.snapshot.system.atoms;
-    let mut list = scene.snapshot.neighbours.of(i).iter();
-    list.any(|entry| atoms.particle[(entry & !MINE) as usize] == particle)
-        && neighbours_within(&scene.snapshot, i, distance).any(|j| atoms.particle[j] == particle)
+/// Owned atoms with one of another particle in their surroundings: few, as it takes a contact.
+struct Strangers(Vec<Stranger>);
+
+/// In the list of an owned atom an atom of another particle, and the square of how far it is, Å².
+struct Stranger {
+    of: u32,
+    particle: u32,
+    square: f64,
+}
+
+impl Strangers {
+    fn find(scene: &Scene) -> Strangers {
+        let Snapshot { system, neighbours, .. } = &scene.snapshot;
+        let (owned, particle) = (system.atoms.owned, &system.atoms.particle);
+        let mut all = Vec::new();
+        for i in 0..owned {
+            for j in neighbours.pairs_of(i).filter(|&j| particle[j] != particle[i]) {
+                let square = squared_distance(&scene.snapshot, i, j);
+                all.push(Stranger { of: i as u32, particle: particle[j], square });
+                if j < owned {
+                    all.push(Stranger { of: j as u32, particle: particle[i], square });
+                }
+            }
+        }
+        all.sort_unstable_by_key(|stranger| stranger.of);
+        Strangers(all)
+    }
+
+    /// Whether an atom of this particle is within `distance` of an owned one.
+    fn are_near(&self, i: usize, particle: u32, distance: f64) -> bool {
+        let first = self.0.partition_point(|stranger| (stranger.of as usize) < i);
+        let own = self.0[first..].iter().take_while(|stranger| stranger.of as usize == i);
+        let mut near = own.filter(|stranger| stranger.square <= distance * distance);
+        near.any(|stranger| stranger.particle == particle)
+    }
 }
 
 fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Vec<f64>) -> Series {

@@ -31,16 +31,13 @@ use super::lattice::Bonds;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::{MINE, WholeLists};
 
 /// Radius of the surroundings in which a cone is looked for, in units of d.
 const CONE_REACH: f64 = 1.5;
 
 /// Cosine of half the angle of the cone.
 const CONE: f64 = std::f64::consts::FRAC_1_SQRT_2;
-
-/// Atoms that one thread looks at in a row.
-const PORTION: usize = 2048;
 
 /// Of components of unit vectors.
 const DIRECTION: Quantum = Quantum::STANDARD;
@@ -69,12 +66,13 @@ pub struct AllSurroundings {
 impl AllSurroundings {
     /// Of all owned atoms. Collective. `cutoff`: Å, within which lists are complete.
     pub fn find(snapshot: &Snapshot, cutoff: f64) -> AllSurroundings {
-        let owned = snapshot.system.atoms.owned;
-        let vicinity = Vicinity::new(snapshot);
-        let portions: Vec<Range<usize>> =
-            (0..owned).step_by(PORTION).map(|i| i..(i + PORTION).min(owned)).collect();
-        let crystals: Vec<Crystals> =
-            portions.par_iter().map(|atoms| vicinity.crystals(atoms.clone(), cutoff)).collect();
+        let (atoms, neighbours) = (snapshot.system.atoms, snapshot.neighbours);
+        let portions = neighbours.portions(rayon::current_num_threads());
+        let around = |portion| Vicinity { atoms, lists: neighbours.whole_of(portion) };
+        let crystals: Vec<Crystals> = portions
+            .par_iter()
+            .map(|portion| around(portion).crystals(portion.atoms.clone(), cutoff))
+            .collect();
 
         let mut bonds = BTreeMap::<u32, Bonds>::new();
         let mut sums = [0, 0];
@@ -87,10 +85,9 @@ impl AllSurroundings {
         let within = |multiple: f64| nearest.map_or(cutoff, |d| (multiple * d).min(cutoff));
         let bond = within(HALF_WAY);
         let reaches = [bond, within(CONE_REACH)];
-        let of = portions
-            .par_iter()
-            .zip(&crystals)
-            .flat_map_iter(|(atoms, part)| vicinity.shells(atoms.clone(), &part.classes, reaches));
+        let of = portions.par_iter().zip(&crystals).flat_map_iter(|(portion, part)| {
+            around(portion).shells(portion.atoms.clone(), &part.classes, reaches)
+        });
         AllSurroundings { of: of.collect(), bonds, nearest, bond }
     }
 }
@@ -105,11 +102,10 @@ struct Crystals {
     full: i128,
 }
 
-/// The atoms about each owned atom.
-#[derive(Clone, Copy)]
+/// The atoms about each owned atom of a portion.
 struct Vicinity<'a> {
     atoms: &'a Atoms,
-    neighbours: &'a Neighbours,
+    lists: WholeLists<'a>,
 }
 
 /// A neighbour: its index, the vector to it and the square of that, and so it is ordered:
@@ -120,22 +116,17 @@ struct Near {
     apart: Vec3,
 }
 
-impl<'a> Vicinity<'a> {
-    fn new(snapshot: &Snapshot<'a>) -> Vicinity<'a> {
-        let Snapshot { system, neighbours, .. } = *snapshot;
-        Vicinity { atoms: system.atoms, neighbours }
-    }
-
+impl Vicinity<'_> {
     /// Puts the neighbours within `reach` of an owned atom into `near`.
-    fn find(self, i: usize, reach: f64, near: &mut Vec<Near>) {
-        let Vicinity { atoms, neighbours, .. } = self;
+    fn find(&self, i: usize, reach: f64, near: &mut Vec<Near>) {
+        let Vicinity { atoms, lists } = self;
         let place = |i: usize| -> Vec3 {
             let [x, y, z, _] = atoms.position[i];
             [x, y, z]
         };
         let here = place(i);
         near.clear();
-        for entry in neighbours.of(i) {
+        for entry in lists.of(i) {
             let index = (entry & !MINE) as usize;
             let apart = sub(place(index), here);
             let square = dot(apart, apart);
@@ -146,7 +137,7 @@ impl<'a> Vicinity<'a> {
     }
 
     /// The crystals that atoms are in.
-    fn crystals(self, owned: Range<usize>, cutoff: f64) -> Crystals {
+    fn crystals(&self, owned: Range<usize>, cutoff: f64) -> Crystals {
         let mut all = Crystals::default();
         let (mut near, mut order) = (Vec::new(), Vec::new());
         let (mut nearest, mut distance) = ([[0.0; 3]; SHELLS], [0.0; SHELLS]);
@@ -183,7 +174,7 @@ impl<'a> Vicinity<'a> {
     /// What stands around atoms of these classes, with neighbours within `bond` and cones
     /// within `reach`.
     fn shells(
-        self,
+        &self,
         owned: Range<usize>,
         classes: &[Class],
         [bond, reach]: [f64; 2],
@@ -207,7 +198,7 @@ impl<'a> Vicinity<'a> {
 
     /// The particle that more than half of the neighbours came from, or the atom's own.
     fn host<'n, I: Iterator<Item = &'n Near>>(
-        self,
+        &self,
         i: usize,
         coordination: usize,
         bonded: impl Fn() -> I,

@@ -90,18 +90,40 @@ fn dumbbell(sphere: f64, half: f64, cylinder: f64) -> [Vec<Vec3>; 2] {
 /// Every pair of atoms within the cutoff and skin, found the long way.
 fn neighbours_of(atoms: &Atoms) -> Neighbours {
     let reach = CUTOFF + SKIN;
-    let mut list = Neighbours { first: vec![0], ..Neighbours::default() };
+    let mut list = Neighbours::new(vec![0], Vec::new());
     for i in 0..atoms.owned {
         for j in (0..atoms.len()).filter(|&j| j != i) {
             let d2: f64 =
                 (0..3).map(|d| (atoms.position[j][d] - atoms.position[i][d]).powi(2)).sum();
             if d2 <= reach * reach {
-                list.entries.push(j as u32);
+                let mine = if i < j && j < atoms.owned { MINE } else { 0 };
+                list.entries.push(j as u32 | mine);
             }
         }
         list.first.push(list.entries.len());
     }
     list
+}
+
+/// What is measured with whole lists, which is the same with half of them.
+fn of_any_lists<T: std::fmt::Debug>(
+    observers: &mut Observers,
+    atoms: &Atoms,
+    measure: impl Fn(&mut Observers, &Neighbours) -> T,
+) -> T {
+    let whole = neighbours_of(atoms);
+    let mut half = Neighbours::new(vec![0], Vec::new());
+    half.kept = Kept::Once;
+    for i in 0..atoms.owned {
+        let kept = |entry: &&u32| **entry & MINE != 0 || **entry as usize >= atoms.owned;
+        half.entries.extend(whole.of(i).iter().filter(kept));
+        half.first.push(half.entries.len());
+    }
+    let of_half = measure(&mut observers.clone(), &half);
+    let of_whole = measure(observers, &whole);
+    // NaN is not equal to itself, but reads the same.
+    assert_eq!(format!("{of_half:?}"), format!("{of_whole:?}"));
+    of_whole
 }
 
 fn free_box() -> Cell {
@@ -143,8 +165,11 @@ fn measured_while(
     cell: &Cell,
     comm: &Comm,
 ) -> Record {
-    let neighbours = neighbours_of(&atoms);
-    observers.measure(Snapshot { moving, ..snapshot(&atoms, &neighbours, cell, comm) }).unwrap()
+    let measure = |observers: &mut Observers, neighbours: &Neighbours| {
+        let snapshot = Snapshot { moving, ..snapshot(&atoms, neighbours, cell, comm) };
+        observers.measure(snapshot).unwrap()
+    };
+    of_any_lists(observers, &atoms, measure)
 }
 
 fn measured_at(
@@ -154,15 +179,19 @@ fn measured_at(
     cell: &Cell,
     comm: &Comm,
 ) -> Record {
-    let neighbours = neighbours_of(&atoms);
-    observers.measure(Snapshot { time_ps, ..snapshot(&atoms, &neighbours, cell, comm) }).unwrap()
+    let measure = |observers: &mut Observers, neighbours: &Neighbours| {
+        let snapshot = Snapshot { time_ps, ..snapshot(&atoms, neighbours, cell, comm) };
+        observers.measure(snapshot).unwrap()
+    };
+    of_any_lists(observers, &atoms, measure)
 }
 
 /// What is measured with a frame.
 fn closely(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -> (Atoms, CloseUp) {
     let atoms = share(all, cell, comm);
-    let neighbours = neighbours_of(&atoms);
-    let close_up = observers.close_up(snapshot(&atoms, &neighbours, cell, comm));
+    let close_up = of_any_lists(observers, &atoms, |observers, neighbours| {
+        observers.close_up(snapshot(&atoms, neighbours, cell, comm))
+    });
     (atoms, close_up)
 }
 

@@ -63,7 +63,7 @@ fn thermal_energy(scene: &Scene, kinetics: &[Kinetics]) -> f64 {
 
 impl Observer for Thermo {
     fn needs(&self) -> Needs {
-        Needs { virial: self.pressure, neighbours: true }
+        Needs { virial: self.pressure }
     }
 
     fn measure(&mut self, scene: &Scene) -> Result<Option<Series>> {

@@ -137,10 +137,8 @@ pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f
         .collect();
     let species: Vec<u8> = site.atoms.iter().map(|(e, _)| *e).collect();
     let id: Vec<u64> = (0..position.len() as u64).collect();
-    let neighbours = Neighbours {
-        first: vec![0, position.len() - 1],
-        entries: (1..position.len() as u32).map(|j| j | MINE).collect(),
-    };
+    let others = (1..position.len() as u32).map(|j| j | MINE).collect();
+    let neighbours = Neighbours::new(vec![0, position.len() - 1], others);
     let env = Environment {
         owned: 1,
         position: &position,

@@ -409,7 +409,6 @@ impl<'c> Simulation<'c> {
 
     fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
-        self.engine.complete_neighbours();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let record = self.observers.measure(snapshot)?;
@@ -426,7 +425,6 @@ impl<'c> Simulation<'c> {
 
     fn write_frame(&mut self, integrator: &Integrator) -> Result<()> {
         self.engine.clock().enter(Phase::Observe);
-        self.engine.complete_neighbours();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
         let close_up = self.observers.close_up(snapshot);
@@ -449,9 +447,6 @@ impl<'c> Simulation<'c> {
     fn trace(&mut self, integrator: &Integrator) -> Result<()> {
         let Some(wanted) = &self.config.traces else { return Ok(()) };
         self.engine.clock().enter(Phase::Observe);
-        if self.observers.traces.are_to_be_chosen(wanted, !integrator.stage().apart) {
-            self.engine.complete_neighbours();
-        }
         let known = self.observers.traces.count();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));

@@ -116,7 +116,6 @@ fn pressure_has_its_components_and_each_row_its_place_in_the_protocol() {
 fn the_virial_is_wanted_only_where_there_is_a_volume() {
     assert!(Observers::new(CUTOFF, [true; 3]).needs().virial);
     assert!(!Observers::new(CUTOFF, [true, true, false]).needs().virial);
-    assert!(Observers::new(CUTOFF, [false; 3]).needs().neighbours);
 }
 
 #[test]

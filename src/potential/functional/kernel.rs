@@ -11,7 +11,7 @@
 // Lanes are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
-use super::Functional;
+use super::{Functional, Tables};
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::neighbour::MINE;
@@ -31,6 +31,12 @@ pub struct Records {
     len: usize,
     /// Where those of each atom end.
     ends: Vec<u32>,
+    /// Whether that is of the block at hand alone, and phase 3 finds it again by `kept`.
+    compact: bool,
+    /// Which entries of the lists are within the cutoff: a bit for each entry that is looked at, a byte
+    /// for eight of an atom and for what is left of them; and how many bytes there are.
+    kept: Vec<u8>,
+    bytes: usize,
     work: Workspace,
 }
 
@@ -53,6 +59,11 @@ struct Workspace {
 /// So many atoms ahead the list is fetched: a processor that sees that memory is read in order
 /// foresees no farther than the end of a page.
 const AHEAD: usize = 32;
+
+/// So many atoms of a rank are many: where there are ghosts, tiles that see them all wait for phase 3
+/// together, and neighbours by their indices take as much memory as the lists. By bits they
+/// take a sixteenth, and a tenth of phase 3.
+pub const MANY_ATOMS: usize = 1 << 20;
 
 /// Atoms whose pairs are worked on at a time: what is known of these stays in the first level
 /// of the cache.
@@ -114,9 +125,9 @@ impl Functional {
         let (mut here, mut there, mut energy) = ([0; WIDTH], [0; WIDTH], [0; WIDTH]);
         for lane in 0..WIDTH {
             let other = other[lane] as usize;
-            here[lane] = self.density_start[own * n + other];
-            there[lane] = self.density_start[other * n + own];
-            energy[lane] = self.energy_start[own * n + other];
+            here[lane] = self.densities.start[own * n + other];
+            there[lane] = self.densities.start[other * n + own];
+            energy[lane] = self.energies.start[own * n + other];
         }
         Kinds { here, there, energy }
     }
@@ -126,9 +137,15 @@ impl Functional {
     /// # Safety
     /// The place lies within the tables that begin at `start`.
     #[inline(always)]
-    unsafe fn density<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> L {
+    unsafe fn density<L: Lanes, const ONE: bool>(
+        &self,
+        start: &[u32; WIDTH],
+        place: &Place<L>,
+    ) -> L {
+        let rows = self.densities.rows();
+        let index = self.densities.index::<L, ONE>(start, place);
         // SAFETY: the caller's promise.
-        let [a, b, c, d] = unsafe { L::gather_rows(&self.density_rows, &shifted(start, place)) };
+        let [a, b, c, d] = unsafe { L::gather_rows(rows, &index) };
         let t = place.t;
         t.mul_add(t.mul_add(t.mul_add(d, c), b), a)
     }
@@ -138,9 +155,15 @@ impl Functional {
     /// # Safety
     /// As for `density`.
     #[inline(always)]
-    unsafe fn density_slope<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> L {
+    unsafe fn density_slope<L: Lanes, const ONE: bool>(
+        &self,
+        start: &[u32; WIDTH],
+        place: &Place<L>,
+    ) -> L {
+        let rows = self.densities.rows();
+        let index = self.densities.index::<L, ONE>(start, place);
         // SAFETY: the caller's promise.
-        let [_, b, c, d] = unsafe { L::gather_rows(&self.density_rows, &shifted(start, place)) };
+        let [_, b, c, d] = unsafe { L::gather_rows(rows, &index) };
         slope(place.t, [b, c, d])
     }
 
@@ -149,9 +172,15 @@ impl Functional {
     /// # Safety
     /// As for `density`.
     #[inline(always)]
-    unsafe fn energy<L: Lanes>(&self, start: &[u32; WIDTH], place: &Place<L>) -> [L; 2] {
+    unsafe fn energy<L: Lanes, const ONE: bool>(
+        &self,
+        start: &[u32; WIDTH],
+        place: &Place<L>,
+    ) -> [L; 2] {
+        let rows = self.energies.rows();
+        let index = self.energies.index::<L, ONE>(start, place);
         // SAFETY: the caller's promise.
-        let [a, b, c, d] = unsafe { L::gather_rows(&self.energy_rows, &shifted(start, place)) };
+        let [a, b, c, d] = unsafe { L::gather_rows(rows, &index) };
         let t = place.t;
         [t.mul_add(t.mul_add(t.mul_add(d, c), b), a), slope(t, [b, c, d])]
     }
@@ -162,13 +191,18 @@ fn slope<L: Lanes>(t: L, [b, c, d]: [L; 3]) -> L {
     t.mul_add(t.mul_add(L::splat(3.0) * d, c + c), b)
 }
 
-#[inline(always)]
-fn shifted<L>(start: &[u32; WIDTH], place: &Place<L>) -> [u32; WIDTH] {
-    let mut index = *place.interval;
-    for lane in 0..WIDTH {
-        index[lane] += start[lane];
+impl Tables {
+    /// Where the intervals of tables that begin at `start` are.
+    #[inline(always)]
+    fn index<L, const ONE: bool>(&self, start: &[u32; WIDTH], place: &Place<L>) -> [u32; WIDTH] {
+        let mut index = *place.interval;
+        if !ONE {
+            for lane in 0..WIDTH {
+                index[lane] = index[lane] * self.count + start[lane];
+            }
+        }
+        index
     }
-    index
 }
 
 /// Where an atom is, in all lanes.
@@ -198,10 +232,63 @@ impl Workspace {
     }
 }
 
+/// Eight entries of the list of atom i; behind its end they are of no meaning.
+#[inline(always)]
+fn entries_at(env: Environment, i: usize, at: usize) -> [u32; WIDTH] {
+    let list = &env.neighbours.entries[at..];
+    match list.first_chunk::<WIDTH>() {
+        Some(whole) => *whole,
+        None => std::array::from_fn(|n| *list.get(n).unwrap_or(&(i as u32))),
+    }
+}
+
+/// The atoms of entries.
+#[inline(always)]
+fn named(mut entries: [u32; WIDTH]) -> [u32; WIDTH] {
+    for entry in &mut entries {
+        *entry &= !MINE;
+    }
+    entries
+}
+
+#[inline(always)]
+fn fetch_list<L: Lanes>(env: Environment, i: usize) {
+    let range = env.neighbours.within_range(i.min(env.owned - 1));
+    L::Coarse::fetch(&env.neighbours.entries[range]);
+}
+
 impl Records {
     fn clear(&mut self) {
         self.len = 0;
         self.ends.clear();
+    }
+
+    /// Room for so many more neighbours behind those so far.
+    #[inline(always)]
+    fn ensure_near(&mut self, more: usize) {
+        ensure(&mut self.near, self.len + more + 2 * WIDTH);
+    }
+
+    /// Appends the neighbours of atom i again, of which the bytes from `at` on tell; gives where
+    /// those of the next atom are.
+    #[inline(always)]
+    fn recall<L: Lanes>(&mut self, env: Environment, i: usize, at: usize) -> usize {
+        let range = env.neighbours.within_range(i);
+        self.ensure_near(range.len());
+        fetch_list::<L>(env, i + AHEAD);
+        let Records { near, kept, .. } = self;
+        let near = &mut near[self.len..];
+        let end = at + range.len().div_ceil(WIDTH);
+        let mut count = 0;
+        for (from, &kept) in range.step_by(WIDTH).zip(&kept[at..end]) {
+            let index = named(entries_at(env, i, from));
+            L::compress_index(&index, kept as u32, eight_mut(near, count));
+            count += kept.count_ones() as usize;
+        }
+        *eight_mut(near, count) = [i as u32; WIDTH];
+        self.len += count;
+        self.ends.push(self.len as u32);
+        end
     }
 
     /// Appends the neighbours of atom i within its cutoffs that this rank computes, nearest
@@ -209,39 +296,30 @@ impl Records {
     #[inline(always)]
     fn collect<L: Lanes>(&mut self, view: View, i: usize, base: usize) -> Result<()> {
         let View { functional, env, species, .. } = view;
-        let list = &env.neighbours.entries[..];
-        let range = env.neighbours.first[i]..env.neighbours.first[i + 1];
+        let range = env.neighbours.within_range(i);
         let start = self.len;
-        ensure(&mut self.near, start + range.len() + 2 * WIDTH);
+        self.ensure_near(range.len());
         let square_start = start - base;
         ensure(&mut self.work.square, square_start + range.len() + 2 * WIDTH);
-        let later = (i + AHEAD).min(env.owned - 1);
-        L::Coarse::fetch(&list[env.neighbours.first[later]..env.neighbours.first[later + 1]]);
+        let bytes = range.len().div_ceil(WIDTH);
+        ensure(&mut self.kept, self.bytes + bytes);
+        fetch_list::<L>(env, i + AHEAD);
+        let records = &mut self.kept[self.bytes..self.bytes + bytes];
+        self.bytes += bytes;
         let near = &mut self.near[start..];
         let square = &mut self.work.square[square_start..];
         let [x, y, z] = centre::<L>(env, i);
         let limit = L::splat(functional.cutoff * functional.cutoff);
         let closest = L::splat(super::CLOSEST * super::CLOSEST);
         let (mut count, mut too_close) = (0, 0);
-        for at in range.clone().step_by(WIDTH) {
-            let behind;
-            // The last vector reads on into the list of the next atom.
-            let entries = match list[at..].first_chunk::<WIDTH>() {
-                Some(whole) => whole,
-                None => {
-                    behind = std::array::from_fn(|n| *list.get(at + n).unwrap_or(&(i as u32)));
-                    &behind
-                }
-            };
-            let mut index = *entries;
-            for entry in &mut index {
-                *entry &= !MINE;
-            }
+        for (at, record) in range.clone().step_by(WIDTH).zip(records) {
+            let entries = entries_at(env, i, at);
+            let index = named(entries);
             // SAFETY: the list names atoms of this rank.
             let [px, py, pz, _] = unsafe { L::gather_rows(env.position, &index) };
             let (dx, dy, dz) = (px - x, py - y, pz - z);
             let distance = dz.mul_add(dz, dy.mul_add(dy, dx * dx));
-            let valid = L::high_bits(entries) & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
+            let valid = L::high_bits(&entries) & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
             let mut kept = L::bits(distance.at_most(limit)) & valid;
             if let Some(cutoffs) = &functional.cutoff_squares {
                 let n = functional.species.len();
@@ -258,6 +336,7 @@ impl Records {
             L::compress_index(&index, kept, eight_mut(near, count));
             distance.compress(kept).store(eight_mut(square, count));
             count += kept.count_ones() as usize;
+            *record = kept as u8;
         }
         if too_close != 0 {
             return Err(too_close_to(env, i));
@@ -287,6 +366,8 @@ pub fn sum_several<L: Lanes>(view: View, records: &mut Records, sums: &Sums) -> 
 fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
     let View { functional, env, species, tile } = view;
     records.clear();
+    records.bytes = 0;
+    records.compact = env.owned >= functional.many_atoms;
     let per_unit = L::splat(functional.density_quantum.per_unit());
     let embeds = functional.embeds();
     let mut ahead = portions(tile);
@@ -297,6 +378,9 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
     };
     for first_atom in tile.atoms.clone().step_by(BLOCK) {
         let atoms = first_atom..tile.atoms.end.min(first_atom + BLOCK);
+        if records.compact {
+            records.clear();
+        }
         let base = records.len;
         for i in atoms.clone() {
             ahead.next().into_iter().for_each(fetch);
@@ -305,7 +389,7 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
         if !embeds {
             continue;
         }
-        let Records { near, len, ends, work } = &mut *records;
+        let Records { near, len, ends, work, .. } = &mut *records;
         let Workspace { square, interval, t, .. } = work;
         let pairs = *len - base;
         ensure(interval, pairs + WIDTH);
@@ -325,14 +409,14 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
                 // SAFETY: distances within the cutoff, or 1 Å, have a place; atoms have species.
                 let [here, there] = unsafe {
                     if ONE {
-                        let rho = functional.density(&[0; WIDTH], &place);
+                        let rho = functional.density::<L, true>(&[0; WIDTH], &place);
                         [rho, rho]
                     } else {
                         let own = env.species[i] as usize;
                         let kinds = functional.kinds::<L>(own, species, neighbours);
                         [
-                            functional.density(&kinds.here, &place),
-                            functional.density(&kinds.there, &place),
+                            functional.density::<L, false>(&kinds.here, &place),
+                            functional.density::<L, false>(&kinds.there, &place),
                         ]
                     }
                 };
@@ -404,10 +488,19 @@ fn push<L: Lanes, const ONE: bool>(
     };
     // SAFETY: atoms of this tile and their neighbours, which have adjoints.
     let adjoint = |atom: u32| unsafe { adjoints.adjoints(atom, 0, 1) }[0];
-    let Records { near, ends, work, .. } = records;
-    let mut block_start = 0;
-    for (block, ends) in ends.chunks(BLOCK).enumerate() {
-        let first_atom = tile.atoms.start + block * BLOCK;
+    let (mut byte, mut block_start) = (0, 0);
+    for first_atom in tile.atoms.clone().step_by(BLOCK) {
+        let atoms = first_atom..tile.atoms.end.min(first_atom + BLOCK);
+        if records.compact {
+            records.clear();
+            block_start = 0;
+            for i in atoms.clone() {
+                byte = records.recall::<L>(env, i, byte);
+            }
+        }
+        let Records { near, ends, work, compact, .. } = &mut *records;
+        let before = if *compact { 0 } else { first_atom - tile.atoms.start };
+        let ends = &ends[before..before + atoms.len()];
         let base = block_start;
         block_start = ends[ends.len() - 1] as usize;
         work.ensure(block_start - base);
@@ -453,7 +546,7 @@ fn push<L: Lanes, const ONE: bool>(
                     },
                 };
                 // SAFETY: distances up to the cutoff have a place in every table.
-                let [energy, rise] = unsafe { functional.energy(&kinds.energy, &place) };
+                let [energy, rise] = unsafe { functional.energy::<L, ONE>(&kinds.energy, &place) };
                 let phi = energy * inverse;
                 let mut rise = (rise * per_angstrom - phi) * inverse;
                 if embeds {
@@ -464,11 +557,12 @@ fn push<L: Lanes, const ONE: bool>(
                     let other = L::load(&others);
                     // SAFETY: as above.
                     let many = unsafe {
-                        let here = functional.density_slope(&kinds.here, &place);
+                        let here = functional.density_slope::<L, ONE>(&kinds.here, &place);
                         match ONE {
                             true => (own + other) * here,
                             false => {
-                                let there = functional.density_slope(&kinds.there, &place);
+                                let there =
+                                    functional.density_slope::<L, false>(&kinds.there, &place);
                                 own * here + other * there
                             }
                         }

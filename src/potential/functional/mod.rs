@@ -64,18 +64,34 @@ pub struct Functional {
     /// Squared, by pair of species.
     cutoff_squares: Option<Vec<f64>>,
     per_angstrom: f64,
-    /// Tables of intervals one after another, and where that of each pair begins.
-    density_rows: Vec<[f64; 4]>,
-    energy_rows: Vec<[f64; 4]>,
-    density_start: Vec<u32>,
-    energy_start: Vec<u32>,
+    densities: Tables,
+    energies: Tables,
     /// The same where species are few, by own species and then the other's: of the density here,
     /// of that there, and of the energy.
     starts_of_few: Option<Vec<[[u32; WIDTH]; 3]>>,
     density_quantum: Quantum,
     embedding: Embedding,
     instruction_set: InstructionSet,
+    /// From so many atoms of a rank on records are compact.
+    many_atoms: usize,
 }
+
+/// Tables, one for each curve that pairs use. All have the first interval first, then all the
+/// second: what a pair gives at its two ends stands side by side.
+#[derive(Debug)]
+struct Tables {
+    /// Each curve's coefficients of an interval; on lines of the cache.
+    rows: Vec<Line>,
+    /// How many tables there are.
+    count: u32,
+    /// Which of them each pair uses.
+    start: Vec<u32>,
+}
+
+/// A line of the cache, of which a row has half.
+#[repr(C, align(64))]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Line([[f64; 4]; 2]);
 
 impl Functional {
     /// # Errors
@@ -90,8 +106,8 @@ impl Functional {
             return Err("a table holds a number that is not finite".into());
         }
         let intervals = (cutoff / spacing).ceil() as usize + 2;
-        let (density_rows, density_start) = tables(&curves, &density, intervals);
-        let (energy_rows, energy_start) = tables(&curves, &energy, intervals);
+        let densities = Tables::new(&curves, &density, intervals);
+        let energies = Tables::new(&curves, &energy, intervals);
         let closest = (CLOSEST / spacing) as usize;
         let used: Vec<&Curve> = density.iter().flatten().map(|&curve| &curves[curve]).collect();
         let values = used.iter().flat_map(|curve| curve.values.iter().skip(closest));
@@ -101,9 +117,9 @@ impl Functional {
             |of: &dyn Fn(usize) -> u32| std::array::from_fn(|j| if j < n { of(j) } else { 0 });
         let starts = |i: usize| {
             [
-                row(&|j| density_start[i * n + j]),
-                row(&|j| density_start[j * n + i]),
-                row(&|j| energy_start[i * n + j]),
+                row(&|j| densities.start[i * n + j]),
+                row(&|j| densities.start[j * n + i]),
+                row(&|j| energies.start[i * n + j]),
             ]
         };
         Ok(Functional {
@@ -112,13 +128,12 @@ impl Functional {
             cutoff,
             cutoff_squares: cutoffs.map(|all| all.iter().map(|r| r * r).collect()),
             per_angstrom: 1.0 / spacing,
-            density_rows,
-            energy_rows,
-            density_start,
-            energy_start,
+            densities,
+            energies,
             density_quantum: quantum(largest),
             embedding,
             instruction_set,
+            many_atoms: kernel::MANY_ATOMS,
         })
     }
 
@@ -268,25 +283,31 @@ impl Functional {
     }
 }
 
-/// The tables that pairs use, each once, and where that of each pair begins. What is zero
-/// has a table too.
-fn tables(
-    curves: &[Curve],
-    pairs: &[Option<usize>],
-    intervals: usize,
-) -> (Vec<[f64; 4]>, Vec<u32>) {
-    let mut used: Vec<Option<usize>> = pairs.to_vec();
-    used.sort_unstable();
-    used.dedup();
-    let table = |curve: &Option<usize>| match curve {
-        Some(curve) => curves[*curve].intervals(intervals),
-        None => vec![[0.0; 4]; intervals],
-    };
-    let start = |pair: &Option<usize>| {
-        let place = used.iter().position(|curve| curve == pair).expect("it is used");
-        (place * intervals) as u32
-    };
-    (used.iter().flat_map(table).collect(), pairs.iter().map(start).collect())
+impl Tables {
+    /// Of `pairs` the curves that they use. What is zero has a table too.
+    fn new(curves: &[Curve], pairs: &[Option<usize>], intervals: usize) -> Tables {
+        let mut used: Vec<Option<usize>> = pairs.to_vec();
+        used.sort_unstable();
+        used.dedup();
+        let mut rows = vec![Line([[0.0; 4]; 2]); (used.len() * intervals).div_ceil(2)];
+        let flat: &mut [[f64; 4]] = bytemuck::cast_slice_mut(&mut rows);
+        for (place, curve) in used.iter().enumerate() {
+            if let Some(curve) = curve {
+                let table = curves[*curve].intervals(intervals);
+                let places = flat[place..].iter_mut().step_by(used.len());
+                places.zip(table).for_each(|(row, interval)| *row = interval);
+            }
+        }
+        let place = |pair: &Option<usize>| {
+            used.iter().position(|curve| curve == pair).expect("it is used") as u32
+        };
+        Tables { count: used.len() as u32, start: pairs.iter().map(place).collect(), rows }
+    }
+
+    #[inline(always)]
+    fn rows(&self) -> &[[f64; 4]] {
+        bytemuck::cast_slice(&self.rows)
+    }
 }
 
 /// As fine as 8,192 terms of the largest size let it be.
@@ -297,3 +318,6 @@ pub fn quantum(largest: f64) -> Quantum {
     }
     Quantum::new(bits)
 }
+
+#[cfg(test)]
+mod tests;

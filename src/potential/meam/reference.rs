@@ -28,7 +28,7 @@ use super::harmonics::{self, COMPONENTS, FIRST};
 use super::pair::Pair;
 use super::parameters::{Averaging, Parameters, Screen};
 use crate::geometry::Vec3;
-use crate::lanes::{Lanes, Real, WIDTH, portable::Portable};
+use crate::lanes::{InstructionSet, Lanes, Real, WIDTH, dispatch, portable::Portable};
 use crate::potential::lattice::{Lattice, SecondShell};
 
 /// Partial densities of one atom of an element at distance r, l = 0 to 3:
@@ -63,6 +63,32 @@ struct Second {
     atoms: f64,
     ratio: f64,
     screening: f64,
+}
+
+/// An atom with these sums, and weights of its own for the background density.
+struct Alone<'a> {
+    embeddings: &'a Embeddings,
+    element: u32,
+    sums: Sums,
+    reference: Option<[f64; 3]>,
+}
+
+/// Its energy, eV: the same bits in all forms.
+#[inline(always)]
+fn energy_alone<L: Lanes>(Alone { embeddings, element, sums, reference }: Alone) -> f64 {
+    // Not by `map`, which is not inlined into functions for an instruction set.
+    let mut wide = [L::splat(0.0); MOST_WORDS];
+    for (wide, sum) in wide.iter_mut().zip(sums) {
+        *wide = L::splat(sum);
+    }
+    let reference = match reference {
+        Some([a, b, c]) => Some([L::splat(a), L::splat(b), L::splat(c)]),
+        None => None,
+    };
+    let (energy, _) = embeddings.evaluate(&[element; WIDTH], &wide, reference);
+    let mut all = [0.0; WIDTH];
+    energy.store(&mut all);
+    all[0]
 }
 
 impl<'a> References<'a> {
@@ -208,11 +234,9 @@ impl<'a> References<'a> {
             Averaging::None => None,
             _ => Some(mean),
         };
-        let reference = reference.map(|weights: [f64; 3]| weights.map(Portable::splat));
-        self.embeddings
-            .evaluate(&[e as u32; WIDTH], &sums.map(Portable::splat), reference)
-            .0
-            .first()
+        let alone = Alone { embeddings: &self.embeddings, element: e as u32, sums, reference };
+        let set = InstructionSet::choose().unwrap_or(InstructionSet::Portable);
+        dispatch!(set, energy_alone, (alone: Alone) -> f64)
     }
 
     /// Embedding energies of the rare and of the frequent element in C11. Coordinates of

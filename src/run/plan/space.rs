@@ -77,8 +77,7 @@ impl<'m> Space<'m> {
         let mut built = build::structure(config, comm)?;
         warnings::of_structure(&built, field, comm);
         built.atoms.iter_mut().for_each(shake);
-        let mut engine = Engine::new(comm, field, built.cell, built.atoms, settings)?;
-        engine.complete_neighbours();
+        let engine = Engine::new(comm, field, built.cell, built.atoms, settings)?;
         Ok(Space { engine, reach: field.range() + settings.skin })
     }
 
@@ -88,8 +87,8 @@ impl<'m> Space<'m> {
 
     /// What each of so many ranks would have.
     pub fn shares(&self, ranks: usize) -> Vec<Share> {
-        let (atoms, neighbours) = (self.engine.atoms(), self.engine.neighbours());
-        let count = |i: usize| neighbours.of(i).len() as u64;
+        let (atoms, counts) = (self.engine.atoms(), self.engine.neighbours().counts());
+        let count = |i: usize| counts[i] as u64;
         let costs: Vec<i64> = (0..atoms.owned).map(|i| 1 + count(i) as i64).collect();
         let owned = &atoms.position[..atoms.owned];
         let domains = Domains::bisect(self.engine.cell(), ranks, owned, &costs, self.engine.comm());

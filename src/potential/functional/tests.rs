@@ -1,0 +1,88 @@
+//! What records are must not be told from the forces.
+
+use super::*;
+use crate::neighbour::{MINE, Neighbours};
+use crate::sweep::RingBuffer;
+use std::array::from_fn;
+
+/// Two species whose densities and energies have nothing in common.
+fn functional(many_atoms: usize) -> Functional {
+    const CUTOFF: f64 = 4.0;
+    let curve = |scale: f64| {
+        let value = move |r: f64| {
+            let x = (CUTOFF - r).max(0.0);
+            [scale * x * x * x, -3.0 * scale * x * x]
+        };
+        Curve::of(401, 0.01, value)
+    };
+    let species = |symbol: &str| term::species(symbol, &[]);
+    let functions = Functions {
+        species: vec![species("Cu"), species("Ag")],
+        cutoff: CUTOFF,
+        cutoffs: None,
+        spacing: 0.01,
+        curves: [0.02, 0.03, 0.004, 0.005, 0.007].map(curve).to_vec(),
+        density: [0, 1, 0, 1].map(Some).to_vec(),
+        energy: [2, 3, 3, 4].map(Some).to_vec(),
+        embedding: Embedding::Roots(vec![1.0, 1.5]),
+    };
+    let functional = Functional::new(functions, InstructionSet::choose().unwrap()).unwrap();
+    Functional { many_atoms, ..functional }
+}
+
+/// Of 216 atoms in a rattled cube; all entries are in the lists, so many cutoffs away as may be.
+fn forces(functional: &Functional) -> Vec<FixedForce> {
+    const SIDE: usize = 6;
+    const ATOMS: usize = SIDE * SIDE * SIDE;
+    let rattled = |n: usize, d: usize| {
+        let site = [n % SIDE, n / SIDE % SIDE, n / SIDE / SIDE][d];
+        2.2 * site as f64 + 0.5 * ((n * 3 + d) as f64 * 0.754_877).fract()
+    };
+    let position: Vec<[f64; 4]> =
+        (0..ATOMS).map(|n| from_fn(|d| if d < 3 { rattled(n, d) } else { 0.0 })).collect();
+    let species: Vec<u8> = (0..ATOMS).map(|n| (n % 3 == 0) as u8).collect();
+    let id: Vec<u64> = (0..ATOMS as u64).collect();
+    let mut neighbours = Neighbours::new(vec![0], Vec::new());
+    for i in 0..ATOMS as u32 {
+        neighbours.entries.extend((i + 1..ATOMS as u32).map(|j| j | MINE));
+        neighbours.first.push(neighbours.entries.len());
+    }
+    let env = Environment {
+        owned: ATOMS,
+        position: &position,
+        species: &species,
+        id: &id,
+        neighbours: &neighbours,
+        quantum: Quantum::STANDARD,
+    };
+    let (mut wide, mut records) = (Vec::new(), Records::default());
+    let (mut words, mut force) = (vec![0; ATOMS], vec![[0; 4]; ATOMS]);
+    functional.prepare(env, 0..ATOMS, &mut wide);
+    let tile = Tile { atoms: 0..ATOMS, ..Tile::default() };
+    // A second time with the same records.
+    for _ in 0..2 {
+        words.fill(0);
+        force.fill([0; 4]);
+        let sums = Sums::new(&mut words, 1, RingBuffer::default());
+        functional.densities(env, &wide, &tile, &mut records, &sums).unwrap();
+        functional.embed(env, 0..ATOMS, &mut words, &mut force).unwrap();
+        let adjoints = Sums::new(&mut words, 1, RingBuffer::default());
+        let all = Shared::new(&mut force);
+        functional.forces(env, &wide, &tile, &mut records, &adjoints, &all).unwrap();
+    }
+    force
+}
+
+#[test]
+fn compact_records_give_the_same_forces() {
+    let expected = forces(&functional(usize::MAX));
+    assert!(expected.iter().all(|force| force[3] != 0) && expected[0] != expected[100]);
+    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+        for many_atoms in [0, usize::MAX] {
+            let mut functional = functional(many_atoms);
+            functional.set_instruction_set(set);
+            let found = forces(&functional);
+            assert!(found == expected, "{}, compact from {many_atoms} atoms on", set.name());
+        }
+    }
+}
