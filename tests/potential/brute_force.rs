@@ -99,7 +99,7 @@ fn images(frame: &Frame, reach: f64) -> Images {
 }
 
 fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing) -> Neighbours {
-    let mut neighbours = Neighbours { first: vec![0], ..Neighbours::default() };
+    let mut neighbours = Neighbours::new(vec![0], Vec::new());
     for i in 0..owned {
         let p = images.positions[i];
         let mut found: Vec<(f64, u32)> = Vec::new();
