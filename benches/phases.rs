@@ -53,7 +53,8 @@ fn neighbours(group: &mut Group, atoms: &Atoms, reach: f64) {
 fn build(list: &mut Neighbours, atoms: &mut Atoms, reach: f64) -> (Rows, Vec<u32>) {
     let rows = Rows::around(&atoms.position, reach);
     let first = rows.sort_owned(atoms);
-    list.build((&rows, &first), atoms, reach, Kept::All);
+    // Whole lists do not care how much of it is skin.
+    list.build((&rows, &first), atoms, [reach, 0.0], Kept::All);
     (rows, first)
 }
 
