@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dynamics::groups::View;
 use crate::dynamics::swaps;
 use crate::input::config::{
     Arrangement, Config, Ensemble, Group, StageConfig, StageKind, Thermostat,
@@ -88,6 +89,22 @@ impl Plan {
     /// Simulated time, ps: no time passes while energy is minimised.
     pub fn time(&self, progress: &Progress) -> f64 {
         progress.moving_steps as f64 * self.timestep
+    }
+
+    /// The key of the swaps of the first stage from `first` on that could do nothing with these
+    /// atoms, and why; as far ahead as their composition is known. Collective.
+    pub fn idle_swaps(&self, first: usize, view: &View) -> Option<(String, String)> {
+        for (n, stage) in self.stages.iter().enumerate().skip(first) {
+            let Some(swaps) = &stage.swaps else { continue };
+            if let Some(why) = swaps.idle(view) {
+                let key = format!("stage[{n}].swaps");
+                return Some((key, format!("there is nothing to swap: {why}")));
+            }
+            if matches!(swaps.ensemble, swaps::Ensemble::Open { .. }) {
+                break;
+            }
+        }
+        None
     }
 
     /// Time steps of all stages that move in time.

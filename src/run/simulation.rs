@@ -21,7 +21,6 @@ use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
-use crate::dynamics::swaps;
 use crate::dynamics::{
     self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
 };
@@ -114,7 +113,7 @@ impl<'c> Simulation<'c> {
     /// Swaps that are asked for must be possible.
     fn can_swap(&self) -> Result<()> {
         let view = View::new(&self.engine, self.comm);
-        let idle = swaps::idle_stage(&self.plan.stages, self.progress.stage, &view);
+        let idle = self.plan.idle_swaps(self.progress.stage, &view);
         self.comm.agree(match idle {
             Some((key, why)) => Err(self.config.source.error(&key, why)),
             None => Ok(()),

@@ -53,7 +53,7 @@ mod tests;
 
 use crate::atoms::Atoms;
 use crate::comm::Comm;
-use crate::dynamics::{Stage, View};
+use crate::dynamics::View;
 use crate::error::{Error, Result};
 use crate::force::{System, Totals};
 use crate::geometry::{Vec3, scale};
@@ -179,21 +179,6 @@ impl Settings {
     fn takes_part(&self, atoms: &Atoms, i: usize) -> bool {
         self.exchanged[atoms.species[i] as usize] && !atoms.has_departed(i) && !atoms.is_fixed(i)
     }
-}
-
-/// The key of the swaps of the first stage from `first` on that could do nothing with these atoms, and why; as
-/// far ahead as their composition is known. Collective.
-pub fn idle_stage(stages: &[Stage], first: usize, view: &View) -> Option<(String, String)> {
-    for (n, stage) in stages.iter().enumerate().skip(first) {
-        let Some(swaps) = &stage.swaps else { continue };
-        if let Some(why) = swaps.idle(view) {
-            return Some((format!("stage[{n}].swaps"), format!("there is nothing to swap: {why}")));
-        }
-        if matches!(swaps.ensemble, Ensemble::Open { .. }) {
-            break;
-        }
-    }
-    None
 }
 
 /// What an attempt adds to w besides U, eV; `counts` of each species.
