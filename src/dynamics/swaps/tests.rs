@@ -215,8 +215,11 @@ fn attempts_on_trial_together_change_the_energy_as_each_alone() {
     assert_eq!(whole(&engine) - before, together.iter().flatten().sum::<i64>());
 }
 
-/// Species, velocities and energy by id, as bits, after some rounds.
-fn rounds(ranks: usize, settings: &Settings) -> (Vec<(u64, u8, [u64; 3])>, Vec<Tally>) {
+/// Id, species and velocity of an atom.
+type Bits = (u64, u8, [u64; 3]);
+
+/// All atoms in the order of their ids after some rounds, and what these came to.
+fn rounds(ranks: usize, settings: &Settings) -> (Vec<Bits>, Vec<Tally>) {
     let parts = threads::run(ranks, |comm| {
         let (cell, mut atoms) = rod();
         atoms.retain(|atom| atom.id as usize * 7 % ranks == comm.rank());
@@ -256,7 +259,7 @@ fn rounds_are_the_same_bits_on_any_ranks() {
 fn an_exchange_keeps_momentum_and_kinetic_energy_and_a_change_the_energy_of_the_atom() {
     let (_, atoms) = rod();
     let masses = [195.08, 55.847];
-    let sum = |of: &dyn Fn(usize, [f64; 3]) -> f64, all: &[(u64, u8, [u64; 3])]| -> i128 {
+    let sum = |of: &dyn Fn(usize, [f64; 3]) -> f64, all: &[Bits]| -> i128 {
         all.iter()
             .map(|(_, s, v)| {
                 let mut sum = crate::fixed::ExactSum::default();
@@ -265,7 +268,7 @@ fn an_exchange_keeps_momentum_and_kinetic_energy_and_a_change_the_energy_of_the_
             })
             .sum()
     };
-    let before: Vec<(u64, u8, [u64; 3])> =
+    let before: Vec<Bits> =
         atoms.iter().map(|a| (a.id, a.species as u8, a.velocity.map(f64::to_bits))).collect();
     let (after, tallies) = rounds(1, &canonical(40, SwapRegion::Anywhere));
     assert!(tallies.iter().any(|tally| tally.accepted > 0) && after != before);
