@@ -4,6 +4,7 @@
 //! there could be one. A word that is no file, and could be none by its look, is taken
 //! for a command that was misspelt.
 
+use super::threads::Threads;
 use super::{evaluate, serve};
 use crate::input::{extension, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -84,18 +85,6 @@ pub struct Run {
     /// Replace the run that the output folder holds
     #[arg(long, conflicts_with_all = ["resume", "restart"])]
     pub force: bool,
-}
-
-/// How many threads a rank has; not for `Run`, since clap finds no group of options that has another
-/// one in it.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
-pub struct Threads {
-    /// Threads of each rank [default: the cores of the node divided by its ranks]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-    /// Start more threads than there are cores for them
-    #[arg(long, requires = "threads")]
-    pub oversubscribe: bool,
 }
 
 #[derive(Debug, Subcommand)]

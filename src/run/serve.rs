@@ -13,7 +13,7 @@ mod address;
 mod session;
 mod system;
 
-use super::arguments::Threads;
+use super::threads::Threads;
 use super::{potential, warnings};
 use crate::build;
 use crate::comm::Comm;
@@ -63,7 +63,8 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     let mut session = comm.agree(connected.transpose())?.map(Session::over);
     log.say(&format!("connected to {}", arguments.socket));
     let end = serve_over(&mut session, &mut served, &expected, comm)?;
-    log.say(&served.told(end));
+    // The first rank knows how, and is the one that says so.
+    log.say(&format!("{}: {}", end.map_or("", End::told), served.told()));
     Ok(())
 }
 

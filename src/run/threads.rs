@@ -9,10 +9,21 @@
 //! Only `--threads` counts. Variables that tell other programs how many threads to take
 //! do not, and where one of them is set the log says so.
 
-use super::arguments::Threads;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::num::NonZeroUsize;
+
+/// How many threads a rank has; those of a run stand there, since clap finds no group of options
+/// that has another one in it.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
+pub struct Threads {
+    /// Threads of each rank [default: the cores of the node divided by its ranks]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Start more threads than there are cores for them
+    #[arg(long, requires = "threads")]
+    pub oversubscribe: bool,
+}
 
 /// What other programs go by.
 const VARIABLES: [&str; 3] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"];

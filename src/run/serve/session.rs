@@ -41,6 +41,16 @@ pub enum End {
     Closed,
 }
 
+impl End {
+    /// For people.
+    pub fn told(self) -> &'static str {
+        match self {
+            End::Said => "the other program says that it is done",
+            End::Closed => "the other program closed the connection",
+        }
+    }
+}
+
 pub struct Session<S> {
     stream: S,
     /// What the next GETFORCE gets.

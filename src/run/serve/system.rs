@@ -6,7 +6,6 @@
 //! energies of all that is asked are of one system. For them, an atom that jumps by a period (when
 //! the other program wraps it) stays where it is.
 
-use super::session::End;
 use crate::atoms::Atom;
 use crate::build::cell::{self, Side, Sides};
 use crate::build::{Built, frame};
@@ -263,18 +262,11 @@ impl<'c> Served<'c> {
         self.taken += taken;
     }
 
-    /// One line for people.
-    pub fn told(&self, end: Option<End>) -> String {
-        let how = match end {
-            Some(End::Closed) => "the other program closed the connection",
-            _ => "the other program says that it is done",
-        };
+    /// How many evaluations there were, and how long they took, for people.
+    pub fn told(&self) -> String {
         let mean = self.taken.as_secs_f64() * 1e3 / self.evaluations.max(1) as f64;
         let lists = self.engine.statistics().rebuilds;
-        format!(
-            "{how}: {} evaluations, {mean:.3} ms each, {lists} neighbour lists",
-            self.evaluations
-        )
+        format!("{} evaluations, {mean:.3} ms each, {lists} neighbour lists", self.evaluations)
     }
 }
 
