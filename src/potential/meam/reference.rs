@@ -76,15 +76,11 @@ struct Alone<'a> {
 /// Its energy, eV: the same bits in all forms.
 #[inline(always)]
 fn energy_alone<L: Lanes>(Alone { embeddings, element, sums, reference }: Alone) -> f64 {
-    // Not by `map`, which is not inlined into functions for an instruction set.
     let mut wide = [L::splat(0.0); MOST_WORDS];
     for (wide, sum) in wide.iter_mut().zip(sums) {
         *wide = L::splat(sum);
     }
-    let reference = match reference {
-        Some([a, b, c]) => Some([L::splat(a), L::splat(b), L::splat(c)]),
-        None => None,
-    };
+    let reference = reference.map(|[a, b, c]| [L::splat(a), L::splat(b), L::splat(c)]);
     let (energy, _) = embeddings.evaluate(&[element; WIDTH], &wide, reference);
     let mut all = [0.0; WIDTH];
     energy.store(&mut all);
