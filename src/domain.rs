@@ -3,8 +3,8 @@
 //! The box is cut in two so that the costs of its atoms on both sides are as the
 //! numbers of ranks meant for them (⌊n/2⌋ to ⌈n/2⌉), each half is cut again, and
 //! so on until every part has one rank (Berger and Bokhari, IEEE Trans. Comput.
-//! C-36 (1987) 570). A part is cut across the longest extent of its atoms, which
-//! keeps surfaces, hence ghosts, small. Particles in vacuum cost no rank for
+//! C-36 (1987) 570). A part is cut along the axis that makes the fewest ghosts: where the fewest of its atoms lie
+//! within reach of the cut. Particles in vacuum cost no rank for
 //! their vacuum.
 //!
 //! All parts of one level are searched at once by histograms that are refined
@@ -18,7 +18,7 @@
 //!   atoms as a set, not on which rank holds them or in which order;
 //! - all ranks know all cuts.
 
-use crate::geometry::{Cell, GRID, Vec3, grid_index};
+use crate::geometry::{Cell, GRID, Vec3, grid_index, on_grid};
 use std::ops::Range;
 
 /// Exact sums and maxima of integers over all ranks.
@@ -80,12 +80,13 @@ fn middle(ranks: &Range<usize>) -> usize {
 impl Domains {
     /// Cuts the box for so many ranks. `positions` and `costs` are those of the
     /// atoms that this rank holds at the moment, whichever these are: wrapped into
-    /// the box, on the grid; costs are not negative, in any unit. All ranks call it.
+    /// the box, on the grid; costs are not negative, in any unit. Atoms are ghosts within `reach`
+    /// (Å) of a border. All ranks call it.
     pub fn bisect(
         cell: &Cell,
         ranks: usize,
-        positions: &[[f64; 4]],
-        costs: &[i64],
+        (positions, costs): (&[[f64; 4]], &[i64]),
+        reach: f64,
         reduction: &dyn Reduction,
     ) -> Domains {
         assert_eq!(positions.len(), costs.len(), "one cost for each atom");
@@ -95,7 +96,7 @@ impl Domains {
         let mut part_of = vec![0u32; positions.len()];
         while parts.iter().any(|part| part.len() > 1) {
             let atoms = Held { positions, costs, part_of: &part_of };
-            for (part, cut) in parts.iter().zip(best_cuts(&parts, &atoms, reduction)) {
+            for (part, cut) in parts.iter().zip(best_cuts(&parts, &atoms, reach, reduction)) {
                 if part.len() > 1 {
                     domains.cuts[middle(part)] = match cut {
                         Some((axis, index)) => Cut { axis, at: index as f64 * GRID },
@@ -243,9 +244,14 @@ const BINS: i64 = 64;
 /// fraction of the cost of its part: ten levels add up to less than 0.5 %.
 const TOLERANCE: i128 = 1 << 11;
 
-/// The search for the cut of one part. Coordinates are indices of the grid.
+/// A cut may be less even than the best one by this fraction if it makes fewer ghosts.
+const SLACK: i128 = 1 << 9;
+
+/// The search for the cut of one part along one axis. Coordinates are indices of the grid.
 struct Search {
     axis: usize,
+    /// Of the atoms of the part.
+    extent: i64,
     /// The cut lies in `low..=high`; `below` is the cost below `low`.
     low: i64,
     high: i64,
@@ -263,6 +269,7 @@ struct Search {
 fn best_cuts(
     parts: &[Range<usize>],
     atoms: &Held,
+    reach: f64,
     reduction: &dyn Reduction,
 ) -> Vec<Option<(usize, i64)>> {
     let mut searches = begin(parts, atoms, reduction);
@@ -270,11 +277,13 @@ fn best_cuts(
         let mut histogram = vec![0i64; searches.len() * BINS as usize];
         for ((position, &cost), &part) in atoms.positions.iter().zip(atoms.costs).zip(atoms.part_of)
         {
-            let search = &searches[part as usize];
-            let index = grid_index(position[search.axis]);
-            if !search.finished && (search.low..search.high).contains(&index) {
-                let bin = (index - search.low) / search.width();
-                histogram[part as usize * BINS as usize + bin as usize] += cost;
+            for n in ways(part) {
+                let search = &searches[n];
+                let index = grid_index(position[search.axis]);
+                if !search.finished && (search.low..search.high).contains(&index) {
+                    let bin = (index - search.low) / search.width();
+                    histogram[n * BINS as usize + bin as usize] += cost;
+                }
             }
         }
         reduction.sum(&mut histogram);
@@ -284,13 +293,68 @@ fn best_cuts(
             }
         }
     }
-    searches.iter().map(|s| s.best.map(|(_, index)| (s.axis, index))).collect()
+    let ghosts = ghosts_made(&searches, atoms, reach, reduction);
+    let cheapest = |part: usize| {
+        let ways = || ways(part as u32).map(|n| (&searches[n], ghosts[n]));
+        let deviation = |search: &Search| search.best.map(|(deviation, _)| deviation);
+        let least = ways().filter_map(|(search, _)| deviation(search)).min()?;
+        // The first of equals, so that every rank takes the same.
+        let even = ways().filter(|(search, _)| {
+            deviation(search).is_some_and(|deviation| search.allows(deviation - least))
+        });
+        let (search, _) = even.min_by_key(|(search, ghosts)| (*ghosts, -search.extent))?;
+        search.best.map(|(_, index)| (search.axis, index))
+    };
+    (0..parts.len()).map(cheapest).collect()
 }
 
-/// Finds the extent of the atoms of each part and chooses its longest axis.
+/// The searches of a part: one along each axis.
+fn ways(part: u32) -> Range<usize> {
+    3 * part as usize..3 * part as usize + 3
+}
+
+/// For each search, how many ghosts its cut makes: atoms on one side within reach of the extent of
+/// those on the other.
+fn ghosts_made(
+    searches: &[Search],
+    atoms: &Held,
+    reach: f64,
+    reduction: &dyn Reduction,
+) -> Vec<i64> {
+    let reach = grid_index(on_grid(reach));
+    // The index along its axis of each atom, and by how much it lies below the cut or, at 0 and
+    // below, above.
+    let by_search = |visit: &mut dyn FnMut(usize, i64)| {
+        for (position, &part) in atoms.positions.iter().zip(atoms.part_of) {
+            for n in ways(part) {
+                if let Some((_, cut)) = searches[n].best {
+                    visit(n, cut - grid_index(position[searches[n].axis]));
+                }
+            }
+        }
+    };
+    // How near the atoms below, and those above, come to the cut: the largest is the nearest.
+    let mut nearest = vec![NOWHERE; 2 * searches.len()];
+    by_search(&mut |n, below| {
+        let side = 2 * n + (below <= 0) as usize;
+        nearest[side] = nearest[side].max(-below.abs());
+    });
+    reduction.max(&mut nearest);
+    let mut ghosts = vec![0i64; searches.len()];
+    by_search(&mut |n, below| {
+        let other = nearest[2 * n + (below > 0) as usize];
+        ghosts[n] += (below.abs() - other <= reach) as i64;
+    });
+    reduction.sum(&mut ghosts);
+    ghosts
+}
+
+/// Of atoms that are not there: no index comes near it, nor do differences of indices.
+const NOWHERE: i64 = -(1 << 60);
+
+/// Finds the extent of the atoms of each part.
 fn begin(parts: &[Range<usize>], atoms: &Held, reduction: &dyn Reduction) -> Vec<Search> {
-    // For each part, the largest -x, -y, -z, x, y, z. No index comes near the start.
-    const NOWHERE: i64 = -(1 << 60);
+    // For each part, the largest -x, -y, -z, x, y, z.
     let mut extent = vec![NOWHERE; parts.len() * 6];
     for (position, &part) in atoms.positions.iter().zip(atoms.part_of) {
         let extent = &mut extent[part as usize * 6..][..6];
@@ -301,28 +365,32 @@ fn begin(parts: &[Range<usize>], atoms: &Held, reduction: &dyn Reduction) -> Vec
         }
     }
     reduction.max(&mut extent);
-    let search = |(part, extent): (&Range<usize>, &[i64])| {
-        let length = |d: usize| extent[d] + extent[d + 3];
-        // The first of equals, so that every rank takes the same.
-        let axis = (1..3).fold(0, |best, d| if length(d) > length(best) { d } else { best });
-        Search {
+    let searches = |(part, extent): (&Range<usize>, &[i64])| {
+        let finished = part.len() == 1 || extent[0] == NOWHERE;
+        [0, 1, 2].map(|axis| Search {
             axis,
+            extent: extent[axis] + extent[axis + 3],
             low: -extent[axis],
             high: extent[axis + 3] + 1,
             below: 0,
             total: None,
             best: None,
             ranks: part.clone(),
-            finished: part.len() == 1 || extent[0] == NOWHERE,
-        }
+            finished,
+        })
     };
-    parts.iter().zip(extent.chunks_exact(6)).map(search).collect()
+    parts.iter().zip(extent.chunks_exact(6)).flat_map(searches).collect()
 }
 
 impl Search {
     /// Width of a bin.
     fn width(&self) -> i64 {
         (self.high - self.low + BINS - 1) / BINS
+    }
+
+    /// Whether a cut may be that much less even than another.
+    fn allows(&self, deviation: i128) -> bool {
+        deviation * SLACK <= self.total.unwrap_or(0) as i128 * self.ranks.len() as i128
     }
 
     /// Weighs the edges of the bins as cuts and narrows the search to the bin in
@@ -355,8 +423,10 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::on_grid;
     use proptest::prelude::*;
+
+    /// Å.
+    const REACH: f64 = 5.6;
 
     struct Alone;
 
@@ -406,14 +476,28 @@ mod tests {
         let positions = two_spheres(62_750);
         let costs: Vec<i64> = (0..positions.len() as i64).map(|i| 10 + i % 7).collect();
         for ranks in [2, 3, 8, 48, 64] {
-            let domains = Domains::bisect(&vacuum(), ranks, &positions, &costs, &Alone);
+            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
             let uneven = imbalance(&loads(&domains, &positions, &costs));
             assert!(uneven < IMBALANCE, "{ranks} ranks: {uneven}");
         }
         // Two ranks: the cut is in the gap between the particles.
-        let domains = Domains::bisect(&vacuum(), 2, &positions, &vec![1; 62_750], &Alone);
+        let domains = Domains::bisect(&vacuum(), 2, (&positions, &vec![1; 62_750]), REACH, &Alone);
         let cut = domains.region(0).high[0];
         assert!((29.0..=34.5).contains(&cut), "cut at {cut}");
+    }
+
+    #[test]
+    fn a_cut_goes_where_it_makes_the_fewest_ghosts() {
+        // Two rods side by side, farther apart than atoms reach: across the longest extent a cut
+        // would go through both.
+        let place = |n: usize| [n % 40, n / 40 % 4, n / 160 % 4, n / 640].map(|n| 2.5 * n as f64);
+        let rod = |n: usize| [place(n)[0], place(n)[1] + 6.0 * place(n)[3], place(n)[2], 0.0];
+        let positions: Vec<[f64; 4]> = (0..1280).map(rod).collect();
+        let costs = [1; 1280];
+        let domains = Domains::bisect(&vacuum(), 2, (&positions, &costs), REACH, &Alone);
+        let cut = domains.region(0).high;
+        assert!(cut[0].is_infinite() && (7.5..=15.0).contains(&cut[1]), "{cut:?}");
+        assert_eq!(loads(&domains, &positions, &costs), [640, 640]);
     }
 
     #[test]
@@ -426,7 +510,7 @@ mod tests {
                 }
             }
         }
-        let domains = Domains::bisect(&vacuum(), 8, &positions, &[1; 512], &Alone);
+        let domains = Domains::bisect(&vacuum(), 8, (&positions, &[1; 512]), REACH, &Alone);
         assert_eq!(loads(&domains, &positions, &[1; 512]), [64; 8]);
     }
 
@@ -434,7 +518,7 @@ mod tests {
     fn borders_are_infinite_where_the_box_is_free_and_those_of_the_box_elsewhere() {
         let cell = Cell::new([-1.0; 3], [10.0; 3], [true, false, true]);
         let positions = [[0.0, 1.0, 2.0, 0.0], [5.0, 300.0, 2.0, 0.0]];
-        let domains = Domains::bisect(&cell, 2, &positions, &[1, 1], &Alone);
+        let domains = Domains::bisect(&cell, 2, (&positions, &[1, 1]), REACH, &Alone);
         let (a, b) = (domains.region(0), domains.region(1));
         assert_eq!(a.low, [-1.0, f64::NEG_INFINITY, -1.0]);
         assert_eq!(b.high, [9.0, f64::INFINITY, 9.0]);
@@ -448,7 +532,7 @@ mod tests {
         for atoms in 0..=3 {
             let positions = &[[1.0; 4], [1.0; 4], [3.0; 4]][..atoms];
             let costs = &[5, 5, 5][..positions.len()];
-            let domains = Domains::bisect(&vacuum(), 8, positions, costs, &Alone);
+            let domains = Domains::bisect(&vacuum(), 8, (positions, costs), REACH, &Alone);
             let loads = loads(&domains, positions, costs);
             assert_eq!(loads.iter().sum::<i64>(), 5 * positions.len() as i64);
             assert_eq!(loads.len(), 8);
@@ -482,7 +566,7 @@ mod tests {
             range in 0.0..9.0f64,
         ) {
             let costs = vec![1; positions.len()];
-            let domains = Domains::bisect(&vacuum(), ranks, &positions, &costs, &Alone);
+            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
             for probe in positions.iter().chain(&probes) {
                 let [x, y, z, _] = *probe;
                 let regions: Vec<usize> =
@@ -501,7 +585,7 @@ mod tests {
             }
             let reversed: Vec<_> = positions.iter().rev().copied().collect();
             prop_assert_eq!(
-                &domains, &Domains::bisect(&vacuum(), ranks, &reversed, &costs, &Alone)
+                &domains, &Domains::bisect(&vacuum(), ranks, (&reversed, &costs), REACH, &Alone)
             );
         }
 
@@ -514,7 +598,7 @@ mod tests {
             heights.iter_mut().for_each(|x| *x = on_grid(*x));
             let positions: Vec<_> = heights.iter().map(|&x| [x, 0.0, 0.0, 0.0]).collect();
             let costs = vec![1; positions.len()];
-            let domains = Domains::bisect(&vacuum(), ranks, &positions, &costs, &Alone);
+            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
             let even = positions.len() as f64 / ranks as f64;
             for load in loads(&domains, &positions, &costs) {
                 prop_assert!((load as f64 - even).abs() < 2.0, "{} for {}", load, even);

@@ -112,6 +112,55 @@ pub fn looked_at(config: &Config, comm: &Comm) -> Result<Built> {
     Ok(built)
 }
 
+/// The structure of an input for one process that looks at it part by part, as one with room
+/// for a part alone has to.
+pub struct Parts<'a> {
+    config: &'a Config,
+    source: Source<'a>,
+    whole: Built,
+}
+
+enum Source<'a> {
+    Assembled(Box<Assembly<'a>>),
+    Read(Vec<Atom>),
+}
+
+impl<'a> Parts<'a> {
+    pub fn new(config: &'a Config) -> Result<Parts<'a>> {
+        let (source, mut whole) = match alone(config) {
+            Some(structure) => {
+                let Read { layout, atoms, velocities, warnings } = read::read(config, structure)?;
+                (Source::Read(atoms), built(layout, Vec::new(), velocities, warnings))
+            }
+            None => {
+                let assembly = Assembly::new(config, &Comm::single())?;
+                let (layout, warnings) = (assembly.layout.clone(), assembly.warnings.clone());
+                let whole = built(layout, Vec::new(), assembly.velocities, warnings);
+                (Source::Assembled(Box::new(assembly)), whole)
+            }
+        };
+        input::check_ids(config, whole.layout.atoms)?;
+        look_at_particles(config, &mut whole)?;
+        Ok(Parts { config, source, whole })
+    }
+
+    /// Everything but the atoms.
+    pub fn whole(&self) -> &Built {
+        &self.whole
+    }
+
+    /// The same with the atoms that have these ids.
+    pub fn with_atoms(&self, ids: Range<u64>) -> Result<Built> {
+        let atoms = match &self.source {
+            Source::Assembled(assembly) => assembly.atoms(self.config, ids)?,
+            Source::Read(atoms) => atoms[ids.start as usize..ids.end as usize].to_vec(),
+        };
+        let part = Built { atoms, ..self.whole.clone() };
+        look_at_border(self.config, &part, &Comm::single())?;
+        Ok(part)
+    }
+}
+
 /// Refuses particles that are built beyond the distance at which atoms come to rest or are removed.
 fn look_at_border(config: &Config, built: &Built, comm: &Comm) -> Result<()> {
     let Some(border) = config.evaporation.beyond_angstrom else { return Ok(()) };

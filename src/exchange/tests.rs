@@ -34,7 +34,7 @@ fn with_ghosts<R: Send>(
         let mine = if comm.rank() == ranks - 1 { list } else { &[] };
         let mut atoms = Atoms::from_list(mine);
         let costs = vec![1; atoms.owned];
-        let domains = Domains::bisect(&cell, ranks, &atoms.position, &costs, comm);
+        let domains = Domains::bisect(&cell, ranks, (&atoms.position, &costs), SHELL, comm);
         migrate(comm, &mut atoms, |p| domains.owner(p));
         for i in 0..atoms.owned {
             assert_eq!(domains.owner(&atoms.position[i]), comm.rank());

@@ -126,7 +126,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             atoms,
             cell,
             census,
-            domains: Domains::bisect(&cell, comm.size(), &[], &[], comm),
+            domains: Domains::bisect(&cell, comm.size(), (&[], &[]), 0.0, comm),
             plan: Plan::default(),
             neighbours: Neighbours::default(),
             measures: Measures::default(),
@@ -370,7 +370,13 @@ impl<'c, P: Potential> Engine<'c, P> {
         let cost = |i: usize| if known { 1 + self.neighbours.of(i).len() as i64 } else { 1 };
         let costs: Vec<i64> = (0..owned).map(cost).collect();
         let positions = &self.atoms.position[..owned];
-        self.domains = Domains::bisect(&self.cell, self.comm.size(), positions, &costs, self.comm);
+        self.domains = Domains::bisect(
+            &self.cell,
+            self.comm.size(),
+            (positions, &costs),
+            self.reach(),
+            self.comm,
+        );
         self.statistics.divisions += 1;
         self.achieved = 0.0;
     }

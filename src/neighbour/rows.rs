@@ -15,6 +15,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::atoms::Atoms;
+use crate::geometry::Vec3;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -62,6 +63,11 @@ impl Rows {
         if positions.is_empty() {
             (low, high) = ([0.0; 3], [0.0; 3]);
         }
+        Rows::within((low, high), positions.len(), reach)
+    }
+
+    /// The same, for so many atoms of which the outermost lie at `low` and `high` (Å).
+    pub fn within((low, high): (Vec3, Vec3), atoms: usize, reach: f64) -> Rows {
         let extent = |d: usize| high[d] - low[d];
         let mut axes = [0, 1, 2];
         axes.sort_by(|&a, &b| extent(b).total_cmp(&extent(a)));
@@ -70,7 +76,7 @@ impl Rows {
         let mut count: [usize; 3] =
             std::array::from_fn(|k| ((extent(axes[k]) / least[k]) as usize).max(1));
         // Few atoms in a wide space: rather wide rows than many empty ones.
-        while count.iter().product::<usize>() > 4 * positions.len() + 64 {
+        while count.iter().product::<usize>() > 4 * atoms + 64 {
             let longest =
                 if count[2] > count[0].max(count[1]) { 2 } else { (count[1] > count[0]) as usize };
             count[longest] = count[longest].div_ceil(2);

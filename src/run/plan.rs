@@ -1,7 +1,7 @@
 //! `sinter-hpc plan`: what a run on so many ranks would be, before it is queued.
 //!
-//! One process builds the structure and lists its neighbours; `space` divides it among
-//! ranks as a run does, `cost` says what a share takes in memory and time. Sizes of files
+//! One process builds the structure, part by part where it is large, and lists its neighbours;
+//! `space` divides it among ranks as a run does, `cost` says what a share takes in memory and time. Sizes of files
 //! follow from the protocol. The time rests on the speed of a core, that of this machine
 //! measured on a part of the structure unless another is given.
 
@@ -10,7 +10,7 @@ mod space;
 
 use super::arguments;
 use super::warnings;
-use crate::comm::Comm;
+use crate::build::Parts;
 use crate::dynamics::Stage;
 use crate::error::{Error, Result};
 use crate::force::Settings;
@@ -60,11 +60,11 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         skin: config.dynamics.skin_angstrom,
         energy_bound: config.output.energy_bound_ev_per_atom,
     };
-    let comm = Comm::single();
-    let space = Space::new(&together, &comm, &field, settings)?;
+    let parts = Parts::new(&together)?;
+    let space = Space::new(&parts, &field, settings)?;
     let speed = match wanted.speed {
         Some(speed) => speed.get() as f64,
-        None => space::speed(&together, &field, settings)?,
+        None => space::speed(&parts, &field, settings)?,
     };
     let planned = Planned { space, field: &field, threads, speed };
     let work = Work::of(config);
@@ -125,7 +125,7 @@ fn head() -> String {
 
 /// What a plan is made from.
 struct Planned<'m> {
-    space: Space<'m>,
+    space: Space,
     field: &'m ForceField,
     /// Of each rank.
     threads: usize,
@@ -154,7 +154,7 @@ impl Planned<'_> {
             most(&|s| s.atoms),
             imbalance_of(&shares),
             most(&|s| s.ghosts),
-            bytes(most(&|s| cost::memory(s, self.field.words()))),
+            bytes(most(&|s| cost::memory(s, self.field.words(), self.space.reach))),
             1e3 * step.seconds(),
             1e3 * step.messages,
             100.0 * self.efficiency(&shares),
@@ -294,6 +294,7 @@ mod tests {
     use super::space::shake;
     use super::*;
     use crate::build;
+    use crate::comm::Comm;
     use crate::force::Engine;
     use crate::input;
     use std::path::Path;
@@ -327,8 +328,7 @@ mod tests {
         config.stages.truncate(0);
         let (field, _) = potential(&mut config).unwrap();
         let settings = Settings { skin: 1.0, energy_bound: 100.0 };
-        let comm = Comm::single();
-        let space = Space::new(&config, &comm, &field, settings).unwrap();
+        let space = Space::new(&Parts::new(&config).unwrap(), &field, settings).unwrap();
         for ranks in [1, 5, 8] {
             let shares = space.shares(ranks);
             let real = crate::comm::threads::run(ranks, |comm| {

@@ -50,6 +50,19 @@ impl Default for Measures {
     }
 }
 
+impl Measures {
+    /// Parts that a slab is cut into if it is cut, for so many slabs and rows in each (`Rows::counts`).
+    fn parts(&self, atoms: usize, [slabs, per_slab]: [usize; 2]) -> usize {
+        (atoms / slabs / self.part_atoms).clamp(1, per_slab)
+    }
+
+    /// Columns that one thread cuts slabs into; below two, slabs stay whole.
+    pub fn columns(&self, atoms: usize, counts: [usize; 2]) -> usize {
+        let most = self.parts(atoms, counts) / self.column_parts;
+        (atoms / counts[0] / self.column_atoms).min(most)
+    }
+}
+
 /// Tiles per thread that keep all threads busy to the end, though those next to a tile under
 /// way have to wait: one in three at most is under way where tiles are slabs, ...
 const SLABS_PER_THREAD: usize = 6;
@@ -87,9 +100,8 @@ impl Tiling {
             let grid = parts_of_slabs(parts);
             return Tiling { threads, grid, columns: 1, band_slabs: 1 };
         }
-        let parts = (atoms / slabs / measures.part_atoms).clamp(1, per_slab);
-        let most_columns = parts / measures.column_parts;
-        let columns = (atoms / slabs / measures.column_atoms).min(most_columns);
+        let parts = measures.parts(atoms, [slabs, per_slab]);
+        let columns = measures.columns(atoms, [slabs, per_slab]);
         if columns > 1 {
             let band_slabs = measures.band_slabs;
             let grid = parts_of_slabs(parts);

@@ -46,6 +46,10 @@ const MOST_BUFFERS: u64 = 12_000_000;
 /// grow by doubling.
 const WAITING: u64 = 814;
 
+/// Atoms of columns at borders, and of those behind, for each ghost: measured with 1.5 and 13
+/// million atoms on a rank.
+const WAITING_PER_GHOST: u64 = 10;
+
 /// A ghost and its copy on the way, in the buffers of MPI.
 const TRAVELLING: u64 = 1000;
 
@@ -54,14 +58,21 @@ fn travels(words: usize) -> u64 {
     2 * (8 * words as u64 + size_of::<[f64; 4]>() as u64)
 }
 
-/// Memory of a rank, bytes; `words` per atom between the phases.
-pub fn memory(share: &Share, words: usize) -> u64 {
+/// Memory of a rank, bytes; `words` per atom between the phases, `reach` of its lists in Å.
+pub fn memory(share: &Share, words: usize, reach: f64) -> u64 {
     let word = 8 * words as u64;
     let Share { atoms, ghosts, .. } = *share;
-    let waiting = if ghosts > 0 { word + WAITING } else { 0 };
+    let waiting = match ghosts {
+        0 => 0,
+        _ if share.has_columns(reach) => atoms.min(WAITING_PER_GHOST * ghosts),
+        _ => atoms,
+    };
+    let sums = if ghosts > 0 { atoms * word } else { 0 };
     let lists = size_of::<Vec3>() + size_of::<usize>();
     BASE + Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
-        + atoms * (lists as u64 + KERNEL + waiting)
+        + atoms * (lists as u64 + KERNEL)
+        + sums
+        + waiting * WAITING
         + (atoms * BUFFERS).min(MOST_BUFFERS)
         + ghosts * (2 * word + size_of::<u32>() as u64 + TRAVELLING)
         + share.neighbours * size_of::<u32>() as u64
