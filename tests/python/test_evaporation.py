@@ -204,9 +204,11 @@ def test_a_frozen_atom_is_an_obstacle_and_counts_in_no_mean(tmp_path):
 def test_thermostats_forget_what_was_removed(tmp_path, thermostat):
     """The rest is brought to its temperature in the degrees of freedom that it has, with the same bits everywhere."""
     rng = np.random.default_rng(1)
-    sites = [1.96 * np.array(p) for p in np.ndindex(3, 3, 3) if sum(p) % 2 == 0] + [(22, 0, 6), (22, 0, 12)]
+    sites = [1.96 * np.array(p) for p in np.ndindex(3, 3, 3) if sum(p) % 2 == 0] + [(22, 0, 6), (-22, 0, 12)]
     speeds = rng.normal(0, 2, (len(sites), 3)) 
-    speeds[-2:, 0] += [50, 100]
+    # Without momentum: a centre of mass that moves would take the rest to the border in its turn.
+    speeds -= speeds.mean(axis=0)
+    speeds[-2:, 0] += [75, -75]
     lines = ["Pt " + " ".join(map(str, [*site, *speed])) for site, speed in zip(sites, speeds)]
     (tmp_path / "evaporating.xyz").write_text(
         f"{len(lines)}\nProperties=species:S:1:pos:R:3:velo:R:3\n" + "\n".join(lines) + "\n"
