@@ -168,21 +168,63 @@ def test_strain_of_a_stretched_crystal(tmp_path):
     assert known[:, 0, 0].std() < 1e-3
 
 
+@pytest.fixture(scope="module")
+def swapped(tmp_path_factory):
+    """The folder of a run in which platinum and iron become one another."""
+    folder = tmp_path_factory.mktemp("swapped")
+    swaps = """[stage.swaps]
+interval_ps = 0.02
+attempts = 60
+ensemble = "semi-grand"
+chemical_potential_ev = { Pt = 0, Fe = 1.5 }
+"""
+    path = write_input(folder, HEAD + STAGES + swaps)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def elements(folder):
+    """Of each frame: the element of each atom, straight from the file."""
+    with h5py.File(folder / "trajectory.h5md") as file:
+        species = file["particles/trajectory/species/value"]
+        return np.where(species[:] == 78, "Pt", "Fe")
+
+
+def test_atoms_are_of_the_elements_of_their_frame(swapped, tmp_path, capsys):
+    expected = elements(swapped)
+    iron = (expected == "Fe").sum(axis=1)
+    assert iron[-1] != iron[0]
+    with Trajectory(swapped) as trajectory:
+        for index, frame in enumerate(trajectory.frames()):
+            assert frame.symbols.tolist() == expected[index].tolist()
+            assert (frame.numbers == np.where(expected[index] == "Pt", 78, 26)).all()
+        assert set(trajectory.elements) == {"Pt", "Fe"}
+        frame, (palette, colours) = trajectory.frame(-1), pictures.colours(trajectory, trajectory.frame(-1), "species")
+        assert (palette == [colours[symbol] for symbol in frame.symbols]).all()
+    assert main(["summary", str(swapped)]) == 0
+    told = capsys.readouterr().out
+    assert f"{iron[0]} Fe" in told and "in the last frame" in told and f"{iron[-1]} Fe" in told
+
+
 @pytest.mark.parametrize("kind", ["xyz", "lammps", "cfg", "vtk"])
-def test_exports_hold_the_atoms(pair, tmp_path, kind):
-    path = tmp_path / "out"
+@pytest.mark.parametrize("which", ["pair", "swapped"])
+def test_exports_hold_the_atoms(request, tmp_path, kind, which):
+    pair, path = request.getfixturevalue(which), tmp_path / "out"
     assert main(["export", str(pair), "--to", kind, "--output", str(path), "--every", "5"]) == 0
     with Trajectory(pair) as trajectory:
         indices = range(0, len(trajectory), 5)
-        positions = trajectory.frame(indices[-1]).positions
-        symbols, times, numbers = trajectory.symbols, trajectory.times[::5], trajectory.numbers
+        positions, times = trajectory.frame(indices[-1]).positions, trajectory.times[::5]
+        symbols, numbers = trajectory.frame(indices[-1]).symbols, [frame.numbers for frame in trajectory.frames(5)]
     if kind == "vtk":
         with h5py.File(path) as file:
             root = file["VTKHDF"]
             np.testing.assert_allclose(root["Steps/Values"][:], times)
             offset = root["Steps/PointOffsets"][-1]
             np.testing.assert_allclose(root["Points"][offset:], positions, atol=1e-4)
-            assert (root["PointData/atomic_number"][:] == numbers).all()
+            offsets = root["Steps/PointDataOffsets/atomic_number"][:]
+            for first, expected in zip(offsets, numbers, strict=True):
+                assert (root["PointData/atomic_number"][first : first + len(expected)] == expected).all()
         return
     if kind == "cfg":
         frames = [ase.io.read(file, format="cfg") for file in sorted(tmp_path.glob("*.cfg"))]

@@ -89,7 +89,7 @@ def pattern(trajectory, frame, particle=None, wavelength=COPPER, low=30.0, high=
         raise Unusable(f"there is no particle {particle}; there are {trajectory.particle.max() + 1}, from 0 on")
     two_theta = np.arange(low, high + step / 2, step)
     q = 4 * np.pi * np.sin(np.radians(two_theta / 2)) / wavelength
-    return two_theta, debye(frame.positions[chosen], trajectory.symbols[chosen], q)
+    return two_theta, debye(frame.positions[chosen], frame.symbols[chosen], q)
 
 
 def figure(two_theta, intensity, found, title):

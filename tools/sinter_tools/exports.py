@@ -32,7 +32,7 @@ def xyz(trajectory, frames, path):
                 f'{trajectory.atoms}\nLattice="{a:.10g} 0 0 0 {b:.10g} 0 0 0 {c:.10g}" Origin="{origin}" '
                 f'pbc="{flags}" Properties={names} step={frame.step} time={frame.time:.10g}\n'
             )
-            columns = [trajectory.symbols, *frame.positions.T, trajectory.particle, np.arange(trajectory.atoms)]
+            columns = [frame.symbols, *frame.positions.T, trajectory.particle, np.arange(trajectory.atoms)]
             columns += [] if velocity is None else list(velocity.T)
             kinds = ["%s"] + ["%.10f"] * 3 + ["%d"] * 2 + ([] if velocity is None else ["%.10g"] * 3)
             table = np.empty(trajectory.atoms, [(f"c{n}", "O") for n in range(len(columns))])
@@ -43,9 +43,8 @@ def xyz(trajectory, frames, path):
 
 
 def lammps(trajectory, frames, path):
-    """Types count the elements from 1 in the order of `Trajectory.composition`; `element` names them."""
-    kinds = {symbol: n + 1 for n, symbol in enumerate(trajectory.composition)}
-    types = np.array([kinds[s] for s in trajectory.symbols.tolist()])
+    """Types count the elements from 1 in the order of `Trajectory.elements`; `element` names them."""
+    kinds = {symbol: n + 1 for n, symbol in enumerate(trajectory.elements)}
     with open(path, "w") as file:
         for frame in frames:
             low, high = _bounds(trajectory, frame)
@@ -56,16 +55,15 @@ def lammps(trajectory, frames, path):
             )
             file.writelines(f"{a:.10g} {b:.10g}\n" for a, b in zip(low, high))
             file.write("ITEM: ATOMS id type element mol xu yu zu\n")
-            for n, (symbol, kind, particle, r) in enumerate(
-                zip(trajectory.symbols, types, trajectory.particle, frame.positions)
+            for n, (symbol, particle, r) in enumerate(
+                zip(frame.symbols.tolist(), trajectory.particle, frame.positions)
             ):
-                file.write(f"{n + 1} {kind} {symbol} {particle + 1} {r[0]:.10f} {r[1]:.10f} {r[2]:.10f}\n")
+                file.write(f"{n + 1} {kinds[symbol]} {symbol} {particle + 1} {r[0]:.10f} {r[1]:.10f} {r[2]:.10f}\n")
     return [path]
 
 
 def cfg(trajectory, frames, path):
     path = Path(path)
-    masses = trajectory.masses
     written = []
     for frame in frames:
         low, high = _bounds(trajectory, frame)
@@ -77,9 +75,9 @@ def cfg(trajectory, frames, path):
                 f"H0({i + 1},{j + 1}) = {size[i] if i == j else 0:.10g} A\n" for i in range(3) for j in range(3)
             )
             file.write(".NO_VELOCITY.\nentry_count = 4\nauxiliary[0] = particle\n")
-            for symbol in trajectory.composition:
-                own = np.flatnonzero(trajectory.symbols == symbol)
-                file.write(f"{masses[own[0]]:.6g}\n{symbol}\n")
+            for symbol in frame.composition:
+                own = np.flatnonzero(frame.symbols == symbol)
+                file.write(f"{trajectory.mass(symbol):.6g}\n{symbol}\n")
                 np.savetxt(
                     file,
                     np.column_stack([(frame.positions[own] - low) / size, trajectory.particle[own]]),
@@ -99,8 +97,8 @@ def vtk(trajectory, frames, path):
         points = root.create_dataset("Points", (0, 3), "f4", maxshape=(None, 3), chunks=(min(atoms, 65536), 3))
         root["NumberOfPoints"] = np.zeros(0, "i8")
         data = root.create_group("PointData")
+        numbers = data.create_dataset("atomic_number", (0,), "i4", maxshape=(None,), chunks=(min(atoms, 65536),))
         # The same for all frames: stored once, every step looks at the same place.
-        data["atomic_number"] = trajectory.numbers.astype("i4")
         data["particle"] = trajectory.particle.astype("i4")
         data["id"] = np.arange(atoms, dtype="i8")
         for kind in ("Lines", "Polygons", "Strips", "Vertices"):
@@ -115,6 +113,8 @@ def vtk(trajectory, frames, path):
             first = points.shape[0]
             points.resize(first + atoms, axis=0)
             points[first:] = frame.positions
+            numbers.resize(first + atoms, axis=0)
+            numbers[first:] = frame.numbers
             times.append(frame.time)
         n = len(times)
         del root["NumberOfPoints"]
@@ -134,7 +134,7 @@ def vtk(trajectory, frames, path):
         steps["ConnectivityIdOffsets"] = np.zeros((n, 4), "i8")
         offsets = steps.create_group("PointDataOffsets")
         for name in data:
-            offsets[name] = np.zeros(n, "i8")
+            offsets[name] = np.arange(n, dtype="i8") * (atoms if name == "atomic_number" else 0)
     return [path]
 
 

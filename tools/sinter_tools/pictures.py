@@ -81,9 +81,9 @@ def colours(trajectory, frame, by):
         names = {f"particle {k}": palette[k] for k in range(count)} if count <= 6 else {}
         return palette[trajectory.particle], names
     if by == "species":
-        elements = list(trajectory.composition)
+        elements = trajectory.elements
         palette = {e: np.array(to_rgb(COLOURS[k % len(COLOURS)])) for k, e in enumerate(elements)}
-        return np.array([palette[s] for s in trajectory.symbols.tolist()]), palette
+        return np.array([palette[s] for s in frame.symbols.tolist()]), palette
     if by == "structure":
         classes = analysis.structure_classes(frame.positions, frame.lengths, trajectory.periodic)
         palette = np.array([to_rgb(c) for c in STRUCTURE_COLOURS])
@@ -158,7 +158,7 @@ def _framed(picture, scale, dark, **options):
 
 
 def haadf_figure(trajectory, frame, **options):
-    picture, scale = haadf(frame.positions, trajectory.numbers, **options)
+    picture, scale = haadf(frame.positions, frame.numbers, **options)
     figure, axis = _framed(picture, scale, True, cmap="gray", vmin=0, vmax=1)
     axis.annotate(f"{frame.time:g} ps", (0.97, 0.96), xycoords="axes fraction", ha="right", va="top", color="white")
     return figure

@@ -133,14 +133,14 @@ def surface_atoms(trajectory, frame):
 
 def composition(trajectory):
     """Fraction of each element in shells about each particle's centre, first and last frame."""
-    elements = list(trajectory.composition)
+    elements = trajectory.elements
     if len(elements) < 2:
         return None
     figure, axis = plt.subplots(figsize=(6, 3.2))
     start = trajectory.frame(trajectory.at(trajectory.together()))
     for frame, style in [(start, "--"), (trajectory.frame(-1), "-")]:
         for colour, element in zip(COLOURS, elements[1:]):
-            radius, fraction = _shells(trajectory, frame, trajectory.symbols == element)
+            radius, fraction = _shells(trajectory, frame, frame.symbols == element)
             axis.plot(radius, 100 * fraction, style, color=colour, label=f"{element}, {frame.time:g} ps")
     axis.set_xlabel("distance from the surface of the particle / Å")
     axis.set_ylabel("atoms / %")

@@ -28,7 +28,11 @@ def contact(trajectory, pair):
 
 def lines(trajectory):
     """What the file holds and what became of the pairs."""
-    composition = ", ".join(f"{count:,} {symbol}" for symbol, count in trajectory.composition.items())
+    first, last = (
+        ", ".join(f"{count:,} {symbol}" for symbol, count in trajectory.frame(index).composition.items())
+        for index in (0, -1)
+    )
+    composition = first if first == last else f"{first}; in the last frame {last}"
     particles = int(trajectory.particle.max()) + 1
     yield f"{trajectory.path}: {trajectory.title}"
     yield f"  {trajectory.atoms:,} atoms ({composition}) in {particles} particle{'s' * (particles > 1)}"

@@ -2,7 +2,7 @@
 
 Lengths are in Å, times in ps, velocities in Å/ps, energies in eV, masses in g/mol.
 Atoms stand in the order of their ids in every frame, so atom `i` is the same atom
-everywhere. Positions are unwrapped: particles are whole, displacements are differences.
+everywhere; which element it is, belongs to a frame: Monte Carlo swaps change it. Positions are unwrapped: particles are whole, displacements are differences.
 """
 
 import tomllib
@@ -34,14 +34,26 @@ class Series:
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame; arrays are N x 3, but for `lengths` and `origin` of the box."""
+    """One frame; arrays are N x 3, but for `symbols` (N) and `lengths` and `origin` of the box."""
 
     index: int
     step: int
     time: float
     positions: np.ndarray
+    symbols: np.ndarray
     lengths: np.ndarray
     origin: np.ndarray
+
+    @property
+    def numbers(self):
+        """Of each atom its atomic number."""
+        of = {symbol: number_of(symbol) for symbol in set(self.symbols.tolist())}
+        return np.array([of[symbol] for symbol in self.symbols.tolist()])
+
+    @property
+    def composition(self):
+        """Number of atoms of each element, the most frequent first."""
+        return dict(Counter(self.symbols.tolist()).most_common())
 
 
 def number_of(symbol):
@@ -78,8 +90,7 @@ class Trajectory:
             raise Unusable(f"{self.path}: there is no frame in this file yet")
         boundary = self.file[f"{ATOMS}/box"].attrs["boundary"]
         self.periodic = np.array([_text(b) == "periodic" for b in boundary])
-        self.symbols = self._symbols()
-        self.numbers = np.array([number_of(symbol) for symbol in self.symbols])
+        self._names = self._species_names()
         particle = self.file.get("particle")
         self.particle = np.zeros(self.atoms, int) if particle is None else particle[:]
 
@@ -107,28 +118,34 @@ class Trajectory:
         return {} if text is None else tomllib.loads(_text(text[()]))
 
     @property
-    def composition(self):
-        """Number of atoms of each element, the most frequent first."""
-        return dict(Counter(self.symbols.tolist()).most_common())
+    def elements(self):
+        """All elements that atoms are of in some frame: those of the first, the most frequent first,
+        then those that swaps have brought."""
+        found = Counter(self.symbols_of(0).tolist())
+        first = [symbol for symbol, _ in found.most_common()]
+        species = self.file[f"{ATOMS}/species/value"]
+        later = {number for index in range(len(self)) for number in np.unique(species[index]).tolist()}
+        return first + sorted({self._name(number) for number in later} - set(first))
 
-    @property
-    def masses(self):
-        """Of each atom, g/mol: those of the potential, or else of the elements."""
+    def mass(self, symbol):
+        """Of an element, g/mol: that of the potential, or else the standard one."""
         known = self.file.get("parameters/species", {})
+        if symbol in known and "mass" in known[symbol].attrs:
+            return float(known[symbol].attrs["mass"])
+        return float(periodictable.elements.symbol(symbol).mass)
 
-        def mass(symbol):
-            if symbol in known and "mass" in known[symbol].attrs:
-                return float(known[symbol].attrs["mass"])
-            return float(periodictable.elements.symbol(symbol).mass)
+    def symbols_of(self, index):
+        """Of each atom its element in a frame."""
+        numbers, places = np.unique(self.file[f"{ATOMS}/species/value"][index], return_inverse=True)
+        return np.array([self._name(number) for number in numbers.tolist()])[places]
 
-        of = {symbol: mass(symbol) for symbol in set(self.symbols.tolist())}
-        return np.array([of[symbol] for symbol in self.symbols])
+    def _name(self, number):
+        return self._names.get(number, symbol_of(number))
 
-    def _symbols(self):
+    def _species_names(self):
         """Identity goes by name; files that have numbers alone get those of the elements."""
         species = self.file[f"{ATOMS}/species/value"]
         names = h5py.check_enum_dtype(species.dtype)
-        values = species[0]
         of = {number: name for name, number in (names or {}).items()}
         if "names" in species.attrs:
             of = dict(zip(map(int, species.attrs["numbers"]), map(_text, species.attrs["names"])))
@@ -136,8 +153,7 @@ class Trajectory:
             for name, group in self.file.get("parameters/species", {}).items():
                 if "atomic_number" in group.attrs:
                     of[int(group.attrs["atomic_number"])] = name
-        found = {number: of.get(number, symbol_of(number)) for number in np.unique(values).tolist()}
-        return np.array([found[number] for number in values.tolist()])
+        return of
 
     def frame(self, index):
         """A frame by its number, counted from the end where negative."""
@@ -155,6 +171,7 @@ class Trajectory:
             int(self.steps[index]),
             float(self.times[index]),
             np.asarray(self._position[index], float),
+            self.symbols_of(index),
             lengths,
             np.asarray(origin, float),
         )
