@@ -55,6 +55,19 @@ fn run(potential: &Potential, frames: &Path, output: &Path) -> Output {
         .expect("the program starts")
 }
 
+#[test]
+fn a_file_that_is_read_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames.xyz");
+    std::fs::copy(home("tests/reference/dimers.xyz"), &frames).unwrap();
+    let before = std::fs::read(&frames).unwrap();
+    let done = run(&IRON_PLATINUM, &frames, &folder.path().join("./frames.xyz"));
+    assert_eq!(done.status.code(), Some(2));
+    let message = String::from_utf8(done.stderr).unwrap();
+    assert!(message.contains("frames.xyz is read and would be lost"), "{message}");
+    assert_eq!(std::fs::read(&frames).unwrap(), before);
+}
+
 fn read(path: &Path) -> Vec<Frame> {
     extxyz::open(path).unwrap().map(|frame| frame.unwrap()).collect()
 }

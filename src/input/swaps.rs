@@ -139,6 +139,14 @@ fn one_table(
         let message = format!("`swaps` have no meaning in a stage of kind `{kind}`");
         return problems.at(key, message + ": it has no temperature");
     }
+    let interval = swaps.interval_ps;
+    if let Some(duration) = stage.duration_ps.filter(|&duration| duration < interval) {
+        let message = format!(
+            "no swaps would come in this stage: it ends after {duration} ps and they come every \
+             {interval} ps"
+        );
+        problems.at(&at("interval_ps"), message);
+    }
     if stage.ensemble == Ensemble::Nve && swaps.temperature_k.is_none() {
         problems.at(
             key,

@@ -104,6 +104,20 @@ fn of_frames(mut config: Config) -> Result<Config> {
     Ok(config)
 }
 
+/// An output is replaced if it exists, but not if it is a file that is read.
+fn replaces_nothing_read(arguments: &Arguments) -> Result<()> {
+    let Arguments { files, library, parameters, output, .. } = arguments;
+    let Ok(place) = output.canonicalize() else { return Ok(()) };
+    let mut read = files.iter().chain(library).chain(parameters);
+    match read.find(|path| path.canonicalize().is_ok_and(|path| path == place)) {
+        Some(path) => Err(Error::Usage(format!(
+            "--output: {} is read and would be lost: name another file",
+            path.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// What was evaluated, over all ranks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -114,6 +128,7 @@ pub struct Summary {
 /// Evaluates the frames and writes them; the output appears only when it is
 /// complete. Collective.
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
+    comm.agree(replaces_nothing_read(arguments))?;
     let (potential, config) = comm.agree(force_field(arguments))?;
     warnings::of_potential_beside(&potential, comm);
     let format = StructureFormat::of(arguments.frames()).unwrap_or(StructureFormat::Extxyz);
