@@ -47,8 +47,7 @@ pub fn check_overlap(
         };
         (base.name(), filling)
     });
-    // Where hulls have kept their gap there is nothing to find.
-    let kept = config.placement.as_ref().is_some_and(|p| !matches!(p, PlacementConfig::Row(_)));
+    let kept = config.placement.as_ref().is_some_and(|p| keeps_gaps(p, &layout.cell));
     for (p, line) in lines.iter().enumerate() {
         let body = (p, line);
         alone(config, layout, body, &standing[p])?;
@@ -67,6 +66,15 @@ pub fn check_overlap(
         }
     }
     Ok(())
+}
+
+/// Whether hulls have kept their gap already, across periodic borders too: there is nothing to find.
+fn keeps_gaps(placement: &PlacementConfig, cell: &Cell) -> bool {
+    match placement {
+        PlacementConfig::Row(_) => false,
+        PlacementConfig::Support(_) | PlacementConfig::Box(_) => true,
+        _ => cell.periodic == [false; 3],
+    }
 }
 
 /// Whether a particle has room in the box.
@@ -144,6 +152,17 @@ fn refusal(
     let table = body.table;
     let above = config.particles[table].above.is_some();
     let (key, advice) = match (&config.placement, above) {
+        (Some(placement), _)
+            if both.starts_with("particles") && !matches!(placement, PlacementConfig::Row(_)) =>
+        {
+            (
+                match config.source.has("box.lengths_angstrom") {
+                    true => "box.lengths_angstrom".into(),
+                    false => "placement".into(),
+                },
+                "they meet across a periodic border: make the box larger, or the border free",
+            )
+        }
         (Some(_), false) => ("placement.gap_angstrom".into(), "make `gap_angstrom` larger"),
         (_, true) if both.starts_with("particles") => (
             format!("particle[{table}].above.at_angstrom"),
