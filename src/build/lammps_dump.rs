@@ -262,6 +262,13 @@ impl<R: BufRead> Frames<R> {
         }
         frame.positions = positions;
         let velocities = frame.joined(["vx", "vy", "vz"]);
+        let some = ["vx", "vy", "vz"].into_iter().find(|name| frame.column(name).is_some());
+        if let (None, Some(name)) = (&velocities, some) {
+            let message = format!(
+                "the column `{name}` is not read: velocities are three columns, `vx`, `vy` and `vz`"
+            );
+            frame.warnings.push(message);
+        }
         frame.velocities =
             velocities.map(|all| all.into_iter().map(|v| scale(v, self.velocity)).collect());
         // Unwrapped positions need none.
@@ -392,6 +399,14 @@ mod tests {
         let silent = only(&one.replace("pp ff sm", ""));
         assert_eq!(silent.periodic, [true; 3]);
         assert!(silent.warnings[0].contains("does not say which boundaries are periodic"));
+    }
+
+    #[test]
+    fn velocities_of_two_directions_are_told() {
+        let frame =
+            only(&format!("{TOP}{BOX}ITEM: ATOMS type x y z vx vy\n1 0 0 0 1 0\n1 3 0 0 0 0\n"));
+        assert_eq!(frame.velocities, None);
+        assert!(frame.warnings[0].contains("the column `vx` is not read"), "{:?}", frame.warnings);
     }
 
     #[test]
