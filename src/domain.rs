@@ -322,8 +322,7 @@ fn ghosts_made(
     reduction: &dyn Reduction,
 ) -> Vec<i64> {
     let reach = grid_index(on_grid(reach));
-    // The index along its axis of each atom, and by how much it lies below the cut or, at 0 and
-    // below, above.
+    // Of each atom, by how much it lies below each cut of its part; above, if that is not positive.
     let by_search = |visit: &mut dyn FnMut(usize, i64)| {
         for (position, &part) in atoms.positions.iter().zip(atoms.part_of) {
             for n in ways(part) {

@@ -98,7 +98,7 @@ def vtk(trajectory, frames, path):
         root["NumberOfPoints"] = np.zeros(0, "i8")
         data = root.create_group("PointData")
         numbers = data.create_dataset("atomic_number", (0,), "i4", maxshape=(None,), chunks=(min(atoms, 65536),))
-        # The same for all frames: stored once, every step looks at the same place.
+        # What is the same in many frames is stored once, and their steps look at the same place.
         data["particle"] = trajectory.particle.astype("i4")
         data["id"] = np.arange(atoms, dtype="i8")
         for kind in ("Lines", "Polygons", "Strips", "Vertices"):
@@ -108,13 +108,16 @@ def vtk(trajectory, frames, path):
             group["Offsets"] = np.arange(atoms + 1 if vertices else 1, dtype="i8")
             group["NumberOfCells"] = np.array([atoms if vertices else 0], "i8")
             group["NumberOfConnectivityIds"] = np.array([atoms if vertices else 0], "i8")
-        times = []
+        times, kinds, places = [], None, []
         for frame in frames:
             first = points.shape[0]
             points.resize(first + atoms, axis=0)
             points[first:] = frame.positions
-            numbers.resize(first + atoms, axis=0)
-            numbers[first:] = frame.numbers
+            if not np.array_equal(kinds, frame.symbols):
+                kinds = frame.symbols
+                numbers.resize(numbers.shape[0] + atoms, axis=0)
+                numbers[-atoms:] = frame.numbers
+            places.append(numbers.shape[0] - atoms)
             times.append(frame.time)
         n = len(times)
         del root["NumberOfPoints"]
@@ -134,7 +137,7 @@ def vtk(trajectory, frames, path):
         steps["ConnectivityIdOffsets"] = np.zeros((n, 4), "i8")
         offsets = steps.create_group("PointDataOffsets")
         for name in data:
-            offsets[name] = np.arange(n, dtype="i8") * (atoms if name == "atomic_number" else 0)
+            offsets[name] = np.array(places if name == "atomic_number" else [0] * n, "i8")
     return [path]
 
 

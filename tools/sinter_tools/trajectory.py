@@ -8,6 +8,7 @@ everywhere; which element it is, belongs to a frame: Monte Carlo swaps change it
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -117,10 +118,10 @@ class Trajectory:
         text = self.file.get("parameters/input")
         return {} if text is None else tomllib.loads(_text(text[()]))
 
-    @property
+    @cached_property
     def elements(self):
         """All elements that atoms are of in some frame: those of the first, the most frequent first,
-        then those that swaps have brought."""
+        then those that swaps have brought. (All frames are looked through, once.)"""
         found = Counter(self.symbols_of(0).tolist())
         first = [symbol for symbol, _ in found.most_common()]
         species = self.file[f"{ATOMS}/species/value"]
