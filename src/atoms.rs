@@ -200,21 +200,6 @@ impl Atoms {
         (owned + ghosts) * of_all + owned * (each(velocity) + each(image))
     }
 
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        fn held<T>(values: &Vec<T>) -> usize {
-            values.capacity() * size_of::<T>()
-        }
-        held(&self.id)
-            + held(&self.species)
-            + held(&self.position)
-            + held(&self.force)
-            + held(&self.velocity)
-            + held(&self.particle)
-            + held(&self.image)
-            + held(&self.fixed)
-    }
-
     /// The owned atom `i` as one record.
     pub fn record(&self, i: usize) -> Atom {
         let [x, y, z, _] = self.position[i];

@@ -187,13 +187,29 @@ impl Plan {
         self.send.len()
     }
 
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        let copies = |to: &Copies| {
-            to.atoms.capacity() * size_of::<u32>() + to.runs.capacity() * size_of::<(Vec3, usize)>()
-        };
-        self.send.iter().map(copies).sum::<usize>() + self.packed.capacity() * size_of::<i64>()
+    /// What this rank sends to others for one evaluation of the forces, with `words` per atom
+    /// between its phases: positions and adjoints of copies, sums and forces of ghosts.
+    pub fn traffic(&self, rank: usize, words: usize) -> Traffic {
+        let copies = self.send.iter().map(Copies::count);
+        let away = |(to, _): &(usize, usize)| *to != rank;
+        let all: Vec<(usize, usize)> =
+            copies.chain(self.receive.iter().copied()).filter(away).collect();
+        let atoms: usize = all.iter().map(|(_, count)| count).sum();
+        Traffic { messages: 2 * all.len() as u64, bytes: bytes_sent(atoms as u64, words) }
     }
+}
+
+/// Messages, and bytes in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+/// Of copies as well as of ghosts: four words each, a position or a force, and the words between
+/// phases.
+pub fn bytes_sent(atoms: u64, words: usize) -> u64 {
+    atoms * (4 + words as u64) * size_of::<i64>() as u64
 }
 
 /// How many words each rank has of so many atoms.

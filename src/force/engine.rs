@@ -23,9 +23,9 @@ use super::{Departures, OneBody, System, Totals};
 use crate::atoms::{Atom, Atoms, FixedForce, is_beyond};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
-use crate::domain::Domains;
+use crate::domain::{Balance, Domains};
 use crate::error::{Error, Result};
-use crate::exchange::{Census, Plan, migrate, share_ghosts};
+use crate::exchange::{Census, Plan, Traffic, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, dot, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
@@ -34,13 +34,6 @@ use crate::potential::{Environment, Potential};
 use crate::sweep::{Measures, Schedule, Section, Tiling};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
-
-/// Space is divided anew when the greatest cost of a rank exceeds the mean by
-/// this factor ...
-const IMBALANCE: f64 = 1.05;
-/// ... and what the last division achieved by this one (few atoms on many ranks
-/// cannot be divided well, and trying at each rebuild would cost for nothing).
-const WORSENING: f64 = 1.02;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -66,8 +59,9 @@ pub struct Statistics {
     /// Most owned atoms and most ghosts on one rank.
     pub most_atoms: u64,
     pub most_ghosts: u64,
-    /// Most memory on one rank, of what the engine holds; bytes.
-    pub most_bytes: u64,
+    /// What an evaluation of the forces sends: most of one rank, and all ranks together.
+    pub most_traffic: Traffic,
+    pub traffic: Traffic,
 }
 
 pub struct Engine<'c, P: Potential> {
@@ -92,8 +86,7 @@ pub struct Engine<'c, P: Potential> {
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
-    /// Imbalance just after the last division of space.
-    achieved: f64,
+    balance: Balance,
     clock: Clock,
     step: u64,
 }
@@ -136,14 +129,13 @@ impl<'c, P: Potential> Engine<'c, P> {
             one_body: OneBody::default(),
             built_at: Vec::new(),
             statistics: Statistics::default(),
-            achieved: 0.0,
+            balance: Balance::default(),
             clock: Clock::default(),
             step: 0,
         };
-        engine.statistics.imbalance = f64::INFINITY;
         engine.rebuild()?;
         // The first division counted atoms; now their neighbours are known.
-        if engine.is_out_of_balance() {
+        if engine.balance.calls_for_division() {
             engine.rebuild()?;
         }
         Ok(engine)
@@ -285,7 +277,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.atoms.drop_ghosts();
         self.comm.agree(self.check_positions())?;
         self.wrap();
-        if self.is_out_of_balance() {
+        if self.balance.calls_for_division() {
             self.divide_space();
         }
         let domains = &self.domains;
@@ -357,18 +349,15 @@ impl<'c, P: Potential> Engine<'c, P> {
         }
     }
 
-    fn is_out_of_balance(&self) -> bool {
-        let imbalance = self.statistics.imbalance;
-        imbalance > IMBALANCE && imbalance > WORSENING * self.achieved
-    }
-
     /// Divides space by the cost of atoms: one plus the number of neighbours, an
-    /// integer that is the same wherever it is counted.
+    /// integer that is the same wherever it is counted; one, where these are not known yet.
     fn divide_space(&mut self) {
         let owned = self.atoms.owned;
-        let known = self.neighbours.first.len() == owned + 1;
-        let cost = |i: usize| if known { 1 + self.neighbours.of(i).len() as i64 } else { 1 };
-        let costs: Vec<i64> = (0..owned).map(cost).collect();
+        let by_loads = self.statistics.rebuilds > 0;
+        let costs: Vec<i64> = match by_loads {
+            true => self.neighbours.counts().iter().map(|&count| 1 + count as i64).collect(),
+            false => vec![1; owned],
+        };
         let positions = &self.atoms.position[..owned];
         self.domains = Domains::bisect(
             &self.cell,
@@ -378,23 +367,23 @@ impl<'c, P: Potential> Engine<'c, P> {
             self.comm,
         );
         self.statistics.divisions += 1;
-        self.achieved = 0.0;
+        self.balance.divided(by_loads);
     }
 
     fn take_statistics(&mut self) {
         let owned = self.atoms.owned as i64;
         let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
         let neighbours = self.neighbour_count() as i64;
-        let mut sums = [owned, ghosts, neighbours];
+        let Traffic { messages, bytes } =
+            self.plan.traffic(self.comm.rank(), self.potential.words());
+        let [messages, bytes] = [messages, bytes].map(|count| count as i64);
+        let mut sums = [owned, ghosts, neighbours, messages, bytes];
         self.comm.sum_i64(&mut sums);
-        let cost = (owned + neighbours) as f64;
-        let mut most = [cost, owned as f64, ghosts as f64, self.bytes() as f64];
-        self.comm.max_f64(&mut most);
+        let mut most = [owned + neighbours, owned, ghosts, messages, bytes];
+        self.comm.max_i64(&mut most);
         let mean = (sums[0] + sums[2]) as f64 / self.comm.size() as f64;
-        let imbalance = if mean > 0.0 { most[0] / mean } else { 1.0 };
-        if self.achieved == 0.0 {
-            self.achieved = imbalance;
-        }
+        let imbalance = if mean > 0.0 { most[0] as f64 / mean } else { 1.0 };
+        self.balance.count(imbalance);
         self.statistics = Statistics {
             rebuilds: self.statistics.rebuilds + 1,
             divisions: self.statistics.divisions,
@@ -404,7 +393,8 @@ impl<'c, P: Potential> Engine<'c, P> {
             imbalance,
             most_atoms: most[1] as u64,
             most_ghosts: most[2] as u64,
-            most_bytes: most[3] as u64,
+            most_traffic: Traffic { messages: most[3] as u64, bytes: most[4] as u64 },
+            traffic: Traffic { messages: sums[3] as u64, bytes: sums[4] as u64 },
         };
     }
 
@@ -417,15 +407,6 @@ impl<'c, P: Potential> Engine<'c, P> {
         let owned = self.atoms.owned;
         let is_ghost = |entry: &&u32| (**entry & !MINE) as usize >= owned;
         2 * entries.len() - entries.par_iter().with_min_len(1 << 14).filter(is_ghost).count()
-    }
-
-    /// Memory held on this rank, without the potential's records; bytes.
-    fn bytes(&self) -> usize {
-        self.atoms.bytes()
-            + self.neighbours.bytes()
-            + self.plan.bytes()
-            + self.words.capacity() * size_of::<Words>()
-            + self.built_at.capacity() * size_of::<Vec3>()
     }
 
     /// Positions to ghosts, where they are not as new as the list, and the three phases.

@@ -3,7 +3,7 @@
 //! and failures that name the atom.
 
 use super::pair_functional::{PairFunctional, RANGE, charge, density, pair_energy, weight};
-use super::{Engine, Settings, System, Totals, evaluate};
+use super::{Engine, Settings, Statistics, System, Totals, evaluate};
 use crate::atoms::Atom;
 use crate::clock::Phase;
 use crate::comm::threads;
@@ -11,6 +11,8 @@ use crate::geometry::{Cell, Vec3, norm, on_grid};
 use crate::sweep::Measures;
 use crate::units::FORCE_PER_MASS;
 use bytemuck::Zeroable;
+
+mod balance;
 
 const SETTINGS: Settings = Settings { skin: 0.6, energy_bound: 100.0 };
 
@@ -77,6 +79,9 @@ struct Trajectory {
     atoms: Vec<(u64, [u64; 3], [i64; 4])>,
     totals: Vec<Vec<u64>>,
     rebuilds: u64,
+    divisions: u64,
+    /// As of the last lists, and how bad it was at the worst.
+    imbalance: [f64; 2],
 }
 
 fn bits(totals: &Totals) -> Vec<u64> {
@@ -100,6 +105,7 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
         let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
         engine.set_measures(TILES);
         let mut totals = vec![bits(&engine.update_forces(true).unwrap())];
+        let mut worst = 1.0f64;
         for step in 0..steps {
             kick(&mut engine, 0.5 * TIME_STEP);
             let atoms = engine.atoms_mut();
@@ -109,6 +115,7 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
                 }
             }
             totals.push(bits(&engine.update_forces(step % 2 == 0).unwrap()));
+            worst = worst.max(engine.statistics().imbalance);
             kick(&mut engine, 0.5 * TIME_STEP);
         }
         let (atoms, cell) = (engine.atoms(), engine.cell());
@@ -117,7 +124,8 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
             (atoms.id[i], x.map(f64::to_bits), atoms.force[i])
         };
         let atoms = (0..atoms.owned).map(state).collect();
-        Trajectory { atoms, totals, rebuilds: engine.statistics().rebuilds }
+        let Statistics { rebuilds, divisions, imbalance, .. } = *engine.statistics();
+        Trajectory { atoms, totals, rebuilds, divisions, imbalance: [imbalance, worst] }
     });
     let mut whole = parts[0].clone();
     assert!(parts.iter().all(|p| p.totals == whole.totals), "totals are those of all ranks");

@@ -108,13 +108,6 @@ impl Neighbours {
         }
         counts
     }
-
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        self.first.capacity() * size_of::<usize>()
-            + self.entries.capacity() * size_of::<u32>()
-            + self.nearer.capacity() * QUARTERS
-    }
 }
 
 /// Whether the end with id `mine` computes the pair of two atoms that do not both

@@ -23,10 +23,19 @@ pub struct Clusters {
 }
 
 /// Sets that are joined; each is named by its least member.
-struct Sets(Vec<u32>);
+pub(super) struct Sets(Vec<u32>);
 
 impl Sets {
-    fn root(&mut self, mut i: u32) -> u32 {
+    /// So many sets of one member each.
+    pub fn apart(members: usize) -> Sets {
+        Sets((0..members as u32).collect())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn root(&mut self, mut i: u32) -> u32 {
         while self.0[i as usize] != i {
             let above = self.0[self.0[i as usize] as usize];
             self.0[i as usize] = above;
@@ -41,7 +50,7 @@ impl Sets {
         self.0
     }
 
-    fn join(&mut self, i: u32, j: u32) {
+    pub fn join(&mut self, i: u32, j: u32) {
         let (a, b) = (self.root(i), self.root(j));
         self.0[a.max(b) as usize] = a.min(b);
     }
@@ -54,7 +63,7 @@ impl Clusters {
     /// Collective. `bond`: Å, within which lists are complete.
     pub fn find(snapshot: &Snapshot, bond: f64) -> Clusters {
         let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
-        let mut sets = Sets((0..atoms.len() as u32).collect());
+        let mut sets = Sets::apart(atoms.len());
         for i in 0..atoms.owned {
             let near = |j: &usize| squared_distance(snapshot, i, *j) <= bond * bond;
             for j in snapshot.neighbours.pairs_of(i).filter(near) {
@@ -160,7 +169,7 @@ fn join(same: Vec<Same>) -> BTreeMap<u64, u64> {
     let all: BTreeSet<u64> = same.iter().flatten().copied().collect();
     let names: Vec<u64> = all.into_iter().collect();
     let number = |name: &u64| names.binary_search(name).expect("one of them") as u32;
-    let mut sets = Sets((0..names.len() as u32).collect());
+    let mut sets = Sets::apart(names.len());
     same.iter().for_each(|[one, other]| sets.join(number(one), number(other)));
     names.iter().map(|name| (*name, names[sets.root(number(name)) as usize])).collect()
 }

@@ -27,8 +27,10 @@ use surroundings::AllSurroundings;
 
 mod clusters;
 mod cna;
+mod contact;
 mod distribution;
 mod lattice;
+mod mergers;
 pub mod neck;
 mod one_body;
 mod pairs;
@@ -41,7 +43,8 @@ mod thermo;
 mod traces;
 
 pub use cna::Class;
-pub use pairs::{Closure, Contact, Pairs};
+pub use contact::{Closure, Contact};
+pub use pairs::Pairs;
 pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
 pub use structure::Structure;

@@ -62,7 +62,7 @@ const CORE: f64 = 0.6;
 const SLAB: f64 = 0.75;
 
 /// Atoms of each side that hold a layer: a square of a (100), a rhombus of a (111) plane.
-const LAYER: i64 = 4;
+pub(super) const LAYER: i64 = 4;
 
 /// Relative difference below which two cross-sections are the same.
 const SAME_AREA: f64 = 1e-9;

@@ -1,18 +1,23 @@
 //! Each pair of neighbouring particles: distance, gap and neck (`neck` has the
 //! definitions), since when the gap is closed and a neck stands.
 //!
-//! Neighbours are chosen once, when the particles are put together: those whose
-//! surfaces, taken as spheres of the same gyration radius, are closer than
-//! `NEIGHBOUR_REACH`; two particles alone are neighbours at any distance. The list
-//! stays, so that its columns keep their shape through a run.
+//! Neighbours are those whose surfaces, taken as spheres of the gyration radii that they had when
+//! they were put together, are closer than `NEIGHBOUR_REACH`, or of which each has a layer of atoms
+//! (`neck::LAYER`) that interact with the other's; two particles alone are neighbours at any distance.
+//! They are looked for at every measurement, as particles move. A pair that is found stays, behind
+//! those before it: columns grow, and never change their places.
 //!
 //! What fills the box beside them has no centre for a line to go through. With a surface it is a
 //! neighbour of every particle all the same: the line goes through the particle's centre across the
 //! surface, the density is that of the particle, and so is the smaller radius. Bulk is none.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::neck::{Faces, Line, Neck, Profile, Section, sphere_radius};
+use super::contact::Contact;
+use super::mergers::mergers;
+use super::neck::{self, Faces, Line, Neck, Profile, Section, sphere_radius};
 use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, squared_distance};
 use crate::build::Filling;
 use crate::error::Result;
@@ -25,112 +30,14 @@ const NEIGHBOUR_REACH: f64 = 20.0;
 /// so that those that shake are in it and the plane below is not.
 const LAYER: f64 = 0.375;
 
-/// Relative difference below which two times are the same: they are sums of steps.
-const SAME_TIME: f64 = 1e-9;
-
-/// What is remembered of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Contact {
-    pub particles: [u32; 2],
-    /// Of spheres with their gyration radii when the pair was chosen, Å.
-    pub radii: [f64; 2],
-    /// When the gap was first found closed, ps.
-    pub first_closed_ps: Option<f64>,
-    /// Since when it has been closed at every measurement, ps.
-    pub closed_since_ps: Option<f64>,
-    /// Of the centres when the pair was chosen, Å.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_distance: Option<f64>,
-    /// The gap when the pair was chosen, and the distance of the centres at the first contact, Å.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_gap: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contact_distance: Option<f64>,
-    /// Since when atoms of both sides have held a layer at every measurement, ps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layer_since_ps: Option<f64>,
-    /// Since when a neck stands, ps: the beginning of a layer that has held for long enough.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub neck_since_ps: Option<f64>,
-}
-
-impl Contact {
-    /// Takes notice of the neck at a time, with the centres at a distance; a layer makes one
-    /// when it has held for `hold_ps`. Returns whether that is now.
-    fn follow(&mut self, neck: &Neck, (distance, time): (f64, f64), hold_ps: f64) -> bool {
-        if neck.is_closed() {
-            if self.first_closed_ps.is_none() {
-                self.first_closed_ps = Some(time);
-                self.contact_distance = Some(distance);
-            }
-            self.closed_since_ps.get_or_insert(time);
-        } else {
-            self.closed_since_ps = None;
-            self.neck_since_ps = None;
-        }
-        if !neck.holds_layer() {
-            self.layer_since_ps = None;
-            return false;
-        }
-        let since = *self.layer_since_ps.get_or_insert(time);
-        let holds = time - since >= hold_ps * (1.0 - SAME_TIME);
-        let is_new = holds && self.neck_since_ps.is_none();
-        if is_new {
-            self.neck_since_ps = Some(since);
-        }
-        is_new
-    }
-
-    /// How much nearer the centres were at the first contact than when the pair was chosen, Å.
-    pub fn approach(&self) -> Option<f64> {
-        Some(self.first_distance? - self.contact_distance?)
-    }
-
-    /// What has brought them together; none before, or where it is not known.
-    pub fn closure(&self) -> Option<Closure> {
-        let (approach, gap) = (self.approach()?, self.first_gap?);
-        match approach > 0.5 * gap {
-            _ if gap == 0.0 => Some(Closure::Touching),
-            true => Some(Closure::Migration),
-            false => Some(Closure::Diffusion),
-        }
-    }
-
-    /// How much nearer the centres are than they were, as a part of that distance.
-    fn shrinkage(&self, distance: f64) -> f64 {
-        self.first_distance.map_or(f64::NAN, |first| (first - distance) / first)
-    }
-
-    fn smaller_radius(&self) -> f64 {
-        self.radii[0].min(self.radii[1])
-    }
-}
-
-/// How a gap was closed, by what the centres had come nearer until the first contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closure {
-    /// The gap was closed when they were put together.
-    Touching,
-    /// Atoms came into it: the centres had made less than half of the way.
-    Diffusion,
-    /// The particles moved.
-    Migration,
-}
-
-impl Closure {
-    pub fn name(self) -> &'static str {
-        match self {
-            Closure::Touching => "touching",
-            Closure::Diffusion => "surface diffusion",
-            Closure::Migration => "migration",
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Pairs {
-    /// Chosen when the particles are put together.
+    /// In the order in which they were found; none before the particles are put together.
     contacts: Option<Vec<Contact>>,
+    /// Of each particle as a sphere of its gyration radius when they were put together, Å; where
+    /// there are more than two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    radii: Vec<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filling: Option<Filling>,
     /// Necks that the last measurement found new, a row each.
@@ -176,6 +83,57 @@ impl Pairs {
     pub fn contacts(&self) -> &[Contact] {
         self.contacts.as_deref().unwrap_or_default()
     }
+
+    /// Adds the pairs that are neighbours now and were not before, in the order of their particles.
+    fn find(&mut self, scene: &Scene, strangers: &Strangers) {
+        let filling = self.filling;
+        let is_first = self.contacts.is_none();
+        let all = (0..scene.bodies.len() as u32).filter(|&k| scene.bodies[k as usize].atoms > 0);
+        let (fillings, particles): (Vec<u32>, Vec<u32>) = all.partition(|&k| fills(filling, k));
+        let many = particles.len() > 2;
+        if !many && !is_first {
+            return;
+        }
+        let radii = scene.bodies.iter().map(|body| sphere_radius(body.gyration_radius()));
+        let radii = match self.radii.is_empty() {
+            true => radii.collect(),
+            false => std::mem::take(&mut self.radii),
+        };
+        let known: BTreeSet<[u32; 2]> = self.contacts().iter().map(|c| c.particles).collect();
+        let touching = match many {
+            true => strangers.touching(scene),
+            false => BTreeSet::new(),
+        };
+        let centres: Vec<Vec3> = scene.bodies.iter().map(|body| body.centre).collect();
+        let cell = scene.snapshot.system.cell;
+        let near = |pair: [u32; 2]| {
+            let [a, b] = pair.map(|k| radii[k as usize]);
+            let apart = || Line::new(pair.map(|k| centres[k as usize]), cell).distance;
+            let is_near = || apart() - a - b <= NEIGHBOUR_REACH;
+            !many || touching.contains(&pair) || is_near()
+        };
+        let surface = filling.is_some_and(|filling| filling.surface.is_some());
+        let of_first = |(n, &a): (usize, &u32)| {
+            let others = particles[n + 1..].iter().map(move |&b| [a, b]).filter(|pair| near(*pair));
+            let others: Vec<[u32; 2]> = others.collect();
+            others.into_iter().chain(fillings.iter().filter(|_| surface).map(move |&b| [a, b]))
+        };
+        let now: Vec<[u32; 2]> = particles.par_iter().enumerate().flat_map_iter(of_first).collect();
+        let new = now.into_iter().filter(|pair| !known.contains(pair)).map(|pair| Contact {
+            particles: pair,
+            found_ps: (!is_first).then_some(scene.snapshot.time_ps),
+            radii: pair.map(|k| if fills(filling, k) { f64::MAX } else { radii[k as usize] }),
+            first_closed_ps: None,
+            closed_since_ps: None,
+            first_distance: Some(line(scene, filling, pair).distance),
+            first_gap: None,
+            contact_distance: None,
+            layer_since_ps: None,
+            neck_since_ps: None,
+        });
+        self.contacts.get_or_insert_default().extend(new);
+        self.radii = if many { radii } else { Vec::new() };
+    }
 }
 
 impl Observer for Pairs {
@@ -188,25 +146,29 @@ impl Observer for Pairs {
             return Ok(None);
         }
         let filling = self.filling;
-        let is_first = self.contacts.is_none();
-        let contacts = self.contacts.get_or_insert_with(|| neighbouring(scene, filling));
+        let strangers = Strangers::find(scene);
+        let known = self.contacts().len();
+        self.find(scene, &strangers);
+        let contacts = self.contacts.get_or_insert_default();
         if contacts.is_empty() {
             return Ok(None);
         }
         let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
         let lines: Vec<Line> = pairs.iter().map(|p| line(scene, filling, *p)).collect();
         let sections = sections(scene, filling, &pairs, &lines);
-        let necks = necks(scene, &pairs, &lines, &sections);
+        let necks = necks(scene, &strangers, &pairs, (&lines, &sections));
 
         let Snapshot { time_ps, settings, .. } = scene.snapshot;
-        for ((contact, neck), line) in contacts.iter_mut().zip(&necks).zip(&lines) {
-            if is_first {
-                contact.first_gap = Some(neck.gap).filter(|gap| !gap.is_nan());
-            }
-            if contact.follow(neck, (line.distance, time_ps), settings.neck_hold_ps) {
-                self.mergers.push(merger(contact));
+        for (contact, neck) in contacts.iter_mut().zip(&necks).skip(known) {
+            contact.first_gap = Some(neck.gap).filter(|gap| !gap.is_nan());
+        }
+        let mut new = Vec::new();
+        for (k, (neck, line)) in necks.iter().zip(&lines).enumerate() {
+            if contacts[k].follow(neck, (line.distance, time_ps), settings.neck_hold_ps) {
+                new.push(k);
             }
         }
+        self.mergers = mergers(contacts, &new, scene.bodies.len(), filling);
         let compactness = contacts.iter().zip(&lines).map(|(contact, line)| {
             let [_, other] = contact.particles;
             if fills(filling, other) { f64::NAN } else { compactness(scene, contact, line) }
@@ -215,43 +177,8 @@ impl Observer for Pairs {
     }
 }
 
-/// The row of a neck that stands since now.
-fn merger(contact: &Contact) -> Series {
-    let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
-    let columns = vec![
-        Column {
-            name: "particles",
-            unit: "1",
-            definition: "the two particles between which a neck stands, found at this step",
-            shape: vec![2],
-            values: Values::Integer(contact.particles.map(|k| k as i64).to_vec()),
-        },
-        Column::real(
-            "first_contact_time",
-            "ps",
-            "when the gap was first found closed",
-            known(contact.first_closed_ps),
-        ),
-        Column::real("neck_time", "ps", "since when the neck stands", known(contact.neck_since_ps)),
-        Column::real(
-            "approach",
-            "Angstrom",
-            "how much nearer the centres were at the first contact than when the particles were \
-             put together",
-            known(contact.approach()),
-        ),
-        Column::text(
-            "closure",
-            "how the gap was closed: by `migration` if the approach was more than half of the \
-             first gap, else by `surface diffusion`; `touching` if it was never open",
-            contact.closure().map_or("", Closure::name),
-        ),
-    ];
-    Series { path: "/sinter/mergers", columns }
-}
-
 /// Whether this particle fills the box.
-fn fills(filling: Option<Filling>, particle: u32) -> bool {
+pub(super) fn fills(filling: Option<Filling>, particle: u32) -> bool {
     filling.is_some_and(|filling| particle >= filling.first)
 }
 
@@ -276,36 +203,6 @@ fn compactness(scene: &Scene, contact: &Contact, line: &Line) -> f64 {
     let volume: f64 = contact.radii.iter().map(|&r| square(r) * r).sum();
     let ball = 0.6 * square(libm::cbrt(volume));
     ((own + apart) / mass / ball).sqrt()
-}
-
-fn neighbouring(scene: &Scene, filling: Option<Filling>) -> Vec<Contact> {
-    let all = (0..scene.bodies.len() as u32).filter(|&k| scene.bodies[k as usize].atoms > 0);
-    let (fillings, particles): (Vec<u32>, Vec<u32>) = all.partition(|&k| fills(filling, k));
-    let radius = |k: u32| sphere_radius(scene.bodies[k as usize].gyration_radius());
-    let contact = |a: u32, b: u32, radii: [f64; 2]| Contact {
-        particles: [a, b],
-        radii,
-        first_closed_ps: None,
-        closed_since_ps: None,
-        first_distance: Some(line(scene, filling, [a, b]).distance),
-        first_gap: None,
-        contact_distance: None,
-        layer_since_ps: None,
-        neck_since_ps: None,
-    };
-    let mut contacts = Vec::new();
-    for (n, &a) in particles.iter().enumerate() {
-        for &b in &particles[n + 1..] {
-            let apart = line(scene, None, [a, b]).distance - radius(a) - radius(b);
-            if particles.len() == 2 || apart <= NEIGHBOUR_REACH {
-                contacts.push(contact(a, b, [radius(a), radius(b)]));
-            }
-        }
-        if filling.is_some_and(|filling| filling.surface.is_some()) {
-            contacts.extend(fillings.iter().map(|&b| contact(a, b, [radius(a), f64::MAX])));
-        }
-    }
-    contacts
 }
 
 /// Calls `f` for each owned atom that has neighbours and each pair to which its particle
@@ -357,13 +254,12 @@ fn sections(
 /// What the atoms at the narrowest place make of it; second pass over the atoms.
 fn necks(
     scene: &Scene,
+    strangers: &Strangers,
     pairs: &[[u32; 2]],
-    lines: &[Line],
-    sections: &[Option<Section>],
+    (lines, sections): (&[Line], &[Option<Section>]),
 ) -> Vec<Neck> {
     let atoms = scene.snapshot.system.atoms;
     let species = scene.snapshot.system.masses.len();
-    let strangers = Strangers::find(scene);
     let mut faces = vec![Faces::new(species); pairs.len()];
     for_each_end(scene, pairs, |i, k, end, position| {
         if let Some(section) = &sections[k] {
@@ -417,8 +313,36 @@ impl Strangers {
                 }
             }
         }
-        all.sort_unstable_by_key(|stranger| stranger.of);
+        all.sort_unstable_by_key(|stranger| (stranger.of, stranger.particle));
         Strangers(all)
+    }
+
+    /// Pairs of particles each of which has a layer of atoms that interact with the other's.
+    /// Collective.
+    fn touching(&self, scene: &Scene) -> BTreeSet<[u32; 2]> {
+        let particle = &scene.snapshot.system.atoms.particle;
+        let within = self.0.iter().filter(|s| s.square <= scene.cutoff * scene.cutoff);
+        let mut mine: BTreeMap<[u32; 2], [u64; 2]> = BTreeMap::new();
+        let mut last = None;
+        for stranger in within {
+            // An atom counts once, however many of the other particle are near it.
+            let this = Some((stranger.of, stranger.particle));
+            if std::mem::replace(&mut last, this) == this {
+                continue;
+            }
+            let (own, other) = (particle[stranger.of as usize], stranger.particle);
+            let atoms = mine.entry([own.min(other), own.max(other)]).or_default();
+            atoms[(own > other) as usize] += 1;
+        }
+        let mine: Vec<[u64; 4]> =
+            mine.iter().map(|([a, b], [m, n])| [*a as u64, *b as u64, *m, *n]).collect();
+        let mut all: BTreeMap<[u32; 2], [u64; 2]> = BTreeMap::new();
+        for [a, b, m, n] in scene.snapshot.system.comm.all_gather(&mine).concat() {
+            let atoms = all.entry([a as u32, b as u32]).or_default();
+            *atoms = [atoms[0] + m, atoms[1] + n];
+        }
+        let layer = |atoms: &[u64; 2]| atoms.iter().all(|&n| n as i64 >= neck::LAYER);
+        all.into_iter().filter(|(_, atoms)| layer(atoms)).map(|(pair, _)| pair).collect()
     }
 
     /// Whether an atom of this particle is within `distance` of an owned one.
@@ -453,7 +377,8 @@ fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Ve
             shape: vec![pairs, 2],
             ..count(
                 "particles",
-                "the two particles of each pair",
+                "the two particles of each pair; -1 in rows before it was found, where nothing else \
+                 of it is known either (NaN, or -1)",
                 2,
                 contacts.iter().flat_map(|c| c.particles).map(|k| k as i64).collect(),
             )
@@ -510,7 +435,7 @@ fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Ve
         real(
             "neck_ratio",
             "1",
-            "neck radius over the radius of the smaller particle when the pair was chosen, \
+            "neck radius over the radius of the smaller particle when they were put together, \
              as a sphere of its gyration radius",
             contacts.iter().zip(necks).map(|(c, neck)| neck.radius / c.smaller_radius()).collect(),
         ),
@@ -518,14 +443,15 @@ fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Ve
             "compactness",
             "1",
             "gyration radius of both particles together over that of one ball of the \
-             volumes that they had as spheres when the pair was chosen",
+             volumes that they had as spheres when they were put together",
             compactness,
         ),
         real(
             "shrinkage",
             "1",
-            "how much nearer the centres are than when the particles were put together, as a \
-             part of the distance that they had then",
+            "how much nearer the centres are than when the pair was found, which is when the \
+             particles were put together if they were neighbours then, as a part of the distance \
+             that they had",
             contacts.iter().zip(lines).map(|(c, line)| c.shrinkage(line.distance)).collect(),
         ),
         real(

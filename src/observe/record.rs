@@ -61,7 +61,8 @@ impl Column {
 }
 
 /// The columns that belong together under one group of the trajectory file. Name,
-/// order, type and shape of the columns of a group stay the same through a run.
+/// order, type and shape of the columns of a group stay the same through a run; but rows of pairs
+/// grow as pairs are found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// `/sinter/thermo`, `/sinter/particles` or `/sinter/pairs`.

@@ -243,7 +243,7 @@ impl Structure {
             column(
                 "particles",
                 "1",
-                "the two particles of each pair",
+                "the two particles of each pair, as in /sinter/pairs; -1 in rows before it was found",
                 &[2],
                 Values::Integer(
                     contacts.iter().flat_map(|c| c.particles).map(|k| k as i64).collect(),

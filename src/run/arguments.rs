@@ -146,6 +146,9 @@ pub struct Plan {
     /// Threads of each rank
     #[arg(long, value_name = "T", default_value = "1")]
     pub threads: NonZeroUsize,
+    /// Ranks on each node, whose memory is added up [default: all on one]
+    #[arg(long, value_name = "N")]
+    pub ranks_per_node: Option<NonZeroUsize>,
     /// Evaluations of an atom's forces per second on one core [default: measured here]
     #[arg(long, value_name = "N")]
     pub speed: Option<NonZeroUsize>,

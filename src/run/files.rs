@@ -24,7 +24,7 @@ use crate::write::checkpoint::{Checkpoint, newer_than, remove_partial, write_che
 use crate::write::failure;
 use crate::write::log::Log;
 use crate::write::provenance::{Job, Provenance};
-use crate::write::report::{self, Checkpoints, Close, End, PhaseTimes, program};
+use crate::write::report::{self, Checkpoints, Close, End, Memory, PhaseTimes, program};
 use crate::write::{Content, Departure, Frame, Trajectory};
 
 /// The open files of a run.
@@ -236,6 +236,7 @@ impl<'c> Files<'c> {
             input: &input,
             output: (folder != default_folder(&input)).then_some(&folder),
             ranks: comm.size(),
+            memory: Memory::gather(comm),
         };
         let finished = log.finish(&times, &end);
         comm.agree(finished)

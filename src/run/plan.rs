@@ -69,14 +69,17 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     let planned = Planned { space, field: &field, threads, speed };
     let work = Work::of(config);
     let mut text = String::new();
-    let mut rows = Vec::new();
+    let (mut of_space, mut of_time) = (Vec::new(), Vec::new());
     for ranks in &wanted.ranks {
-        rows.push(planned.row(config, &work, ranks.get()));
+        let shares = planned.space.shares(ranks.get());
+        let per_node = wanted.ranks_per_node.unwrap_or(*ranks).get();
+        of_space.push(planned.of_space(&shares, per_node));
+        of_time.push(planned.of_time(&shares, config, &work));
     }
     planned.describe_atoms(&mut text);
     describe_files(&mut text, config, planned.space.atoms(), &work);
-    text += &format!("\n{}\n", head());
-    rows.iter().for_each(|row| text += &format!("{row}\n"));
+    text += &table(OF_SPACE, &of_space);
+    text += &table(OF_TIME, &of_time);
     planned.describe_limit(&mut text);
     planned.describe_assumptions(&mut text, wanted.speed.is_none());
     if work.minimisation > 0 {
@@ -97,30 +100,36 @@ fn swaps(config: &Config) -> u64 {
     stages.iter().filter_map(of).sum()
 }
 
-fn head() -> String {
-    format!(
-        "{:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8} {:>6} {:>8} {:>9}\n{:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8} {:>6} {:>8} {:>9}",
-        "ranks",
-        "atoms",
-        "imbalance",
-        "ghosts",
-        "memory",
-        "step",
-        "messages",
-        "effi-",
-        "speed",
-        "run",
-        "",
-        "per rank",
-        "",
-        "per rank",
-        "per rank",
-        "ms",
-        "ms",
-        "ciency",
-        "ns/day",
-        ""
-    )
+/// What each rank has of space, and what it sends to others for an evaluation of the forces.
+const OF_SPACE: [[&str; 2]; 8] = [
+    ["ranks", ""],
+    ["atoms", "per rank"],
+    ["imbalance", ""],
+    ["ghosts", "per rank"],
+    ["memory", "per rank"],
+    ["memory", "per node"],
+    ["sends", "per step"],
+    ["messages", "per step"],
+];
+
+const OF_TIME: [[&str; 2]; 6] = [
+    ["ranks", ""],
+    ["step", "ms"],
+    ["messages", "ms"],
+    ["effi-", "ciency"],
+    ["speed", "ns/day"],
+    ["run", ""],
+];
+
+/// A table with these words above its columns.
+fn table<const N: usize>(head: [[&str; 2]; N], rows: &[[String; N]]) -> String {
+    let line = |cells: [&str; N]| {
+        let cells = cells.map(|cell| format!("{cell:>9}"));
+        cells.join(" ").trim_end().to_string() + "\n"
+    };
+    let head = [0, 1].map(|n| line(head.map(|words| words[n]))).concat();
+    let rows = rows.iter().map(|row| line(std::array::from_fn(|n| &*row[n])));
+    rows.fold(format!("\n{head}"), |text, row| text + &row)
 }
 
 /// What a plan is made from.
@@ -144,23 +153,34 @@ impl Planned<'_> {
     }
 
     /// Of so many ranks: the busiest and the largest count.
-    fn row(&self, config: &Config, work: &Work, ranks: usize) -> String {
-        let shares = self.space.shares(ranks);
+    fn of_space(&self, shares: &[Share], per_node: usize) -> [String; 8] {
         let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
-        let step = self.step(&shares);
+        let words = self.field.words();
+        let memory = cost::memories(shares, per_node, words, self.space.reach);
+        let of_node = |node: &[u64]| node.iter().sum::<u64>();
+        [
+            shares.len().to_string(),
+            most(&|s| s.atoms).to_string(),
+            format!("{:.3}", imbalance_of(shares)),
+            most(&|s| s.ghosts).to_string(),
+            bytes(memory.iter().copied().max().unwrap_or(0)),
+            bytes(memory.chunks(per_node).map(of_node).max().unwrap_or(0)),
+            bytes(most(&|s| s.traffic(words).bytes)),
+            most(&|s| s.traffic(words).messages).to_string(),
+        ]
+    }
+
+    fn of_time(&self, shares: &[Share], config: &Config, work: &Work) -> [String; 6] {
+        let step = self.step(shares);
         let ns_per_day = config.dynamics.timestep_fs * 1e-6 * 86_400.0 / step.seconds();
-        format!(
-            "{ranks:>7} {:>9} {:>9.3} {:>8} {:>9} {:>9.3} {:>8.3} {:>4.0} % {:>8.2} {:>9}",
-            most(&|s| s.atoms),
-            imbalance_of(&shares),
-            most(&|s| s.ghosts),
-            bytes(most(&|s| cost::memory(s, self.field.words(), self.space.reach))),
-            1e3 * step.seconds(),
-            1e3 * step.messages,
-            100.0 * self.efficiency(&shares),
-            ns_per_day,
+        [
+            shares.len().to_string(),
+            format!("{:.3}", 1e3 * step.seconds()),
+            format!("{:.3}", 1e3 * step.messages),
+            format!("{:.0} %", 100.0 * self.efficiency(shares)),
+            format!("{ns_per_day:.2}"),
             duration(work.steps as f64 * step.seconds()),
-        )
+        ]
     }
 
     fn describe_atoms(&self, text: &mut String) {
@@ -352,12 +372,14 @@ mod tests {
         report(&quickstart(), &wanted)
     }
 
-    /// The numbers of the row for so many ranks.
-    fn row(text: &str, ranks: usize) -> Vec<f64> {
-        let row =
-            text.lines().find(|line| line.split_whitespace().next() == Some(&*ranks.to_string()));
-        let words = row.unwrap().split_whitespace();
-        words.filter_map(|word| word.parse().ok()).collect()
+    /// The numbers of the rows for so many ranks: of space, of time.
+    fn rows(text: &str, ranks: usize) -> [Vec<f64>; 2] {
+        let ranks = ranks.to_string();
+        let rows =
+            text.lines().filter(|line| line.split_whitespace().next() == Some(&*ranks)).take(2);
+        let numbers =
+            |row: &str| row.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        rows.map(numbers).collect::<Vec<_>>().try_into().expect("a row in each table")
     }
 
     #[test]
@@ -367,11 +389,18 @@ mod tests {
         let atoms = build::layout(&quickstart(), &Comm::single()).unwrap().atoms;
         assert!(text.starts_with(&format!("atoms        {atoms}, ")), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 91), "{text}");
-        // ranks, atoms, imbalance, ghosts, memory, step, messages, efficiency ...
-        let messages: Vec<f64> = [1, 8, 64, 1024].map(|ranks| row(&text, ranks)[6]).into();
+        let of = |table: usize, column: usize| {
+            [1, 8, 64, 1024].map(|ranks| rows(&text, ranks)[table][column])
+        };
+        // ranks, atoms, imbalance, ghosts, memory, memory of a node, sends, messages
+        let messages = of(0, 7);
+        assert_eq!(messages[0], 0.0, "{text}");
+        assert!(messages[2] > messages[1] && messages[1] == 2.0 * 2.0 * 7.0, "{text}");
+        // ranks, step, messages, efficiency ...
+        let messages = of(1, 2);
         assert_eq!(messages[0], 0.0, "{text}");
         assert!(messages[3] > messages[1] && messages[1] > 0.0, "{text}");
-        let efficiency: Vec<f64> = [1, 8, 64, 1024].map(|ranks| row(&text, ranks)[7]).into();
+        let efficiency = of(1, 3);
         assert!(efficiency.windows(2).all(|pair| pair[1] < pair[0]), "{text}");
         assert!(efficiency[0] == 100.0 && efficiency[3] < 20.0, "{text}");
         let limit = text.split("It pays up to some ").nth(1).unwrap();

@@ -213,10 +213,14 @@ impl Log {
         let Some(sink) = &self.sink else { return Ok(()) };
         sink.bar.finish();
         let (table, imbalance) = (times.table(), times.imbalance());
-        let (lists, speed) = (report::lists(end.statistics), end.speed.line());
+        let (mut lists, speed) = (report::lists(end.statistics), end.speed.line());
+        if end.ranks > 1 {
+            lists += &format!("\n{}", report::ranks(end.statistics));
+        }
+        let memory = end.memory.map(|memory| memory.line(end.ranks) + "\n").unwrap_or_default();
         let checkpoints = end.checkpoints.line(end.speed.wall);
         sink.say(&format!(
-            "\n{table}\n{imbalance}\n{lists}\n{speed}\n{checkpoints}\n\n{}",
+            "\n{table}\n{imbalance}\n{lists}\n{speed}\n{memory}{checkpoints}\n\n{}",
             report::end(end)
         ));
         sink.check()

@@ -1,7 +1,9 @@
 //! The words and tables of the log, as text: what runs, how it goes, what came of it.
 //! Nothing here prints.
 
+mod sharing;
 mod table;
+pub use sharing::{Memory, ranks};
 pub use table::{head, row};
 
 use std::path::{Path, PathBuf};
@@ -381,6 +383,7 @@ pub struct End<'a> {
     /// Where it is not the one that belongs to the input.
     pub output: Option<&'a Path>,
     pub ranks: usize,
+    pub memory: Option<Memory>,
 }
 
 /// The temperature; of how few atoms, where that says little.

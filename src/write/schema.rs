@@ -31,6 +31,9 @@ pub const BOX: &str = "/particles/trajectory/box";
 pub const SERIES: &str = "/sinter";
 pub const PARAMETERS: &str = "/parameters";
 
+/// Series of pairs: their rows grow, as pairs are found in the course of a run.
+pub const WIDENING: [&str; 2] = ["/sinter/pairs", "/sinter/boundaries"];
+
 /// How netCDF names the scale of a direction that has no values of its own; the
 /// length follows, in ten columns.
 pub const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";

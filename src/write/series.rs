@@ -2,7 +2,8 @@
 //! dataset per column, with unit and definition as attributes.
 //!
 //! Rows gather in memory and are written many at once: a series is longer than
-//! the trajectory, and a row is small.
+//! the trajectory, and a row is small. Those of pairs are as wide as there are pairs
+//! (`schema::WIDENING`): with a new one the rows before it get what says "not known".
 
 use super::departure::{DEPARTURES, Departure};
 use super::hdf5::{Attribute, Dataset, Element, File, Text};
@@ -17,6 +18,11 @@ const ROWS: u64 = 256;
 /// Numbers in a chunk at most, unless a row has more: a chunk takes its room at once, and
 /// a series of many particles is not to outgrow their atoms.
 const CHUNK: u64 = 2048;
+
+/// Where rows widen, a chunk has so large a part of their entries, or so many: that much room an
+/// entry more may take.
+const PARTS: u64 = 8;
+const PART: u64 = 32;
 
 /// All series of a file.
 pub struct SeriesWriter<'c> {
@@ -65,6 +71,9 @@ impl<'c> SeriesWriter<'c> {
             }
             let table = self.tables.get_mut(series.path).expect("just made");
             table.adopt(file, record.step, series)?;
+            if schema::WIDENING.contains(&series.path) {
+                table.widen(file, series)?;
+            }
             table.add(record, series)?;
         }
         Ok(())
@@ -172,6 +181,34 @@ impl<'c> Table<'c> {
         Ok(())
     }
 
+    /// Makes the rows as wide as those of the series: wider where pairs were found; narrower where
+    /// the file is of a run that found some after the checkpoint that this one goes on from.
+    fn widen(&mut self, file: &File<'c>, series: &Series) -> Result<()> {
+        for column in &series.columns {
+            let was = self.columns[column.name].shape()?;
+            let wanted: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
+            if wanted.is_empty() || was[1] == wanted[0] {
+                continue;
+            }
+            self.write()?;
+            let dataset = self.columns.get_mut(column.name).expect("just seen");
+            if !dataset.widens()? {
+                // An earlier version made it, for as many pairs as there were.
+                *dataset = remade(file, series.path, column, (dataset, was[1]))?;
+                continue;
+            }
+            dataset.set_width(wanted[0])?;
+            if was[1] < wanted[0] && self.rows > 0 {
+                let [mut start, mut count] =
+                    [vec![0; was.len()], [&[self.rows], &wanted[..]].concat()];
+                (start[1], count[1]) = (was[1], wanted[0] - was[1]);
+                let length = count.iter().product::<u64>() as usize;
+                write_block(dataset, (&start, &count), unknown(&column.values, length))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Rows, those in memory included.
     fn length(&self) -> usize {
         self.rows as usize + self.new_steps.len()
@@ -209,8 +246,9 @@ impl<'c> Table<'c> {
         if new == 0 {
             return Ok(());
         }
-        write_rows(&self.step, self.rows, new, &std::mem::take(&mut self.new_steps))?;
-        write_rows(&self.time, self.rows, new, &std::mem::take(&mut self.new_times))?;
+        let (steps, times) = (&mut self.new_steps, &mut self.new_times);
+        write_values(&self.step, self.rows, new, Values::Integer(std::mem::take(steps)))?;
+        write_values(&self.time, self.rows, new, Values::Real(std::mem::take(times)))?;
         for (name, values) in std::mem::take(&mut self.new_values) {
             write_values(&self.columns[&name], self.rows, new, values)?;
         }
@@ -247,13 +285,18 @@ fn create_column<'c>(
 ) -> Result<Dataset<'c>> {
     let path = format!("{series}/{}", column.name);
     let row: Vec<u64> = column.shape.iter().map(|&n| n as u64).collect();
-    let width = row.iter().product::<u64>().max(1);
-    let rows = (CHUNK / width).clamp(1, ROWS);
-    let chunk: Vec<u64> = std::iter::once(rows).chain(row.iter().map(|&n| n.max(1))).collect();
-    let dataset = match column.values {
-        Values::Real(_) => file.create_growing::<f64>(&path, &row, &chunk)?,
-        Values::Integer(_) => file.create_growing::<i64>(&path, &row, &chunk)?,
-        Values::Text(_) => file.create_growing::<Text>(&path, &row, &chunk)?,
+    let widens = schema::WIDENING.contains(&series) && !row.is_empty();
+    let mut part: Vec<u64> = row.iter().map(|&n| n.max(1)).collect();
+    let rows = (CHUNK / part.iter().product::<u64>()).clamp(1, ROWS);
+    part.iter_mut().take(widens as usize).for_each(|n| *n = n.div_ceil(PARTS).max(PART.min(*n)));
+    let chunk = [&[rows], &part[..]].concat();
+    let dataset = match (&column.values, widens) {
+        (Values::Real(_), false) => file.create_growing::<f64>(&path, &row, &chunk)?,
+        (Values::Integer(_), false) => file.create_growing::<i64>(&path, &row, &chunk)?,
+        (Values::Text(_), false) => file.create_growing::<Text>(&path, &row, &chunk)?,
+        (Values::Real(_), true) => file.create_widening::<f64>(&path, &row, &chunk)?,
+        (Values::Integer(_), true) => file.create_widening::<i64>(&path, &row, &chunk)?,
+        (Values::Text(_), true) => file.create_widening::<Text>(&path, &row, &chunk)?,
     };
     let unknown = match column.values {
         Values::Real(_) => "NaN",
@@ -268,30 +311,74 @@ fn create_column<'c>(
     Ok(dataset)
 }
 
+/// A column whose rows cannot widen, made anew as wide as the column's, with what it has.
+fn remade<'c>(
+    file: &File<'c>,
+    series: &str,
+    column: &Column,
+    (old, width): (&Dataset<'c>, u64),
+) -> Result<Dataset<'c>> {
+    let shape = old.shape()?;
+    let rows = shape[0] as usize;
+    let each = shape[2..].iter().product::<u64>() as usize;
+    let (was, wanted) = (width as usize * each, column.values.len());
+    let nothing = unknown(&column.values, wanted.saturating_sub(was));
+    let values = match (&column.values, nothing) {
+        (Values::Real(_), Values::Real(n)) => {
+            Values::Real(widened(old.read_all()?, [was, wanted], &n))
+        }
+        (Values::Integer(_), Values::Integer(n)) => {
+            Values::Integer(widened(old.read_all()?, [was, wanted], &n))
+        }
+        _ => return Err(Error::Run(format!("{}: the column changes its shape", old.name()))),
+    };
+    let path = format!("{series}/{}", column.name);
+    file.unlink(&path)?;
+    let new = create_column(file, series, column, None)?;
+    if rows > 0 {
+        write_values(&new, 0, rows as u64, values)?;
+    }
+    Ok(new)
+}
+
+/// Rows of `was` values, each cut or made longer by `nothing` to what is wanted.
+fn widened<T: Copy>(values: Vec<T>, [was, wanted]: [usize; 2], nothing: &[T]) -> Vec<T> {
+    let row = |row: &[T]| [&row[..was.min(wanted)], nothing].concat();
+    values.chunks_exact(was.max(1)).flat_map(row).collect()
+}
+
 fn explain(file: &File, path: &str, unit: &str, definition: &str) -> Result<()> {
     file.set_attribute(path, "unit", Attribute::Variable(unit))?;
     file.set_attribute(path, "definition", Attribute::Variable(definition))
 }
 
 fn write_values(dataset: &Dataset, first: u64, rows: u64, values: Values) -> Result<()> {
+    dataset.set_rows(first + rows)?;
+    let mut count = dataset.shape()?;
+    count[0] = rows;
+    let mut start = vec![0; count.len()];
+    start[0] = first;
+    write_block(dataset, (&start, &count), values)
+}
+
+fn write_block(dataset: &Dataset, block: (&[u64], &[u64]), values: Values) -> Result<()> {
     match values {
-        Values::Real(v) => write_rows(dataset, first, rows, &v),
-        Values::Integer(v) => write_rows(dataset, first, rows, &v),
+        Values::Real(v) => write_numbers(dataset, block, &v),
+        Values::Integer(v) => write_numbers(dataset, block, &v),
         Values::Text(v) => {
             let texts: Vec<Text> = v.iter().map(|text| Text::new(text)).collect();
-            write_rows(dataset, first, rows, &texts)
+            write_numbers(dataset, block, &texts)
         }
     }
 }
 
-fn write_rows<T: Element>(dataset: &Dataset, first: u64, rows: u64, values: &[T]) -> Result<()> {
-    dataset.set_rows(first + rows)?;
-    let mut count = dataset.shape()?;
-    count[0] = rows;
+fn write_numbers<T: Element>(
+    dataset: &Dataset,
+    (start, count): (&[u64], &[u64]),
+    values: &[T],
+) -> Result<()> {
     if count.iter().product::<u64>() != values.len() as u64 {
         return Err(Error::Run(format!("{}: the column changes its shape", dataset.name())));
     }
-    let mut start = vec![0; count.len()];
-    start[0] = first;
-    dataset.write_known(&start, &count, values)
+    dataset.write_known(start, count, values)
 }

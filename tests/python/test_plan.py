@@ -1,4 +1,4 @@
-"""What `sinter-hpc plan` says, against runs on 1, 2, 4 and 8 ranks."""
+"""What `sinter-hpc plan` says, against runs on 1 to 64 ranks."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import h5py
 import pytest
 
-from running import HEAD, MPIRUN, PROGRAM, environment, write_input
+from running import HEAD, MPIRUN, POTENTIALS, PROGRAM, ROOT, environment, run, sinter, write_input
 
 RANKS = [1, 2, 4, 8]
 STEPS = 30
@@ -44,8 +44,14 @@ def ran(request, planned, tmp_path_factory):
     command = [MPIRUN, "-n", str(request.param), sys.executable, "-c", MEASURED, *program]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=300)
     assert done.returncode == 0, done.stderr
-    row = next(line.split() for line in plan.splitlines() if re.match(rf" +{request.param} ", line))
-    return request.param, plan, row, out, done
+    return request.param, plan, rows(plan, request.param)[0], out, done
+
+
+def rows(plan, ranks):
+    """The rows for so many ranks: of space, of time."""
+    found = [line.split() for line in plan.splitlines() if re.match(rf" +{ranks} ", line)]
+    assert len(found) == 2, plan
+    return found
 
 
 def size(number, unit):
@@ -81,12 +87,12 @@ def test_the_time_of_a_step_is_that_of_the_run(planned, tmp_path):
     for attempt in range(3):
         command = [str(PROGRAM), "plan", str(path), "--ranks", "1"]
         plan = subprocess.run(command, capture_output=True, text=True, env=environment()).stdout
-        row = next(line.split() for line in plan.splitlines() if re.match(r" +1 ", line))
+        row = rows(plan, 1)[1]
         out = str(tmp_path / str(attempt))
         command = [str(PROGRAM), "--threads", "1", "--output", out, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
         phases = {name: float(re.search(rf"^  {name} +[\d.]+ +([\d.]+)", done.stdout, re.M)[1]) for name in STEP}
-        ratios.append(float(row[6]) * 1e-3 * STEPS / sum(phases.values()))
+        ratios.append(float(row[1]) * 1e-3 * STEPS / sum(phases.values()))
         if 1 / 3 < ratios[-1] < 3:
             break
     assert 1 / 3 < ratios[-1] < 3, ratios
@@ -126,10 +132,62 @@ def test_more_ranks_cost_more_messages_and_the_limit_is_told(planned):
     path, _ = planned
     command = [str(PROGRAM), "plan", str(path), "--ranks", "16,1024", "--speed", "1000000"]
     plan = subprocess.run(command, capture_output=True, text=True, env=environment()).stdout
-    few, many = (line.split() for line in plan.splitlines() if re.match(r" +(16|1024) ", line))
-    messages = [float(row[7]) for row in (few, many)]
-    efficiency = [int(row[8]) for row in (few, many)]
+    few, many = (rows(plan, ranks)[1] for ranks in (16, 1024))
+    messages = [float(row[2]) for row in (few, many)]
+    efficiency = [int(row[3]) for row in (few, many)]
     assert 0 < messages[0] != messages[1] > 0
     assert efficiency[0] >= 50 and efficiency[1] < 20, plan
     limit = int(re.search(r"It pays up to some (\d+) ranks, \d+ atoms on each", plan)[1])
     assert 16 <= limit < 1024
+
+
+# The raft of 36 particles, 19,406 atoms.
+MANY = [1, 8, 27, 64]
+RAFT = ROOT / "inputs/ensemble/raft_36_small.toml"
+
+
+@pytest.fixture(scope="module")
+def raft(tmp_path_factory):
+    """Four steps of it, and its plan."""
+    folder = tmp_path_factory.mktemp("raft")
+    text = RAFT.read_text()
+    text = text[: text.index("[[stage]]")].replace('"../potentials', f'"{POTENTIALS}')
+    path = write_input(folder, text + PROTOCOL.replace("0.06", "0.008"), "raft.toml")
+    command = ["plan", str(path), "--ranks", ",".join(map(str, MANY)), "--speed", "1000000"]
+    done = sinter(*command)
+    assert done.returncode == 0, done.stderr
+    return path, done.stdout
+
+
+def counts(pattern, text):
+    """Numbers and sizes in what the log says."""
+    found = re.search(pattern, text, re.M)
+    assert found, text
+    words = [word.split() for word in found.groups()]
+    return [size(*word) if len(word) > 1 else float(word[0]) for word in words]
+
+
+@pytest.mark.parametrize("ranks", MANY)
+def test_a_plan_is_what_ranks_have_send_and_hold(raft, tmp_path, ranks):
+    """Space is divided as the run does it; the atoms of the plan are displaced as by heat, those of the run
+    stand on their sites when it begins, which an atom in a hundred near a border can tell."""
+    path, plan = raft
+    atoms, imbalance, ghosts, *sizes, messages = rows(plan, ranks)[0][1:]
+    memory, node, sent = (size(*pair) for pair in zip(sizes[::2], sizes[1::2]))
+    done = run("--output", tmp_path / "out", path, ranks=ranks, timeout=600)
+    assert done.returncode == 0, done.stderr
+    if ranks == 1:
+        (most,) = counts(r"^memory: at most ([\d.]+ \w+)$", done.stdout)
+        assert memory == pytest.approx(most, rel=0.1) and node == memory
+        assert (int(atoms), float(imbalance), int(ghosts), sent, int(messages)) == (19406, 1, 0, 0, 0)
+        return
+    most, all_ = counts(r"^memory: at most ([\d.]+ \w+) on a rank, ([\d.]+ \w+) on all$", done.stdout)
+    assert memory == pytest.approx(most, rel=0.15)
+    assert node == pytest.approx(all_, rel=0.1)
+    most = counts(r"^ranks: at most (\d+) atoms and (\d+) ghosts, work ([\d.]+) of the mean", done.stdout)
+    assert int(atoms) == pytest.approx(most[0], rel=0.02)
+    assert int(ghosts) == pytest.approx(most[1], rel=0.05)
+    assert float(imbalance) == pytest.approx(most[2], abs=0.02)
+    most = counts(r"^exchange: ([\d.]+ \w+) in (\d+) messages a step from a rank at most", done.stdout)
+    assert sent == pytest.approx(most[0], rel=0.05)
+    assert int(messages) == pytest.approx(most[1], rel=0.15)

@@ -473,3 +473,109 @@ fn particles_that_move_together_are_told_from_gaps_that_fill() {
     assert_eq!(closure([2.0, 2.0]).0, Some(Closure::Touching));
     assert_eq!(closure([6.0, 5.0]), (None, None));
 }
+
+/// What three balls are measured as, at several times, with the observers brought through a
+/// checkpoint before each.
+fn at_times(ranks: usize, times: &[(f64, [Vec<Vec3>; 3])]) -> Vec<Vec<Record>> {
+    let cell = free_box();
+    threads::run(ranks, |comm| {
+        let mut observers = Observers::new(CUTOFF, [false; 3]);
+        let measure = |(time, particles): &(f64, [Vec<Vec3>; 3])| {
+            let atoms = share(&atoms_of(particles), &cell, comm);
+            let record = measured_at(*time, &mut observers, atoms, &cell, comm);
+            let text = serde_json::to_string(&observers).unwrap();
+            observers = serde_json::from_str(&text).unwrap();
+            record
+        };
+        times.iter().map(measure).collect()
+    })
+}
+
+#[test]
+fn pairs_are_found_as_particles_move_and_stay_behind_those_before() {
+    let ball = sphere(6.0);
+    let at = |x: f64| moved(&ball, [x, 0.0, 0.0]);
+    let places = |first: f64, third: f64| [at(first), at(17.0), at(third)];
+    let times = [
+        (0.0, places(0.0, 70.0)),
+        (0.5, places(0.0, 34.0)),
+        (1.0, places(4.0, 29.0)),
+        (1.5, places(-60.0, 90.0)),
+    ];
+    for ranks in [1, 3] {
+        for records in at_times(ranks, &times) {
+            let pairs: Vec<Vec<f64>> =
+                records.iter().map(|r| reals(r, "/sinter/pairs", "particles")).collect();
+            let far = vec![0.0, 1.0, 1.0, 2.0, 0.0, 2.0];
+            assert_eq!(pairs, [far[..2].to_vec(), far[..4].to_vec(), far.clone(), far]);
+            let distance = |k: usize| reals(&records[k], "/sinter/pairs", "centre_distance");
+            let close_to = |found: Vec<f64>, wanted: &[f64]| {
+                assert_eq!(found.len(), wanted.len());
+                found.iter().zip(wanted).for_each(|(a, b)| assert!(close(*a, *b, ROUNDING)));
+            };
+            close_to(distance(1), &[17.0, 17.0]);
+            close_to(distance(2), &[13.0, 12.0, 25.0]);
+            close_to(distance(3), &[77.0, 73.0, 150.0]);
+            // From where each was when it was found.
+            let shrinkage = reals(&records[2], "/sinter/pairs", "shrinkage");
+            close_to(shrinkage, &[4.0 / 17.0, 5.0 / 17.0, 0.0]);
+        }
+    }
+}
+
+#[test]
+fn rods_that_touch_at_their_ends_are_neighbours_however_long() {
+    let rod = sites(60.0, |[x, y, z]| x.abs() <= 60.0 && y.hypot(z) <= 8.0);
+    let half = 0.5 * LATTICE_CONSTANT;
+    let end = rod.iter().map(|x| x[0]).fold(0.0, f64::max);
+    let far = moved(&sphere(6.0), [0.0, 150.0, 0.0]);
+    let pairs = |gap: f64| {
+        let other = moved(&rod, [2.0 * end + gap, half, 0.0]);
+        let record = measure(&atoms_of(&[rod.clone(), other, far.clone()]));
+        record.series("/sinter/pairs").map(|_| reals(&record, "/sinter/pairs", "particles"))
+    };
+    assert_eq!(pairs(half), Some(vec![0.0, 1.0]));
+    assert_eq!(pairs(12.0), None);
+}
+
+#[test]
+fn mergers_tell_which_clusters_a_neck_joins() {
+    let half = 0.5 * LATTICE_CONSTANT;
+    let face = 4.0 * half;
+    let cube = sites(face, |x| x.iter().all(|x| x.abs() <= face));
+    let row = |gaps: [f64; 2]| {
+        let second = 2.0 * face + gaps[0];
+        let third = second + 2.0 * face + gaps[1];
+        [cube.clone(), moved(&cube, [second, half, 0.0]), moved(&cube, [third, 0.0, 0.0])]
+    };
+    let (near, apart) = (half, 8.0);
+    let times = [
+        (0.0, row([apart, near])),
+        (1.0, row([apart, near])),
+        (2.0, row([near, near])),
+        (3.0, row([near, near])),
+        (4.0, row([apart, near])),
+        (5.0, row([near, near])),
+        (6.0, row([near, near])),
+    ];
+    for records in at_times(2, &times) {
+        let rows: Vec<(f64, [Vec<f64>; 3])> = records
+            .iter()
+            .filter(|record| record.series("/sinter/mergers").is_some())
+            .map(|record| {
+                let column = |name: &str| reals(record, "/sinter/mergers", name);
+                (record.time_ps, ["particles", "clusters", "cluster_particles"].map(column))
+            })
+            .collect();
+        let row = |time, columns: [[f64; 2]; 3]| (time, columns.map(|c| c.to_vec()));
+        assert_eq!(
+            rows,
+            [
+                row(1.0, [[1.0, 2.0], [1.0, 2.0], [1.0, 1.0]]),
+                row(3.0, [[0.0, 1.0], [0.0, 1.0], [1.0, 2.0]]),
+                // It had opened.
+                row(6.0, [[0.0, 1.0], [0.0, 1.0], [1.0, 2.0]]),
+            ]
+        );
+    }
+}

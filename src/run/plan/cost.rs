@@ -35,6 +35,14 @@ pub const REDUCTIONS: f64 = 3.0;
 /// The program, MPI and HDF5 before there is an atom.
 const BASE: u64 = 38_000_000;
 
+/// What the first of several ranks holds besides, which opens files and hears of all others; of
+/// each of these, in the buffers of MPI.
+const FIRST: u64 = 5_000_000;
+const FIRST_PER_RANK: u64 = 64_000;
+
+/// Ranks of a node, where nothing is said of nodes.
+const MOST_OF_A_NODE: usize = 128;
+
 /// The kernel's coarse positions, and atoms as they come from the builder.
 const KERNEL: u64 = 16 + 93;
 
@@ -76,6 +84,15 @@ pub fn memory(share: &Share, words: usize, reach: f64) -> u64 {
         + (atoms * BUFFERS).min(MOST_BUFFERS)
         + ghosts * (2 * word + size_of::<u32>() as u64 + TRAVELLING)
         + share.neighbours * size_of::<u32>() as u64
+}
+
+/// The same of each rank, of which `per_node` share a node.
+pub fn memories(shares: &[Share], per_node: usize, words: usize, reach: f64) -> Vec<u64> {
+    let mut all: Vec<u64> = shares.iter().map(|share| memory(share, words, reach)).collect();
+    if all.len() > 1 {
+        all[0] += FIRST + FIRST_PER_RANK * per_node.min(all.len()).min(MOST_OF_A_NODE) as u64;
+    }
+    all
 }
 
 /// Seconds of a step: work of the busiest core, and messages.

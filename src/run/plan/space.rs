@@ -1,13 +1,14 @@
 //! What each of so many ranks would have: space is divided by the same bisection and the
-//! same costs as in a run, and ghosts are counted by the rule of the exchange: all atoms
+//! same costs as in a run that begins, and ghosts are counted by the rule of the exchange: all atoms
 //! and images within the range of the potential plus the skin of the bounding box of a
 //! rank's atoms.
 
 use crate::atoms::Atom;
 use crate::build::{Built, Parts};
 use crate::comm::Comm;
-use crate::domain::{Domains, Region, imbalance};
+use crate::domain::{Balance, Domains, Region, imbalance};
 use crate::error::{Error, Result};
+use crate::exchange::{Traffic, bytes_sent};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Cell, Vec3, add, on_grid, scale};
 use crate::neighbour::Rows;
@@ -51,8 +52,8 @@ pub struct Space {
     /// The middle of each, and the cost of its atoms.
     positions: Vec<[f64; 4]>,
     costs: Vec<i64>,
-    /// Periodic images near the box.
-    images: Vec<Extent>,
+    /// Periodic images near the box, and of which heap each is.
+    images: Vec<(Extent, usize)>,
 }
 
 /// Where the atoms of a heap are.
@@ -80,8 +81,12 @@ pub struct Share {
     pub ghosts: u64,
     /// Entries of its lists.
     pub neighbours: u64,
-    /// Ranks whose atoms are its ghosts.
+    /// Other ranks whose atoms are its ghosts, and such that have ghosts of its atoms.
     pub senders: u64,
+    pub receivers: u64,
+    /// Ghosts that are of other ranks, and copies of its atoms there.
+    pub received: u64,
+    pub sent: u64,
     low: Vec3,
     high: Vec3,
 }
@@ -92,6 +97,9 @@ impl Share {
         ghosts: 0,
         neighbours: 0,
         senders: 0,
+        receivers: 0,
+        received: 0,
+        sent: 0,
         low: [f64::INFINITY; 3],
         high: [f64::NEG_INFINITY; 3],
     };
@@ -101,6 +109,12 @@ impl Share {
         self.neighbours += cost as u64 - heap.atoms as u64;
         self.low = std::array::from_fn(|d| self.low[d].min(heap.low[d]));
         self.high = std::array::from_fn(|d| self.high[d].max(heap.high[d]));
+    }
+
+    /// What it sends to others for an evaluation of the forces, with `words` per atom.
+    pub fn traffic(&self, words: usize) -> Traffic {
+        let messages = 2 * (self.senders + self.receivers);
+        Traffic { messages, bytes: bytes_sent(self.sent + self.received, words) }
     }
 
     fn clip(&mut self, region: &Region) {
@@ -158,6 +172,9 @@ impl Space {
         let engine = listed(&comm, built, field, settings)?;
         let owned = engine.atoms().owned;
         let (own, images) = engine.atoms().position.split_at(owned);
+        let mut place = vec![0; owned];
+        engine.atoms().id[..owned].iter().enumerate().for_each(|(i, id)| place[*id as usize] = i);
+        let of = engine.atoms().id[owned..].iter().map(|id| place[*id as usize]);
         let counts = engine.neighbours().counts();
         Ok(Space {
             cell: *engine.cell(),
@@ -165,7 +182,7 @@ impl Space {
             heaps: own.iter().map(Extent::of_atom).collect(),
             positions: own.to_vec(),
             costs: counts.iter().map(|&count| 1 + count as i64).collect(),
-            images: images.iter().map(Extent::of_atom).collect(),
+            images: images.iter().map(Extent::of_atom).zip(of).collect(),
         })
     }
 
@@ -200,9 +217,8 @@ impl Space {
 
     /// What each of so many ranks would have.
     pub fn shares(&self, ranks: usize) -> Vec<Share> {
-        let Space { cell, reach, heaps, positions, costs, .. } = self;
-        let comm = Comm::single();
-        let domains = Domains::bisect(cell, ranks, (positions, costs), *reach, &comm);
+        let Space { reach, heaps, positions, costs, images, .. } = self;
+        let domains = self.domains(ranks);
         let owners: Vec<usize> = positions.iter().map(|r| domains.owner(r)).collect();
         let mut shares = vec![Share::NONE; ranks];
         for ((heap, &cost), &rank) in heaps.iter().zip(costs).zip(&owners) {
@@ -213,22 +229,51 @@ impl Space {
             share.clip(&domains.region(rank));
         }
         let mut ways = HashSet::new();
-        let mut ghosts = vec![0.0; ranks];
-        for (i, heap) in heaps.iter().chain(&self.images).enumerate() {
-            let owner = owners.get(i).copied();
+        // Ghosts of its own images and of others, copies on others.
+        let mut shared = vec![[0.0; 3]; ranks];
+        let own = heaps.iter().zip(0..).map(|(heap, i)| (heap, i, false));
+        let images = images.iter().map(|(image, of)| (image, *of, true));
+        for (heap, of, is_image) in own.chain(images) {
+            let owner = owners[of];
             let (low, high) = (heap.low.map(|x| x - reach), heap.high.map(|x| x + reach));
             domains.ranks_in(low, high, &mut |rank| {
-                let near = shares[rank].part_within(heap, *reach);
-                if near > 0.0 && owner != Some(rank) {
-                    ghosts[rank] += near * heap.atoms as f64;
-                    ways.extend(owner.map(|owner| (owner, rank)));
+                let near = shares[rank].part_within(heap, *reach) * heap.atoms as f64;
+                if near == 0.0 {
+                } else if owner != rank {
+                    shared[rank][1] += near;
+                    shared[owner][2] += near;
+                    ways.insert((owner, rank));
+                } else if is_image {
+                    shared[rank][0] += near;
                 }
             });
         }
-        ways.into_iter().for_each(|(_, rank)| shares[rank].senders += 1);
-        let rounded = ghosts.iter().map(|ghosts| ghosts.round() as u64);
-        shares.iter_mut().zip(rounded).for_each(|(share, ghosts)| share.ghosts = ghosts);
+        for (owner, rank) in ways {
+            shares[owner].receivers += 1;
+            shares[rank].senders += 1;
+        }
+        for (share, [own, received, sent]) in shares.iter_mut().zip(shared) {
+            share.ghosts = (own + received).round() as u64;
+            (share.received, share.sent) = (received.round() as u64, sent.round() as u64);
+        }
         shares
+    }
+
+    /// Space divided as a run does when it begins: by atoms, and once more if their neighbours ask
+    /// for it.
+    fn domains(&self, ranks: usize) -> Domains {
+        let Space { cell, reach, heaps, positions, costs, .. } = self;
+        let comm = Comm::single();
+        let by = |costs: &[i64]| Domains::bisect(cell, ranks, (positions, costs), *reach, &comm);
+        let atoms: Vec<i64> = heaps.iter().map(|heap| heap.atoms as i64).collect();
+        let domains = by(&atoms);
+        drop(atoms);
+        let mut loads = vec![0; ranks];
+        positions.iter().zip(costs).for_each(|(r, cost)| loads[domains.owner(r)] += cost);
+        let mut balance = Balance::default();
+        balance.divided(false);
+        balance.count(imbalance(&loads));
+        if balance.calls_for_division() { by(costs) } else { domains }
     }
 }
 
@@ -317,7 +362,8 @@ impl Heaps {
             let neighbours = neighbours + (mean * unlisted as f64).round() as u64;
             space.positions.push([x, y, z, 0.0]);
             space.costs.push(extent.atoms as i64 + neighbours as i64);
-            space.images.extend(images_of(extent, &cell, reach));
+            let of = space.heaps.len();
+            space.images.extend(images_of(extent, &cell, reach).map(|image| (image, of)));
             space.heaps.push(extent);
         }
         space
@@ -440,6 +486,7 @@ mod tests {
             senders: 1,
             low: [0.0; 3],
             high: [1566.0, 3123.3, 163.6],
+            ..Share::NONE
         };
         assert!(half.has_columns(5.6));
         let predicted = cost::memory(&half, 16, 5.6) as f64;

@@ -30,7 +30,9 @@ enum Layout<'a> {
     Contiguous,
     /// It grows along its first direction in chunks of this shape.
     Chunks(&'a [u64]),
-    /// The same, each chunk compressed: bytes of equal weight side by side (shuffle), then
+    /// The same; rows grow along their first direction too.
+    WideChunks(&'a [u64]),
+    /// As `Chunks`, each chunk compressed: bytes of equal weight side by side (shuffle), then
     /// deflate, which every HDF5 and netCDF library knows.
     Compressed(&'a [u64]),
 }
@@ -72,7 +74,17 @@ impl<'c> File<'c> {
         self.grow::<T>(path, row, Layout::Chunks(chunk))
     }
 
-    /// The same with compressed chunks.
+    /// The same, where rows too may grow along their first direction (`set_width`).
+    pub fn create_widening<T: Element>(
+        &self,
+        path: &str,
+        row: &[u64],
+        chunk: &[u64],
+    ) -> Result<Dataset<'c>> {
+        self.grow::<T>(path, row, Layout::WideChunks(chunk))
+    }
+
+    /// As `create_growing` with compressed chunks.
     pub fn create_compressed<T: Element>(
         &self,
         path: &str,
@@ -148,8 +160,23 @@ impl<'c> Dataset<'c> {
 
     /// Grows the dataset along its first direction, or cuts it back.
     pub fn set_rows(&self, rows: u64) -> Result<()> {
-        self.shape.borrow_mut()[0] = rows;
-        self.change(|held, id| held.set_rows(id, rows))
+        self.set_length(0, rows)
+    }
+
+    /// The same along the first direction of its rows. What is in the new part is not defined
+    /// until it is written.
+    pub fn set_width(&self, width: u64) -> Result<()> {
+        self.set_length(1, width)
+    }
+
+    fn set_length(&self, direction: usize, length: u64) -> Result<()> {
+        self.shape.borrow_mut()[direction] = length;
+        self.change(|held, id| held.set_length(id, direction, length))
+    }
+
+    /// Whether `set_width` is possible.
+    pub fn widens(&self) -> Result<bool> {
+        self.file.ask(|held| held.widens(self.id()))
     }
 
     /// Writes a block that every rank has; the first one does it.
@@ -326,13 +353,16 @@ impl Held {
         let creation = plist(&self.path, &h5p::H5P_CLS_DATASET_CREATE)?;
         let (chunk, compressed) = match layout {
             Layout::Contiguous => (None, false),
-            Layout::Chunks(chunk) => (Some(chunk), false),
+            Layout::Chunks(chunk) | Layout::WideChunks(chunk) => (Some(chunk), false),
             Layout::Compressed(chunk) => (Some(chunk), true),
         };
-        let largest: Vec<u64> = match chunk {
-            Some(_) => [&[h5s::H5S_UNLIMITED], &shape[1..]].concat(),
-            None => shape.to_vec(),
+        let growing = match layout {
+            Layout::Contiguous => 0,
+            Layout::Chunks(_) | Layout::Compressed(_) => 1,
+            Layout::WideChunks(_) => 2,
         };
+        let mut largest = shape.to_vec();
+        largest.iter_mut().take(growing).for_each(|length| *length = h5s::H5S_UNLIMITED);
         let space = self.id(sync(|| {
             // SAFETY: both lists have one entry per direction.
             unsafe { h5s::H5Screate_simple(shape.len() as c_int, shape.as_ptr(), largest.as_ptr()) }
@@ -381,18 +411,6 @@ impl Held {
         self.id(raw).map_err(|_| self.unsound(format!("there is no dataset {path} in it")))
     }
 
-    fn shape(&self, dataset: &Id) -> Result<Vec<u64>> {
-        let space = self.space(dataset)?;
-        // SAFETY: the space is live; `shape` gets one entry per direction.
-        sync(|| unsafe {
-            let rank = self.check(h5s::H5Sget_simple_extent_ndims(space.0))?;
-            let mut shape = vec![0; rank as usize];
-            let (dimensions, no_limits) = (shape.as_mut_ptr(), std::ptr::null_mut());
-            self.check(h5s::H5Sget_simple_extent_dims(space.0, dimensions, no_limits))?;
-            Ok(shape)
-        })
-    }
-
     fn place(&self, dataset: &Id, name: &str) -> Result<Range<u64>> {
         // SAFETY: the dataset is live.
         let (start, length) = sync(|| unsafe {
@@ -424,12 +442,13 @@ impl Held {
         Ok((start != h5::HADDR_UNDEF && !alone).then_some(Place { start, shape }))
     }
 
-    fn set_rows(&self, dataset: &Id, rows: u64) -> Result<()> {
+    fn set_length(&self, dataset: &Id, direction: usize, length: u64) -> Result<()> {
         let mut shape = self.shape(dataset)?;
-        if let Some(room) = &self.room {
-            room.expect(self.to_be_placed(dataset, &shape, rows)?);
+        // What is compressed grows in rows alone.
+        if let Some(room) = self.room.as_ref().filter(|_| direction == 0) {
+            room.expect(self.to_be_placed(dataset, &shape, length)?);
         }
-        shape[0] = rows;
+        shape[direction] = length;
         // SAFETY: the dataset is live; `shape` has one entry per direction.
         self.check(sync(|| unsafe { h5d::H5Dset_extent(dataset.0, shape.as_ptr()) })).map(drop)
     }
@@ -555,7 +574,7 @@ impl Held {
         })
     }
 
-    fn space(&self, dataset: &Id) -> Result<Id> {
+    pub(super) fn space(&self, dataset: &Id) -> Result<Id> {
         // SAFETY: the dataset is live.
         self.id(sync(|| unsafe { h5d::H5Dget_space(dataset.0) }))
     }

@@ -6,7 +6,7 @@ use super::room::Room;
 use crate::error::{Error, Result};
 use crate::write::failure;
 use ::hdf5::sync::sync;
-use hdf5_sys::{h5f, h5g, h5i, h5l, h5o, h5p};
+use hdf5_sys::{h5f, h5g, h5i, h5l, h5o, h5p, h5s};
 use std::ffi::{CString, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -237,6 +237,39 @@ impl Held {
             h5l::H5Lcreate_hard(file, object.as_ptr(), file, new_name.as_ptr(), default, default)
         });
         self.check(status).map(drop)
+    }
+
+    /// Takes a name away; the object goes with its last one.
+    pub fn unlink(&self, name: &str) -> Result<()> {
+        let name = c_string(name.as_bytes())?;
+        // SAFETY: the file is live; the name ends in NUL.
+        let status =
+            sync(|| unsafe { h5l::H5Ldelete(self.file.0, name.as_ptr(), h5p::H5P_DEFAULT) });
+        self.check(status).map(drop)
+    }
+
+    pub(super) fn shape(&self, dataset: &Id) -> Result<Vec<u64>> {
+        self.extent(dataset).map(|[shape, _]| shape)
+    }
+
+    /// Whether rows may grow along their first direction.
+    pub(super) fn widens(&self, dataset: &Id) -> Result<bool> {
+        let [_, largest] = self.extent(dataset)?;
+        Ok(largest.get(1) == Some(&h5s::H5S_UNLIMITED))
+    }
+
+    /// Its shape, and the largest that it may have.
+    fn extent(&self, dataset: &Id) -> Result<[Vec<u64>; 2]> {
+        let space = self.space(dataset)?;
+        // SAFETY: the space is live; both lists get one entry per direction.
+        sync(|| unsafe {
+            let rank = self.check(h5s::H5Sget_simple_extent_ndims(space.0))?;
+            let mut shape = vec![0; rank as usize];
+            let mut largest = shape.clone();
+            let (dimensions, limits) = (shape.as_mut_ptr(), largest.as_mut_ptr());
+            self.check(h5s::H5Sget_simple_extent_dims(space.0, dimensions, limits))?;
+            Ok([shape, largest])
+        })
     }
 
     /// Names of the members of a group, in alphabetical order.

@@ -186,6 +186,11 @@ impl<'c> File<'c> {
         self.inner.change(|held| held.link(object, new_name))
     }
 
+    /// Takes a name away; the object goes with its last one.
+    pub fn unlink(&self, name: &str) -> Result<()> {
+        self.inner.change(|held| held.unlink(name))
+    }
+
     /// Names of the members of a group, in alphabetical order.
     pub fn members(&self, group: &str) -> Result<Vec<String>> {
         self.inner.ask(|held| held.members(group))

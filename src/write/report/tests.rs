@@ -1,6 +1,7 @@
 //! The text as a whole: what a reader of the log sees.
 
 use super::*;
+use crate::exchange::Traffic;
 use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input;
@@ -44,6 +45,7 @@ fn contact(first: Option<f64>, since: Option<f64>) -> Contact {
     Contact {
         particles: [0, 1],
         radii: [10.0; 2],
+        found_ps: None,
         first_closed_ps: first,
         closed_since_ps: since,
         first_distance: Some(33.0),
@@ -175,6 +177,28 @@ fn lists_are_counted_over_all_atoms() {
 }
 
 #[test]
+fn what_ranks_have_send_and_hold_is_told() {
+    let statistics = Statistics {
+        divisions: 2,
+        imbalance: 1.0234,
+        most_atoms: 412,
+        most_ghosts: 1210,
+        most_traffic: Traffic { messages: 52, bytes: 1_234_567 },
+        traffic: Traffic { messages: 2900, bytes: 60_000_000 },
+        ..Default::default()
+    };
+    assert_eq!(
+        ranks(&statistics),
+        "ranks: at most 412 atoms and 1210 ghosts, work 1.023 of the mean; space divided 2 times\n\
+         exchange: 1.2 MB in 52 messages a step from a rank at most, 60.0 MB in 2900 from all"
+    );
+    let memory = Memory { most: 45_000_000, all: 2_880_000_000 };
+    assert_eq!(memory.line(64), "memory: at most 45.0 MB on a rank, 2.9 GB on all");
+    assert_eq!(memory.line(1), "memory: at most 45.0 MB");
+    assert!(Memory::gather(&Comm::single()).is_some_and(|m| m.most == m.all && m.most > 1 << 20));
+}
+
+#[test]
 fn the_head_of_the_log() {
     let input = r#"
         [potential]
@@ -251,6 +275,7 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
         program: "target/release/sinter-hpc".into(),
         input: Path::new("pair.toml"),
         ranks: 2,
+        memory: None,
     });
     let expected = format!(
         "Done at step 30000: 60.000 ps, 1468 K, 51.840 ns/day.
@@ -296,6 +321,7 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
         program: "target/release/sinter-hpc".into(),
         input: Path::new("pair.toml"),
         ranks: 1,
+        memory: None,
     };
     let text = end(&stopped);
     for line in [
@@ -389,6 +415,7 @@ fn a_minimisation_says_whether_it_converged() {
         program: "sinter-hpc".into(),
         input: Path::new("pair.toml"),
         ranks: 1,
+        memory: None,
     };
     let text = end(&ending);
     assert!(

@@ -270,3 +270,108 @@ fn a_column_that_only_another_version_measures_goes_on_without_values() {
     let note = file.text_attribute("/sinter/thermo/vacancies", "note").unwrap();
     assert_eq!(note, "not measured from step 20 on, by another program version");
 }
+
+/// A point of the series at a step, with so many pairs.
+fn of_pairs(step: u64, pairs: usize) -> Record {
+    let mut record = record(step);
+    let values =
+        crate::observe::Values::Real((0..pairs).map(|k| (100 * step) as f64 + k as f64).collect());
+    let gap = Column { shape: vec![pairs], values, ..Column::real("gap", "Angstrom", "Gap.", 0.0) };
+    let ids = crate::observe::Values::Integer((0..2 * pairs as i64).collect());
+    let ids =
+        Column { shape: vec![pairs, 2], values: ids, ..Column::count("particles", "Who.", 0) };
+    record.series[1].columns = vec![gap, ids];
+    record
+}
+
+/// How many pairs there are at a step: some are found at 20, at 50, and more than a chunk holds at 60.
+fn found(step: u64) -> usize {
+    match step {
+        0..20 => 1,
+        20..50 => 3,
+        50..60 => 4,
+        _ => 70,
+    }
+}
+
+#[test]
+fn series_of_pairs_widen_as_pairs_are_found_and_a_resumed_file_is_as_if_never_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let comm = Comm::single();
+    let [whole, broken] = ["whole.h5md", "broken.h5md"].map(|name| folder.path().join(name));
+    let append = |trajectory: &mut Trajectory, steps: std::ops::Range<u64>| {
+        for step in steps.step_by(5) {
+            trajectory.append_series(&of_pairs(step, found(step))).unwrap();
+        }
+    };
+    let mut trajectory = create(&whole, &comm, ALL);
+    append(&mut trajectory, 0..100);
+    trajectory.close().unwrap();
+    let mut trajectory = create(&broken, &comm, ALL);
+    append(&mut trajectory, 0..30);
+    trajectory.synchronise().unwrap();
+    append(&mut trajectory, 30..70);
+    trajectory.close().unwrap();
+    // Before some of the pairs that the file knows were found.
+    let mut trajectory = resume(&broken, &comm, 35);
+    append(&mut trajectory, 35..45);
+    trajectory.close().unwrap();
+    let mut trajectory = resume(&broken, &comm, 45);
+    append(&mut trajectory, 45..100);
+    trajectory.close().unwrap();
+
+    let [whole, broken] = [whole, broken].map(|path| File::open(&path, &comm, false).unwrap());
+    let gap = whole.dataset("/sinter/pairs/gap").unwrap();
+    assert_eq!(gap.shape().unwrap(), [20, 70]);
+    let gaps: Vec<f64> = gap.read_all().unwrap();
+    let ids = whole.dataset("/sinter/pairs/particles").unwrap();
+    assert_eq!(ids.shape().unwrap(), [20, 70, 2]);
+    let ids: Vec<i64> = ids.read_all().unwrap();
+    for (row, step) in (0..100).step_by(5).enumerate() {
+        for k in 0..70 {
+            let (gap, id) = (gaps[70 * row + k], ids[140 * row + 2 * k + 1]);
+            match k < found(step) {
+                true => assert!(gap == (100 * step) as f64 + k as f64 && id == 2 * k as i64 + 1),
+                false => assert!(gap.is_nan() && id == -1, "{step} {k}: {gap} {id}"),
+            }
+        }
+    }
+    let again: Vec<f64> = broken.dataset("/sinter/pairs/gap").unwrap().read_all().unwrap();
+    assert!(
+        again.len() == gaps.len()
+            && again.iter().zip(&gaps).all(|(a, b)| a.to_bits() == b.to_bits())
+    );
+    let again: Vec<i64> = broken.dataset("/sinter/pairs/particles").unwrap().read_all().unwrap();
+    assert_eq!(again, ids);
+}
+
+/// A file whose rows of pairs could not widen, as earlier versions made them.
+#[test]
+fn rows_of_pairs_that_cannot_widen_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, comm) = (folder.path().join("a.h5md"), Comm::single());
+    let mut trajectory = create(&path, &comm, ALL);
+    trajectory.append_series(&of_pairs(0, 1)).unwrap();
+    trajectory.close().unwrap();
+    let file = File::open(&path, &comm, true).unwrap();
+    let [gap, ids] = ["gap", "particles"].map(|name| format!("/sinter/pairs/{name}"));
+    [&gap, &ids].iter().for_each(|name| file.unlink(name).unwrap());
+    let old = file.create_growing::<f64>(&gap, &[1], &[8, 1]).unwrap();
+    old.set_rows(1).unwrap();
+    old.write_known(&[0, 0], &[1, 1], &[7.5]).unwrap();
+    let old = file.create_growing::<i64>(&ids, &[1, 2], &[8, 1, 2]).unwrap();
+    old.set_rows(1).unwrap();
+    old.write_known(&[0, 0, 0], &[1, 1, 2], &[0i64, 1]).unwrap();
+    file.flush().unwrap();
+    drop((old, file));
+
+    let mut trajectory = resume(&path, &comm, 5);
+    trajectory.append_series(&of_pairs(5, 3)).unwrap();
+    trajectory.close().unwrap();
+    let file = File::open(&path, &comm, false).unwrap();
+    let gaps: Vec<f64> = file.dataset(&gap).unwrap().read_all().unwrap();
+    assert!(gaps[0] == 7.5 && gaps[1..3].iter().all(|gap| gap.is_nan()), "{gaps:?}");
+    assert_eq!(gaps[3..], [500.0, 501.0, 502.0]);
+    let ids: Vec<i64> = file.dataset(&ids).unwrap().read_all().unwrap();
+    assert_eq!(ids, [0, 1, -1, -1, -1, -1, 0, 1, 2, 3, 4, 5]);
+}
