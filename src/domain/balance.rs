@@ -101,8 +101,8 @@ mod tests {
     fn space_is_divided_again_when_loads_are_known_and_when_they_have_shifted() {
         assert_eq!(divisions(100, |_, _| 1.01), [0], "even by chance");
         assert_eq!(divisions(100, |_, last| if last == 0 { 1.2 } else { 1.001 }), [0, 1]);
-        let shifts = |n: usize, last: usize| 1.001 + 0.0011 * (n - last) as f64;
-        assert_eq!(divisions(100, shifts), [0, 20, 40, 60, 80], "where it exceeds 2 %");
+        let shifts = |n: usize, last: usize| 1.001 + 0.01 * (n - last) as f64;
+        assert_eq!(divisions(20, shifts), [0, 3, 7, 11, 15, 19], "where it exceeds 2 %");
     }
 
     #[test]
