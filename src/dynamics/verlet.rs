@@ -13,7 +13,7 @@
 
 use crate::atoms::{Atoms, is_beyond};
 use crate::dynamics::parallel;
-use crate::geometry::on_grid;
+use crate::geometry::{Vec3, on_grid};
 use crate::units::FORCE_PER_MASS;
 
 /// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
@@ -35,11 +35,18 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
 pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, border, .. } = atoms;
     let border = *border;
-    parallel::for_each_two(&mut position[..*owned], &mut velocity[..*owned], |x, v| {
+    let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
+    let moved = |x: &mut [f64; 4], v: &Vec3| {
+        for d in 0..3 {
+            x[d] += on_grid(duration * v[d]);
+        }
+    };
+    if border == [f64::INFINITY; 3] {
+        return parallel::for_each(position, |i, x| moved(x, &velocity[i]));
+    }
+    parallel::for_each_two(position, velocity, |x, v| {
         if !is_beyond(x, &border) {
-            for d in 0..3 {
-                x[d] += on_grid(duration * v[d]);
-            }
+            moved(x, v);
         }
         if is_beyond(x, &border) {
             *v = [0.0; 3];

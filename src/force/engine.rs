@@ -230,16 +230,18 @@ impl<'c, P: Potential> Engine<'c, P> {
         let Atoms { owned, position, border, .. } = &self.atoms;
         let departs = *border != [f64::INFINITY; 3];
         let look = |(now, then): (&[[f64; 4]], &[Vec3])| -> (f64, usize) {
-            let (mut farthest, mut departed) = (0.0, 0);
+            let (mut farthest, mut sum, mut departed) = (0.0, 0.0, 0);
             for (now, then) in now.iter().zip(then) {
                 let d = [now[0] - then[0], now[1] - then[1], now[2] - then[2]];
                 let square = dot(d, d);
-                // Written so that what is not a number is far.
-                farthest = if square <= farthest { farthest } else { square };
-                farthest = if farthest.is_nan() { f64::INFINITY } else { farthest };
-                departed += is_beyond(now, border) as usize;
+                farthest = if square > farthest { square } else { farthest };
+                sum += square;
             }
-            (farthest, if departs { departed } else { 0 })
+            if departs {
+                departed = now.iter().filter(|position| is_beyond(position, border)).count();
+            }
+            // A sum forgets nothing that is not a number.
+            (if f64::is_nan(sum) { f64::INFINITY } else { farthest }, departed)
         };
         const PORTION: usize = 4096;
         let (farthest, departed) = match *owned == self.built_at.len() {

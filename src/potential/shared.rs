@@ -142,11 +142,12 @@ pub(super) fn bounded<L: Lanes, const N: usize>(quantum: Quantum, values: [L; N]
     const ROUNDING: f64 = 1e-12;
     let bound = L::splat(quantum.bound() * (1.0 - ROUNDING));
     let zero = L::splat(0.0);
-    let mut below = u32::MAX;
-    for value in values {
-        below &= L::bits(value.max(zero - value).below(bound));
+    // Loops: closures given to the library would be compiled for any processor.
+    let mut below = values[0].max(zero - values[0]).below(bound);
+    for value in &values[1..] {
+        below = below & value.max(zero - *value).below(bound);
     }
-    below
+    L::bits(below)
 }
 
 /// Adds quanta to the force of an atom of the tile at hand or of a neighbour of one.
