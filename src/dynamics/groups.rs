@@ -12,6 +12,7 @@
 //! `Groups::quick_sum`: integers, so that neither ranks nor threads nor the
 //! order of atoms can be told from the result.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::fixed::{ExactSum, Quantum};
 use crate::force::System;
 use crate::geometry::{Cell, END_OF_COORDINATES, Vec3, cross, dot, norm, scale, sub};
+use crate::lanes::{Loop, run_loop};
 use crate::units::{BOLTZMANN, MASS_VELOCITY_SQUARED};
 
 pub use crate::input::config::Group;
@@ -242,25 +244,16 @@ impl Groups {
         &self,
         view: &View,
         quanta: [Quantum; K],
-        term: impl Fn(usize) -> [f64; K] + Sync,
+        term: impl Term<K>,
     ) -> Result<Vec<[f64; K]>, OutOfBounds> {
         // One more than the largest id among atoms out of bounds.
         let culprit = AtomicU64::new(0);
-        let parts = parallel::fold(
+        let quick = QuickTerms { groups: self, atoms: view.atoms, quanta, term, culprit: &culprit };
+        let parts = parallel::fold_tasks(
             view.atoms.owned,
             self.len(),
             || QuickSums::new(self.len()),
-            |sums, i| {
-                if self.leaves_out(view.atoms, i) {
-                    return;
-                }
-                let terms = term(i);
-                if !(0..K).all(|k| terms[k].abs() < quanta[k].bound()) {
-                    culprit.fetch_max(view.atoms.id[i] + 1, Ordering::Relaxed);
-                }
-                let group = self.of(view.atoms.particle[i]);
-                sums.add(group, std::array::from_fn(|k| quanta[k].round(terms[k])));
-            },
+            |sums, atoms| run_loop((&quick, sums, atoms)),
             |left, right| left.merge(right),
         );
         let mut sums = parts.into_total();
@@ -301,14 +294,7 @@ impl Groups {
     pub fn kinetics(&self, view: &View) -> Result<Vec<Kinetics>, OutOfBounds> {
         let View { atoms, masses, .. } = *view;
         let quanta = [ENERGY_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM];
-        let sums = self.quick_sum(view, quanta, |i| {
-            let [x, y, z, _] = atoms.position[i];
-            if x.abs().max(y.abs()).max(z.abs()) >= END_OF_COORDINATES {
-                return [f64::NAN; 4];
-            }
-            let (m, v) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
-            [0.5 * MASS_VELOCITY_SQUARED * m * dot(v, v), m * v[0], m * v[1], m * v[2]]
-        })?;
+        let sums = self.quick_sum(view, quanta, Motion { atoms, masses })?;
         let kinetics = |[energy, x, y, z]: [f64; 4]| Kinetics { energy, momentum: [x, y, z] };
         Ok(sums.into_iter().map(kinetics).collect())
     }
@@ -365,6 +351,74 @@ impl Groups {
             }
         }
         bodies
+    }
+}
+
+/// What an atom adds to a quick sum. A function will do; what is asked for in every step has a
+/// type of its own, whose `of` is `#[inline(always)]`, as `Loop` wants it.
+pub trait Term<const K: usize>: Sync {
+    fn of(&self, i: usize) -> [f64; K];
+}
+
+impl<const K: usize, F: Fn(usize) -> [f64; K] + Sync> Term<K> for F {
+    #[inline(always)]
+    fn of(&self, i: usize) -> [f64; K] {
+        self(i)
+    }
+}
+
+/// Kinetic energy (eV) and momentum (g/mol Å/ps) of an atom; not a number where it has left the
+/// coordinates that the grid is made for.
+struct Motion<'a> {
+    atoms: &'a Atoms,
+    masses: &'a [f64],
+}
+
+impl Term<4> for Motion<'_> {
+    #[inline(always)]
+    fn of(&self, i: usize) -> [f64; 4] {
+        let Motion { atoms, masses } = *self;
+        let [x, y, z, _] = atoms.position[i];
+        if x.abs().max(y.abs()).max(z.abs()) >= END_OF_COORDINATES {
+            return [f64::NAN; 4];
+        }
+        let (m, v) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
+        [0.5 * MASS_VELOCITY_SQUARED * m * dot(v, v), m * v[0], m * v[1], m * v[2]]
+    }
+}
+
+/// The terms of a quick sum, and one more than the largest id of an atom out of bounds.
+struct QuickTerms<'a, const K: usize, F> {
+    groups: &'a Groups,
+    atoms: &'a Atoms,
+    quanta: [Quantum; K],
+    term: F,
+    culprit: &'a AtomicU64,
+}
+
+/// Adds the terms of a range of atoms to sums.
+impl<const K: usize, F: Term<K>> Loop for (&QuickTerms<'_, K, F>, QuickSums<K>, Range<usize>) {
+    type Output = QuickSums<K>;
+
+    #[inline(always)]
+    fn run(self) -> QuickSums<K> {
+        let (&QuickTerms { groups, atoms, quanta, ref term, culprit }, mut sums, range) = self;
+        for i in range {
+            if groups.leaves_out(atoms, i) {
+                continue;
+            }
+            let terms = term.of(i);
+            let (mut rounded, mut sound) = ([0; K], true);
+            for k in 0..K {
+                sound &= terms[k].abs() < quanta[k].bound();
+                rounded[k] = quanta[k].round(terms[k]);
+            }
+            if !sound {
+                culprit.fetch_max(atoms.id[i] + 1, Ordering::Relaxed);
+            }
+            sums.add(groups.of(atoms.particle[i]), rounded);
+        }
+        sums
     }
 }
 

@@ -284,9 +284,8 @@ impl Integrator {
             one_body.begin_step(half);
             one_body.drift(self.timestep);
         }
-        verlet::kick(system.atoms_mut(), &masses, half);
         if let ThermostatState::Langevin { taken } = &mut motion.thermostat {
-            verlet::drift(system.atoms_mut(), half);
+            verlet::kick_and_drift(system.atoms_mut(), &masses, half, half);
             let key = langevin::Key { seed: self.seed, step: progress.step };
             *taken -= langevin::friction_and_noise(
                 system,
@@ -299,7 +298,7 @@ impl Integrator {
             .map_err(|atom| atom.at(progress.step))?;
             verlet::drift(system.atoms_mut(), half);
         } else {
-            verlet::drift(system.atoms_mut(), self.timestep);
+            verlet::kick_and_drift(system.atoms_mut(), &masses, half, self.timestep);
         }
         let totals = system.update_forces(virial)?;
         verlet::kick(system.atoms_mut(), &masses, half);

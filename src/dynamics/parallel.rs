@@ -3,33 +3,80 @@
 
 use crate::atoms::Atoms;
 use crate::geometry::Vec3;
+use crate::lanes::{Loop, run_loop};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Least number of atoms worth a task of its own: some microseconds of work, as
 /// much as it takes to wake a thread. Fewer atoms are done where they are.
 const LEAST_TASK: usize = 2048;
 
-/// Calls `work(i, value i)` for each value.
-pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
-    if values.len() <= LEAST_TASK {
-        values.iter_mut().enumerate().for_each(|(i, value)| work(i, value));
-    } else {
-        let tasks = values.par_iter_mut().with_min_len(LEAST_TASK).enumerate();
-        tasks.for_each(|(i, value)| work(i, value));
+/// Values that are at hand, the first of them number `first`, and what is done with each.
+struct Each<'a, T, W> {
+    first: usize,
+    values: &'a mut [T],
+    work: &'a W,
+}
+
+impl<T, W: Fn(usize, &mut T)> Loop for Each<'_, T, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut i = self.first;
+        for value in self.values {
+            (self.work)(i, value);
+            i += 1;
+        }
     }
 }
 
-/// Calls `work(one, other)` for each two values at the same place.
+/// Calls `work(i, value i)` for each value.
+pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    let work = &work;
+    if values.len() <= LEAST_TASK {
+        run_loop(Each { first: 0, values, work });
+    } else {
+        let tasks = values.par_chunks_mut(LEAST_TASK).enumerate();
+        tasks.for_each(|(n, values)| run_loop(Each { first: n * LEAST_TASK, values, work }));
+    }
+}
+
+/// Two values at each place, the first of them number `first`, and what is done with them.
+struct EachTwo<'a, T, U, W> {
+    first: usize,
+    values: &'a mut [T],
+    others: &'a mut [U],
+    work: &'a W,
+}
+
+impl<T, U, W: Fn(usize, &mut T, &mut U)> Loop for EachTwo<'_, T, U, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut i = self.first;
+        for (one, other) in self.values.iter_mut().zip(self.others) {
+            (self.work)(i, one, other);
+            i += 1;
+        }
+    }
+}
+
+/// Calls `work(i, one, other)` for each two values at the same place.
 pub fn for_each_two<T: Send, U: Send>(
     values: &mut [T],
     others: &mut [U],
-    work: impl Fn(&mut T, &mut U) + Sync,
+    work: impl Fn(usize, &mut T, &mut U) + Sync,
 ) {
+    let work = &work;
     if values.len() <= LEAST_TASK {
-        values.iter_mut().zip(others).for_each(|(one, other)| work(one, other));
+        run_loop(EachTwo { first: 0, values, others, work });
     } else {
-        let tasks = values.par_iter_mut().with_min_len(LEAST_TASK).zip(others);
-        tasks.for_each(|(one, other)| work(one, other));
+        let tasks = values.par_chunks_mut(LEAST_TASK).zip(others.par_chunks_mut(LEAST_TASK));
+        tasks.enumerate().for_each(|(n, (values, others))| {
+            run_loop(EachTwo { first: n * LEAST_TASK, values, others, work });
+        });
     }
 }
 
@@ -45,6 +92,25 @@ pub fn change_velocities(atoms: &mut Atoms, change: impl Fn(&Atoms, usize, &mut 
     atoms.velocity = velocity;
 }
 
+/// Numbers of atoms, and what an accumulator takes up from each.
+struct Take<'a, A, W> {
+    atoms: Range<usize>,
+    sum: A,
+    add: &'a W,
+}
+
+impl<A, W: Fn(&mut A, usize)> Loop for Take<'_, A, W> {
+    type Output = A;
+
+    #[inline(always)]
+    fn run(mut self) -> A {
+        for i in self.atoms {
+            (self.add)(&mut self.sum, i);
+        }
+        self.sum
+    }
+}
+
 /// Folds 0 .. n into accumulators that begin as `zero`, and these into one. Both
 /// operations have to be sums of integers. A task covers at least as many indices
 /// as `weight`, the size of an accumulator.
@@ -55,18 +121,26 @@ pub fn fold<A: Send>(
     add: impl Fn(&mut A, usize) + Sync + Send,
     merge: impl Fn(&mut A, A) + Sync + Send,
 ) -> A {
+    let take = |sum: A, atoms: Range<usize>| run_loop(Take { atoms, sum, add: &add });
+    fold_tasks(n, weight, zero, take, merge)
+}
+
+/// The same for what takes up a range at a time.
+pub fn fold_tasks<A: Send>(
+    n: usize,
+    weight: usize,
+    zero: impl Fn() -> A + Sync + Send,
+    take: impl Fn(A, Range<usize>) -> A + Sync + Send,
+    merge: impl Fn(&mut A, A) + Sync + Send,
+) -> A {
     let task = LEAST_TASK.max(weight);
-    let step = |mut sum: A, i: usize| {
-        add(&mut sum, i);
-        sum
-    };
     if n <= task {
-        (0..n).fold(zero(), step)
-    } else {
-        let parts = (0..n).into_par_iter().with_min_len(task).fold(&zero, step);
-        parts.reduce(&zero, |mut left, right| {
-            merge(&mut left, right);
-            left
-        })
+        return take(zero(), 0..n);
     }
+    let parts = (0..n.div_ceil(task)).into_par_iter();
+    let parts = parts.fold(&zero, |sum, k| take(sum, k * task..n.min((k + 1) * task)));
+    parts.reduce(&zero, |mut left, right| {
+        merge(&mut left, right);
+        left
+    })
 }

@@ -11,7 +11,7 @@
 //! in every periodic image and anywhere in space, and a drift with -v undoes it
 //! to the bit. The arithmetic of an atom never involves another one.
 
-use crate::atoms::{Atoms, is_beyond};
+use crate::atoms::{Atoms, FixedForce, is_beyond};
 use crate::dynamics::parallel;
 use crate::geometry::{Vec3, on_grid};
 use crate::units::FORCE_PER_MASS;
@@ -19,14 +19,10 @@ use crate::units::FORCE_PER_MASS;
 /// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
 /// g/mol by species.
 pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
-    let Atoms { owned, velocity, force, species, quantum, .. } = atoms;
-    let per_quantum: Vec<f64> =
-        masses.iter().map(|m| duration * FORCE_PER_MASS / m / quantum.per_unit()).collect();
+    let per_quantum = velocity_per_quantum(atoms, masses, duration);
+    let Atoms { owned, velocity, force, species, .. } = atoms;
     parallel::for_each(&mut velocity[..*owned], |i, v| {
-        let factor = per_quantum[species[i] as usize];
-        for d in 0..3 {
-            v[d] += factor * force[i][d] as f64;
-        }
+        accelerate(v, &force[i], per_quantum[species[i] as usize]);
     });
 }
 
@@ -36,20 +32,47 @@ pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, border, .. } = atoms;
     let border = *border;
     let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
-    let moved = |x: &mut [f64; 4], v: &Vec3| {
-        for d in 0..3 {
-            x[d] += on_grid(duration * v[d]);
-        }
-    };
-    if border == [f64::INFINITY; 3] {
-        return parallel::for_each(position, |i, x| moved(x, &velocity[i]));
-    }
-    parallel::for_each_two(position, velocity, |x, v| {
+    parallel::for_each_two(position, velocity, |_, x, v| {
         if !is_beyond(x, &border) {
-            moved(x, v);
+            advance(x, v, duration);
         }
         if is_beyond(x, &border) {
             *v = [0.0; 3];
         }
     });
+}
+
+/// A kick and then a drift: in one pass over the atoms, where none can depart.
+pub fn kick_and_drift(atoms: &mut Atoms, masses: &[f64], kicked: f64, drifted: f64) {
+    if atoms.border != [f64::INFINITY; 3] {
+        kick(atoms, masses, kicked);
+        return drift(atoms, drifted);
+    }
+    let per_quantum = velocity_per_quantum(atoms, masses, kicked);
+    let Atoms { owned, velocity, position, force, species, .. } = atoms;
+    let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
+    parallel::for_each_two(position, velocity, |i, x, v| {
+        accelerate(v, &force[i], per_quantum[species[i] as usize]);
+        advance(x, v, drifted);
+    });
+}
+
+/// What a quantum of force adds to a velocity in `duration` (ps), by species, Å/ps.
+fn velocity_per_quantum(atoms: &Atoms, masses: &[f64], duration: f64) -> Vec<f64> {
+    let quantum = atoms.quantum.per_unit();
+    masses.iter().map(|m| duration * FORCE_PER_MASS / m / quantum).collect()
+}
+
+#[inline(always)]
+fn accelerate(v: &mut Vec3, force: &FixedForce, per_quantum: f64) {
+    for d in 0..3 {
+        v[d] += per_quantum * force[d] as f64;
+    }
+}
+
+#[inline(always)]
+fn advance(x: &mut [f64; 4], v: &Vec3, duration: f64) {
+    for d in 0..3 {
+        x[d] += on_grid(duration * v[d]);
+    }
 }

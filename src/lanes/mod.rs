@@ -23,6 +23,7 @@ mod tests;
 
 use crate::error::Error;
 use std::ops::{Add, BitAnd, Mul, Sub};
+use std::sync::OnceLock;
 
 /// Number of lanes.
 pub const WIDTH: usize = 8;
@@ -332,6 +333,40 @@ impl InstructionSet {
                 Error::Usage(format!("SINTER_SIMD={name}: this processor offers {names}"))
             }),
         }
+    }
+}
+
+/// A loop over plain numbers, of which a compiler makes vectors. Its functions are
+/// `#[inline(always)]`: only so are they compiled for the processor at hand.
+pub trait Loop {
+    type Output;
+
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a loop, compiled for what this processor has. Each operation is rounded as it is
+/// written, nothing is fused: the bits are those of any processor.
+pub fn run_loop<W: Loop>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt,avx512f,avx512dq,avx512vl")]
+    fn avx512<W: Loop>(work: W) -> W::Output {
+        work.run()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt")]
+    fn avx2<W: Loop>(work: W) -> W::Output {
+        work.run()
+    }
+    static CHOSEN: OnceLock<InstructionSet> = OnceLock::new();
+    let choose = || InstructionSet::choose().unwrap_or(InstructionSet::Portable);
+    match *CHOSEN.get_or_init(choose) {
+        // SAFETY: an instruction set is only chosen where `is_available` says so.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { avx512(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { avx2(work) },
+        _ => work.run(),
     }
 }
 

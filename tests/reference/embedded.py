@@ -29,7 +29,7 @@ SYMBOLS = {13: "Al", 28: "Ni", 29: "Cu", 46: "Pd", 47: "Ag", 78: "Pt", 79: "Au"}
 class Potential:
     def __init__(self, paths, kind, elements=None):
         self.paths, self.kind = paths, kind
-        lines = [path.read_text(errors="replace").split("\n") for path in paths]
+        lines = [path.read_bytes().decode(errors="replace").split("\n") for path in paths]
         if kind == "tersoff":
             self.elements = elements
             self.edge, self.lattice, self.masses = 5.0, "diamond", [50.0] * len(self.elements)
