@@ -18,16 +18,17 @@
 //! depends on the skin, so wrapped positions do too; unwrapped ones
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
+use super::displacement::farthest_squared;
 use super::phases::{Memory, Phases};
 use super::{Departures, OneBody, System, Totals};
-use crate::atoms::{Atom, Atoms, FixedForce, is_beyond};
+use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::{Balance, Domains};
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Plan, Traffic, migrate, share_ghosts};
 use crate::fixed::Quantum;
-use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, dot, grid_index, on_far_grid};
+use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
 use crate::neighbour::{Kept, MINE, Neighbours, Rows};
 use crate::potential::{Environment, Potential};
@@ -227,31 +228,12 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// rebuild, and whether one has departed. A position that is not a number counts as far.
     /// The list learns how far they moved.
     fn look_around(&mut self) -> (bool, bool) {
-        let Atoms { owned, position, border, .. } = &self.atoms;
-        let departs = *border != [f64::INFINITY; 3];
-        let look = |(now, then): (&[[f64; 4]], &[Vec3])| -> (f64, usize) {
-            let (mut farthest, mut sum, mut departed) = (0.0, 0.0, 0);
-            for (now, then) in now.iter().zip(then) {
-                let d = [now[0] - then[0], now[1] - then[1], now[2] - then[2]];
-                let square = dot(d, d);
-                farthest = if square > farthest { square } else { farthest };
-                sum += square;
-            }
-            if departs {
-                departed = now.iter().filter(|position| is_beyond(position, border)).count();
-            }
-            // A sum forgets nothing that is not a number.
-            (if f64::is_nan(sum) { f64::INFINITY } else { farthest }, departed)
+        let now = &self.atoms.position[..self.atoms.owned];
+        let farthest = match now.len() == self.built_at.len() {
+            true => farthest_squared(now, &self.built_at),
+            false => f64::INFINITY,
         };
-        const PORTION: usize = 4096;
-        let (farthest, departed) = match *owned == self.built_at.len() {
-            true => position[..*owned]
-                .par_chunks(PORTION)
-                .zip(self.built_at.par_chunks(PORTION))
-                .map(look)
-                .reduce(|| (0.0, 0), |(a, n), (b, m)| (a.max(b), n + m)),
-            false => (f64::INFINITY, self.count_departed()),
-        };
+        let departed = self.count_departed();
         let mut most = [farthest, (departed != self.departures.here) as u8 as f64];
         self.comm.max_f64(&mut most);
         let half = 0.5 * self.settings.skin;

@@ -2,6 +2,7 @@
 //! positions of the owned atoms to the forces on them.
 
 mod departures;
+mod displacement;
 mod engine;
 mod evaluate;
 pub mod one_body;

@@ -194,7 +194,10 @@ def compare(program, potential):
     all_frames = [(p, c, rng.integers(0, len(potential.elements), len(p))) for p, c in frames(potential)]
     # On the grid of positions: what is compared is the potential.
     all_frames = [(np.round(p * 2**36) / 2**36, [round(x * 2**36) / 2**36 for x in c] if c else None, s) for p, c, s in all_frames]
-    results = peer_results(potential, all_frames)
+    try:
+        results = peer_results(potential, all_frames)
+    except Exception as refusal:
+        return None, f"LAMMPS: {refusal}"
     worst, verdict = np.zeros(3), ""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -16,6 +16,16 @@ pub enum Embedding {
     Roots(Vec<f64>),
 }
 
+impl Embedding {
+    /// The density at the end of its tables, where it has some.
+    pub fn end(&self) -> Option<f64> {
+        match self {
+            Embedding::Splines(splines) => Some(splines.end()),
+            Embedding::Nothing | Embedding::Roots(_) => None,
+        }
+    }
+}
+
 /// Tables of F on one grid. Beyond its end F goes on straight, with the slope that it has
 /// there; below zero, where only densities of both signs lead, with the first cubic.
 #[derive(Debug)]

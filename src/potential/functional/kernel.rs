@@ -310,7 +310,7 @@ impl Records {
         let square = &mut self.work.square[square_start..];
         let [x, y, z] = centre::<L>(env, i);
         let limit = L::splat(functional.cutoff * functional.cutoff);
-        let closest = L::splat(super::CLOSEST * super::CLOSEST);
+        let closest = L::splat(functional.closest * functional.closest);
         let (mut count, mut too_close) = (0, 0);
         for (at, record) in range.clone().step_by(WIDTH).zip(records) {
             let entries = entries_at(env, i, at);
@@ -339,7 +339,7 @@ impl Records {
             *record = kept as u8;
         }
         if too_close != 0 {
-            return Err(too_close_to(env, i));
+            return Err(too_close_to(env, i, functional.closest));
         }
         // What fills up the last vector is an atom at a distance that tables have.
         *eight_mut(near, count) = [i as u32; WIDTH];
@@ -610,12 +610,11 @@ fn portions(tile: &Tile) -> Ahead {
 }
 
 #[cold]
-fn too_close_to(env: Environment, i: usize) -> Error {
+fn too_close_to(env: Environment, i: usize, closest: f64) -> Error {
     let (r, j) = env.nearest_neighbour(i);
     let message = format!(
-        "it is {r:.4} Å from atom {}; closer than {} Å no table of this potential goes",
-        env.id[j],
-        super::CLOSEST
+        "it is {r:.4} Å from atom {}; closer than {closest} Å no table of this potential goes",
+        env.id[j]
     );
     Error::OutOfBounds { atom: env.id[i], message }
 }

@@ -38,6 +38,14 @@ pub use term::{Element, FunctionalTerm, species};
 /// Closer no two atoms may come, Å: tables of published files end in arbitrary numbers there.
 pub const CLOSEST: f64 = 0.5;
 
+/// So many times the density at the end of the embedding's tables no pair may have: where files
+/// begin with such numbers (10¹² up to some distance), they would only make the quantum of
+/// densities coarse, and no two atoms may come as close.
+const MOST_DENSITY: f64 = 1e3;
+
+/// A spline feels a knot so many intervals away.
+const SPLINE_REACH: usize = 3;
+
 /// The functions of a pair functional; tables by pair of species have the first as rows.
 #[derive(Debug)]
 pub struct Functions {
@@ -64,6 +72,8 @@ pub struct Functional {
     /// Squared, by pair of species.
     cutoff_squares: Option<Vec<f64>>,
     per_angstrom: f64,
+    /// Closer no two atoms may come, Å.
+    closest: f64,
     densities: Tables,
     energies: Tables,
     /// The same where species are few, by own species and then the other's: of the density here,
@@ -108,9 +118,11 @@ impl Functional {
         let intervals = (cutoff / spacing).ceil() as usize + 2;
         let densities = Tables::new(&curves, &density, intervals);
         let energies = Tables::new(&curves, &energy, intervals);
-        let closest = (CLOSEST / spacing) as usize;
         let used: Vec<&Curve> = density.iter().flatten().map(|&curve| &curves[curve]).collect();
-        let values = used.iter().flat_map(|curve| curve.values.iter().skip(closest));
+        let most = embedding.end().map_or(f64::INFINITY, |end| MOST_DENSITY * end);
+        let first = used.iter().map(|curve| first_within(&curve.values, spacing, most)).max();
+        let first = first.unwrap_or((CLOSEST / spacing) as usize);
+        let values = used.iter().flat_map(|curve| curve.values.iter().skip(first));
         let largest = values.fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let n = species.len();
         let row =
@@ -128,6 +140,7 @@ impl Functional {
             cutoff,
             cutoff_squares: cutoffs.map(|all| all.iter().map(|r| r * r).collect()),
             per_angstrom: 1.0 / spacing,
+            closest: CLOSEST.max(first as f64 * spacing),
             densities,
             energies,
             density_quantum: quantum(largest),
@@ -308,6 +321,13 @@ impl Tables {
     fn rows(&self) -> &[[f64; 4]] {
         bytemuck::cast_slice(&self.rows)
     }
+}
+
+/// The first knot, at `CLOSEST` or beyond, from which on all are within `most`.
+fn first_within(values: &[f64], spacing: f64, most: f64) -> usize {
+    let first = (CLOSEST / spacing) as usize;
+    let last = values.iter().skip(first).rposition(|value| value.abs() > most);
+    last.map_or(first, |last| first + last + 1 + SPLINE_REACH)
 }
 
 /// As fine as 8,192 terms of the largest size let it be.
