@@ -1,9 +1,11 @@
 //! The error stream: each message in one piece, and what kind it is in colour where
-//! someone looks on (not where `NO_COLOR` or `TERM=dumb` asks for none).
+//! someone looks on (not where `NO_COLOR` or `TERM=dumb` asks for none). And how numbers
+//! are told, wherever they are.
 
 use crate::error::Error;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
 use std::io::Write;
 
 /// What stands before a message.
@@ -64,6 +66,12 @@ fn labelled(error: &Error, whose: &str, label: &str) -> String {
     format!("{label}{whose}{}", text.replace(&place, &format!("\n{label}{whose}{}", &place[1..])))
 }
 
+/// `1 rank`, `2 ranks`.
+pub fn counted(n: impl Display + PartialEq + From<u8>, what: &str) -> String {
+    let ending = if n == 1.into() { "" } else { "s" };
+    format!("{n} {what}{ending}")
+}
+
 fn in_colour() -> bool {
     AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
 }
@@ -82,6 +90,15 @@ mod tests {
         assert_eq!(labelled(&error, "", "error: "), expected);
         let error = Error::Run("lost\nin.toml: no".into());
         assert_eq!(labelled(&error, "rank 1: ", "error: "), "error: rank 1: lost\nin.toml: no");
+    }
+
+    #[test]
+    fn numbers_are_told_with_their_plural() {
+        assert_eq!(counted(1usize, "particle"), "1 particle");
+        assert_eq!(
+            (counted(0u64, "atom"), counted(2i64, "atom")),
+            ("0 atoms".into(), "2 atoms".into())
+        );
     }
 
     #[test]

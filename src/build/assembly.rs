@@ -6,21 +6,27 @@
 //! the surface of the crystal or of the atoms from a file; otherwise each stands at its own `centre_angstrom`
 //! (a single one at the origin).
 
+use super::alloy;
 use super::base::Base;
 use super::body::{Bodies, Body, edges_nm};
 use super::face::{Face, row};
 use super::layout::{Filling, Gap, Layout, ParticleInfo, bounds, cell, spread};
 use super::members::{members, resting};
 use super::overlap::check_overlap;
-use super::place::{number, place};
+use super::place::{number, number_to_cover, place};
 use super::survey::{Line, describe, surface, survey};
 use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::{Cell, Vec3, add, on_grid};
-use crate::input::{AboveConfig, Config, GapBetween};
+use crate::input::{AboveConfig, Config, GapBetween, PlacementConfig, SizesConfig};
+use crate::terminal::counted;
 use rayon::prelude::*;
 use std::ops::Range;
+
+/// So often a number of particles is bettered that is to cover an area; the second time it is right, since
+/// numbers that are nearly the same have nearly the same mean.
+const TRIES: usize = 6;
 
 pub struct Assembly<'a> {
     pub layout: Layout,
@@ -36,8 +42,17 @@ impl<'a> Assembly<'a> {
     pub fn new(config: &'a Config, comm: &Comm) -> Result<Assembly<'a>> {
         let base = comm.agree(Base::new(config))?;
         let surface = surface(config, base.as_ref());
-        let bodies = comm.agree(bodies(config, base.as_ref(), surface))?;
-        let lines = survey(config, &bodies, surface, comm)?;
+        let mut all = comm.agree(number(config, base.as_ref()))?;
+        let mut tries = 0..TRIES;
+        let (bodies, lines) = loop {
+            let bodies = members(config, surface, all);
+            let bodies = comm.agree(bodies.and_then(|members| Bodies::new(config, members)))?;
+            let lines = survey(config, &bodies, surface, comm)?;
+            match comm.agree(number_to_cover(config, base.as_ref(), &lines))? {
+                Some(better) if tries.next().is_some() => all = better,
+                _ => break (bodies, lines),
+            }
+        };
         // All ranks find the same, or fail alike.
         comm.agree(Assembly::placed(config, bodies, base, surface, lines))
     }
@@ -56,7 +71,7 @@ impl<'a> Assembly<'a> {
         for ((line, &centre), above) in lines.iter().zip(&centres).zip(above) {
             let mut info = line.info.clone();
             info.begin(first, centre);
-            info.above = above;
+            (info.above, info.lies) = (above, line.lies);
             first += info.atoms;
             particles.push(info);
         }
@@ -86,6 +101,7 @@ impl<'a> Assembly<'a> {
             warnings.push(message.into());
         }
         warnings.extend(base.iter().flat_map(|base| base.warnings().to_vec()));
+        warnings.extend(none_of(config, &lines));
         warnings.extend(absent(config, &lines, &layout));
         warnings.extend(other_edges(config, &lines));
         Ok(Assembly { layout, bodies, base, velocities, warnings })
@@ -154,13 +170,19 @@ fn wrapped(mut atom: Atom, cell: &Cell) -> Atom {
     atom
 }
 
-/// Cubes whose edge is not nearly the one that was wanted: layers are whole.
+/// Cubes whose edge is not nearly the one that was wanted: about their middle lies an odd number of layers.
 fn other_edges(config: &Config, lines: &[Line]) -> Vec<String> {
     const TOLD: f64 = 0.02;
     let cubes = lines.iter().filter_map(|line| {
         let (edge, wanted) = edges_nm(config, line.table, &line.info)?;
-        let message =
-            format!("the edge of the cube is {edge:.3} nm: whole layers make none of {wanted} nm");
+        let layer = config.particles[line.table].lattice_constant() / 20.0;
+        let below = layer * (2.0 * ((wanted / layer - 1.0) / 2.0).floor() + 1.0);
+        let message = format!(
+            "the edge of the cube is {edge:.3} nm, not {wanted} nm: an odd number of layers of {layer:.3} nm lies \
+             about its middle, which makes {:.3} nm or {:.3} nm",
+            below.max(layer),
+            below + 2.0 * layer
+        );
         let key = format!("particle[{}].edge_nm", line.table);
         let is_other = (edge - wanted).abs() > TOLD * wanted;
         is_other.then(|| config.source.error(&key, message).to_string())
@@ -170,13 +192,50 @@ fn other_edges(config: &Config, lines: &[Line]) -> Vec<String> {
     told
 }
 
+/// Populations that are so small a part of so few particles that there is none of them, and sizes that
+/// nobody has.
+fn none_of(config: &Config, lines: &[Line]) -> Vec<String> {
+    let fractions: Vec<f64> = config.particles.iter().filter_map(|p| p.fraction).collect();
+    let mut told = Vec::new();
+    for (table, particle) in config.particles.iter().enumerate() {
+        let Some(fraction) = particle.fraction else { continue };
+        let count = lines.iter().filter(|line| line.table == table).count();
+        let all = counted(lines.len(), "particle");
+        if count == 0 {
+            let has_one = |&all: &usize| alloy::counts(&fractions, all)[table] > 0;
+            let enough = (lines.len()..).find(has_one).unwrap_or(lines.len());
+            let message = format!(
+                "a fraction of {fraction} of {all} is none: it takes {enough} to have one of these"
+            );
+            let key = format!("particle[{table}].fraction");
+            told.push(config.source.error(&key, message).to_string());
+        } else if let Some(SizesConfig::List(list)) = &particle.sizes
+            && list.values_nm.len() > count
+        {
+            let message = format!(
+                "there are {} sizes, and a fraction of {fraction} of {all} is {count}: nobody has the last",
+                list.values_nm.len()
+            );
+            let key = format!("particle[{table}].sizes.values_nm");
+            told.push(config.source.error(&key, message).to_string());
+        }
+    }
+    told
+}
+
 /// Elements that the composition names, and of which so few atoms have none.
 fn absent(config: &Config, lines: &[Line], layout: &Layout) -> Vec<String> {
     let tables = lines.iter().map(|line| {
-        let table = line.table;
-        (format!("particle[{table}].composition"), &config.particles[table].composition)
+        let (table, particle) = (line.table, &config.particles[line.table]);
+        let key = match (particle.mixture.is_some(), particle.sublattices.is_empty()) {
+            (true, _) => "mixture",
+            (_, false) => "sublattices",
+            _ => "composition",
+        };
+        (format!("particle[{table}].{key}"), particle.mean_composition())
     });
-    let crystal = config.crystal.iter().map(|c| ("crystal.composition".into(), &c.composition));
+    let crystal = config.crystal.iter();
+    let crystal = crystal.map(|c| ("crystal.composition".into(), c.composition.clone()));
     let all = tables.chain(crystal);
     let mut told: Vec<String> = Vec::new();
     for ((key, composition), info) in all.zip(&layout.particles) {
@@ -184,8 +243,8 @@ fn absent(config: &Config, lines: &[Line], layout: &Layout) -> Vec<String> {
             let fraction = composition.get(symbol).copied().unwrap_or(0.0);
             if fraction > 0.0 && info.species[k] == 0 {
                 let warning = format!(
-                    "none of the {} atoms is {symbol}: a fraction of {fraction} is less than one of them",
-                    info.atoms
+                    "none of the {} is {symbol}: a fraction of {fraction} is less than one of them",
+                    counted(info.atoms, "atom")
                 );
                 told.push(config.source.error(&key, warning).to_string());
             }
@@ -193,16 +252,6 @@ fn absent(config: &Config, lines: &[Line], layout: &Layout) -> Vec<String> {
     }
     told.dedup();
     told
-}
-
-/// Every particle of `[[particle]]`, in their order.
-fn bodies<'a>(
-    config: &'a Config,
-    base: Option<&Base>,
-    surface: Option<usize>,
-) -> Result<Bodies<'a>> {
-    let all = number(config, base)?;
-    Bodies::new(config, members(config, surface, all)?)
 }
 
 /// Where the particles stand together.
@@ -214,7 +263,7 @@ struct Stands {
     /// Between each particle and the surface that it stands above.
     above: Vec<Option<Gap>>,
     /// Of the box, where they follow.
-    lengths: Option<[f64; 3]>,
+    lengths: [Option<f64>; 3],
     note: String,
 }
 
@@ -249,7 +298,14 @@ fn stands(
         if config.placement.is_none() {
             centres[p] = over(&above, base.map_or([0.0; 3], Base::middle), axis);
         }
-        let (height, gap) = height(&above, lower, base.map_or([0.0; 2], |base| base.top(axis)));
+        if above.gap_between == Some(GapBetween::Planes) && !line.lies {
+            let message = "no facet of this particle lies on the surface, as it is turned: write \
+                           `gap_between = \"atoms\"`";
+            let key = format!("particle[{}].above.gap_between", line.table);
+            return Err(config.source.error(&key, message));
+        }
+        let (height, gap) =
+            height(&above, (lower, line.lies), base.map_or([0.0; 2], |base| base.top(axis)));
         centres[p][axis] = height;
         heights[p] = height;
         gap_above[p] = Some(gap);
@@ -261,12 +317,52 @@ fn stands(
     }
     let (lengths, note) = match placed {
         Some(placed) => {
+            of_one_length(config, placed.lengths)?;
             centres = placed.centres;
             (placed.lengths, format!("{}placed: {}\n", describe(config, lines), placed.note))
         }
-        None => (None, String::new()),
+        None => ([None; 3], String::new()),
     };
     Ok(Stands { centres, gaps, above: gap_above, lengths, note })
+}
+
+/// Refuses a box that has other lengths along periodic directions than follow from where the particles
+/// were placed.
+fn of_one_length(config: &Config, follow: [Option<f64>; 3]) -> Result<()> {
+    /// Relative: what the digits of an input leave.
+    const SAME: f64 = 1e-6;
+    let (Some(placement), Some(given)) = (&config.placement, config.cell.lengths_angstrom) else {
+        return Ok(());
+    };
+    let periodic = config.cell.periodic();
+    for (d, follows) in follow.into_iter().enumerate().filter(|&(d, _)| periodic[d]) {
+        if let Some(length) = follows.filter(|length| (length / given[d] - 1.0).abs() > SAME) {
+            let key = placement.room_key();
+            let advice = match placement {
+                PlacementConfig::Box(packing) if periodic == [true; 3] => {
+                    let volume = |lengths: [f64; 3]| lengths.iter().product::<f64>();
+                    let rest = volume(follow.map(Option::unwrap_or_default)) / volume(given);
+                    format!(
+                        " (a box of these lengths has `packing_fraction = {:.6}`, `proportions = [1, {:.6}, {:.6}]`)",
+                        packing.packing_fraction * rest,
+                        given[1] / given[0],
+                        given[2] / given[0]
+                    )
+                }
+                _ => String::new(),
+            };
+            let message = format!(
+                "the box is {} Å long along {} by this, and {length:.3} Å by `{}` ({}): leave `lengths_angstrom` \
+                 out{advice}",
+                given[d],
+                ["x", "y", "z"][d],
+                key.replace("placement.", "[placement] "),
+                config.source.place(&key)
+            );
+            return Err(config.source.error(&format!("box.lengths_angstrom[{d}]"), message));
+        }
+    }
+    Ok(())
 }
 
 /// Where a particle stands along a surface.
@@ -279,10 +375,10 @@ fn over(above: &AboveConfig, middle: Vec3, axis: usize) -> Vec3 {
     centre
 }
 
-/// How high the centre of a particle stands above a surface whose plane and uppermost atom are
-/// at `top`, and the gap that is then between them.
-fn height(above: &AboveConfig, lower: Face, top: [f64; 2]) -> (f64, Gap) {
-    let default = if above.facet.is_some() { GapBetween::Planes } else { GapBetween::Atoms };
+/// How high the centre of a particle stands, whose facet `lies` on it or not, above a surface whose plane
+/// and uppermost atom are at `top`, and the gap that is then between them.
+fn height(above: &AboveConfig, (lower, lies): (Face, bool), top: [f64; 2]) -> (f64, Gap) {
+    let default = if lies { GapBetween::Planes } else { GapBetween::Atoms };
     let gap = on_grid(above.gap_angstrom);
     let height = match above.gap_between.unwrap_or(default) {
         GapBetween::Planes => top[0] + gap - lower.plane,

@@ -12,7 +12,7 @@ use super::mixture::{self, Places};
 use super::orientation::apply;
 use super::read;
 use super::read::Read;
-use super::shape::Shape;
+use super::shape::{Roughness, Shape};
 use super::solid::{Solid, shape, sides};
 use crate::atoms::Atom;
 use crate::error::Result;
@@ -160,9 +160,9 @@ impl Bodies<'_> {
     fn grown(&self, member: &Member, complete: &Cluster) -> Rigid {
         let (config, number) = (self.config, member.number);
         let particle = &config.particles[member.table];
-        let rough = particle.surface_removed_fraction.map(|fraction| {
+        let rough = Roughness::of(particle, member.wanted).map(|roughness| {
             let order = |count| alloy::shuffled(config.seed, Purpose::Roughness, number, 0, count);
-            complete.roughened(fraction, order)
+            complete.roughened(roughness, order)
         });
         let cluster = rough.as_ref().unwrap_or(complete);
         let count = cluster.positions.len();
@@ -435,12 +435,17 @@ impl Body {
         }
     }
 
+    /// The atoms of the facet by which it lies on a surface across this axis, if one does.
+    pub fn lies_on(&self, axis: usize) -> Option<Vec<Vec3>> {
+        match self {
+            Body::Solid(solid) => solid.lies_on(axis).map(|facet| solid.facet(facet)),
+            Body::Rigid(_) => None,
+        }
+    }
+
     /// Its lower end across a surface: the facet that lies on it, and the lowest of the outermost atoms.
     pub fn lower_face(&self, axis: usize, outermost: &[Vec3]) -> Face {
-        let layer = match self {
-            Body::Solid(solid) => solid.down.map(|facet| solid.facet(facet)),
-            Body::Rigid(_) => None,
-        };
+        let layer = self.lies_on(axis);
         let face = |layer: &[Vec3]| Face::new(layer, outermost.iter().copied(), axis, -1.0);
         match layer {
             Some(layer) => face(&layer),

@@ -8,6 +8,7 @@
 //! ring; p atoms along the edge of a (100) side across the axis, q along it, and notches r - 1 columns deep.
 
 use super::lattice::nearest_distance;
+use super::shape::Roughness;
 use crate::geometry::{Vec3, add, dot, norm, scale, sub};
 use crate::input::{Lattice, ParticleConfig, Shape, Size};
 use std::cmp::Reverse;
@@ -56,19 +57,21 @@ type Point = (Vec3, f64);
 
 impl Cluster {
     /// The complete one that comes nearest to so many atoms, or of exactly as many: made from the next
-    /// larger one, of which the least bound atoms go one by one.
+    /// larger one, of which the least bound atoms go one by one. One that will be rough and is promised
+    /// to have as many then has more.
     pub fn new(particle: &ParticleConfig, wanted: usize) -> Cluster {
+        let roughness = Roughness::of(particle, wanted);
+        let make = |wanted| Cluster::of_atoms(particle, wanted);
+        Roughness::whole(roughness, wanted, make, |cluster| cluster.surface().len())
+    }
+
+    fn of_atoms(particle: &ParticleConfig, wanted: usize) -> Cluster {
         let wanted = wanted.max(1);
         let (a, c) = (particle.lattice_constant(), particle.lattice_constant_c());
         let nearest_distance = nearest_distance(particle.lattice, a, c);
         let complete = match particle.shape {
             Shape::Icosahedron => complete(wanted, particle.size, icosahedron_atoms, icosahedron),
-            Shape::Decahedron => complete(
-                wanted,
-                particle.size,
-                |n| decahedron(marks(n)).len(),
-                |n| decahedron(marks(n)),
-            ),
+            Shape::Decahedron => decahedron(marks(wanted, particle.size)),
             _ => ball(wanted, particle.size, a / nearest_distance, c / nearest_distance),
         };
         let count = complete.len();
@@ -82,18 +85,22 @@ impl Cluster {
         }
     }
 
-    /// Without a part of the atoms that lack neighbours, drawn by numbers of `order`.
-    pub fn roughened(&self, removed_fraction: f64, order: impl Fn(usize) -> Vec<usize>) -> Cluster {
+    /// The atoms that lack neighbours.
+    fn surface(&self) -> Vec<usize> {
         const ALL: usize = 12;
         let points: Vec<Vec3> =
             self.positions.iter().map(|&r| scale(r, 1.0 / self.nearest_distance)).collect();
         let bonds = bonds(&points, BOND);
-        let surface: Vec<usize> = (0..points.len()).filter(|&i| bonds[i].len() < ALL).collect();
-        let removed = (removed_fraction * surface.len() as f64).round() as usize;
-        let removed = removed.min(points.len() - 1);
+        (0..points.len()).filter(|&i| bonds[i].len() < ALL).collect()
+    }
+
+    /// Without some of the atoms that lack neighbours, drawn by numbers of `order`.
+    pub fn roughened(&self, roughness: Roughness, order: impl Fn(usize) -> Vec<usize>) -> Cluster {
+        let (surface, atoms) = (self.surface(), self.positions.len());
+        let removed = roughness.removed(atoms, surface.len());
         let gone: BTreeSet<usize> =
             order(surface.len()).into_iter().take(removed).map(|k| surface[k]).collect();
-        let kept = || (0..points.len()).filter(|i| !gone.contains(i));
+        let kept = || (0..atoms).filter(|i| !gone.contains(i));
         Cluster {
             positions: kept().map(|i| self.positions[i]).collect(),
             depth: kept().map(|i| self.depth[i]).collect(),
@@ -173,10 +180,78 @@ fn icosahedron(shells: usize) -> Vec<Point> {
     points
 }
 
-/// p, q and r of the Marks decahedron number n: about as high as wide, with notches that grow with it.
-fn marks(n: usize) -> [usize; 3] {
-    let p = n.div_ceil(2);
-    [p, n / 2 + 1, 1 + p / 3]
+/// Decahedra are no higher than so many times their width and some layers: from there on they are needles.
+const HIGHEST: (f64, f64) = (1.5, 3.0);
+
+/// Nor are their notches deeper than p and so much: from there on they are stars.
+const DEEPEST: usize = 2;
+
+/// How deep notches are best, over p.
+const NOTCHES: f64 = 1.0 / 3.0;
+
+/// Of numbers of atoms that are as near as this to the wanted one, the shape decides, unless it is met.
+const NEAR: f64 = 0.01;
+
+/// p, q and r of the decahedron whose number of atoms is nearest to the wanted one, or the next that is not
+/// smaller; of several that are near, the one that is most nearly as high as wide with notches of that depth.
+fn marks(wanted: usize, size: Size) -> [usize; 3] {
+    let mut best: Option<((usize, f64), [usize; 3])> = None;
+    let near = (NEAR * wanted as f64) as usize;
+    // One column alone is none.
+    for p in 1.. {
+        for r in 2usize.saturating_sub(p)..=p + DEEPEST {
+            let (rings, columns) = (p + 2 * r, Columns::of(p, r));
+            let highest = (HIGHEST.0 * columns.width + HIGHEST.1) as usize;
+            let fitting = (wanted + columns.missing) as f64 / columns.count as f64;
+            for height in [fitting.floor(), fitting.ceil()] {
+                let height = (height as usize).clamp(rings, highest.max(rings));
+                let atoms = columns.atoms(height);
+                let away = match (atoms.abs_diff(wanted), size) {
+                    (_, Size::Exact) if atoms < wanted => continue,
+                    (0, _) => 0,
+                    (away, Size::Nearest) => away.max(near),
+                    (away, Size::Exact) => away,
+                };
+                let uneven = libm::log(height as f64 / columns.width).abs()
+                    + (r as f64 / p as f64 - NOTCHES).abs();
+                if best.is_none_or(|(known, _)| (away, uneven) < known) {
+                    best = Some(((away, uneven), [p, height + 1 - rings, r]));
+                }
+            }
+        }
+        // All that are wider have more atoms still.
+        if Columns::of(p, 0).atoms(p) > 2 * wanted {
+            break;
+        }
+    }
+    best.expect("the widest has more atoms than are wanted").1
+}
+
+/// The columns of decahedra that differ in their height alone.
+struct Columns {
+    count: usize,
+    /// By how many atoms all of them are shorter than the one in the middle.
+    missing: usize,
+    /// Of what they make, in distances of neighbours.
+    width: f64,
+}
+
+impl Columns {
+    fn of(p: usize, r: usize) -> Columns {
+        let (rings, farthest) = (p + 2 * r, p + r);
+        let (mut count, mut missing) = (1, 0);
+        for ring in 1..rings {
+            // As `decahedron` has them in a grain.
+            let own = 5 * (ring.min(farthest) - (ring + 1).saturating_sub(farthest));
+            count += own;
+            missing += own * ring;
+        }
+        Columns { count, missing, width: 1.0 + 2.0 * 0.75f64.sqrt() * (farthest - 1) as f64 }
+    }
+
+    fn atoms(&self, height: usize) -> usize {
+        self.count * height - self.missing
+    }
 }
 
 /// Towards one of the five twin boundaries, as far as from one column to the next.
@@ -315,11 +390,46 @@ mod tests {
     }
 
     #[test]
+    fn every_decahedron_that_is_no_needle_is_found_by_its_number_of_atoms() {
+        for (p, q, r) in
+            (1..5).flat_map(|p| (1..5).flat_map(move |q| (0..4).map(move |r| (p, q, r))))
+        {
+            // One column alone is none.
+            if (p, r) == (1, 0) {
+                continue;
+            }
+            let atoms = decahedron([p, q, r]).len();
+            assert_eq!(Columns::of(p, r).atoms(p + q + 2 * r - 1), atoms, "{p} {q} {r}");
+            for size in [Size::Nearest, Size::Exact] {
+                assert_eq!(decahedron(marks(atoms, size)).len(), atoms, "{p} {q} {r}");
+            }
+        }
+        // L. D. Marks's own, and what the wanted number lies between.
+        for (wanted, nearest, exact) in
+            [(75, 75, 75), (146, 146, 146), (192, 192, 192), (190, 192, 192)]
+        {
+            assert_eq!(decahedron(marks(wanted, Size::Nearest)).len(), nearest);
+            assert_eq!(decahedron(marks(wanted, Size::Exact)).len(), exact);
+        }
+        // As many atoms as a needle of 28 layers has.
+        assert_ne!(marks(169, Size::Nearest), [2, 28, 0]);
+        for wanted in (1000..60_000).step_by(997) {
+            let found = decahedron(marks(wanted, Size::Nearest)).len();
+            assert!(found.abs_diff(wanted) <= wanted / 100, "{found} for {wanted}");
+            let [p, q, r] = marks(wanted, Size::Nearest);
+            let (height, width) = ((p + q + 2 * r - 1) as f64, Columns::of(p, r).width);
+            assert!((0.55..1.6).contains(&(height / width)), "{wanted}: {height} x {width}");
+        }
+    }
+
+    #[test]
     fn decahedra_have_neighbours_at_one_distance_nearly() {
         // The smallest, of seven atoms, is the pentagonal bipyramid.
         assert_eq!(decahedron([2, 1, 0]).len(), 7);
-        for n in 2..9 {
-            let points: Vec<Vec3> = decahedron(marks(n)).iter().map(|p| p.0).collect();
+        for wanted in [13, 75, 192, 434, 887, 1389, 3839] {
+            let n = wanted;
+            let points: Vec<Vec3> =
+                decahedron(marks(wanted, Size::Nearest)).iter().map(|p| p.0).collect();
             let bonds = bonds(&points, BOND);
             assert!(bonds.iter().all(|b| b.len() >= 3 && b.len() <= 12), "{n}");
             for (i, near) in bonds.iter().enumerate() {

@@ -8,10 +8,12 @@
 //! the file, which is none in a parallel run: by their `id` they have one.
 //! The format: <https://docs.lammps.org/dump.html>, boxes: <https://docs.lammps.org/Howto_triclinic.html>.
 
+use super::cell::AXES;
 use super::frame::{Column, Frame, MOST_IMAGES, Values};
 use super::text::{Lines, Word, number, real, words};
 use crate::error::Result;
 use crate::geometry::{Vec3, add, scale};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -23,6 +25,9 @@ const POSITIONS: [([&str; 3], bool); 4] = [
     (["x", "y", "z"], false),
     (["xs", "ys", "zs"], true),
 ];
+
+/// Columns of whole numbers.
+const WHOLE: [&str; 5] = ["id", "mol", "ix", "iy", "iz"];
 
 /// Columns that name an atom; the first that is there counts.
 const NAMES: [&str; 3] = ["element", "typelabel", "type"];
@@ -156,7 +161,7 @@ impl<R: BufRead> Frames<R> {
         let tilted = said.starts_with(&["xy", "xz", "yz"]);
         let width = if general { 4 } else { 2 + tilted as usize };
         let mut rows = [[0.0; 4]; 3];
-        for row in &mut rows {
+        for (row, axis) in rows.iter_mut().zip(AXES) {
             self.line(atoms)?;
             let all: Vec<Word> = words(self.lines.text()).collect();
             if all.len() != width {
@@ -168,6 +173,12 @@ impl<R: BufRead> Frames<R> {
                     let message = format!("a finite number is wanted here, not \"{}\"", word.text);
                     self.lines.error(word.column, message)
                 })?;
+            }
+            let [low, high, ..] = *row;
+            if !general && high < low {
+                let message =
+                    format!("the box ends at {axis} = {high}, below {low}, where it begins");
+                return Err(self.lines.error(1, message));
             }
         }
         (frame.lattice, frame.origin) = match general {
@@ -181,6 +192,11 @@ impl<R: BufRead> Frames<R> {
                 let high =
                     [rows[0][1] - most(&[xy, xz, xy + xz]), rows[1][1] - most(&[yz]), rows[2][1]];
                 let [x, y, z] = [high[0] - low[0], high[1] - low[1], high[2] - low[2]];
+                if x.min(y) < 0.0 {
+                    let message = "the bounds of an oblique box are those of the whole of it: here they are \
+                                   narrower than it is tilted";
+                    return Err(self.lines.error(1, message));
+                }
                 (Some([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, z]]), low)
             }
         };
@@ -220,6 +236,8 @@ impl<R: BufRead> Frames<R> {
                 values: Values::Integer(Vec::new()),
             })
             .collect();
+        let id = names.iter().position(|name| *name == "id");
+        let mut seen: HashMap<i64, usize> = HashMap::new();
         for have in 0..count {
             if !self.lines.advance()? {
                 return Err(self.cut(have, Some(count)));
@@ -239,7 +257,21 @@ impl<R: BufRead> Frames<R> {
                         format!("the column {name} wants a finite number, not \"{found}\"");
                     return Err(self.lines.error(word.column, message));
                 }
+                if WHOLE.contains(&&*column.name) && word.text.parse::<i64>().is_err() {
+                    let (name, found) = (&column.name, word.text);
+                    let message =
+                        format!("the column {name} wants a whole number, not \"{found}\"");
+                    return Err(self.lines.error(word.column, message));
+                }
                 push(&mut column.values, word.text);
+            }
+            if let Some(word) = id.map(|k| &all[k])
+                && let Ok(id) = word.text.parse()
+                && let Some(first) = seen.insert(id, self.lines.number())
+            {
+                let message =
+                    format!("atom {id} stands twice in this frame, first in line {first}");
+                return Err(self.lines.error(word.column, message));
             }
         }
         frame.columns = columns;
@@ -436,6 +468,29 @@ mod tests {
         assert_eq!(
             told(&format!("{}1 0 0\n", atoms("type x y z"))),
             "a.dump:10:1: a line of this frame has 4 columns"
+        );
+        let boxed =
+            |bounds: &str| format!("{TOP}ITEM: BOX BOUNDS {bounds}\nITEM: ATOMS type x y z\n");
+        assert_eq!(
+            told(&boxed("pp pp pp\n0 10\n3 -1\n0 8")),
+            "a.dump:7:1: the box ends at y = -1, below 3, where it begins"
+        );
+        assert!(
+            told(&boxed("xy xz yz pp pp pp\n0 10 -20\n0 10 0\n0 8 0")).starts_with(
+                "a.dump:8:1: the bounds of an oblique box are those of the whole of it"
+            )
+        );
+        assert_eq!(
+            told(&format!("{}2.5 1 0 0 0\n", atoms("id type x y z"))),
+            "a.dump:10:1: the column id wants a whole number, not \"2.5\""
+        );
+        assert_eq!(
+            told(&format!("{}1 0 0 0 0 0.5 0\n", atoms("type x y z ix iy iz"))),
+            "a.dump:10:11: the column iy wants a whole number, not \"0.5\""
+        );
+        assert_eq!(
+            told(&format!("{}1 7 0 0 0\n1 7 3 0 0\n", atoms("type id x y z"))),
+            "a.dump:11:3: atom 7 stands twice in this frame, first in line 10"
         );
         assert!(
             told("ITEM: NUMBER OF ENTRIES\n")

@@ -5,6 +5,7 @@ use super::lattice::{Centre, Site};
 use crate::error::Result;
 use crate::geometry::{Cell, LARGEST_COORDINATE, Vec3, on_grid, sub};
 use crate::input::{Arrangement, Config};
+use crate::terminal::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -88,6 +89,8 @@ pub struct ParticleInfo {
     pub facing: Vec<Facing>,
     /// Between it and the surface that it stands above.
     pub above: Option<Gap>,
+    /// Whether it lies there on a facet, so that there is a plane between which and the surface one may measure.
+    pub lies: bool,
     /// What else is to be said of it, as `, from file`.
     pub note: String,
 }
@@ -131,13 +134,13 @@ pub fn bounds(positions: impl Iterator<Item = Vec3>) -> [Vec3; 2] {
 
 /// The box of what is built: along periodic directions as the input says or as follows from where the
 /// particles are placed, about the atoms along free ones.
-pub fn cell(config: &Config, [low, high]: [Vec3; 2], follow: Option<Vec3>) -> Cell {
+pub fn cell(config: &Config, [low, high]: [Vec3; 2], follow: [Option<f64>; 3]) -> Cell {
     let periodic = config.cell.periodic();
-    let given = follow.or(config.cell.lengths_angstrom);
+    let given = |d: usize| follow[d].or(config.cell.lengths_angstrom.map(|lengths| lengths[d]));
     let (mut origin, mut length) = ([0.0; 3], [0.0; 3]);
     for d in 0..3 {
-        (origin[d], length[d]) = match (periodic[d], given) {
-            (true, Some(lengths)) => (-lengths[d] / 2.0, lengths[d]),
+        (origin[d], length[d]) = match (periodic[d], given(d)) {
+            (true, Some(length)) => (-length / 2.0, length),
             _ => (low[d] - MARGIN, high[d] - low[d] + 2.0 * MARGIN),
         };
     }
@@ -194,32 +197,52 @@ impl Layout {
                 .filter(|(_, count)| **count > 0)
                 .map(|(symbol, count)| format!("{count} {symbol}"))
                 .collect();
-            let _ =
-                write!(text, "particle {i}: {} atoms ({})", particle.atoms, composition.join(", "));
+            let _ = write!(
+                text,
+                "particle {i}: {} ({})",
+                counted(particle.atoms, "atom"),
+                composition.join(", ")
+            );
             text.push_str(&particle.note);
             if let Some(shape) = &particle.shape {
                 particle.describe_shape(shape, &mut text);
             }
             if let Some(gap) = particle.above {
-                let _ = write!(text, "\n    above the surface: {gap}");
+                let _ = match particle.lies {
+                    true => write!(text, "\n    above the surface: {gap}"),
+                    false => write!(
+                        text,
+                        "\n    above the surface: {:.3} Å between the outermost atoms",
+                        gap.atoms
+                    ),
+                };
             }
             text.push('\n');
         }
         if let Some(rest @ [_, ..]) = self.particles.get(untold + MOST_TOLD..) {
             let atoms = rest.iter().map(|particle| particle.atoms);
             let (least, most) = (atoms.clone().min().unwrap_or(0), atoms.max().unwrap_or(0));
-            let _ = writeln!(text, "and {} more particles of {least} to {most} atoms", rest.len());
+            let more = counted(rest.len(), "more particle");
+            let _ = writeln!(text, "and {more} of {}", from_to(least, most));
         }
         for gap in self.gaps.iter().take(MOST_TOLD) {
             let _ = writeln!(text, "gap: {gap}");
         }
         if let Some(rest @ [_, ..]) = self.gaps.get(MOST_TOLD..) {
-            let _ = writeln!(text, "and {} more gaps", rest.len());
+            let _ = writeln!(text, "and {}", counted(rest.len(), "more gap"));
         }
         if !self.note.is_empty() {
             text.push_str(&self.note);
         }
         text
+    }
+}
+
+/// Numbers of atoms from the least to the most.
+pub fn from_to(least: u64, most: u64) -> String {
+    match least == most {
+        true => counted(most, "atom"),
+        false => format!("{least} to {most} atoms"),
     }
 }
 
@@ -237,6 +260,7 @@ impl ParticleInfo {
             shape: None,
             facing: Vec::new(),
             above: None,
+            lies: false,
             note: String::new(),
         }
     }

@@ -90,7 +90,7 @@ pub fn structure(config: &Config, comm: &Comm) -> Result<Built> {
             built(assembly.layout, atoms, false, assembly.warnings)
         }
     };
-    input::check_ids(config, built.layout.atoms)?;
+    check_named(config, &built.layout)?;
     look_at_particles(config, &mut built)?;
     look_at_border(config, &built, comm)?;
     Ok(built)
@@ -107,7 +107,7 @@ pub fn looked_at(config: &Config, comm: &Comm) -> Result<Built> {
     }
     let Assembly { layout, warnings, .. } = Assembly::new(config, comm)?;
     let mut built = built(layout, Vec::new(), false, warnings);
-    input::check_ids(config, built.layout.atoms)?;
+    check_named(config, &built.layout)?;
     look_at_particles(config, &mut built)?;
     Ok(built)
 }
@@ -139,7 +139,7 @@ impl<'a> Parts<'a> {
                 (Source::Assembled(Box::new(assembly)), whole)
             }
         };
-        input::check_ids(config, whole.layout.atoms)?;
+        check_named(config, &whole.layout)?;
         look_at_particles(config, &mut whole)?;
         Ok(Parts { config, source, whole })
     }
@@ -181,8 +181,17 @@ fn look_at_border(config: &Config, built: &Built, comm: &Comm) -> Result<()> {
     Err(config.source.error("evaporation.beyond_angstrom", message))
 }
 
-/// Says where particles are not measured.
+/// What the input names must be there.
+fn check_named(config: &Config, layout: &Layout) -> Result<()> {
+    input::check_named(config, layout.atoms, layout.particles.len())
+}
+
+/// Says where particles are not measured, and which elements there are not.
 fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
+    let particles = &built.layout.particles;
+    let counts = (0..config.symbols().len()).map(|k| particles.iter().map(|p| p.species[k]).sum());
+    let absent = input::absent(config, &counts.collect::<Vec<u64>>());
+    built.warnings.extend(absent);
     if built.layout.measures_particles() {
         return Ok(());
     }
@@ -213,7 +222,7 @@ pub fn layout(config: &Config, comm: &Comm) -> Result<Layout> {
         Some(structure) => comm.agree(read::read(config, structure).map(|read| read.layout))?,
         None => Assembly::new(config, comm)?.layout,
     };
-    input::check_ids(config, layout.atoms).map(|()| layout)
+    check_named(config, &layout).map(|()| layout)
 }
 
 /// The box and the boundaries that the file of `[structure]` has, whatever the input says.

@@ -93,7 +93,10 @@ fn alone(
                 "particle {p} reaches out to {reach:.0} Å, but coordinates end at {} Å",
                 LARGEST_COORDINATE / 2.0
             );
-            let key = format!("particle[{}].centre_angstrom", body.table);
+            let key = match &config.placement {
+                Some(placement) => placement.room_key(),
+                None => format!("particle[{}].centre_angstrom", body.table),
+            };
             return Err(config.source.error(&key, message));
         }
         let wide = high[d] - low[d] + OVERLAP * body.nearest_distance;
@@ -125,11 +128,17 @@ fn outside(
     let [low, high] = standing.bounds.map(|corner| corner[axis]);
     let (table, name) = (body.table, ["x", "y", "z"][axis]);
     if low <= top && high >= bottom {
+        let (key, advice) = match config.particles[table].above {
+            Some(_) => ("above.gap_angstrom", "make `gap_angstrom` larger"),
+            None => {
+                ("centre_angstrom", "move its `centre_angstrom` away, or write `above` instead")
+            }
+        };
         let message = format!(
             "particle {p} stands from {name} = {low:.2} to {high:.2} Å, in the crystal, which takes all from \
-             {bottom:.2} to {top:.2} Å; move its `centre_angstrom` away, or write `above` instead"
+             {bottom:.2} to {top:.2} Å; {advice}"
         );
-        return Err(config.source.error(&format!("particle[{table}].centre_angstrom"), message));
+        return Err(config.source.error(&format!("particle[{table}].{key}"), message));
     }
     let image = bottom + cell.length[axis];
     if cell.periodic[axis] && low > top && high >= image {

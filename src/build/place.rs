@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::geometry::{Vec3, add, norm, on_grid, sub};
 use crate::input::{Config, PlacementConfig, PositionsConfig};
 use crate::random::{Purpose, Stream};
-pub use flat::number;
+use crate::terminal::counted;
+pub use flat::{number, number_to_cover};
 
 /// Where they stand.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,7 +26,7 @@ pub struct Placed {
     /// On the grid, Å.
     pub centres: Vec<Vec3>,
     /// Lengths of the box that follow from it, along directions that are periodic.
-    pub lengths: Option<[f64; 3]>,
+    pub lengths: [Option<f64>; 3],
     /// What came of it, a line for people.
     pub note: String,
 }
@@ -139,10 +140,10 @@ impl Table<'_> {
         }
         if centres.len() != self.count() {
             let message = format!(
-                "`{}` has {} positions, and there are {} particles",
+                "`{}` has {}, and the input {}",
                 file.display(),
-                centres.len(),
-                self.count()
+                counted(centres.len(), "position"),
+                counted(self.count(), "particle")
             );
             return Err(self.refusal("file", message));
         }
@@ -154,8 +155,8 @@ impl Table<'_> {
             );
             return Err(self.refusal("file", message));
         }
-        let note = format!("{} particles at positions of a file", centres.len());
-        Ok(Placed { centres, lengths: None, note })
+        let note = format!("{} at positions of a file", counted(centres.len(), "particle"));
+        Ok(Placed { centres, lengths: [None; 3], note })
     }
 }
 

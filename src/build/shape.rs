@@ -306,14 +306,18 @@ impl Shape {
         self.sites.iter().copied().filter(|&h| dot(facet, h) == height).collect()
     }
 
-    /// Without a part of the atoms that lack neighbours, drawn by numbers of `order`.
-    pub fn roughened(&self, removed_fraction: f64, order: impl Fn(usize) -> Vec<usize>) -> Shape {
+    /// The atoms that lack neighbours, in rising order.
+    pub fn surface(&self) -> Vec<Site> {
         let occupied: HashSet<Site> = self.sites.iter().copied().collect();
         let all = self.crystal.neighbours().len();
         let lacks = |h: &&Site| self.coordination(&occupied, **h) < all;
-        let surface: Vec<Site> = self.sites.iter().filter(lacks).copied().collect();
-        let removed = (removed_fraction * surface.len() as f64).round() as usize;
-        let removed = removed.min(self.sites.len() - 1);
+        self.sites.iter().filter(lacks).copied().collect()
+    }
+
+    /// Without some of the atoms that lack neighbours, drawn by numbers of `order`.
+    pub fn roughened(&self, roughness: Roughness, order: impl Fn(usize) -> Vec<usize>) -> Shape {
+        let surface = self.surface();
+        let removed = roughness.removed(self.sites.len(), surface.len());
         let gone: HashSet<Site> =
             order(surface.len()).into_iter().take(removed).map(|i| surface[i]).collect();
         let mut rough = self.clone();
@@ -388,6 +392,62 @@ impl Shape {
     fn keep(&mut self, occupied: HashSet<Site>) {
         self.sites = occupied.into_iter().collect();
         self.sites.sort_unstable();
+    }
+}
+
+/// What is taken from the surface of a particle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Roughness {
+    /// Part of the surface atoms.
+    pub fraction: f64,
+    /// How many atoms are to be left, if that is promised.
+    pub left: Option<usize>,
+}
+
+impl Roughness {
+    /// Of a particle of the input that wants so many atoms, if it is rough.
+    pub fn of(particle: &ParticleConfig, wanted: usize) -> Option<Roughness> {
+        let left = (particle.size == Size::Exact).then_some(wanted);
+        particle.surface_removed_fraction.map(|fraction| Roughness { fraction, left })
+    }
+
+    /// How many of so many atoms, of which so many lie at the surface.
+    pub fn removed(&self, atoms: usize, surface: usize) -> usize {
+        match self.left {
+            Some(left) => atoms.saturating_sub(left).min(surface),
+            None => self.part_of(surface).min(atoms - 1),
+        }
+    }
+
+    fn part_of(&self, surface: usize) -> usize {
+        (self.fraction * surface as f64).round() as usize
+    }
+
+    /// The particle to take them from, of all that `make` makes of a wanted number: where as many are to
+    /// be left as are wanted, the one whose surface loses as many as it has too many.
+    pub fn whole<T>(
+        roughness: Option<Roughness>,
+        wanted: usize,
+        make: impl Fn(usize) -> T,
+        surface: impl Fn(&T) -> usize,
+    ) -> T {
+        let mut whole = make(wanted);
+        let Some((roughness, left)) = roughness.and_then(|r| Some((r, r.left?))) else {
+            return whole;
+        };
+        // The surface grows with the particle, and by less; where it jumps, less of it is taken.
+        let mut size = wanted;
+        loop {
+            let needed = left + roughness.part_of(surface(&whole));
+            if needed == size {
+                return whole;
+            }
+            let larger = make(needed);
+            if needed < size || left + roughness.part_of(surface(&larger)) < needed {
+                return whole;
+            }
+            (size, whole) = (needed, larger);
+        }
     }
 }
 

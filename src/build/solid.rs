@@ -4,7 +4,7 @@
 use super::lattice::{Centre, Crystal, Site, dot, nearest_distance, position, step};
 use super::members::Member;
 use super::orientation::{Rotation, apply};
-use super::shape::{Outline, Shape};
+use super::shape::{Outline, Roughness, Shape};
 use super::{alloy, mixture};
 use crate::error::Result;
 use crate::geometry::{self, Vec3, norm, on_grid};
@@ -48,11 +48,15 @@ pub fn shape(config: &Config, table: usize, wanted: usize) -> Result<Shape> {
         // It lies in a layer of atoms.
         crystals.retain(|crystal| crystal.centre == Centre::Atom);
     }
-    let others = outline.moved(particle).into_iter();
-    let others = others.map(|other| Shape::about(&crystals[..1], other, wanted, particle.size));
-    let first = Shape::about(&crystals, outline.clone(), wanted, particle.size);
-    let all = std::iter::once(first).chain(others);
-    Ok(all.min_by_key(|shape| shape.complete.abs_diff(wanted)).expect("the first of them"))
+    let shape = |wanted: usize| {
+        let others = outline.moved(particle).into_iter();
+        let others = others.map(|other| Shape::about(&crystals[..1], other, wanted, particle.size));
+        let first = Shape::about(&crystals, outline.clone(), wanted, particle.size);
+        let all = std::iter::once(first).chain(others);
+        all.min_by_key(|shape| shape.complete.abs_diff(wanted)).expect("the first of them")
+    };
+    let roughness = Roughness::of(particle, wanted);
+    Ok(Roughness::whole(roughness, wanted, shape, |shape| shape.surface().len()))
 }
 
 /// The sides on which a particle has another beside it: -1 for those after the first of a row, +1
@@ -112,10 +116,10 @@ impl Solid {
             defect: particle.defect,
             nearest_distance: nearest_distance(particle.lattice, a, c),
         };
-        if let Some(fraction) = particle.surface_removed_fraction {
+        if let Some(roughness) = Roughness::of(particle, member.wanted) {
             let order =
                 |count| alloy::shuffled(config.seed, Purpose::Roughness, member.number, 0, count);
-            solid.shape = Arc::new(solid.shape.roughened(fraction, order));
+            solid.shape = Arc::new(solid.shape.roughened(roughness, order));
         }
         if let Some(AdatomConfig { facet, removed_fraction }) = particle.adatoms {
             let facets: Vec<Site> = match facet {
@@ -147,6 +151,16 @@ impl Solid {
         self.adatoms.extend(order[removed..].iter().map(|&i| sites[i]));
         self.monolayer += sites.len();
         Ok(())
+    }
+
+    /// The facet that lies on a surface across this axis, unless it was turned away from there.
+    pub fn lies_on(&self, axis: usize) -> Option<Site> {
+        /// What rounding leaves of a right angle.
+        const LEVEL: f64 = 1e-9;
+        self.down.filter(|facet| {
+            let normal = facet.map(f64::from);
+            -apply(&self.rotation, normal)[axis] > norm(normal) * (1.0 - LEVEL)
+        })
     }
 
     /// Number of atoms, adatoms included.

@@ -5,11 +5,12 @@ use super::base::Base;
 use super::body::Bodies;
 use super::face::Face;
 use super::hull::Hull;
-use super::layout::{ParticleInfo, bounds};
+use super::layout::{ParticleInfo, bounds, from_to};
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::geometry::Vec3;
 use crate::input::Config;
+use crate::terminal::counted;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -31,6 +32,8 @@ pub struct Line {
     pub faces: Vec<Face>,
     /// Towards the surface that it stands above.
     pub lower: Option<Face>,
+    /// Whether the facet lies on it that the input says.
+    pub lies: bool,
     /// Whether it came with velocities.
     pub velocities: bool,
 }
@@ -76,6 +79,7 @@ fn line(config: &Config, bodies: &Bodies, number: usize, surface: Option<usize>)
         volume: body.volume(config),
         faces: body.facing().into_iter().map(|(_, _, face)| face).collect(),
         lower: surface.map(|axis| body.lower_face(axis, &outermost)),
+        lies: surface.is_some_and(|axis| body.lies_on(axis).is_some()),
         velocities: body.velocities().is_some(),
     })
 }
@@ -94,7 +98,7 @@ pub fn describe(config: &Config, lines: &[Line]) -> String {
     let mut text = String::new();
     for table in 0..config.particles.len() {
         let own: Vec<&Line> = lines.iter().filter(|line| line.table == table).collect();
-        let count = own.len() as f64;
+        let (count, told) = (own.len() as f64, counted(own.len(), "particle"));
         let atoms = own.iter().map(|line| line.info.atoms);
         let (Some(least), Some(most)) = (atoms.clone().min(), atoms.clone().max()) else {
             continue;
@@ -109,9 +113,10 @@ pub fn describe(config: &Config, lines: &[Line]) -> String {
         });
         let _ = writeln!(
             text,
-            "[[particle]] number {}: {count} particles of {least} to {most} atoms; diameters of spheres of the \
-             same volume {mean:.2} nm, standard deviation {:.2} nm; {}",
+            "[[particle]] number {}: {told} of {}; diameters of spheres of the same volume {mean:.2} nm, standard \
+             deviation {:.2} nm; {}",
             table + 1,
+            from_to(least, most),
             square.sqrt(),
             species.collect::<Vec<_>>().join(", ")
         );

@@ -34,6 +34,14 @@ pub enum IntegratorState {
 }
 
 impl IntegratorState {
+    /// What came of swaps, in a stage that has some.
+    pub fn swaps(&self) -> Option<Tally> {
+        match self {
+            IntegratorState::Dynamics(motion) => motion.swaps,
+            IntegratorState::Minimisation(_) => None,
+        }
+    }
+
     /// Whether a stage can be gone on with from this state, saved in its middle;
     /// `groups`: of its thermostat.
     pub fn fits(&self, stage: &Stage, groups: usize) -> bool {
@@ -420,10 +428,7 @@ impl Integrator {
 
     /// What came of swaps since the stage began.
     pub fn swaps(&self) -> Tally {
-        match &self.state {
-            IntegratorState::Dynamics(motion) => motion.swaps.unwrap_or_default(),
-            IntegratorState::Minimisation(_) => Tally::default(),
-        }
+        self.state.swaps().unwrap_or_default()
     }
 
     /// Potential and kinetic energy, what the thermostat has taken out, and less what pistons and

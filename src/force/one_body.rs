@@ -20,6 +20,7 @@ use crate::fixed::Quantum;
 use crate::geometry::{Cell, Vec3};
 use crate::input::{AtomsConfig, Config, Side};
 use crate::potential::one_body::{Drive, OneBody as Form, Piston, Plane, Site, Surroundings};
+use crate::terminal::counted;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -232,7 +233,8 @@ impl OneBody {
     /// Where the terms stand and how many atoms they are for, line by line.
     pub fn found(&self) -> String {
         let of = |term: &Term| {
-            let atoms = term.members.as_ref().map_or("all".into(), |ids| ids.len().to_string());
+            let members = term.members.as_ref();
+            let atoms = members.map_or("all atoms".into(), |ids| counted(ids.len(), "atom"));
             match &term.form {
                 Form::Plane(plane) => {
                     format!(
@@ -252,7 +254,7 @@ impl OneBody {
                     };
                     format!("{}: stands at {axis} = {place:.3} Å{drive}\n", term.key)
                 }
-                _ => format!("{}: {atoms} atoms\n", term.key),
+                _ => format!("{}: {atoms}\n", term.key),
             }
         };
         self.terms.iter().map(of).collect()
@@ -281,6 +283,12 @@ impl OneBody {
 
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// The keys of terms that are for no atom.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        let idle = |term: &&Term| term.members.as_ref().is_some_and(Vec::is_empty);
+        self.terms.iter().filter(idle).map(|term| term.key.as_str())
     }
 
     /// What a checkpoint has to know.

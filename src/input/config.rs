@@ -97,7 +97,11 @@ pub struct Config {
     #[serde(default)]
     pub evaporation: EvaporationConfig,
     /// The protocol: stages, carried out in order.
-    #[serde(rename = "stage", serialize_with = "super::stage::write")]
+    #[serde(
+        rename = "stage",
+        serialize_with = "super::stage::write",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(min = 1))]
     #[schemars(extend("x-fixed" = "stage"))]
     pub stages: Vec<StageConfig>,
@@ -255,7 +259,7 @@ pub struct ParticleConfig {
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
     pub edge_nm: Option<f64>,
     /// Part of each edge that is cut off at either end, with its corner: of a `cube`, `octahedron`,
-    /// `tetrahedron` or `triangular-plate`.
+    /// `tetrahedron` or `triangular-plate` (this up to 1/3, a hexagonal plate).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 0.5))]
     pub truncation: Option<f64>,
@@ -264,14 +268,15 @@ pub struct ParticleConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1))]
     pub rounding: Option<f64>,
-    /// Of a `rod` length over width, 3 unless given; of a `triangular-plate` thickness over edge, 0.3.
+    /// Of a `rod` length over width, above 1, 3 unless given; of a `triangular-plate` thickness over edge, 0.3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.05, max = 50))]
     pub aspect_ratio: Option<f64>,
     /// A defect of the stacking across the middle, on (111).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
-    /// Part of the surface atoms (those that lack neighbours) that is removed at random: roughness.
+    /// Part of the surface atoms (those that lack neighbours) that is removed at random: roughness. It
+    /// comes off the wanted size, but with `size = "exact"` as many atoms are left as are wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1))]
     pub surface_removed_fraction: Option<f64>,
@@ -440,7 +445,7 @@ pub enum Size {
     /// The complete shape whose number of atoms is nearest.
     #[default]
     Nearest,
-    /// Just as many atoms as wanted.
+    /// Just as many atoms as wanted, with adatoms on top.
     Exact,
 }
 

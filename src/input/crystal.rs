@@ -190,8 +190,8 @@ pub struct AboveConfig {
     /// The gap between the particle and the surface.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub gap_angstrom: f64,
-    /// Between what it is measured; unless given `planes` where there is a `facet` and `atoms`
-    /// where there is none.
+    /// Between what it is measured; unless given `planes` where a `facet` lies on the surface and `atoms`
+    /// where there is none, or the particle is turned away from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_between: Option<GapBetween>,
     /// Facet of a built particle that is turned down to the surface, Miller indices; without it

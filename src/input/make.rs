@@ -33,7 +33,8 @@ pub enum Shape {
     /// Half a sphere on a (001) facet.
     Hemisphere,
     /// Marks's decahedron: five twinned grains about an axis, with (100) facets at its waist and
-    /// notches between the grains.
+    /// notches between the grains, of any proportions but needles and stars. Of those within 1 % of the
+    /// wanted number of atoms the most even one, about as high as wide.
     Decahedron,
     /// Mackay's icosahedron: twenty twinned grains about a point, six five-fold axes.
     Icosahedron,
@@ -255,6 +256,30 @@ pub fn check(config: &Config, particle: &ParticleConfig, key: &str, problems: &m
     elements(config, particle, key, problems);
 }
 
+/// The part of each edge of a triangle that is cut off at either end where a hexagon is left; with what
+/// the digits of a third leave.
+const HEXAGON: f64 = 1.0 / 3.0 + 1e-3;
+
+/// Adds what is allowed in the table `key` but makes another shape of the one that is named.
+pub fn warn(particle: &ParticleConfig, key: &str, warnings: &mut Problems) {
+    let name = particle.shape.name();
+    let becomes = match (particle.shape, particle.truncation) {
+        (Shape::Cube | Shape::Octahedron, Some(0.5)) => Some("a cuboctahedron"),
+        (Shape::Tetrahedron, Some(0.5)) => Some("an octahedron"),
+        _ => None,
+    };
+    if let Some(other) = becomes {
+        let message = format!(
+            "of the edges of the `{name}` nothing is left: cut by half at either end it is {other}"
+        );
+        warnings.at(&format!("{key}.truncation"), message);
+    }
+    if particle.rounding == Some(1.0) {
+        let message = format!("of the `{name}` nothing is left: rounded by 1 it is a sphere");
+        warnings.at(&format!("{key}.rounding"), message);
+    }
+}
+
 fn shape(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut Problems) {
     let ParticleConfig { shape, lattice, .. } = *particle;
     let (name, of) = (shape.name(), lattice.name());
@@ -281,6 +306,28 @@ fn shape(config: &Config, particle: &ParticleConfig, key: &str, problems: &mut P
         problems.at(
             &at("aspect_ratio"),
             format!("`aspect_ratio` is for `rod` and `triangular-plate`, not for `{name}`"),
+        );
+    }
+    if let (Shape::Rod, Some(ratio)) = (shape, particle.aspect_ratio)
+        && ratio <= 1.0
+    {
+        problems.at(
+            &at("aspect_ratio"),
+            format!(
+                "a rod is longer than wide, and this is its length over its width: {ratio} makes a sphere \
+                 (`shape = \"sphere\"`)"
+            ),
+        );
+    }
+    if let (Shape::TriangularPlate, Some(cut)) = (shape, particle.truncation)
+        && cut > HEXAGON
+    {
+        problems.at(
+            &at("truncation"),
+            format!(
+                "{cut} at either end leave less of the edges than of what is cut, a triangle the other way \
+                 round: from 0 to 1/3, a hexagonal plate, for what is left of the edges"
+            ),
         );
     }
     if shape.is_multiply_twinned() {

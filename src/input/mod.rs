@@ -38,7 +38,6 @@ pub use past::compare;
 pub use rules::MOST_ATOMS;
 pub use schema::or;
 pub use source::Source;
-pub use traces::check_ids;
 
 use crate::error::{Error, Result};
 use serde::Deserialize;
@@ -255,6 +254,24 @@ fn complete(config: &mut Config) {
     if config.structure.is_none() || config.cell.boundary.is_some() {
         settle_boundary(config, config.cell.periodic());
     }
+}
+
+/// Whether all atoms and particles that the input names are among so many.
+///
+/// # Errors
+/// At each that is not, with what there is.
+pub fn check_named(config: &Config, atoms: u64, particles: usize) -> Result<()> {
+    let mut problems = Problems::new(&config.source);
+    traces::check_ids(config, atoms, &mut problems);
+    one_body::check_selections(config, (atoms, particles), &mut problems);
+    problems.into_result()
+}
+
+/// Elements that the input names, and of which there is no atom; `counts` by species.
+pub fn absent(config: &Config, counts: &[u64]) -> Vec<String> {
+    let mut warnings = Problems::new(&config.source);
+    one_body::warn_of_absent(config, counts, &mut warnings);
+    warnings.lines()
 }
 
 /// Makes the boundaries that a structure has those of the input, and what depends on them.

@@ -1,7 +1,7 @@
 //! The tables of one-body terms: `[[plane]]`, `[[piston]]`, `[[tether]]`, `[[uniform_force]]` and
 //! `[[fixed]]`, with the rules for them. As in `config`, each key has its one home here.
 
-use super::config::{Arrangement, Axis, Config};
+use super::config::{Arrangement, Axis, Config, SwapEnsemble, SwapsConfig};
 use super::rules::known_element;
 use super::source::Problems;
 use schemars::JsonSchema;
@@ -303,6 +303,51 @@ impl Config {
         let uniform = uniform.map(|(n, t)| (format!("uniform_force[{n}]"), &t.atoms));
         let fixed = self.fixed.iter().enumerate().map(|(n, t)| (format!("fixed[{n}]"), &t.atoms));
         tethers.chain(uniform).chain(fixed).collect()
+    }
+}
+
+/// Adds every atom and particle that tables name and that is not among so many to `problems`.
+pub(super) fn check_selections(
+    config: &Config,
+    (atoms, particles): (u64, usize),
+    problems: &mut Problems,
+) {
+    for (key, wanted) in config.selections() {
+        for (n, number) in wanted.numbers.iter().enumerate().filter(|(_, id)| **id >= atoms) {
+            let message = beyond("atom", *number, atoms);
+            problems.at(&format!("{key}.atoms.numbers[{n}]"), message);
+        }
+        let is_beyond = |(_, number): &(usize, &u32)| **number as usize >= particles;
+        for (n, number) in wanted.particles.iter().enumerate().filter(is_beyond) {
+            let message = beyond("particle", *number as u64, particles as u64);
+            problems.at(&format!("{key}.atoms.particles[{n}]"), message);
+        }
+    }
+}
+
+/// Of something that is named by a number and not there.
+pub(super) fn beyond(what: &str, number: u64, count: u64) -> String {
+    format!("there is no {what} {number}: they are numbered from 0 to {}", count.saturating_sub(1))
+}
+
+/// Elements that tables name beside others and of which there is no atom; `counts` by species.
+pub(super) fn warn_of_absent(config: &Config, counts: &[u64], warnings: &mut Problems) {
+    let open = |swaps: &SwapsConfig| swaps.ensemble != SwapEnsemble::Canonical;
+    if config.stages.iter().filter_map(|stage| stage.swaps.as_ref()).any(open) {
+        return; // atoms of it may come
+    }
+    let tables = config.selections().into_iter();
+    let tables = tables.map(|(key, atoms)| (format!("{key}.atoms.species"), &atoms.species));
+    let swaps = config.stages.iter().enumerate().filter_map(|(i, stage)| {
+        Some((format!("stage[{i}].swaps.species"), &stage.swaps.as_ref()?.species))
+    });
+    let is_absent = |symbol: &String| {
+        config.symbols().iter().zip(counts).any(|(known, count)| symbol == known && *count == 0)
+    };
+    for (key, species) in tables.chain(swaps) {
+        for (n, symbol) in species.iter().enumerate().filter(|(_, symbol)| is_absent(symbol)) {
+            warnings.at(&format!("{key}[{n}]"), format!("no atom is {symbol}"));
+        }
     }
 }
 

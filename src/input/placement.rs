@@ -79,9 +79,10 @@ pub struct SupportConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub particles: Option<usize>,
-    /// Part of the support that the particles cover, seen from above. Two of number, coverage (or
-    /// `density_per_um2`) and area are given; the third follows. At random no more than about 0.5 can
-    /// be covered.
+    /// Part of the support that the particles cover, seen from above: the shadows of their convex hulls
+    /// through the middles of their outermost atoms. Two of number, coverage (or `density_per_um2`)
+    /// and area are given; the third follows, to within one particle. At random no more than about
+    /// 0.5 can be covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 0.9))]
     #[schemars(extend("x-fixed" = "join"))]
@@ -178,11 +179,13 @@ pub struct AggregateConfig {
     #[schemars(extend("x-fixed" = "join"))]
     pub gap_angstrom: f64,
     /// Fractal dimension D in N = k (R/a)^D, with N particles of radius a in a radius of gyration R:
-    /// 1.8 for aggregates that grew by diffusion, 3 for compact ones.
+    /// 1.8 for aggregates that grew by diffusion, 3 for compact ones. For a count the mean over the
+    /// particles of half the gap and the radius of a disc as large as their shadow (of the hull
+    /// through the middles of their outermost atoms), for R the masses and the extent of each.
     #[schemars(range(min = 1, max = 3))]
     #[schemars(extend("x-fixed" = "join"))]
     pub dimension: f64,
-    /// k of that law.
+    /// k of that law. A straight chain has D = 1 with k of about 1.7, and no aggregate is longer.
     #[serde(default = "default_prefactor")]
     #[schemars(range(min = 0.3, max = 5))]
     #[schemars(extend("x-fixed" = "join"))]
@@ -270,6 +273,17 @@ impl PlacementConfig {
             PlacementConfig::Aggregate(aggregate) => aggregate.gap_angstrom,
             PlacementConfig::File(positions) => positions.gap_angstrom,
         }
+    }
+
+    /// The key, with `placement.` before it, by which the particles stand as far apart as they do.
+    pub fn room_key(&self) -> String {
+        let key = match self {
+            PlacementConfig::Support(support) => support.density_key(),
+            PlacementConfig::Box(_) => "packing_fraction",
+            PlacementConfig::File(_) => "file",
+            _ => "gap_angstrom",
+        };
+        format!("placement.{key}")
     }
 
     /// Whether the particles stand on a plane across z: a surface, or one without atoms.
@@ -398,6 +412,16 @@ impl SupportConfig {
     /// Whether it says how densely the particles stand.
     pub fn has_density(&self) -> bool {
         self.coverage.is_some() || self.density_per_um2.is_some()
+    }
+
+    /// The key by which there is as much room for them as there is.
+    pub fn density_key(&self) -> &'static str {
+        match self {
+            SupportConfig { coverage: Some(_), .. } => "coverage",
+            SupportConfig { density_per_um2: Some(_), .. } => "density_per_um2",
+            SupportConfig { lengths_angstrom: Some(_), .. } => "lengths_angstrom",
+            _ => "kind",
+        }
     }
 }
 

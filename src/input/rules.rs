@@ -15,6 +15,7 @@ use super::stage::default_relaxation;
 use super::swaps;
 use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
+use crate::terminal::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -53,6 +54,9 @@ pub fn check(config: &Config, problems: &mut Problems) {
 /// What is allowed but deserves a second look.
 pub fn warn(config: &Config, warnings: &mut Problems) {
     one_body::warn(config, warnings);
+    for (i, particle) in config.particles.iter().enumerate() {
+        make::warn(particle, &format!("particle[{i}]"), warnings);
+    }
     let dynamics = &config.dynamics;
     if dynamics.timestep_fs > LONG_TIMESTEP_FS {
         warnings.at(
@@ -73,9 +77,9 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
                 &key,
                 format!(
                     "{time_ps} ps is not a whole number of time steps of {} fs: the \
-                     nearest is used, {steps} step{} = {} ps",
+                     nearest is used, {} = {} ps",
                     dynamics.timestep_fs,
-                    if steps == 1 { "" } else { "s" },
+                    counted(steps, "step"),
                     // Ten digits hide the rounding of the product.
                     (used * 1e10).round() / 1e10
                 ),

@@ -34,7 +34,8 @@ pub struct SwapsConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<SwapRegion>,
     /// For `variance-constrained`: K in the energy K N/2 Σ (c - c₀)², the sum over the elements with
-    /// their fractions c of the N atoms and c₀ of `composition`.
+    /// their fractions c of the N atoms and c₀ of `composition`. N counts the atoms that take part: of
+    /// these elements, in all particles together, without those that are fixed, came to rest or were removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1_000_000))]
     pub constraint_ev: Option<f64>,

@@ -1,8 +1,8 @@
 //! The table `[traces]`: atoms whose paths are kept finely, without all others.
 
 use super::config::Config;
+use super::one_body::beyond;
 use super::source::Problems;
-use crate::error::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,15 +54,10 @@ pub fn check(config: &Config, problems: &mut Problems) {
     }
 }
 
-/// Whether all atoms that the input names are among so many.
-pub fn check_ids(config: &Config, atoms: u64) -> Result<()> {
+/// Adds every atom that `ids` names and that is not among so many to `problems`.
+pub(super) fn check_ids(config: &Config, atoms: u64, problems: &mut Problems) {
     let ids = config.traces.iter().flat_map(|traces| traces.ids.iter().enumerate());
-    match ids.into_iter().find(|(_, id)| **id >= atoms) {
-        None => Ok(()),
-        Some((i, id)) => {
-            let message =
-                format!("there is no atom {id}: the {atoms} atoms are numbered from 0 on");
-            Err(config.source.error(&format!("traces.ids[{i}]"), message))
-        }
+    for (i, id) in ids.filter(|(_, id)| **id >= atoms) {
+        problems.at(&format!("traces.ids[{i}]"), beyond("atom", *id, atoms));
     }
 }

@@ -38,7 +38,7 @@ mod particles;
 mod record;
 mod structure;
 mod surroundings;
-mod swaps;
+pub mod swaps;
 mod thermo;
 mod traces;
 
@@ -77,8 +77,8 @@ pub struct Snapshot<'a> {
     pub totals: Totals,
     /// What acts on the atoms one by one, if anything does.
     pub one_body: Option<&'a OneBody>,
-    /// What came of swaps, in a run that has some.
-    pub swaps: Option<Tally>,
+    /// What came of swaps in the stage of this number (from 1), in a run that has some.
+    pub swaps: Option<(usize, Tally)>,
     /// Of the whole system: 3 N less what is held fixed.
     pub degrees_of_freedom: f64,
     /// Total energy less what thermostats put in, eV.
@@ -295,7 +295,7 @@ impl Observers {
         }
         series.extend(self.pairs.take_mergers());
         series.extend(snapshot.one_body.into_iter().flat_map(one_body::series));
-        series.extend(snapshot.swaps.map(|tally| swaps::series(&tally, &snapshot)));
+        series.extend(swaps::series(&snapshot));
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
     }
 

@@ -74,7 +74,7 @@ pub struct Run {
     #[arg(long, value_name = "TIME", value_parser = extension::span_ps)]
     pub extend: Option<f64>,
     /// Threads of each rank [default: the cores of the node divided by its ranks]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
     /// Start more threads than there are cores for them
     #[arg(long, requires = "threads")]
@@ -104,6 +104,7 @@ pub enum Command {
     /// Write the starting structure of an input, and nothing else
     Build(Build),
     /// Energy, forces and virial of structures in a file
+    #[command(override_usage = evaluate::USAGE)]
     Evaluate(evaluate::Arguments),
     /// Energy, forces and virial for another program that asks over a socket, as i-PI and ASE do
     ///
@@ -141,22 +142,28 @@ pub struct Plan {
     #[arg(value_name = "INPUT.toml")]
     pub input: PathBuf,
     /// Number of ranks, or several to compare, as 16,64,256
-    #[arg(long, value_name = "N", required = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "N",
+        required = true,
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
     pub ranks: Vec<NonZeroUsize>,
     /// Threads of each rank
-    #[arg(long, value_name = "T", default_value = "1")]
+    #[arg(long, value_name = "T", default_value = "1", allow_negative_numbers = true)]
     pub threads: NonZeroUsize,
     /// Ranks on each node, whose memory is added up [default: all on one]
     #[arg(long, value_name = "N")]
     pub ranks_per_node: Option<NonZeroUsize>,
     /// Evaluations of an atom's forces per second on one core [default: measured here]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub speed: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Build {
-    /// Input file
+    /// Input file; stages may be missing
     #[arg(value_name = "INPUT.toml")]
     pub input: PathBuf,
     /// Where the structure goes: extended XYZ (.xyz) or H5MD (.h5)

@@ -1,5 +1,5 @@
 //! `sinter-hpc build`: the starting structure alone, with the particles together
-//! as `[placement]` has them even where the protocol begins with them apart.
+//! as `[placement]` has them even where the protocol begins with them apart, or there is none.
 
 use super::warnings;
 use crate::atoms::{Atom, Atoms};
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Vec3;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::{ForceField, Potential};
+use crate::terminal::counted;
 use crate::write::{Content, Frame as Written, Job, Provenance, Trajectory};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -22,7 +23,7 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
         let message = "this file exists already: replace it (--force) or choose another (--output)";
         return Err(Error::input(output, 0, 0, message));
     }
-    let mut config = warnings::read_input(input)?;
+    let mut config = warnings::read_system(input)?;
     let (potential, _) = warnings::potential(&mut config)?;
     for stage in &mut config.stages {
         stage.particles = Arrangement::Together;
@@ -36,7 +37,7 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
     }
     let symbols = config.symbols();
     print!("{}", built.layout.describe(&symbols));
-    println!("{} atoms written to {}", built.layout.atoms, output.display());
+    println!("{} written to {}", counted(built.layout.atoms, "atom"), output.display());
     Ok(())
 }
 
@@ -92,13 +93,25 @@ fn write_extxyz(config: &Config, built: &Built, output: &Path) -> Result<()> {
     write().map_err(|source| Error::file(output, source))
 }
 
+/// A protocol that the input does not have is none of it.
+fn without_stand_in(config: &Config) -> Config {
+    let mut config = config.clone();
+    if !config.source.has("stage[0]") {
+        config.stages.clear();
+        if !config.source.has("dynamics.initial_temperature_k") {
+            config.dynamics.initial_temperature_k = None;
+        }
+    }
+    config
+}
+
 /// Masses and atomic numbers are known to the potential's library only.
 fn write_h5md(config: &Config, potential: &ForceField, built: &Built, output: &Path) -> Result<()> {
     let comm = Comm::single();
     let provenance = Provenance {
         title: config.title.clone(),
         author: String::new(),
-        input: input::effective(config),
+        input: input::effective(&without_stand_in(config)),
         potential: Vec::new(),
         species: potential.species().to_vec(),
         seed: config.seed,

@@ -10,6 +10,7 @@ use crate::force::OneBody;
 use crate::force::one_body::Scene;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::{ForceField, Potential, one_body};
+use crate::terminal::counted;
 use std::io::Write;
 use std::path::Path;
 
@@ -63,9 +64,9 @@ fn structure(config: &mut Config, potential: &ForceField) -> Result<(String, Str
         })
         .collect();
     let told = format!(
-        "{} atoms, {} particles\n{}box: {}\n",
-        built.layout.atoms,
-        built.layout.particles.len(),
+        "{}, {}\n{}box: {}\n",
+        counted(built.layout.atoms, "atom"),
+        counted(built.layout.particles.len(), "particle"),
         built.layout.describe(&symbols),
         sides.join(" x ")
     );

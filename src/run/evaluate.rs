@@ -10,7 +10,7 @@
 
 use super::potential::read;
 use super::warnings;
-use crate::atoms::{Atom, Species};
+use crate::atoms::{Atom, Atoms, Species};
 use crate::build::cell::{self, Side, Sides};
 use crate::build::frame::Frame;
 use crate::build::{self, extxyz, species};
@@ -26,6 +26,11 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+/// The two ways of naming a force field.
+pub const USAGE: &str = "\
+sinter-hpc evaluate [OPTIONS] <INPUT.toml> <FRAMES.xyz> --output <OUT.xyz>
+       sinter-hpc evaluate [OPTIONS] --library <FILE> --elements <ELEMENTS> <FRAMES.xyz> --output <OUT.xyz>";
 
 /// Energy, forces and virial of every frame of a file, into another file.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,9 +48,9 @@ pub struct Arguments {
     /// Elements of atom types 1, 2, ..., where the frames have numbers in place of symbols
     #[arg(long, value_name = "ELEMENTS", value_delimiter = ',')]
     pub types: Vec<String>,
-    /// An input, of which the force field counts and the rest may be missing (unless a library is
-    /// named), then structures in extended XYZ or as a LAMMPS dump
-    #[arg(value_names = ["INPUT.toml", "FRAMES.xyz"], num_args = 1..=2, required = true)]
+    /// FRAMES.xyz: structures in extended XYZ or as a LAMMPS dump; before them, unless a library is
+    /// named, INPUT.toml, of which the force field counts and the rest may be missing
+    #[arg(value_name = "FILE", num_args = 1..=2, required = true)]
     pub files: Vec<PathBuf>,
     /// Where the structures go with what was computed; replaced if it exists
     #[arg(long, value_name = "OUT.xyz")]
@@ -141,7 +146,8 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         let round: Result<Vec<Frame>> = frames.by_ref().take(comm.size()).collect();
         let round = comm.agree(round)?;
         if comm.is_root() {
-            told.tell(arguments, summary.frames, &round, potential.species());
+            let elements = potential.species();
+            told.tell(arguments, summary.frames, &round, (elements, config.as_ref()));
         }
         let mine = round.get(comm.rank()).map(|frame| {
             let number = summary.frames + comm.rank();
@@ -183,6 +189,17 @@ fn evaluated(
             "it is periodic along {axis}, and {key} of the input stands across {axis}"
         )));
     }
+    if let Some(config) = config {
+        let named = input::check_named(config, atoms.len() as u64, 1);
+        named.map_err(|error| match error {
+            Error::Input { place, message } => {
+                let message =
+                    format!("{message} in frame {number} (the first is 0) of {}", path.display());
+                Error::Input { place, message }
+            }
+            other => other,
+        })?;
+    }
     let begin = |scene: Scene| match config {
         Some(config) => OneBody::on_frame(config, scene)
             .map_err(|(key, message)| complain(format!("{key}: {message}"))),
@@ -190,10 +207,8 @@ fn evaluated(
     };
     let found = force::evaluate_with(potential, cell, &atoms, begin);
     let found = found.map_err(|error| match error {
-        Error::Physics { atom, message, .. } => Error::Run(format!(
-            "{}: frame {number} (the first is 0), atom {atom}: {message}",
-            path.display()
-        )),
+        // What the file has cannot be evaluated.
+        Error::Physics { atom, message, .. } => complain(format!("atom {atom}: {message}")),
         other => other,
     })?;
     let mut frame = frame.clone();
@@ -225,14 +240,13 @@ impl Told {
         arguments: &Arguments,
         first: usize,
         frames: &[Frame],
-        elements: &[Species],
+        (elements, config): (&[Species], Option<&Config>),
     ) {
         for (k, frame) in frames.iter().enumerate() {
             // One that cannot be evaluated is an error, told elsewhere.
-            let Ok(System { warnings, .. }) = system(frame, elements, &arguments.types) else {
-                continue;
-            };
-            for warning in warnings {
+            let Ok(mut system) = system(frame, elements, &arguments.types) else { continue };
+            system.warn_of_idle_terms(elements, config);
+            for warning in system.warnings {
                 if !self.0.contains(&warning) {
                     let number = first + k;
                     warnings::tell([format!(
@@ -251,6 +265,23 @@ struct System {
     cell: Cell,
     atoms: Vec<Atom>,
     warnings: Vec<String>,
+}
+
+impl System {
+    /// Says which tables of one-body terms are for none of its atoms.
+    fn warn_of_idle_terms(&mut self, species: &[Species], config: Option<&Config>) {
+        let Some(config) = config.filter(|config| !config.uniform_forces.is_empty()) else {
+            return;
+        };
+        let (comm, atoms) = (Comm::single(), Atoms::from_list(&self.atoms));
+        let scene = Scene { comm: &comm, atoms: &atoms, cell: &self.cell, species };
+        let Ok(one_body) = OneBody::on_frame(config, scene) else { return };
+        self.warnings.extend(one_body.idle().map(|key| {
+            format!(
+                "{key} of the input does nothing: no atom is of these elements, numbers and places"
+            )
+        }));
+    }
 }
 
 /// # Errors

@@ -140,8 +140,8 @@ impl<'c> Files<'c> {
         Ok(())
     }
 
-    /// A point of paths, to the time series.
-    pub fn traces(&mut self, record: &Record) -> Result<()> {
+    /// A measurement of its own, as a point of paths, to the time series and not to the log.
+    pub fn series_alone(&mut self, record: &Record) -> Result<()> {
         self.trajectory.append_series(record)
     }
 

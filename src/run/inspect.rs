@@ -4,9 +4,9 @@
 use super::lock;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
+use crate::terminal::counted;
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
 use crate::write::provenance::Restart;
-use crate::write::report::number;
 use crate::write::seal;
 use crate::write::survey::{Span, Survey, survey};
 use std::fmt::Write;
@@ -100,7 +100,17 @@ fn of_trajectory(survey: &Survey) -> String {
     table.title(&survey.title);
     table.line("frames", span(&survey.frames));
     table.line("", survey.content.join(", "));
-    table.line("atoms", composition(survey.atoms, &survey.composition));
+    let counts = |frame: usize| -> Vec<(String, u64)> {
+        survey.composition.iter().map(|(symbol, counts)| (symbol.clone(), counts[frame])).collect()
+    };
+    let [first, last] = [counts(0), counts(1)];
+    match first == last {
+        true => table.line("atoms", composition(survey.atoms, &first)),
+        false => {
+            table.line("atoms", composition(survey.atoms, &first) + " in the first frame");
+            table.line("", composition(survey.atoms, &last) + " in the last");
+        }
+    }
     table.line("box", boxed(survey.edges, survey.periodic));
     for (name, extent) in &survey.series {
         table.line("series", format!("{name}: {}", span(extent)));
@@ -129,7 +139,7 @@ fn program(version: &str, revision: &str) -> String {
 
 fn running_on(ranks: usize, threads: usize) -> String {
     let each = if ranks == 1 { "" } else { " each" };
-    format!("{}, {}{each}", number(ranks, "rank"), number(threads, "thread"))
+    format!("{}, {}{each}", counted(ranks, "rank"), counted(threads, "thread"))
 }
 
 fn composition(atoms: u64, counts: &[(String, u64)]) -> String {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::force::Settings;
 use crate::input::{Arrangement, Config};
 use crate::potential::{ForceField, Potential};
+use crate::terminal::counted;
 use crate::write::{Content, checkpoint};
 use cost::Step;
 use space::{Share, Space, imbalance_of};
@@ -209,8 +210,9 @@ impl Planned<'_> {
         };
         let _ = writeln!(
             text,
-            "\nIt pays up to some {ranks} ranks{threads}, {each} atoms on each: beyond that a core waits\n\
+            "\nIt pays up to some {}{threads}, {each} atoms on each: beyond that a core waits\n\
              more than it works (efficiency below {:.0} %).",
+            counted(ranks, "rank"),
             100.0 * PAYS
         );
     }
@@ -410,6 +412,23 @@ mod tests {
         assert_eq!(planned(line).unwrap(), text);
         let error = planned("sinter-hpc plan q.toml --ranks 2000000").unwrap_err();
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn one_rank_sends_no_messages_to_itself() {
+        let mut config =
+            input::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/inputs/bulk.toml")))
+                .unwrap();
+        config.stages.truncate(1);
+        let words = "sinter-hpc plan b.toml --ranks 1,2 --speed 1000000".split(' ');
+        let arguments = arguments::Arguments::read(words.map(std::ffi::OsString::from)).unwrap();
+        let Some(arguments::Command::Plan(wanted)) = arguments.command else { panic!() };
+        let text = report(&config, &wanted).unwrap();
+        // Its ghosts are images of its own atoms.
+        let [[space, time], [_, of_two]] = [1, 2].map(|ranks| rows(&text, ranks));
+        assert!(space[3] > 0.0 && space[6..] == [0.0, 0.0], "{text}");
+        assert!(time[2] == 0.0 && time[3] == 100.0, "{text}");
+        assert!(of_two[2] > 0.0 && of_two[3] < 100.0, "{text}");
     }
 
     #[test]

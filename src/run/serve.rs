@@ -17,8 +17,8 @@ use super::threads::Threads;
 use super::{potential, warnings};
 use crate::build;
 use crate::comm::Comm;
-use crate::error::Result;
-use crate::input::{self, Arrangement, Config};
+use crate::error::{Error, Result};
+use crate::input::{Arrangement, Config};
 use crate::write::log::Log;
 use address::{Address, Stream};
 use session::{Ask, End, Session};
@@ -37,15 +37,16 @@ pub struct Arguments {
     #[arg(long, value_name = "unix:NAME|HOST:PORT", value_parser = Address::parse)]
     pub socket: Address,
     /// Seconds for which to try again where nobody listens yet
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub patience: Duration,
     #[command(flatten)]
     pub threads: Threads,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let given = text.parse().map_err(|_| "this is not a number of seconds".to_string())?;
-    Duration::try_from_secs_f64(given).map_err(|error| error.to_string())
+    let wrong = || "a number of seconds, 0 or more, is wanted".to_string();
+    let given = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(given).map_err(|_| wrong())
 }
 
 /// Serves until the other program ends it. Collective.
@@ -63,6 +64,13 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     let mut session = comm.agree(connected.transpose())?.map(Session::over);
     log.say(&format!("connected to {}", arguments.socket));
     let end = serve_over(&mut session, &mut served, &expected, comm)?;
+    let asked = match end {
+        Some(End::Closed) if !served.was_asked() => Err(Error::Run(
+            "the other program closed the connection before it asked for anything".into(),
+        )),
+        _ => Ok(()),
+    };
+    comm.agree(asked)?;
     // The first rank knows how, and is the one that says so.
     log.say(&format!("{}: {}", end.map_or("", End::told), served.told()));
     Ok(())
@@ -70,8 +78,7 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
 
 /// The input, without what no force field needs and with the particles where they stand together.
 fn read_input(arguments: &Arguments) -> Result<Config> {
-    let mut config = input::read_system(&arguments.input)?;
-    warnings::tell(input::warnings(&config));
+    let mut config = warnings::read_system(&arguments.input)?;
     if !config.pistons.is_empty() {
         let message = "a piston moves with the time of a run, and who asks over a socket has a time of \
                        its own: leave it out, or make it a `[[plane]]`";

@@ -165,7 +165,8 @@ impl<'c> Simulation<'c> {
                 Outcome::Finished => {
                     self.conclude(&integrator);
                     self.progress.next_stage();
-                    self.checkpoint(Some(integrator.state().clone()))?;
+                    self.integrator = Some(integrator.state().clone());
+                    self.checkpoint(self.integrator.clone())?;
                     let order = self.watch.order(self.progress.step);
                     let more = self.plan.stage(&self.progress).is_some();
                     if let (Order::Stop(reason), true) = (order, more) {
@@ -335,12 +336,22 @@ impl<'c> Simulation<'c> {
         }
         self.files.log.begin_stage(&title, self.progress.step - self.progress.step_in_stage, steps);
         self.engine.set_step(self.progress.step);
-        let integrator = match self.integrator.take().filter(|_| !begins) {
+        // Where a stage begins, that of the one before.
+        let state = self.integrator.take();
+        let swapped = state.as_ref().filter(|_| begins).and_then(IntegratorState::swaps);
+        let integrator = match state.filter(|_| !begins) {
             Some(state) => {
                 Integrator::resume(&self.plan, &self.progress, state, &mut self.engine, self.comm)
             }
             None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
         }?;
+        if let Some(tally) = swapped {
+            // Before the row of the stage that begins, in whose place it stands.
+            let now =
+                snapshot(&self.engine, &integrator, (self.config, &self.plan, &self.progress));
+            let swaps = Some((now.place.stage - 1, tally));
+            self.files.series_alone(&observe::swaps::of_ended_stage(&Snapshot { swaps, ..now }))?;
+        }
         self.see_departures()?;
         if begins {
             self.stage_energy = None;
@@ -456,7 +467,7 @@ impl<'c> Simulation<'c> {
             if known != count {
                 self.files.log.say(&report::traced(count, wanted.interval_ps));
             }
-            self.files.traces(record)?;
+            self.files.series_alone(record)?;
         }
         self.engine.clock().enter(Phase::Other);
         Ok(())
@@ -505,15 +516,17 @@ fn snapshot<'a>(
     (config, plan, progress): (&'a Config, &Plan, &Progress),
 ) -> Snapshot<'a> {
     let stage = integrator.stage();
+    let place = place(config, stage, progress);
+    let swaps = plan.stages.iter().any(|stage| stage.swaps.is_some());
     Snapshot {
         step: progress.step,
         time_ps: plan.time(progress),
-        place: place(config, stage, progress),
+        place,
         system: View::new(engine, engine.comm()),
         neighbours: engine.neighbours(),
         totals: integrator.totals(),
         one_body: engine.one_body(),
-        swaps: plan.stages.iter().any(|stage| stage.swaps.is_some()).then(|| integrator.swaps()),
+        swaps: swaps.then(|| (place.stage, integrator.swaps())),
         degrees_of_freedom: integrator.degrees_of_freedom() as f64,
         conserved_energy: integrator.conserved_energy(),
         together: !stage.apart,

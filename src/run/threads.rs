@@ -11,6 +11,7 @@
 
 use crate::comm::Comm;
 use crate::error::{Error, Result};
+use crate::terminal::counted;
 use std::num::NonZeroUsize;
 
 /// How many threads a rank has; those of a run stand there, since clap finds no group of options
@@ -18,7 +19,7 @@ use std::num::NonZeroUsize;
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct Threads {
     /// Threads of each rank [default: the cores of the node divided by its ranks]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
     /// Start more threads than there are cores for them
     #[arg(long, requires = "threads")]
@@ -138,14 +139,13 @@ impl InUse {
     /// For the log: how many, in which form of the kernels, on how many cores, and what did
     /// not count.
     pub fn told(&self, form: &str) -> String {
-        let number = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let InUse { ranks, threads, cores, .. } = *self;
-        let ranks_told = number(ranks, "rank");
+        let ranks_told = counted(ranks, "rank");
         let mut text = match threads.is_multiple_of(ranks) {
-            true => format!("{ranks_told} x {}", number(threads / ranks, "thread")),
-            false => format!("{ranks_told} with {} together", number(threads, "thread")),
+            true => format!("{ranks_told} x {}", counted(threads / ranks, "thread")),
+            false => format!("{ranks_told} with {} together", counted(threads, "thread")),
         };
-        text += &format!(", {form}, on {}", number(cores, "core"));
+        text += &format!(", {form}, on {}", counted(cores, "core"));
         if threads > cores {
             text += ", where they wait for each other";
         }

@@ -31,6 +31,13 @@ pub fn read_input(path: &Path) -> Result<Config> {
     Ok(config)
 }
 
+/// The same of an input whose protocol may be missing.
+pub fn read_system(path: &Path) -> Result<Config> {
+    let config = input::read_system(path)?;
+    tell(input::warnings(&config));
+    Ok(config)
+}
+
 /// Reads the potential that an input names, writes into the input what this leaves to it,
 /// and tells what is odd; with the table of reference structures and what was written.
 pub fn potential(config: &mut Config) -> Result<(ForceField, String)> {

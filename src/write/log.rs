@@ -94,7 +94,7 @@ impl Log {
     pub fn new(comm: &Comm) -> Log {
         Log::with_sink(comm.is_root().then(|| Sink {
             file: Mutex::default(),
-            bar: Bar::new(true),
+            bar: Bar::new(true, "steps"),
             terminal: true,
         }))
     }
@@ -264,7 +264,11 @@ mod tests {
     use log::Log as _;
 
     fn file_only() -> Log {
-        Log::with_sink(Some(Sink { file: Mutex::default(), bar: Bar::new(false), terminal: false }))
+        Log::with_sink(Some(Sink {
+            file: Mutex::default(),
+            bar: Bar::new(false, "steps"),
+            terminal: false,
+        }))
     }
 
     fn record(step: u64) -> Record {

@@ -77,13 +77,13 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// `watched`: whether this rank draws at all.
-    pub fn new(watched: bool) -> Bar {
+    /// Of so many `steps`, or what else is counted; `watched`: whether this rank draws at all.
+    pub fn new(watched: bool, steps: &str) -> Bar {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         // As wide as the terminal: a longer line would wrap, and take others with it
         // when it is wiped away.
-        let style = "{wide_bar} {pos}/{len} steps  {msg}  {eta} left";
-        bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
+        let style = format!("{{wide_bar}} {{pos}}/{{len}} {steps}  {{msg}}  {{eta}} left");
+        bar.set_style(ProgressStyle::with_template(&style).expect("a valid template"));
         Bar { bar, watched }
     }
 

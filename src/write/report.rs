@@ -18,6 +18,7 @@ use crate::force::Statistics;
 use crate::geometry::Cell;
 use crate::input::{StageConfig, SwapsConfig};
 use crate::observe::{Closure, Contact, Record};
+use crate::terminal::counted;
 use table::{Necks, number_of};
 
 /// More pairs than this are summed up instead of listed.
@@ -67,7 +68,7 @@ pub fn start(start: &Start) -> String {
     rows.extend([
         (
             "atoms",
-            format!("{atoms}: {}; {}", species.join(", "), number(start.particles, "particle")),
+            format!("{atoms}: {}; {}", species.join(", "), counted(start.particles, "particle")),
         ),
         ("box", format!("{x:.1} x {y:.1} x {z:.1} Å, {}", boundaries(start.cell.periodic))),
         ("time step", format!("{} fs", start.timestep_fs)),
@@ -116,7 +117,7 @@ pub fn nothing_left(step: u64, stages: usize, changes: &[String]) -> String {
     let mut text = format!(
         "\nNothing is left to do: the run is through its {}, and ended at step {step}. To go on \
          with it, make the last stage longer (--extend 10ps, or its `duration_ps`) or add a stage.",
-        number(stages, "stage")
+        counted(stages, "stage")
     );
     if !changes.is_empty() {
         text += "\nWithout effect, for no step is left to make:\n";
@@ -176,11 +177,6 @@ fn broken(line: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// `1 rank`, `2 ranks`.
-pub fn number(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Seconds in each phase over all ranks.
@@ -269,7 +265,7 @@ impl Speed {
             self.steps,
             self.atoms,
             self.wall,
-            number(self.cores, "core"),
+            counted(self.cores, "core"),
         )
     }
 }
@@ -279,7 +275,7 @@ pub fn lists(statistics: &Statistics) -> String {
     let per_atom = |count: u64| count as f64 / statistics.atoms.max(1) as f64;
     format!(
         "lists: built {}; {:.1} neighbours per atom, skin included; {:.2} ghosts",
-        number(statistics.rebuilds as usize, "time"),
+        counted(statistics.rebuilds, "time"),
         per_atom(statistics.neighbours),
         per_atom(statistics.ghosts),
     )
@@ -323,7 +319,7 @@ pub enum Close {
 
 /// What paths are kept.
 pub fn traced(atoms: usize, interval_ps: f64) -> String {
-    format!("\nThe paths of {} are kept, every {interval_ps} ps", number(atoms, "atom"))
+    format!("\nThe paths of {} are kept, every {interval_ps} ps", counted(atoms, "atom"))
 }
 
 /// What came of the swaps of a stage.
@@ -331,14 +327,15 @@ pub fn swapped(tally: &Tally) -> String {
     let Tally { attempts, accepted, evaluations, energy } = *tally;
     let part = if attempts > 0 { 100.0 * accepted as f64 / attempts as f64 } else { 0.0 };
     format!(
-        "swaps: {accepted} of {attempts} accepted ({part:.1} %), {energy:.3} eV in all, in {evaluations} \
-         evaluations of the energy"
+        "swaps: {accepted} of {attempts} accepted ({part:.1} %), {energy:.3} eV in all, in {} of the energy",
+        counted(evaluations, "evaluation")
     )
 }
 
 /// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.
 pub fn minimised(end: &Minimisation) -> String {
     let Minimisation { outcome, steps, largest_force, tolerance } = end;
+    let steps = counted(*steps, "step");
     let forces = format!("the largest force component is {largest_force:.3e} eV/Å");
     // As people write it.
     let tolerance = match *tolerance {
@@ -347,15 +344,15 @@ pub fn minimised(end: &Minimisation) -> String {
     };
     let how = match outcome {
         Some(Outcome::Converged) => {
-            return format!("converged in {steps} steps: {forces}, at most {tolerance} was wanted");
+            return format!("converged in {steps}: {forces}, at most {tolerance} was wanted");
         }
         Some(Outcome::OutOfSteps) => {
-            format!("gave up after {steps} steps, as many as `max_steps` allows")
+            format!("gave up after {steps}, as many as `max_steps` allows")
         }
         Some(Outcome::Stuck) => {
-            format!("gave up after {steps} steps: rounding lets the energy fall no further")
+            format!("gave up after {steps}: rounding lets the energy fall no further")
         }
-        None => format!("was left after {steps} steps"),
+        None => format!("was left after {steps}"),
     };
     format!("has not converged: it {how}; {forces}, {tolerance} was wanted")
 }
@@ -397,7 +394,7 @@ fn hotness(end: &End) -> String {
     };
     match moving {
         0.0 => "no atom moves any more".to_string(),
-        n if n < FEW => format!("{kelvin} (of {})", number(n as usize, "atom")),
+        n if n < FEW => format!("{kelvin} (of {})", counted(n, "atom")),
         _ => kelvin,
     }
 }
@@ -409,7 +406,7 @@ pub fn departures(new: &[Departure], removes: bool) -> String {
     let names: Vec<String> = new.iter().take(NAMED).map(|d| d.atom.to_string()).collect();
     let more = if new.len() > NAMED { ", ..." } else { "" };
     let what = if removes { "removed" } else { "come to rest" };
-    let (atoms, names) = (number(new.len(), "atom"), names.join(", "));
+    let (atoms, names) = (counted(new.len(), "atom"), names.join(", "));
     let step = new.first().map_or(0, |departure| departure.step);
     format!("Step {step}: {atoms} ({names}{more}) {what} far out")
 }
@@ -449,7 +446,7 @@ pub fn end(end: &End) -> String {
         match get(column) as u64 {
             0 => {}
             n => {
-                let atoms = number(n as usize, "atom");
+                let atoms = counted(n, "atom");
                 out += &format!("{atoms} {what} far out ([evaporation] in the input).\n");
             }
         }
@@ -559,7 +556,7 @@ fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
         line += &match (contact.closed_since_ps, contact.first_closed_ps) {
             (Some(since), first) => format!(
                 "the gap closed, for good since {since:.3} ps (first contact at {:.3} ps);\n  {}: \
-                 {} atoms in it, radius {:.1} Å.",
+                 {} in it, radius {:.1} Å.",
                 first.unwrap_or(since),
                 match contact.neck_since_ps {
                     Some(neck) => {
@@ -572,7 +569,7 @@ fn contacts(necks: &Necks, contacts: &[Contact]) -> String {
                     }
                     None => "no lasting neck yet".to_string(),
                 },
-                necks.atoms[k],
+                counted(necks.atoms[k], "atom"),
                 necks.radius[k],
             ),
             (None, Some(first)) => format!(

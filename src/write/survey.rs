@@ -29,8 +29,8 @@ pub struct Survey {
     pub potential: Vec<(String, String)>,
     pub restarts: Vec<Restart>,
     pub atoms: u64,
-    /// Names and numbers of atoms, by rising number in the file.
-    pub composition: Vec<(String, u64)>,
+    /// Names and numbers of atoms, by rising number in the file: in the first frame and in the last.
+    pub composition: Vec<(String, [u64; 2])>,
     pub periodic: [bool; 3],
     /// Box lengths of the last frame, Å; 0 in free directions.
     pub edges: [f64; 3],
@@ -213,7 +213,7 @@ impl Surveyor<'_> {
     }
 
     /// Ids in order and species that are known, in every frame.
-    fn composition(&self, frames: u64, atoms: u64) -> Result<Vec<(String, u64)>> {
+    fn composition(&self, frames: u64, atoms: u64) -> Result<Vec<(String, [u64; 2])>> {
         self.each_block::<i64>(&schema::ID, frames, atoms, |frame, start, _, ids| {
             let misplaced = ids.iter().zip(start..).find(|&(&id, n)| id != n as i64);
             match misplaced {
@@ -223,17 +223,20 @@ impl Surveyor<'_> {
                 }
             }
         })?;
-        let mut species: Vec<(i32, String, u64)> = Vec::new();
+        let mut species: Vec<(i32, String, [u64; 2])> = Vec::new();
         for (number, symbol) in species::read(&self.file)? {
             match species.last_mut().filter(|(known, ..)| *known == number) {
                 Some((_, names, _)) => *names = format!("{names} or {symbol}"),
-                None => species.push((number, symbol, 0)),
+                None => species.push((number, symbol, [0; 2])),
             }
         }
         self.each_block::<i32>(&schema::SPECIES, frames, atoms, |frame, start, _, numbers| {
             for (number, atom) in numbers.iter().zip(start..) {
                 match species.iter_mut().find(|(known, ..)| known == number) {
-                    Some((_, _, count)) => *count += (frame == 0) as u64,
+                    Some((_, _, [first, last])) => {
+                        *first += (frame == 0) as u64;
+                        *last += (frame + 1 == frames) as u64;
+                    }
                     None => {
                         return Err(wrong(&format!(
                             "species {number} of atom {atom} in frame {frame} is unknown"

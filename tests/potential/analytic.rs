@@ -278,6 +278,15 @@ fn bad_files_are_refused_with_the_place() {
     for (text, elements, message) in cases {
         assert_eq!(refusal("lennard-jones", &text, elements), message);
     }
+    // What a pair would be mixed from is named where it is what is missing.
+    assert_eq!(
+        refusal(
+            "lennard-jones",
+            &format!("mixing = \"lorentz-berthelot\"\n{whole}"),
+            &["Au", "Ag"]
+        ),
+        "p.toml: no `[[pair]]` for Ag-Ag, from which Au-Ag would be mixed; there are Au-Au"
+    );
     let file = |name: &str| {
         let path = crate::frames::path(&format!("inputs/potentials/{name}.toml"));
         std::fs::read_to_string(path).unwrap()

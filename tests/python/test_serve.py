@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import add_adsorbate, bulk, fcc100
-from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
+from ase.calculators.calculator import CalculationFailed, CalculatorSetupError, PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces
 from ase.calculators.socketio import IPIProtocol, SocketIOCalculator
 from ase.constraints import FixAtoms
@@ -229,7 +229,7 @@ def test_a_server_that_goes_away_ends_the_program(tmp_path, ranks):
     cell = (atoms.cell.array / units.Bohr).tobytes()
     question = b"POSDATA     " + cell + cell + np.int32(len(atoms)).tobytes() + positions
     for said, code, told in [
-        (b"", 0, ""),
+        (b"", 1, "error: the other program closed the connection before it asked for anything"),
         (question[:500], 1, "error: the other program has gone away: "),
         (question, 1, "error: the other program has gone away before it fetched the forces"),
         (b"HELLO WORLD!", 1, 'error: the other program says "HELLO WORLD!", which is no word'),
@@ -239,7 +239,13 @@ def test_a_server_that_goes_away_ends_the_program(tmp_path, ranks):
         connection.close()
         _, errors = program.communicate(timeout=60)
         assert program.returncode == code, errors
-        assert told in errors and errors.count("error: ") == (code != 0), errors
+        assert told in errors and errors.count("error: ") == 1, errors
+    # As ASE's server ends: between two questions.
+    program, protocol, connection = serving(tmp_path, ranks=ranks)
+    protocol.calculate(atoms.positions, atoms.cell)
+    connection.close()
+    _, errors = program.communicate(timeout=60)
+    assert (program.returncode, "error" in errors) == (0, False), errors
 
 
 def test_ranks_that_wait_leave_their_cores_alone(tmp_path):
@@ -280,6 +286,18 @@ def test_forces_and_stresses_are_the_derivatives_of_the_energy():
                 strained.set_cell(cell * (1 + strain * (np.arange(3) == d)), scale_atoms=True)
                 energies.append(strained.get_potential_energy())
             assert stress[d] == pytest.approx((energies[0] - energies[1]) / (2 * step * atoms.get_volume()), abs=1e-7)
+
+
+def test_what_is_free_has_no_stress():
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], cell=[9, 9, 9])
+    with calculator() as atoms.calc:
+        for pbc in (False, [True, True, False]):
+            atoms.pbc = pbc
+            assert atoms.get_potential_energy() < 0 and "stress" not in atoms.calc.results
+            with pytest.raises(PropertyNotImplementedError):
+                atoms.get_stress()
+        atoms.pbc = True
+        assert atoms.get_stress().shape == (6,)
 
 
 def test_relaxations_and_several_calculators_at_once():
@@ -391,6 +409,7 @@ def test_failures_have_the_words_of_the_program():
     for potential, said in [
         (None, "which force field"),
         ("/nowhere.toml", "/nowhere.toml: No such file"),
+        ([], "which terms has the force field"),
         ({"kind": "sutton-chen", "file": "/nowhere.toml", "elements": ["Cu"]}, "/nowhere.toml"),
     ]:
         with calculator(potential) as atoms.calc, pytest.raises(CalculatorSetupError, match=said):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from running import POTENTIALS, different_atoms, run, write_input
+from running import POTENTIALS, different_atoms, run, sinter, write_input
 
 HEAD = f"""
 [potential]
@@ -83,12 +83,15 @@ def test_same_bits_on_any_ranks_and_threads(alone, tmp_path):
 
 
 # Between rounds in each stage, one of them just after a round.
-@pytest.mark.parametrize("step", [7, 21, 42, 70, 98])
+@pytest.mark.parametrize("step", [7, 21, 30, 42, 70, 98])
 def test_same_bits_through_restarts(alone, tmp_path, step):
     path, reference = alone
     start = reference / f"checkpoint-{step}.h5"
     finished(tmp_path / "out", path, "--restart", start, ranks=2)
     assert different_atoms(reference / "checkpoint-100.h5", tmp_path / "out/checkpoint-100.h5") == []
+    whole, rest = columns(reference, "swaps"), columns(tmp_path / "out", "swaps")
+    for name, values in whole.items():
+        assert (values[whole["step"] >= step] == rest[name]).all(), name
 
 
 def columns(folder, name):
@@ -102,13 +105,18 @@ def test_what_swaps_give_is_booked(alone):
     swaps, thermo = columns(folder, "swaps"), columns(folder, "thermo")
     assert (np.diff(swaps["atoms"], axis=0) == 0).all()
     for stage, rounds, each in [(1, 10, 10), (2, 6, 12), (3, 20, 8)]:
-        here = thermo["stage_number"] == stage
+        here = swaps["stage_number"] == stage
         attempts, accepted = swaps["attempts"][here], swaps["accepted"][here]
         assert attempts[0] == 0 and 0 < accepted[-1] < attempts[-1] <= rounds * each
         assert np.ptp(swaps["energy"][here]) > 0.5, "no test"
-        assert np.ptp(thermo["conserved_energy"][here]) < 0.05
+        assert np.ptp(thermo["conserved_energy"][thermo["stage_number"] == stage]) < 0.05
+    # A stage ends with its last round, where the next one begins.
+    for end, stage in [(30, 1), (60, 2), (100, 3)]:
+        before, last = (np.flatnonzero(swaps["step"] == step)[0] for step in (end - 1, end))
+        assert (swaps["stage_number"][[before, last]] == stage).all()
+        assert swaps["attempts"][last] > swaps["attempts"][before]
     # At constant energy nothing else changes it.
-    last = thermo["stage_number"] == 3
+    last = (thermo["stage_number"] == 3) & (swaps["stage_number"] == 3)
     assert np.ptp((thermo["total_energy"] - swaps["energy"])[last]) < 0.05
     assert np.ptp(thermo["total_energy"][last]) > 0.5
 
@@ -169,6 +177,10 @@ def test_composition_follows_chemical_potentials(tmp_path):
         counts[sign] = columns(folder / "out", "swaps")["atoms"][:, 1]
         finished(folder / "again", path, "--restart", folder / "out/checkpoint-19.h5", ranks=2)
         assert different_atoms(folder / "out/checkpoint-40.h5", folder / "again/checkpoint-40.h5") == []
+        told = sinter("inspect", folder / "out/trajectory.h5md").stdout
+        first, last = counts[sign][0], counts[sign][-1]
+        assert f"{first} Fe, {158 - first} Pt in the first frame\n" in told, told
+        assert f"{last} Fe, {158 - last} Pt in the last\n" in told, told
     assert counts[-1][-1] < counts[-1][0] == counts[1][0] < counts[1][-1]
 
 

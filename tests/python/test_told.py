@@ -6,7 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from running import HEAD, MPIRUN, POTENTIALS, PROGRAM, PROTOCOL, environment, run, sinter, write_input
+from running import HEAD, MPIRUN, POTENTIALS, PROGRAM, PROTOCOL, ROOT, environment, run, sinter, write_input
+
+TABLES = ROOT / "tests/reference/embedded"
 
 HOLD = '[[stage]]\nkind = "hold"\ntemperature_k = 300\nduration_ps = 0.02\n'
 FILE = f"""
@@ -115,7 +117,7 @@ def test_series_of_very_many_small_particles_are_not_written(tmp_path):
     told = check(tmp_path, text)
     assert told.returncode == 0, told.stderr
     assert "256 particles of 1.0 atoms on average: there will be no series of particles and of pairs" in told.stderr
-    assert "and 244 more particles of 1 to 1 atoms" in told.stdout
+    assert "and 244 more particles of 1 atom" in told.stdout
     assert len(told.stdout.splitlines()) < 150
     done = run("--output", tmp_path / "out", tmp_path / "pair.toml")
     assert done.returncode == 0 and "no series of particles" in done.stderr, done.stderr
@@ -162,13 +164,13 @@ def test_the_edge_of_a_cube_is_told_and_a_warning_where_it_is_another(tmp_path):
     told = check(tmp_path, cube + HOLD)
     assert told.returncode == 0, told.stderr
     # Layers stand 0.194 nm apart.
-    assert ", edge 2.134 nm (2.1 wanted)" in told.stdout and "whole layers" not in told.stderr
+    assert ", edge 2.134 nm (2.1 wanted)" in told.stdout and "the edge of the cube" not in told.stderr
     # Other shapes with edges have other layers.
     told = check(tmp_path, cube.replace('"cube"', '"octahedron"') + HOLD)
-    assert told.returncode == 0 and ", edge " not in told.stdout and "whole layers" not in told.stderr
+    assert told.returncode == 0 and ", edge " not in told.stdout and "the edge of the cube" not in told.stderr
     told = check(tmp_path, cube.replace("edge_nm = 2.1", "edge_nm = 2.03") + HOLD)
     assert "warning: " in told.stderr
-    assert "the edge of the cube is 2.134 nm: whole layers make none of 2.03 nm" in told.stderr
+    assert "the edge of the cube is 2.134 nm, not 2.03 nm: an odd number of layers of 0.194 nm lies about its middle, which makes 1.746 nm or 2.134 nm" in told.stderr
 
 
 def test_a_job_without_end_is_understood_in_silence(tmp_path):
@@ -240,3 +242,93 @@ def test_a_particle_that_would_have_left_from_the_start_is_refused(tmp_path):
     assert check(tmp_path, HEAD + HOLD + left.replace("12", "40")).returncode == 0
     told = check(tmp_path, HEAD + PROTOCOL + left.replace("12", "20"))
     assert told.returncode == 2 and "where they begin, apart," in told.stderr, told.stderr
+
+
+def test_evaluate_shows_both_ways_of_calling_it():
+    told = sinter("evaluate", "--help").stdout
+    assert "Usage: sinter-hpc evaluate [OPTIONS] <INPUT.toml> <FRAMES.xyz> --output <OUT.xyz>\n" in told
+    assert "--library <FILE> --elements <ELEMENTS> <FRAMES.xyz> --output <OUT.xyz>\n" in told
+
+
+def test_numbers_below_zero_are_refused_for_what_they_are(tmp_path):
+    path = write_input(tmp_path, HEAD + HOLD)
+    for line in [
+        ["serve", path, "--socket", "unix:nobody", "--patience", "-1"],
+        ["serve", path, "--socket", "unix:nobody", "--threads", "-1"],
+        ["plan", path, "--ranks", "-1"],
+        ["plan", path, "--ranks", "1", "--speed", "-5"],
+        ["--threads", "-2", path],
+    ]:
+        done = sinter(*line)
+        assert done.returncode == 2
+        assert f"invalid value '{next(w for w in line if str(w)[0] == '-' and str(w)[1].isdigit())}'" in done.stderr
+        assert "-- -" not in done.stderr
+    assert "a number of seconds, 0 or more, is wanted" in sinter(
+        "serve", path, "--socket", "unix:nobody", "--patience", "-1"
+    ).stderr
+
+
+def test_a_structure_is_built_without_a_protocol(tmp_path):
+    path = write_input(tmp_path, HEAD)
+    for name in ("pair.xyz", "pair.h5"):
+        done = sinter("build", path, "--output", tmp_path / name)
+        assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
+    with h5py.File(tmp_path / "pair.h5") as file:
+        assert b"stage" not in file["parameters/input"][()]
+
+
+DUMP = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS ff ff ff
+0 10
+0 10
+0 10
+ITEM: ATOMS id element x y z
+1 Pt 1 1 1
+2 Pt 3.5 1 1
+"""
+
+
+def evaluated(folder, text, name="frames.dump", more=""):
+    (folder / name).write_text(text)
+    path = write_input(folder, HEAD[: HEAD.index("[[particle]]")] + more)
+    return sinter("evaluate", path, folder / name, "--output", folder / "out.xyz")
+
+
+def test_frames_that_contradict_themselves_are_not_evaluated(tmp_path):
+    assert evaluated(tmp_path, DUMP).returncode == 0
+    overlapping = DUMP.replace("2 Pt 3.5", "2 Pt 1.01")
+    for text, said in [
+        (DUMP.replace("\n0 10\nITEM", "\n10 0\nITEM"), "frames.dump:8:1: the box ends at z = 0, below 10"),
+        (DUMP.replace("2 Pt", "2.5 Pt"), 'frames.dump:11:1: the column id wants a whole number, not "2.5"'),
+        (DUMP.replace("2 Pt", "1 Pt"), "frames.dump:11:1: atom 1 stands twice in this frame, first in line 10"),
+        (overlapping, "frames.dump: frame 0 (the first is 0): atom 0: it is 1.000e-2 Å from atom 1"),
+    ]:
+        done = evaluated(tmp_path, text)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+def test_forces_on_atoms_that_a_frame_lacks_are_refused_or_told(tmp_path):
+    def force(atoms):
+        return evaluated(tmp_path, DUMP, more=f"[[uniform_force]]\nforce_ev_per_angstrom = [0, 0, 1]\natoms = {atoms}\n")
+
+    done = force("{ numbers = [1, 2] }")
+    assert done.returncode == 2, done.stderr
+    assert "there is no atom 2: they are numbered from 0 to 1 in frame 0" in done.stderr
+    for atoms in ('{ species = ["Fe"] }', "{ above_angstrom = 9 }"):
+        done = force(atoms)
+        assert done.returncode == 0, done.stderr
+        said = "frame 0: uniform_force[0] of the input does nothing: no atom is of these elements"
+        assert done.stderr.count(said) == 1, done.stderr
+    assert "warning" not in force("{ numbers = [1] }").stderr
+
+
+def test_a_table_that_was_cut_short_is_no_other_kind(tmp_path):
+    whole = (TABLES / "tables.eam.alloy").read_text().splitlines()
+    (tmp_path / "short").write_text("\n".join(whole[: len(whole) // 2]) + "\n")
+    text = '[potential]\nkind = "eam/alloy"\nfile = "short"\nelements = ["Cu", "Ag"]\n'
+    done = check(tmp_path, text + HEAD[HEAD.index("[[particle]]") :].replace("Pt", "Cu").replace("Fe", "Ag") + HOLD)
+    assert done.returncode == 2 and "it was probably cut short" in done.stderr, done.stderr
+    assert "eam/fs" not in done.stderr

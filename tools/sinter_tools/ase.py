@@ -102,7 +102,8 @@ class SinterHPC(Calculator):
             raise
         energy, forces, virial = found
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if self.atoms.cell.rank == 3:
+        # As `evaluate` has it: what is free in a direction has no stress.
+        if self.atoms.pbc.all():
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / self.atoms.get_volume())
 
     def close(self):
@@ -226,7 +227,10 @@ def _tables(potential):
             raise CalculatorSetupError(f"{path}: {error}") from None
         tables, folder = {key: tables[key] for key in _ACTING if key in tables}, path.parent
     else:
-        first, *others = [potential] if isinstance(potential, dict) else potential
+        given = [potential] if isinstance(potential, dict) else list(potential)
+        if not given:
+            raise CalculatorSetupError("potential= is an empty list: which terms has the force field?")
+        first, *others = given
         tables, folder = {"potential": dict(first)}, Path()
         if others:
             tables["term"] = [dict(term) for term in others]

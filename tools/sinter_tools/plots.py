@@ -37,6 +37,11 @@ def thermo(trajectory):
     return figure
 
 
+def _from_zero(axis):
+    """A little below zero begins the axis, so that what stays at zero is seen beside its line."""
+    axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
+
+
 def neck(trajectory):
     """Gap and neck radius of each pair, with the fitted power law of the growth."""
     gap, radius = trajectory.series("pairs", "gap"), trajectory.series("pairs", "neck_radius")
@@ -66,7 +71,7 @@ def neck(trajectory):
     below.set_ylabel("neck radius / Å")
     below.set_xlabel("time / ps")
     for axis in (above, below):
-        axis.set_ylim(bottom=0)
+        _from_zero(axis)
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
     figure.align_ylabels()
@@ -94,7 +99,7 @@ def centres(trajectory):
         above.plot(displacement.time[since], middle, label=f"median of {count} particles")
         above.legend()
     above.set_ylabel("centre moved by / Å")
-    above.set_ylim(bottom=0)
+    _from_zero(above)
     if rows == 2:
         for k, pair in enumerate(trajectory.pairs()):
             axes[1, 0].plot(distance.time, distance.values[:, k], lw=0.8, color=COLOURS[k % len(COLOURS)])
@@ -118,7 +123,7 @@ def displacements(trajectory):
             axis.plot(times, row, label=f"{name} ({groups[name].sum():,})")
     axis.set_xlabel(f"time since {first.time:g} ps / ps")
     axis.set_ylabel("mean square displacement / Å²")
-    axis.set_ylim(bottom=0)
+    _from_zero(axis)
     axis.legend()
     return figure
 
@@ -144,7 +149,7 @@ def composition(trajectory):
             axis.plot(radius, 100 * fraction, style, color=colour, label=f"{element}, {frame.time:g} ps")
     axis.set_xlabel("distance from the surface of the particle / Å")
     axis.set_ylabel("atoms / %")
-    axis.set_ylim(bottom=0)
+    _from_zero(axis)
     axis.legend(ncols=2)
     return figure
 

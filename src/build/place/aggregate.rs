@@ -7,9 +7,13 @@ use crate::error::Result;
 use crate::geometry::{Vec3, add, dot, norm, scale, sub};
 use crate::input::AggregateConfig;
 use crate::random::Stream;
+use crate::terminal::counted;
 
 /// So often a particle to be added to, and a side of it, are drawn before there is no way on.
 const TRIES: usize = 5000;
+
+/// How far the radius of gyration may be from the law in the end, relatively.
+const KEPT: f64 = 0.05;
 
 /// Halvings of an angle, and how near to the wanted distance the centre then comes, over the radius.
 const HALVINGS: usize = 30;
@@ -59,7 +63,7 @@ pub fn aggregate(table: &Table, wanted: &AggregateConfig) -> Result<Placed> {
         sum += ball[next] + table.gap / 2.0;
         if done > 0 {
             let mean = sum / (done + 1) as f64;
-            let law = libm::pow((done + 1) as f64 / wanted.prefactor, 2.0 / wanted.dimension);
+            let law = law(wanted, done + 1);
             let (m, total) = (mass[next], grown.mass + mass[next]);
             let missing = total * law * mean * mean - grown.mass * grown.gyration() - m * own;
             let distance = (missing * total / (m * grown.mass)).max(0.0).sqrt();
@@ -88,12 +92,38 @@ pub fn aggregate(table: &Table, wanted: &AggregateConfig) -> Result<Placed> {
         }
         grown.add(mass[next], centres[next], own);
     }
+    let (count, radius) = (table.count(), sum / table.count() as f64);
+    let gyration = grown.gyration().max(0.0).sqrt();
+    let law = radius * law(wanted, count).sqrt();
+    if count > 1 && (gyration / law - 1.0).abs() > KEPT {
+        let (how, change) =
+            if gyration < law { ("far out", "larger") } else { ("near", "smaller") };
+        let prefactor = count as f64 * libm::pow(radius / gyration, wanted.dimension);
+        let message = format!(
+            "{} in an aggregate of dimension {} with `prefactor` {} have a radius of gyration of {:.2} nm, and came \
+             to {:.2} nm: those that touch another do not stand so {how}. Take a {change} `dimension`, a \
+             {change} `prefactor` ({prefactor:.2} is that of what came), or another number of particles",
+            counted(count, "particle"),
+            wanted.dimension,
+            wanted.prefactor,
+            law / 10.0,
+            gyration / 10.0,
+        );
+        return Err(table.refusal("dimension", message));
+    }
     let note = format!(
-        "{} particles in an aggregate with a radius of gyration of {:.2} nm",
-        table.count(),
-        grown.gyration().max(0.0).sqrt() / 10.0
+        "{} in an aggregate with a radius of gyration of {:.2} nm, which is {:.3} radii of {:.2} nm",
+        counted(count, "particle"),
+        gyration / 10.0,
+        gyration / radius,
+        radius / 10.0
     );
-    Ok(Placed { centres: centred(centres), lengths: None, note })
+    Ok(Placed { centres: centred(centres), lengths: [None; 3], note })
+}
+
+/// The squared radius of gyration that so many particles are to have, over that of their mean radius.
+fn law(wanted: &AggregateConfig, count: usize) -> f64 {
+    libm::pow(count as f64 / wanted.prefactor, 2.0 / wanted.dimension)
 }
 
 /// At the gap from its host, as far from a point as is wanted, on a side that is drawn.

@@ -3,9 +3,11 @@
 use super::{Placed, Table};
 use crate::build::base::Base;
 use crate::build::members::footprint;
+use crate::build::survey::Line;
 use crate::error::Result;
 use crate::geometry::{Vec3, scale, sub};
 use crate::input::{Config, PlacementConfig, SupportConfig};
+use crate::terminal::counted;
 use std::collections::HashMap;
 
 /// Å² in a square micrometre.
@@ -19,28 +21,70 @@ const TRIES: usize = 50_000;
 const JAMMED: f64 = 0.547;
 
 /// How many particles there are where the tables give fractions: as the input says, or as many as
-/// cover the area.
+/// there are on the area; as many as cover it only nearly (`number_to_cover`).
 ///
 /// # Errors
-/// A histogram of sizes that cannot be read.
+/// A histogram of sizes that cannot be read, or an area with less than half a particle.
 pub fn number(config: &Config, base: Option<&Base>) -> Result<usize> {
     let Some(placement) = &config.placement else { return Ok(0) };
     if let Some(particles) = placement.particles() {
         return Ok(particles);
     }
     let PlacementConfig::Support(support) = placement else { return Ok(0) };
-    let Some(Area { length: [x, y], .. }) = given_area(config, support, base) else { return Ok(0) };
-    let wanted = match (support.density_per_um2, support.coverage) {
-        (Some(density), _) => density * x * y / SQUARE_MICROMETRE,
-        (None, coverage) => {
-            let mut mean = 0.0;
+    let Some(area) = given_area(config, support, base) else { return Ok(0) };
+    match support.density_per_um2 {
+        Some(density) => some(config, "density_per_um2", density * area.size() / SQUARE_MICROMETRE),
+        None => {
+            let (mut sum, mut fractions) = (0.0, 0.0);
             for (table, particle) in config.particles.iter().enumerate() {
-                mean += particle.fraction.unwrap_or(0.0) * footprint(config, table)?;
+                let (fraction, area) =
+                    (particle.fraction.unwrap_or(0.0), footprint(config, table)?);
+                if area > 0.0 {
+                    (sum, fractions) = (sum + fraction * area, fractions + fraction);
+                }
             }
-            coverage.unwrap_or(0.0) * x * y / mean
+            // What is read from a file shows its size when it is there.
+            let covered = support.coverage.unwrap_or(0.0) * area.size();
+            let guess = if sum > 0.0 { covered * fractions / sum } else { 0.0 };
+            Ok((guess.round() as usize).max(config.particles.len()))
         }
+    }
+}
+
+/// A better number where the particles of these lines cover by more than one of them too much or
+/// too little of the area of the input, by the measure that is told in the end: their shadows.
+///
+/// # Errors
+/// The area has room for less than half a particle.
+pub fn number_to_cover(
+    config: &Config,
+    base: Option<&Base>,
+    lines: &[Line],
+) -> Result<Option<usize>> {
+    let Some(PlacementConfig::Support(support)) = &config.placement else { return Ok(None) };
+    let by_fractions = config.particles.iter().all(|p| p.fraction.is_some());
+    let (Some(coverage), None, true) = (support.coverage, support.particles, by_fractions) else {
+        return Ok(None);
     };
-    Ok((wanted.round() as usize).max(1))
+    let Some(area) = given_area(config, support, base) else { return Ok(None) };
+    let covered: f64 = lines.iter().map(|line| line.hull.shadow()).sum();
+    let (mean, wanted) = (covered / lines.len() as f64, coverage * area.size());
+    let number = some(config, "coverage", wanted / mean)?;
+    Ok(((covered - wanted).abs() > mean).then_some(number))
+}
+
+/// The nearest whole number of particles, if that is any.
+fn some(config: &Config, key: &str, particles: f64) -> Result<usize> {
+    match particles.round() as usize {
+        0 => {
+            let message = format!(
+                "there would be {particles:.2e} particles on this area, not even half of one: take more, \
+                 or a larger area"
+            );
+            Err(config.source.error(&format!("placement.{key}"), message))
+        }
+        number => Ok(number),
+    }
 }
 
 /// Where centres may lie.
@@ -117,14 +161,17 @@ pub fn support(
     }
     let [x, y] = area.length;
     let note = format!(
-        "{} particles at random on {:.1} nm x {:.1} nm: {:.1} % covered, {:.0} per µm²",
-        table.count(),
+        "{} at random on {:.1} nm x {:.1} nm: {:.1} % covered, {:.0} per µm²",
+        counted(table.count(), "particle"),
         x / 10.0,
         y / 10.0,
         100.0 * shadows / area.size(),
         table.count() as f64 * SQUARE_MICROMETRE / area.size()
     );
-    Ok(Placed { centres, lengths: given.is_none().then_some([x, y, 0.0]), note })
+    // Unless the box is that of a crystal, a file or `[box]`.
+    let follows = given.is_none() || (base.is_none() && support.lengths_angstrom.is_some());
+    let follow = |length: f64| follows.then_some(length);
+    Ok(Placed { centres, lengths: [follow(x), follow(y), None], note })
 }
 
 /// Of the first so many, by size.
@@ -138,12 +185,6 @@ fn no_room(
     done: usize,
     [covered, wanted]: [f64; 2],
 ) -> crate::error::Error {
-    let key = match support {
-        SupportConfig { coverage: Some(_), .. } => "coverage",
-        SupportConfig { density_per_um2: Some(_), .. } => "density_per_um2",
-        SupportConfig { lengths_angstrom: Some(_), .. } => "lengths_angstrom",
-        _ => "kind",
-    };
     let message = format!(
         "{done} of {} particles found room at random, which cover {:.1} % of the {:.1} % wanted: beyond some {:.0} % \
          (less the gaps) random places run out. Take a larger area (or a smaller coverage), fewer particles, a \
@@ -154,7 +195,7 @@ fn no_room(
         100.0 * JAMMED,
         table.gap
     );
-    table.refusal(key, message)
+    table.refusal(support.density_key(), message)
 }
 
 /// Finds what stands near a place: particles by squares as wide as any two reach.
@@ -223,12 +264,12 @@ pub fn raft(table: &Table, base: Option<&Base>, heights: &[f64]) -> Result<Place
     for (&i, [x, y, _]) in order.iter().zip(places) {
         centres[i] = [x0 + spacing * x, y0 + spacing * y, heights[i]];
     }
-    let note = format!(
-        "{} particles in a hexagonal array, centres {:.2} nm apart",
-        table.count(),
-        spacing / 10.0
-    );
-    Ok(Placed { centres, lengths: None, note })
+    let apart = match table.count() {
+        1 => String::new(),
+        _ => format!(", centres {:.2} nm apart", spacing / 10.0),
+    };
+    let note = format!("{} in a hexagonal array{apart}", counted(table.count(), "particle"));
+    Ok(Placed { centres, lengths: [None; 3], note })
 }
 
 /// The points of a hexagonal lattice of spacing 1 nearest to one of them.

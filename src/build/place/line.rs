@@ -4,6 +4,7 @@ use super::{Placed, Table, centred, direction};
 use crate::error::Result;
 use crate::geometry::{Vec3, add, dot, norm, scale, sub};
 use crate::input::ChainConfig;
+use crate::terminal::counted;
 
 /// So often a link is drawn before there is no way on.
 const TRIES: usize = 2000;
@@ -41,8 +42,8 @@ pub fn chain(table: &Table, chain: &ChainConfig) -> Result<Placed> {
         };
         (along, centres[next]) = (way, centre);
     }
-    let note = format!("{} particles in a chain", table.count());
-    Ok(Placed { centres: centred(centres), lengths: None, note })
+    let note = format!("{} in a chain", counted(table.count(), "particle"));
+    Ok(Placed { centres: centred(centres), lengths: [None; 3], note })
 }
 
 /// Turned away by an angle in degrees, towards where `side` lies.
@@ -77,7 +78,7 @@ pub fn ring(table: &Table) -> Result<Placed> {
     let mut centres = vec![[0.0; 3]; count];
     order.iter().zip(angles).for_each(|(&i, angle)| centres[i] = at(high, angle));
     let note = format!("{count} particles in a ring of {:.2} nm about its centres", high / 5.0);
-    Ok(Placed { centres, lengths: None, note })
+    Ok(Placed { centres, lengths: [None; 3], note })
 }
 
 fn at(radius: f64, angle: f64) -> Vec3 {

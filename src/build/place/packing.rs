@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::geometry::{Vec3, add, norm, scale, sub};
 use crate::input::PackingConfig;
 use crate::random::Stream;
+use crate::terminal::counted;
 
 /// Part of the box that is filled to begin with; at random there is room for that.
 const STREWN: f64 = 0.08;
@@ -45,7 +46,7 @@ pub fn packing(table: &Table, wanted: &PackingConfig) -> Result<Placed> {
     };
     if !packing.strew() {
         let message = format!(
-            "not even {:.0} % of the box can be filled at this `gap_angstrom`: make it smaller",
+            "not even {:.2} % of the box can be filled at this `gap_angstrom`: make it smaller",
             100.0 * filled(packing.length)
         );
         return Err(table.refusal("gap_angstrom", message));
@@ -53,6 +54,7 @@ pub fn packing(table: &Table, wanted: &PackingConfig) -> Result<Placed> {
     let target = box_of(wanted.packing_fraction);
     let mut stream = table.stream(table.count());
     let (mut step, mut reach, mut idle) = (FIRST_STEP, 0.1 * packing.length[0], 0);
+    let mut stuck = false;
     for _ in 0..PASSES {
         if packing.length[0] <= target[0] {
             break;
@@ -68,28 +70,34 @@ pub fn packing(table: &Table, wanted: &PackingConfig) -> Result<Placed> {
         } else {
             step *= 0.7;
         }
-        if idle > IDLE && step < LAST_STEP {
+        stuck = idle > IDLE && step < LAST_STEP;
+        if stuck {
             break;
         }
         step = step.max(LAST_STEP / 2.0);
     }
     if packing.length[0] > target[0] * (1.0 + 1e-9) {
+        let [came, asked] = [filled(packing.length), wanted.packing_fraction].map(|x| 100.0 * x);
+        // As many digits as it takes to tell the two apart.
+        let digits = (1..9).find(|&d| (asked - came) * 10f64.powi(d as i32) > 1.0).unwrap_or(9);
+        let end = match stuck {
+            true => format!("and no more came of {IDLE} passes of shaking"),
+            false => format!("and more came but slowly after {PASSES} passes of shaking"),
+        };
         let message = format!(
-            "the particles fill {:.1} % of the box, and no more came of shaking, where {:.1} % are wanted: take \
+            "the particles fill {came:.digits$} % of the box, {end}, where {asked:.digits$} % are wanted: take \
              less, a smaller `gap_angstrom` than {}, more different sizes, or press the packing in a run",
-            100.0 * filled(packing.length),
-            100.0 * wanted.packing_fraction,
             table.gap
         );
         return Err(table.refusal("packing_fraction", message));
     }
     let [x, y, z] = packing.length.map(|x| x / 10.0);
     let note = format!(
-        "{} particles fill {:.1} % of {x:.1} nm x {y:.1} nm x {z:.1} nm",
-        table.count(),
+        "{} in {x:.1} nm x {y:.1} nm x {z:.1} nm: {:.1} % filled",
+        counted(table.count(), "particle"),
         100.0 * filled(packing.length)
     );
-    Ok(Placed { centres: packing.centres, lengths: Some(packing.length), note })
+    Ok(Placed { centres: packing.centres, lengths: packing.length.map(Some), note })
 }
 
 impl Packing<'_> {

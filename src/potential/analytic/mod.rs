@@ -222,8 +222,14 @@ pub fn pairs_of<P: OfPair + Clone>(
                     None if i != j => "; the file states no `mixing` that would give it",
                     _ => "",
                 };
+                // What a pair would be mixed from may be what is missing.
+                let own = [a, b].into_iter().find(|&e| mixed.is_some() && find(e, e).is_none());
+                let missing = match own.filter(|_| i != j) {
+                    Some(e) => format!("{e}-{e}, from which {a}-{b} would be mixed"),
+                    None => format!("{a}-{b}"),
+                };
                 let message = format!(
-                    "no `[[pair]]` for {a}-{b}; there are {}{hint}",
+                    "no `[[pair]]` for {missing}; there are {}{hint}",
                     or(&known.collect::<Vec<_>>())
                 );
                 return Err(Error::input(&source.path, 0, 0, message));

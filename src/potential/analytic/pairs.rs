@@ -52,7 +52,7 @@ enum Cut {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Mixing {
-    /// Energies are geometric means, lengths and their inverses arithmetic ones.
+    /// Energies are geometric means; lengths, and alpha of `morse` itself, arithmetic ones.
     LorentzBerthelot,
 }
 

@@ -13,8 +13,10 @@ pub struct Numbers<'a> {
     words: std::vec::IntoIter<Word<'a>>,
     /// The line that was read last, from 1.
     line: usize,
-    /// What else may be wrong where a number is missing.
+    /// What else may be wrong where something else stands than a number.
     pub advice: &'static str,
+    /// The same where the file ends.
+    pub advice_at_end: &'static str,
 }
 
 impl<'a> Numbers<'a> {
@@ -25,6 +27,7 @@ impl<'a> Numbers<'a> {
             words: Vec::new().into_iter(),
             line: 0,
             advice: "",
+            advice_at_end: "",
         }
     }
 
@@ -118,7 +121,7 @@ impl<'a> Numbers<'a> {
             self.path,
             self.line,
             1,
-            format!("the file ends where `{what}` should stand{}", self.advice),
+            format!("the file ends where `{what}` should stand{}", self.advice_at_end),
         )
     }
 }

@@ -26,6 +26,11 @@ pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
         Form::Alloy => "; is the file one for `eam/fs`?",
         _ => "; is the file one for `eam/alloy`?",
     };
+    // One for `eam/fs` or `adp` has more tables than one for `eam/alloy`, not fewer.
+    numbers.advice_at_end = match form {
+        Form::Alloy => "; it was probably cut short",
+        _ => "; it was cut short, or is one for `eam/alloy`",
+    };
     let unit = energy_unit(path, numbers.whole_line("a comment")?)?;
     numbers.whole_line("a comment")?;
     numbers.whole_line("a comment")?;

@@ -110,8 +110,9 @@ impl Step {
         let busiest = atoms as f64 * super::space::imbalance_of(shares) / cores;
         let exchange = |share: &Share| {
             let each = travels(words) as f64 / BANDWIDTH + PACKING;
-            let begin = if share.ghosts > 0 { LATENCY } else { 0.0 };
-            4.0 * (begin + share.senders as f64 * PER_MESSAGE) + share.ghosts as f64 * each
+            // Ghosts that are images of its own atoms nobody sends.
+            let begin = if share.received > 0 { LATENCY } else { 0.0 };
+            4.0 * (begin + share.senders as f64 * PER_MESSAGE) + share.received as f64 * each
         };
         let reductions = REDUCTIONS * (shares.len() as f64).log2() * LATENCY;
         Step {

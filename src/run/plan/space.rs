@@ -16,6 +16,7 @@ use crate::potential::{ForceField, Potential};
 use crate::random::{Purpose, Stream};
 use crate::run::warnings;
 use crate::sweep::Measures;
+use crate::write::progress::Bar;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -198,6 +199,8 @@ impl Space {
         let Built { layout, cell, .. } = parts.whole();
         warnings::of_structure(parts.whole(), field, &comm);
         let mut heaps = Heaps { width, ..Heaps::default() };
+        let bar = Bar::new(true, "atoms");
+        bar.begin(0, layout.atoms);
         let mut first = 0;
         while first < layout.atoms {
             let last = (first + PART).min(layout.atoms);
@@ -207,7 +210,9 @@ impl Space {
                 false => heaps.add(cell, &part.atoms),
             }
             first = last;
+            bar.at(first);
         }
+        bar.finish();
         Ok(heaps.space(*cell, field.range() + settings.skin))
     }
 

@@ -16,6 +16,7 @@ use crate::force::{self, Departures, Engine, OneBody, Settings, System};
 use crate::geometry::{Cell, END_OF_COORDINATES, Vec3, on_far_grid};
 use crate::input::Config;
 use crate::potential::{ForceField, Potential};
+use crate::terminal::counted;
 use bytemuck::{Pod, Zeroable};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Expected {
             [] => "free on all sides".into(),
             _ => format!("periodic along {}", names.join(", ")),
         };
-        format!("{} atoms ({}), {periodic}", self.atoms, elements.join(", "))
+        format!("{} ({}), {periodic}", counted(self.atoms, "atom"), elements.join(", "))
     }
 
     /// The number of atoms that the other program sends, if it is the right one.
@@ -262,11 +263,17 @@ impl<'c> Served<'c> {
         self.taken += taken;
     }
 
+    /// Whether there was anything to evaluate.
+    pub fn was_asked(&self) -> bool {
+        self.evaluations > 0
+    }
+
     /// How many evaluations there were, and how long they took, for people.
     pub fn told(&self) -> String {
         let mean = self.taken.as_secs_f64() * 1e3 / self.evaluations.max(1) as f64;
         let lists = self.engine.statistics().rebuilds;
-        format!("{} evaluations, {mean:.3} ms each, {lists} neighbour lists", self.evaluations)
+        let evaluations = counted(self.evaluations, "evaluation");
+        format!("{evaluations}, {mean:.3} ms each, {}", counted(lists, "neighbour list"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! How the work and the memory of a run were shared among its ranks.
 
-use super::{bytes, number};
+use super::bytes;
 use crate::comm::Comm;
 use crate::force::Statistics;
+use crate::terminal::counted;
 
 /// The most memory that a rank has held so far, and the sum of what each held at the most, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +44,12 @@ pub fn ranks(statistics: &Statistics) -> String {
     format!(
         "ranks: at most {} and {}, work {:.3} of the mean; space divided {}\n\
          exchange: {} in {} a step from a rank at most, {} in {} from all",
-        number(*most_atoms as usize, "atom"),
-        number(*most_ghosts as usize, "ghost"),
+        counted(*most_atoms as usize, "atom"),
+        counted(*most_ghosts as usize, "ghost"),
         statistics.imbalance,
-        number(*divisions as usize, "time"),
+        counted(*divisions as usize, "time"),
         bytes(most_traffic.bytes),
-        number(most_traffic.messages as usize, "message"),
+        counted(most_traffic.messages as usize, "message"),
         bytes(traffic.bytes),
         traffic.messages,
     )
