@@ -263,3 +263,16 @@ pub fn is_beyond(position: &[f64; 4], border: &Vec3) -> bool {
     let beyond = |d: usize| position[d].abs() >= border[d];
     beyond(0) | beyond(1) | beyond(2)
 }
+
+/// Whether one of these does: a loop for vectors (`lanes::Loop`).
+#[inline(always)]
+pub fn any_beyond(positions: &[[f64; 4]], border: &Vec3) -> bool {
+    let mut most = [0.0; 4];
+    for position in positions {
+        for d in 0..4 {
+            let far = position[d].abs();
+            most[d] = if far > most[d] { far } else { most[d] };
+        }
+    }
+    is_beyond(&most, border)
+}

@@ -42,41 +42,18 @@ pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) 
     }
 }
 
-/// Two values at each place, the first of them number `first`, and what is done with them.
-struct EachTwo<'a, T, U, W> {
-    first: usize,
-    values: &'a mut [T],
-    others: &'a mut [U],
-    work: &'a W,
-}
-
-impl<T, U, W: Fn(usize, &mut T, &mut U)> Loop for EachTwo<'_, T, U, W> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let mut i = self.first;
-        for (one, other) in self.values.iter_mut().zip(self.others) {
-            (self.work)(i, one, other);
-            i += 1;
-        }
-    }
-}
-
-/// Calls `work(i, one, other)` for each two values at the same place.
-pub fn for_each_two<T: Send, U: Send>(
+/// Calls `work(first, values, others)` for portions of both at the same places, the first of them
+/// number `first`.
+pub fn for_each_task_of_two<T: Send, U: Send>(
     values: &mut [T],
     others: &mut [U],
-    work: impl Fn(usize, &mut T, &mut U) + Sync,
+    work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
 ) {
-    let work = &work;
     if values.len() <= LEAST_TASK {
-        run_loop(EachTwo { first: 0, values, others, work });
+        work(0, values, others);
     } else {
         let tasks = values.par_chunks_mut(LEAST_TASK).zip(others.par_chunks_mut(LEAST_TASK));
-        tasks.enumerate().for_each(|(n, (values, others))| {
-            run_loop(EachTwo { first: n * LEAST_TASK, values, others, work });
-        });
+        tasks.enumerate().for_each(|(n, (values, others))| work(n * LEAST_TASK, values, others));
     }
 }
 

@@ -11,9 +11,10 @@
 //! in every periodic image and anywhere in space, and a drift with -v undoes it
 //! to the bit. The arithmetic of an atom never involves another one.
 
-use crate::atoms::{Atoms, FixedForce, is_beyond};
+use crate::atoms::{Atoms, FixedForce, any_beyond, is_beyond};
 use crate::dynamics::parallel;
 use crate::geometry::{Vec3, on_grid};
+use crate::lanes::{Loop, run_loop};
 use crate::units::FORCE_PER_MASS;
 
 /// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
@@ -30,31 +31,76 @@ pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
 /// come to rest.
 pub fn drift(atoms: &mut Atoms, duration: f64) {
     let Atoms { owned, velocity, position, border, .. } = atoms;
-    let border = *border;
     let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
-    parallel::for_each_two(position, velocity, |_, x, v| {
-        if !is_beyond(x, &border) {
-            advance(x, v, duration);
-        }
-        if is_beyond(x, &border) {
-            *v = [0.0; 3];
-        }
+    parallel::for_each_task_of_two(position, velocity, |_, position, velocity| {
+        run_loop(Drift { position, velocity, border, duration });
     });
 }
 
-/// A kick and then a drift: in one pass over the atoms, where none can depart.
+/// A kick and then a drift, for some atoms after the other.
 pub fn kick_and_drift(atoms: &mut Atoms, masses: &[f64], kicked: f64, drifted: f64) {
-    if atoms.border != [f64::INFINITY; 3] {
-        kick(atoms, masses, kicked);
-        return drift(atoms, drifted);
-    }
     let per_quantum = velocity_per_quantum(atoms, masses, kicked);
-    let Atoms { owned, velocity, position, force, species, .. } = atoms;
+    let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
     let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
-    parallel::for_each_two(position, velocity, |i, x, v| {
-        accelerate(v, &force[i], per_quantum[species[i] as usize]);
-        advance(x, v, drifted);
+    parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
+        let drift = Drift { position, velocity, border, duration: drifted };
+        let (force, species) = (&force[first..], &species[first..]);
+        run_loop(KickAndDrift { drift, force, species, per_quantum: &per_quantum });
     });
+}
+
+/// Some atoms and how long they drift.
+struct Drift<'a> {
+    position: &'a mut [[f64; 4]],
+    velocity: &'a mut [Vec3],
+    border: &'a Vec3,
+    duration: f64,
+}
+
+impl Loop for Drift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Drift { position, velocity, border, duration } = self;
+        // Of all at once, as almost never one is beyond.
+        if !any_beyond(position, border) {
+            for (x, v) in position.iter_mut().zip(&mut *velocity) {
+                advance(x, v, duration);
+            }
+        } else {
+            let within = |x: &&mut [f64; 4]| !is_beyond(x, border);
+            for (x, v) in position.iter_mut().zip(&mut *velocity).filter(|(x, _)| within(x)) {
+                advance(x, v, duration);
+            }
+        }
+        if any_beyond(position, border) {
+            for (_, v) in position.iter().zip(velocity).filter(|(x, _)| is_beyond(x, border)) {
+                *v = [0.0; 3];
+            }
+        }
+    }
+}
+
+/// The same atoms, that drift after they are kicked.
+struct KickAndDrift<'a> {
+    drift: Drift<'a>,
+    force: &'a [FixedForce],
+    species: &'a [u8],
+    per_quantum: &'a [f64],
+}
+
+impl Loop for KickAndDrift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let atoms = self.drift.velocity.iter_mut().zip(self.force).zip(self.species);
+        for ((v, force), species) in atoms {
+            accelerate(v, force, self.per_quantum[*species as usize]);
+        }
+        self.drift.run();
+    }
 }
 
 /// What a quantum of force adds to a velocity in `duration` (ps), by species, Å/ps.

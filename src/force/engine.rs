@@ -18,9 +18,8 @@
 //! depends on the skin, so wrapped positions do too; unwrapped ones
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
-use super::displacement::farthest_squared;
 use super::phases::{Memory, Phases};
-use super::{Departures, OneBody, System, Totals};
+use super::{Departures, OneBody, System, Totals, displacement};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
@@ -228,12 +227,12 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// rebuild, and whether one has departed. A position that is not a number counts as far.
     /// The list learns how far they moved.
     fn look_around(&mut self) -> (bool, bool) {
-        let now = &self.atoms.position[..self.atoms.owned];
-        let farthest = match now.len() == self.built_at.len() {
-            true => farthest_squared(now, &self.built_at),
-            false => f64::INFINITY,
+        let Atoms { owned, position, border, .. } = &self.atoms;
+        let (farthest, any) = match *owned == self.built_at.len() {
+            true => displacement::look(&position[..*owned], &self.built_at, border),
+            false => (f64::INFINITY, true),
         };
-        let departed = self.count_departed();
+        let departed = if any { self.count_departed() } else { 0 };
         let mut most = [farthest, (departed != self.departures.here) as u8 as f64];
         self.comm.max_f64(&mut most);
         let half = 0.5 * self.settings.skin;
@@ -244,9 +243,6 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// Owned atoms that have departed.
     fn count_departed(&self) -> usize {
         let atoms = &self.atoms;
-        if atoms.border == [f64::INFINITY; 3] {
-            return 0;
-        }
         (0..atoms.owned)
             .into_par_iter()
             .with_min_len(4096)

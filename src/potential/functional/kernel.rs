@@ -227,7 +227,11 @@ impl Workspace {
     /// Room for what phase 3 finds of so many pairs, and eight more.
     fn ensure(&mut self, pairs: usize) {
         let Workspace { line, inverse, interval, t, .. } = self;
-        line.iter_mut().chain([inverse, t]).for_each(|values| ensure(values, pairs + WIDTH));
+        for values in line {
+            ensure(values, pairs + WIDTH);
+        }
+        ensure(inverse, pairs + WIDTH);
+        ensure(t, pairs + WIDTH);
         ensure(interval, pairs + WIDTH);
     }
 }
