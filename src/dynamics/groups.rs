@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::atoms::Atoms;
+use crate::atoms::{Atoms, any_beyond};
 use crate::comm::Comm;
 use crate::dynamics::inertia::Inertia;
 use crate::dynamics::parallel;
@@ -403,8 +403,11 @@ impl<const K: usize, F: Term<K>> Loop for (&QuickTerms<'_, K, F>, QuickSums<K>, 
     #[inline(always)]
     fn run(self) -> QuickSums<K> {
         let (&QuickTerms { groups, atoms, quanta, ref term, culprit }, mut sums, range) = self;
+        // Of all at once, as almost never one is left out.
+        let all =
+            atoms.fixed.is_empty() && !any_beyond(&atoms.position[range.clone()], &atoms.border);
         for i in range {
-            if groups.leaves_out(atoms, i) {
+            if !all && groups.leaves_out(atoms, i) {
                 continue;
             }
             let terms = term.of(i);

@@ -33,12 +33,16 @@ impl<T, W: Fn(usize, &mut T)> Loop for Each<'_, T, W> {
 
 /// Calls `work(i, value i)` for each value.
 pub fn for_each<T: Send>(values: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
-    let work = &work;
+    for_each_task(values, |first, values| run_loop(Each { first, values, work: &work }));
+}
+
+/// Calls `work(first, values)` for portions of the values, the first of them number `first`.
+pub fn for_each_task<T: Send>(values: &mut [T], work: impl Fn(usize, &mut [T]) + Sync) {
     if values.len() <= LEAST_TASK {
-        run_loop(Each { first: 0, values, work });
+        work(0, values);
     } else {
         let tasks = values.par_chunks_mut(LEAST_TASK).enumerate();
-        tasks.for_each(|(n, values)| run_loop(Each { first: n * LEAST_TASK, values, work }));
+        tasks.for_each(|(n, values)| work(n * LEAST_TASK, values));
     }
 }
 

@@ -22,8 +22,9 @@ use crate::units::FORCE_PER_MASS;
 pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
     let per_quantum = velocity_per_quantum(atoms, masses, duration);
     let Atoms { owned, velocity, force, species, .. } = atoms;
-    parallel::for_each(&mut velocity[..*owned], |i, v| {
-        accelerate(v, &force[i], per_quantum[species[i] as usize]);
+    parallel::for_each_task(&mut velocity[..*owned], |first, velocity| {
+        let (force, species) = (&force[first..], &species[first..]);
+        run_loop(Kick { velocity, force, species, per_quantum: &per_quantum });
     });
 }
 
@@ -43,10 +44,33 @@ pub fn kick_and_drift(atoms: &mut Atoms, masses: &[f64], kicked: f64, drifted: f
     let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
     let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
     parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
-        let drift = Drift { position, velocity, border, duration: drifted };
         let (force, species) = (&force[first..], &species[first..]);
-        run_loop(KickAndDrift { drift, force, species, per_quantum: &per_quantum });
+        run_loop(Kick { velocity, force, species, per_quantum: &per_quantum });
+        run_loop(Drift { position, velocity, border, duration: drifted });
     });
+}
+
+/// Some atoms, the forces on them, and what these do.
+struct Kick<'a> {
+    velocity: &'a mut [Vec3],
+    force: &'a [FixedForce],
+    species: &'a [u8],
+    /// `velocity_per_quantum`
+    per_quantum: &'a [f64],
+}
+
+impl Loop for Kick<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for ((v, force), species) in self.velocity.iter_mut().zip(self.force).zip(self.species) {
+            let per_quantum = self.per_quantum[*species as usize];
+            for d in 0..3 {
+                v[d] += per_quantum * force[d] as f64;
+            }
+        }
+    }
 }
 
 /// Some atoms and how long they drift.
@@ -82,38 +106,10 @@ impl Loop for Drift<'_> {
     }
 }
 
-/// The same atoms, that drift after they are kicked.
-struct KickAndDrift<'a> {
-    drift: Drift<'a>,
-    force: &'a [FixedForce],
-    species: &'a [u8],
-    per_quantum: &'a [f64],
-}
-
-impl Loop for KickAndDrift<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let atoms = self.drift.velocity.iter_mut().zip(self.force).zip(self.species);
-        for ((v, force), species) in atoms {
-            accelerate(v, force, self.per_quantum[*species as usize]);
-        }
-        self.drift.run();
-    }
-}
-
 /// What a quantum of force adds to a velocity in `duration` (ps), by species, Å/ps.
 fn velocity_per_quantum(atoms: &Atoms, masses: &[f64], duration: f64) -> Vec<f64> {
     let quantum = atoms.quantum.per_unit();
     masses.iter().map(|m| duration * FORCE_PER_MASS / m / quantum).collect()
-}
-
-#[inline(always)]
-fn accelerate(v: &mut Vec3, force: &FixedForce, per_quantum: f64) {
-    for d in 0..3 {
-        v[d] += per_quantum * force[d] as f64;
-    }
 }
 
 #[inline(always)]
