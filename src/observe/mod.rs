@@ -12,8 +12,10 @@
 //! the particles stood when they were put together, which of them are neighbours,
 //! and since when gaps are closed.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::atoms::Atoms;
 use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::swaps::Tally;
@@ -329,21 +331,23 @@ impl Observers {
 /// For each owned atom, whether no other atom is within `cutoff`.
 fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
     let Snapshot { system, neighbours, .. } = snapshot;
-    let owned = system.atoms.owned;
-    let within = |i: usize, j: usize| squared_distance(snapshot, i, j) <= cutoff * cutoff;
-    let mut alone = vec![true; owned];
+    let Atoms { owned, position, .. } = system.atoms;
+    let within = |i: usize, j: usize| square_between(position, i, j) <= cutoff * cutoff;
     // Most have a near one in what the list has at their end; of the others the other ends are
     // looked at.
-    for i in 0..owned {
+    let near_one = |i: usize| {
         let mut others = neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
-        if let Some(j) = others.find(|&j| within(i, j)) {
-            alone[i] = false;
-            alone.get_mut(j).into_iter().for_each(|alone| *alone = false);
-        }
+        others.find(|&j| within(i, j))
+    };
+    let atoms = (0..*owned).into_par_iter().with_min_len(4096);
+    let near: Vec<Option<usize>> = atoms.map(near_one).collect();
+    let mut alone: Vec<bool> = near.iter().map(Option::is_none).collect();
+    for &j in near.iter().flatten().filter(|j| **j < *owned) {
+        alone[j] = false;
     }
     if neighbours.kept == Kept::Once && alone.contains(&true) {
-        for i in 0..owned {
-            for j in neighbours.pairs_of(i).filter(|&j| j < owned) {
+        for i in 0..*owned {
+            for j in neighbours.pairs_of(i).filter(|&j| j < *owned) {
                 alone[j] &= !within(i, j);
             }
         }
@@ -353,7 +357,10 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
 
 /// Å², between two atoms (owned or ghosts).
 fn squared_distance(snapshot: &Snapshot, i: usize, j: usize) -> f64 {
-    let position = &snapshot.system.atoms.position;
+    square_between(&snapshot.system.atoms.position, i, j)
+}
+
+fn square_between(position: &[[f64; 4]], i: usize, j: usize) -> f64 {
     let place = |i: usize| [position[i][0], position[i][1], position[i][2]];
     let apart = sub(place(j), place(i));
     dot(apart, apart)

@@ -133,8 +133,14 @@ impl Profile {
         // The atom as either centre sees it: through its own particle's image.
         let own = sub(position, self.line.centres[end]);
         let step = scale(self.line.direction, [1.0, -1.0][end] * self.line.distance);
-        self.core_weight.add(window(own, self.core[end]));
-        self.core_weight.add(window(sub(own, step), self.core[1 - end]));
+        let windows = [window(own, self.core[end]), window(sub(own, step), self.core[1 - end])];
+        windows.into_iter().filter(|w| *w > 0.0).for_each(|w| self.core_weight.add(w));
+    }
+
+    /// Takes the counts of other atoms.
+    pub fn join(&mut self, other: &Profile) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(n, more)| *n += more);
+        self.core_weight.0 += other.core_weight.0;
     }
 
     /// The narrowest cross-section; `None` where no atom is in either core.
@@ -270,6 +276,14 @@ impl Faces {
         }
         self.atoms[species] += section.holds(axial) as i64;
         self.bonded[end] += bonded as i64;
+    }
+
+    /// Takes the counts of other atoms.
+    pub fn join(&mut self, other: &Faces) {
+        self.before = self.before.max(other.before);
+        self.after = self.after.min(other.after);
+        self.atoms.iter_mut().zip(&other.atoms).for_each(|(n, more)| *n += more);
+        (0..2).for_each(|end| self.bonded[end] += other.bonded[end]);
     }
 }
 

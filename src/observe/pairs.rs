@@ -18,10 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::contact::Contact;
 use super::mergers::mergers;
 use super::neck::{self, Faces, Line, Neck, Profile, Section, sphere_radius};
-use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, squared_distance};
+use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, square_between};
+use crate::atoms::Atoms;
 use crate::build::Filling;
+use crate::dynamics::View;
 use crate::error::Result;
-use crate::geometry::Vec3;
+use crate::geometry::{Cell, Vec3};
 
 /// Largest distance of the surfaces of neighbours, Å: several times any interaction range.
 const NEIGHBOUR_REACH: f64 = 20.0;
@@ -57,26 +59,29 @@ impl Pairs {
         let pairs: Vec<[u32; 2]> = self.contacts().iter().map(|c| c.particles).collect();
         let lines: Vec<Line> = pairs.iter().map(|p| line(scene, self.filling, *p)).collect();
         let sections = sections(scene, self.filling, &pairs, &lines);
+        let ends = Ends::find(scene, &pairs);
         // Of the first particle the largest, of the second the least axial coordinate.
         let towards = [1.0, -1.0];
-        let mut last = vec![f64::NEG_INFINITY; 2 * pairs.len()];
-        for_each_end(scene, &pairs, |_, k, end, position| {
+        let nothing = || vec![f64::NEG_INFINITY; 2 * pairs.len()];
+        let farthest = |last: &mut Vec<f64>, _: usize, (k, end): (usize, usize), position| {
             let t = towards[end] * lines[k].axial(end, position);
             let before = sections[k].is_some_and(|s| t <= towards[end] * s.position);
             if before {
                 last[2 * k + end] = last[2 * k + end].max(t);
             }
+        };
+        let mut last = ends.gather(nothing, farthest, |last: &mut Vec<f64>, more| {
+            last.iter_mut().zip(more).for_each(|(last, more)| *last = last.max(more));
         });
         scene.snapshot.system.comm.max_f64(&mut last);
-        let mut ids = Vec::new();
-        for_each_end(scene, &pairs, |i, k, end, position| {
+        let is_last = |ids: &mut Vec<u64>, i: usize, (k, end): (usize, usize), position| {
             let Some(section) = &sections[k] else { return };
             let below = last[2 * k + end] - towards[end] * lines[k].axial(end, position);
             if (0.0..LAYER * section.lattice_constant).contains(&below) {
-                ids.push(scene.snapshot.system.atoms.id[i]);
+                ids.push(ends.atoms.id[i]);
             }
-        });
-        ids
+        };
+        ends.gather(Vec::new, is_last, |ids: &mut Vec<u64>, more| ids.extend(more))
     }
 
     /// Empty before the particles are put together.
@@ -205,21 +210,54 @@ fn compactness(scene: &Scene, contact: &Contact, line: &Line) -> f64 {
     ((own + apart) / mass / ball).sqrt()
 }
 
-/// Calls `f` for each owned atom that has neighbours and each pair to which its particle
-/// belongs, with the atom, the pair, which end of the pair, and the unwrapped position.
-fn for_each_end(scene: &Scene, pairs: &[[u32; 2]], mut f: impl FnMut(usize, usize, usize, Vec3)) {
-    let mut ends_of = vec![Vec::new(); scene.bodies.len()];
-    for (k, pair) in pairs.iter().enumerate() {
-        for (end, &particle) in pair.iter().enumerate() {
-            ends_of[particle as usize].push((k, end));
+/// The owned atoms that have neighbours as ends of pairs: an atom of either particle is one.
+struct Ends<'a> {
+    atoms: &'a Atoms,
+    cell: &'a Cell,
+    evaporated: &'a [bool],
+    /// Of each particle the pairs to which it belongs, and which end it is.
+    of: Vec<Vec<(usize, usize)>>,
+}
+
+impl<'a> Ends<'a> {
+    fn find(scene: &'a Scene, pairs: &[[u32; 2]]) -> Ends<'a> {
+        let mut of = vec![Vec::new(); scene.bodies.len()];
+        for (k, pair) in pairs.iter().enumerate() {
+            for (end, &particle) in pair.iter().enumerate() {
+                of[particle as usize].push((k, end));
+            }
         }
+        let View { atoms, cell, .. } = scene.snapshot.system;
+        Ends { atoms, cell, evaporated: &scene.evaporated, of }
     }
-    let (atoms, cell) = (scene.snapshot.system.atoms, scene.snapshot.system.cell);
-    for i in (0..atoms.owned).filter(|&i| !scene.evaporated[i]) {
-        let position = cell.unwrap(&atoms.position[i], &atoms.image[i]);
-        for &(k, end) in &ends_of[atoms.particle[i] as usize] {
-            f(i, k, end, position);
-        }
+
+    /// What `add` makes of them all, an atom, a pair with its end, and an unwrapped position at a
+    /// time: each thread begins with `nothing` and has a portion of the atoms, and `join` puts
+    /// together what they have found, in the order of the portions.
+    fn gather<T: Send>(
+        &self,
+        nothing: impl Fn() -> T + Sync,
+        add: impl Fn(&mut T, usize, (usize, usize), Vec3) + Sync,
+        join: impl Fn(&mut T, T),
+    ) -> T {
+        let Ends { atoms, cell, evaporated, of } = self;
+        let portion = atoms.owned.div_ceil(rayon::current_num_threads()).max(1);
+        let of_portion = |evaporated: &[bool], first: usize| {
+            let mut found = nothing();
+            for i in (first..).zip(evaporated).filter(|(_, gone)| !**gone).map(|(i, _)| i) {
+                let position = cell.unwrap(&atoms.position[i], &atoms.image[i]);
+                for end in &of[atoms.particle[i] as usize] {
+                    add(&mut found, i, *end, position);
+                }
+            }
+            found
+        };
+        let portions = evaporated.par_chunks(portion).enumerate();
+        let found: Vec<T> = portions.map(|(n, part)| of_portion(part, n * portion)).collect();
+        let mut found = found.into_iter();
+        let mut all = found.next().unwrap_or_else(&nothing);
+        found.for_each(|more| join(&mut all, more));
+        all
     }
 }
 
@@ -234,9 +272,15 @@ fn sections(
     let core = |k: u32| {
         if fills(filling, k) { 0.0 } else { scene.bodies[k as usize].gyration_radius() }
     };
-    let mut profiles: Vec<Profile> =
+    let empty: Vec<Profile> =
         lines.iter().zip(pairs).map(|(line, pair)| Profile::new(*line, pair.map(core))).collect();
-    for_each_end(scene, pairs, |_, k, end, position| profiles[k].add(end, position));
+    let add = |profiles: &mut Vec<Profile>, _: usize, (k, end): (usize, usize), position| {
+        profiles[k].add(end, position);
+    };
+    let join = |profiles: &mut Vec<Profile>, more: Vec<Profile>| {
+        profiles.iter_mut().zip(&more).for_each(|(profile, more)| profile.join(more));
+    };
+    let mut profiles = Ends::find(scene, pairs).gather(|| empty.clone(), add, join);
 
     let comm = scene.snapshot.system.comm;
     let mut counts: Vec<i64> = profiles.iter().flat_map(|p| p.counts.iter().copied()).collect();
@@ -258,17 +302,21 @@ fn necks(
     pairs: &[[u32; 2]],
     (lines, sections): (&[Line], &[Option<Section>]),
 ) -> Vec<Neck> {
-    let atoms = scene.snapshot.system.atoms;
     let species = scene.snapshot.system.masses.len();
-    let mut faces = vec![Faces::new(species); pairs.len()];
-    for_each_end(scene, pairs, |i, k, end, position| {
+    let ends = Ends::find(scene, pairs);
+    let nothing = || vec![Faces::new(species); pairs.len()];
+    let add = |faces: &mut Vec<Faces>, i: usize, (k, end): (usize, usize), position| {
         if let Some(section) = &sections[k] {
             let other = pairs[k][1 - end];
             let bonded = strangers.are_near(i, other, section.bond_length());
-            let kind = (end, atoms.species[i] as usize);
+            let kind = (end, ends.atoms.species[i] as usize);
             faces[k].add(section, kind, lines[k].axial(end, position), bonded);
         }
-    });
+    };
+    let join = |faces: &mut Vec<Faces>, more: Vec<Faces>| {
+        faces.iter_mut().zip(&more).for_each(|(faces, more)| faces.join(more));
+    };
+    let faces = ends.gather(nothing, add, join);
 
     let comm = scene.snapshot.system.comm;
     let mut nearest: Vec<f64> = faces.iter().flat_map(|f| [f.before, -f.after]).collect();
@@ -302,17 +350,18 @@ struct Stranger {
 impl Strangers {
     fn find(scene: &Scene) -> Strangers {
         let Snapshot { system, neighbours, .. } = &scene.snapshot;
-        let (owned, particle) = (system.atoms.owned, &system.atoms.particle);
-        let mut all = Vec::new();
-        for i in 0..owned {
-            for j in neighbours.pairs_of(i).filter(|&j| particle[j] != particle[i]) {
-                let square = squared_distance(&scene.snapshot, i, j);
-                all.push(Stranger { of: i as u32, particle: particle[j], square });
-                if j < owned {
-                    all.push(Stranger { of: j as u32, particle: particle[i], square });
-                }
-            }
-        }
+        let Atoms { owned, particle, position, .. } = system.atoms;
+        let of_atom = |i: usize| {
+            let others = neighbours.pairs_of(i).filter(move |&j| particle[j] != particle[i]);
+            others.flat_map(move |j| {
+                let square = square_between(position, i, j);
+                let here = Stranger { of: i as u32, particle: particle[j], square };
+                let there = Stranger { of: j as u32, particle: particle[i], square };
+                std::iter::once(here).chain((j < *owned).then_some(there))
+            })
+        };
+        let atoms = (0..*owned).into_par_iter().with_min_len(4096);
+        let mut all: Vec<Stranger> = atoms.flat_map_iter(of_atom).collect();
         all.sort_unstable_by_key(|stranger| (stranger.of, stranger.particle));
         Strangers(all)
     }
