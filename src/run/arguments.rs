@@ -153,7 +153,7 @@ pub struct Plan {
     /// Threads of each rank
     #[arg(long, value_name = "T", default_value = "1", allow_negative_numbers = true)]
     pub threads: NonZeroUsize,
-    /// Ranks on each node, whose memory is added up [default: all on one]
+    /// Ranks on each node, whose memory is added up [default: that of all ranks]
     #[arg(long, value_name = "N")]
     pub ranks_per_node: Option<NonZeroUsize>,
     /// Evaluations of an atom's forces per second on one core [default: measured here]

@@ -70,16 +70,17 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     let planned = Planned { space, field: &field, threads, speed };
     let work = Work::of(config);
     let mut text = String::new();
-    let (mut of_space, mut of_time) = (Vec::new(), Vec::new());
+    let (mut rows_of_space, mut of_time) = (Vec::new(), Vec::new());
     for ranks in &wanted.ranks {
         let shares = planned.space.shares(ranks.get());
         let per_node = wanted.ranks_per_node.unwrap_or(*ranks).get();
-        of_space.push(planned.of_space(&shares, per_node));
+        rows_of_space.push(planned.of_space(&shares, per_node));
         of_time.push(planned.of_time(&shares, config, &work));
     }
     planned.describe_atoms(&mut text);
     describe_files(&mut text, config, planned.space.atoms(), &work);
-    text += &table(OF_SPACE, &of_space);
+    let node = if wanted.ranks_per_node.is_some() { "per node" } else { "together" };
+    text += &table(of_space(node), &rows_of_space);
     text += &table(OF_TIME, &of_time);
     planned.describe_limit(&mut text);
     planned.describe_assumptions(&mut text, wanted.speed.is_none());
@@ -102,16 +103,18 @@ fn swaps(config: &Config) -> u64 {
 }
 
 /// What each rank has of space, and what it sends to others for an evaluation of the forces.
-const OF_SPACE: [[&str; 2]; 8] = [
-    ["ranks", ""],
-    ["atoms", "per rank"],
-    ["imbalance", ""],
-    ["ghosts", "per rank"],
-    ["memory", "per rank"],
-    ["memory", "per node"],
-    ["sends", "per step"],
-    ["messages", "per step"],
-];
+fn of_space(node: &str) -> [[&str; 2]; 8] {
+    [
+        ["ranks", ""],
+        ["atoms", "per rank"],
+        ["imbalance", ""],
+        ["ghosts", "per rank"],
+        ["memory", "per rank"],
+        ["memory", node],
+        ["sends", "per step"],
+        ["messages", "per step"],
+    ]
+}
 
 const OF_TIME: [[&str; 2]; 6] = [
     ["ranks", ""],
@@ -408,6 +411,19 @@ mod tests {
         let limit = text.split("It pays up to some ").nth(1).unwrap();
         let limit: usize = limit.split_whitespace().next().unwrap().parse().unwrap();
         assert_eq!(limit, 4, "{text}");
+        // Nodes that the ranks fill, or one for all of them.
+        assert!(text.contains(" together ") && !text.contains("per node"), "{text}");
+        let on_nodes = planned(&format!("{line} --ranks-per-node 16")).unwrap();
+        assert!(on_nodes.contains(" per node "), "{on_nodes}");
+        let memory = |text: &str, ranks| {
+            let row = text.lines().find(|line| line.trim_start().starts_with(&format!("{ranks} ")));
+            let words: Vec<&str> = row.unwrap().split_whitespace().collect();
+            let bytes = if words[7] == "GB" { 1e3 } else { 1.0 } * words[6].parse::<f64>().unwrap();
+            bytes.round()
+        };
+        assert_eq!(memory(&on_nodes, 8), memory(&text, 8));
+        let part = memory(&on_nodes, 64) / memory(&text, 64);
+        assert!((0.2..0.3).contains(&part), "a quarter: {part}");
         // Nothing of this machine is in it.
         assert_eq!(planned(line).unwrap(), text);
         let error = planned("sinter-hpc plan q.toml --ranks 2000000").unwrap_err();
