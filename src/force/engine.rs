@@ -29,7 +29,7 @@ use crate::exchange::{Census, Plan, Traffic, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
-use crate::neighbour::{Kept, MINE, Neighbours, Rows};
+use crate::neighbour::{Kept, Neighbours, Rows};
 use crate::potential::{Environment, Potential};
 use crate::sweep::{Measures, Schedule, Section, Tiling};
 use bytemuck::cast_slice_mut;
@@ -353,7 +353,7 @@ impl<'c, P: Potential> Engine<'c, P> {
     fn take_statistics(&mut self) {
         let owned = self.atoms.owned as i64;
         let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
-        let neighbours = self.neighbour_count() as i64;
+        let neighbours = self.neighbours.whole_count() as i64;
         let Traffic { messages, bytes } =
             self.plan.traffic(self.comm.rank(), self.potential.words());
         let [messages, bytes] = [messages, bytes].map(|count| count as i64);
@@ -376,17 +376,6 @@ impl<'c, P: Potential> Engine<'c, P> {
             most_traffic: Traffic { messages: most[3] as u64, bytes: most[4] as u64 },
             traffic: Traffic { messages: sums[3] as u64, bytes: sums[4] as u64 },
         };
-    }
-
-    /// Of all owned atoms together, skin included.
-    fn neighbour_count(&self) -> usize {
-        let entries = &self.neighbours.entries;
-        if !self.potential.takes_half_lists() {
-            return entries.len();
-        }
-        let owned = self.atoms.owned;
-        let is_ghost = |entry: &&u32| (**entry & !MINE) as usize >= owned;
-        2 * entries.len() - entries.par_iter().with_min_len(1 << 14).filter(is_ghost).count()
     }
 
     /// Positions to ghosts, where they are not as new as the list, and the three phases.

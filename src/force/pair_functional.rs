@@ -50,7 +50,7 @@ struct Pair {
 /// All pairs of these atoms that this rank computes.
 fn pairs<'a>(env: Environment<'a>, atoms: Range<usize>) -> impl Iterator<Item = Pair> + 'a {
     let entries = atoms.flat_map(move |i| {
-        env.neighbours.of(i).iter().filter(|e| *e & MINE != 0).map(move |e| (i, e & !MINE))
+        env.neighbours.of(i).iter().filter(|e| e & MINE != 0).map(move |e| (i, e & !MINE))
     });
     let pair = move |(i, j): (usize, u32)| {
         let j = j as usize;

@@ -6,7 +6,8 @@
 //! as many values as are read or written.
 
 use super::{
-    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, Real, WIDTH, eight,
+    EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS, ONE_KIBI_EXPONENT, PLACE_BITS,
+    PLACES, Real, WIDTH, eight,
 };
 use coarse::Coarse2;
 use std::arch::x86_64::*;
@@ -326,6 +327,25 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn expand(
+        shorts: &[u16; WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; WIDTH] {
+        let mut values = [0; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes);
+            let rest = _mm256_set1_epi32(rest as i32);
+            let expanded = _mm256_blendv_epi8(rest, expanded(shorts, begins), first);
+            _mm256_storeu_si256(values.as_mut_ptr().cast(), expanded);
+        }
+        values
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         // SAFETY: head of this file, and the caller's promise.
         unsafe {
@@ -466,6 +486,19 @@ impl Lanes for Avx2 {
             }
             Avx2(half!(self.0, magic.0), half!(self.1, magic.1))
         }
+    }
+}
+
+/// What eight shorts stand for.
+#[inline(always)]
+pub(super) fn expanded(shorts: &[u16; WIDTH], begins: &[u32; WIDTH]) -> __m256i {
+    // SAFETY: head of this file.
+    unsafe {
+        let shorts = _mm256_cvtepu16_epi32(_mm_loadu_si128(shorts.as_ptr().cast()));
+        let windows = _mm256_srli_epi32::<{ PLACE_BITS as i32 }>(shorts);
+        let begins = _mm256_loadu_si256(begins.as_ptr().cast());
+        let places = _mm256_and_si256(shorts, _mm256_set1_epi32(PLACES as i32));
+        _mm256_add_epi32(_mm256_permutevar8x32_epi32(begins, windows), places)
     }
 }
 

@@ -5,10 +5,10 @@
 //! calls where `InstructionSet::is_available`. Memory is reached through references to
 //! as many values as are read or written.
 
-use super::avx2::Avx2;
+use super::avx2::{Avx2, expanded};
 use super::{
     COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
-    ONE_KIBI_EXPONENT, Real, WIDTH,
+    ONE_KIBI_EXPONENT, PLACE_BITS, PLACES, Real, WIDTH,
 };
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, Mul, Sub};
@@ -173,6 +173,24 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn high_bits(index: &[u32; WIDTH]) -> u32 {
         <Avx2 as Lanes>::high_bits(index)
+    }
+
+    #[inline(always)]
+    fn expand(
+        shorts: &[u16; WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; WIDTH] {
+        let mut values = [0; WIDTH];
+        // SAFETY: head of this file.
+        unsafe {
+            let first = (0xff >> (WIDTH - WIDTH.min(count))) as u8;
+            let rest = _mm256_set1_epi32(rest as i32);
+            let expanded = _mm256_mask_mov_epi32(rest, first, expanded(shorts, begins));
+            _mm256_storeu_si256(values.as_mut_ptr().cast(), expanded);
+        }
+        values
     }
 
     #[inline(always)]
@@ -421,6 +439,30 @@ impl Coarse for Coarse512 {
     fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32 {
         // SAFETY: head of this file.
         unsafe { _mm512_movepi32_mask(_mm512_loadu_si512(index.as_ptr().cast())) as u32 }
+    }
+
+    #[inline(always)]
+    fn expand(
+        shorts: &[u16; COARSE_WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; COARSE_WIDTH] {
+        let mut values = [0; COARSE_WIDTH];
+        // SAFETY: head of this file. Numbers of windows have three bits, so that of the table
+        // only the lower half is looked at.
+        unsafe {
+            let shorts = _mm512_cvtepu16_epi32(_mm256_loadu_si256(shorts.as_ptr().cast()));
+            let windows = _mm512_srli_epi32::<PLACE_BITS>(shorts);
+            let begins = _mm512_castsi256_si512(_mm256_loadu_si256(begins.as_ptr().cast()));
+            let begins = _mm512_permutexvar_epi32(windows, begins);
+            let places = _mm512_and_si512(shorts, _mm512_set1_epi32(PLACES as i32));
+            let first = (0xffff >> (COARSE_WIDTH - COARSE_WIDTH.min(count))) as u16;
+            let rest = _mm512_set1_epi32(rest as i32);
+            let expanded = _mm512_mask_add_epi32(rest, first, begins, places);
+            _mm512_storeu_si512(values.as_mut_ptr().cast(), expanded);
+        }
+        values
     }
 
     #[inline(always)]

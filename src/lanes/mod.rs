@@ -30,6 +30,10 @@ pub const WIDTH: usize = 8;
 /// Number of lanes in single precision.
 pub const COARSE_WIDTH: usize = 16;
 
+/// Of a short, those that tell a place in a window (`Lanes::expand`); three more tell which window.
+pub(crate) const PLACE_BITS: u32 = 13;
+const PLACES: u32 = (1 << PLACE_BITS) - 1;
+
 /// 1.5 × 2⁵²: adding it leaves the nearest integer in the low bits of the mantissa.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
 const MAGIC_BITS: i64 = MAGIC.to_bits() as i64;
@@ -116,6 +120,14 @@ pub trait Lanes: Real {
     fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH];
     /// Which integers have their highest bit set.
     fn high_bits(index: &[u32; WIDTH]) -> u32;
+    /// In the first `count` lanes what stands at a place in a window: the number of the window is
+    /// above the low `PLACE_BITS` of a short, and that begins at `begins`; `rest` in the others.
+    fn expand(
+        shorts: &[u16; WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; WIDTH];
     /// `table[index][c]` for the four c.
     ///
     /// # Safety
@@ -234,6 +246,13 @@ pub trait Coarse: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn equal(index: &[u32; COARSE_WIDTH], value: u32) -> u32;
     /// Which integers have their highest bit set.
     fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32;
+    /// As `Lanes::expand`.
+    fn expand(
+        shorts: &[u16; COARSE_WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; COARSE_WIDTH];
     /// Tells a processor that can be told that these values will be read soon.
     #[inline(always)]
     fn fetch<T>(_values: &[T]) {}

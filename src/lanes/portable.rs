@@ -6,7 +6,7 @@
 
 use super::{
     COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
-    ONE_KIBI_EXPONENT, Real, WIDTH,
+    ONE_KIBI_EXPONENT, PLACE_BITS, PLACES, Real, WIDTH,
 };
 use std::ops::{Add, BitAnd, Mul, Sub};
 
@@ -203,6 +203,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn expand(
+        shorts: &[u16; WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; WIDTH] {
+        expand(shorts, begins, count, rest)
+    }
+
+    #[inline(always)]
     unsafe fn gather_rows(table: &[[f64; 4]], index: &[u32; WIDTH]) -> [Self; 4] {
         let mut columns = [[0.0; WIDTH]; 4];
         for lane in 0..WIDTH {
@@ -300,6 +310,21 @@ impl Lanes for Portable {
     }
 }
 
+#[inline(always)]
+fn expand<const N: usize>(
+    shorts: &[u16; N],
+    begins: &[u32; WIDTH],
+    count: usize,
+    rest: u32,
+) -> [u32; N] {
+    let mut values = [rest; N];
+    for lane in 0..N.min(count) {
+        let short = shorts[lane] as u32;
+        values[lane] = begins[(short >> PLACE_BITS) as usize].wrapping_add(short & PLACES);
+    }
+    values
+}
+
 /// Sixteen f32.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -367,6 +392,16 @@ impl Coarse for PortableCoarse {
     #[inline(always)]
     fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32 {
         bits_of(|lane| index[lane] >> 31 == 1)
+    }
+
+    #[inline(always)]
+    fn expand(
+        shorts: &[u16; COARSE_WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; COARSE_WIDTH] {
+        expand(shorts, begins, count, rest)
     }
 
     #[inline(always)]

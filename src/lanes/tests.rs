@@ -67,6 +67,14 @@ fn operations<L: Lanes>() {
     assert_eq!(L::lookup_index(&table, &places), [7, 0, 7, 2, 2, 0, 4, 6]);
     assert_eq!(L::high_bits(&[1, 1 << 31, u32::MAX, 0, 0, 3 << 30, 7, u32::MAX]), 0b1010_0110);
 
+    let shorts = std::array::from_fn(|n| (n << PLACE_BITS | (n * 1171) % 8192) as u16);
+    let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    for count in 0..=WIDTH {
+        let entry = |n: usize| begins[n] + (n as u32 * 1171) % 8192;
+        let expected = std::array::from_fn(|n| if n < count { entry(n) } else { 77 });
+        assert_eq!(L::expand(&shorts, &begins, count, 77), expected);
+    }
+
     assert_eq!((x * x).truncate(), [0, 2, 6, 0, 68, 16, 62, 0]);
     let quantum = crate::fixed::Quantum::STANDARD;
     let mut sums = [5i64; WIDTH];
@@ -149,6 +157,14 @@ fn coarse_operations<C: Coarse>() {
         for (place, n) in chosen.into_iter().enumerate() {
             assert_eq!(places[place], index[n]);
         }
+    }
+
+    let shorts = std::array::from_fn(|n| (n % 8 << PLACE_BITS | (n * 1171) % 8192) as u16);
+    let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    for count in 0..=COARSE_WIDTH {
+        let entry = |n: usize| begins[n % 8] + (n as u32 * 1171) % 8192;
+        let expected = std::array::from_fn(|n| if n < count { entry(n) } else { 77 });
+        assert_eq!(C::expand(&shorts, &begins, count, 77), expected);
     }
 
     let table = std::array::from_fn(|n| (n % 8) as f32 + 10.0);

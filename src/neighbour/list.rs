@@ -5,7 +5,8 @@
 //! order need not be exact for a kernel that looks at near atoms first, so they are
 //! dealt out into shells by counting, where a sort would take half of the time.
 
-use super::{Kept, MANY, MINE, Neighbours, QUARTERS, Rows, computes_pair};
+use super::packed::{BEHIND, BLOCK, Packer, Windows};
+use super::{Count, Kept, MANY, MINE, Neighbours, QUARTERS, Rows, computes_pair};
 use crate::atoms::Atoms;
 use crate::lanes::{InstructionSet, Lanes, WIDTH, dispatch, eight_mut};
 use rayon::prelude::*;
@@ -16,6 +17,9 @@ pub(super) const SHELLS: usize = 32;
 
 /// Å, above all roundings of distances.
 const MARGIN: f64 = 1e-9;
+
+/// Atoms whose lists are made by one thread, one after another: so many at most.
+const MOST_OF_PART: usize = 16 * BLOCK;
 
 impl Neighbours {
     /// Lists all atoms within `range` and `skin` (Å) of each owned atom; those removed are nobody's
@@ -30,63 +34,67 @@ impl Neighbours {
         kept: Kept,
     ) {
         let reach = range + skin;
-        let mut search = Search::new(rows, atoms, reach, kept);
+        let mut search = Search::new((rows, owned_first), atoms, reach, kept);
         for (quarter, last) in search.nearer.iter_mut().enumerate() {
             let limit = range + skin * (quarter + 1) as f64 / (QUARTERS + 1) as f64 + MARGIN;
             *last = ((limit * limit * shells_per_square(reach)) as usize).min(SHELLS - 1);
         }
-        let owned = |row: usize| {
-            let cells = rows.pieces_of(row..row + 1);
-            owned_first[cells.start] as usize..owned_first[cells.end] as usize
-        };
-        let work: Vec<usize> = (0..rows.total()).filter(|&row| !owned(row).is_empty()).collect();
         // Whoever chose a set that is not available has been told by the potential.
         let set = InstructionSet::choose().unwrap_or(InstructionSet::Portable);
+        let owned = atoms.owned;
         self.kept = kept;
         self.first.clear();
-        self.first.reserve_exact(atoms.owned + 1);
+        self.first.reserve_exact(owned + 1);
         self.first.push(0);
-        self.entries.clear();
+        self.shorts.clear();
+        self.windows.clear();
+        self.windows.reserve_exact(owned.div_ceil(BLOCK));
+        self.count = Count::default();
         self.moved = 0;
         self.nearer.clear();
         if kept == Kept::Once {
-            self.nearer.reserve_exact(atoms.owned);
+            self.nearer.reserve_exact(owned);
         }
         // In batches, so that little is held twice.
         let batch = 16 * rayon::current_num_threads();
-        let mut lists: Vec<RowLists> = Vec::new();
-        lists.resize_with(batch.min(work.len()), RowLists::default);
-        for batch in work.chunks(batch) {
-            batch.par_iter().zip(&mut lists).for_each(|(&row, lists)| {
-                let (search, owned) = (&search, owned(row));
-                dispatch!(set, list_row, (
+        let part = (owned / batch).next_multiple_of(BLOCK).clamp(BLOCK, MOST_OF_PART);
+        let parts: Vec<Range<usize>> =
+            (0..owned).step_by(part).map(|i| i..owned.min(i + part)).collect();
+        let mut lists: Vec<PartLists> = Vec::new();
+        lists.resize_with(batch.min(parts.len()), PartLists::default);
+        for batch in parts.chunks(batch) {
+            batch.par_iter().zip(&mut lists).for_each(|(part, lists)| {
+                let (search, owned) = (&search, part.clone());
+                dispatch!(set, list_part, (
                     search: &Search,
-                    row: usize,
                     owned: Range<usize>,
-                    lists: &mut RowLists,
+                    lists: &mut PartLists,
                 ) -> ());
             });
             for list in &lists[..batch.len()] {
-                let mut end = self.entries.len();
+                let mut end = self.shorts.len();
                 for length in &list.lengths {
                     end += *length as usize;
                     self.first.push(end);
                 }
-                self.make_room(list.entries.len(), atoms.owned);
-                self.entries.extend_from_slice(&list.entries);
+                self.make_room(list.shorts.len(), owned);
+                self.shorts.extend_from_slice(&list.shorts);
+                self.windows.extend_from_slice(&list.windows);
                 self.nearer.extend_from_slice(&list.nearer);
+                self.count.add(list.count);
             }
         }
+        self.shorts.extend([0; BEHIND]);
     }
 
-    /// Room for `more` entries; where it lacks, for as many as the atoms so far
+    /// Room for `more` shorts and those behind; where it lacks, for as many as the atoms so far
     /// let expect, instead of twice as many.
     fn make_room(&mut self, more: usize, owned: usize) {
-        let needed = self.entries.len() + more;
-        if needed > self.entries.capacity() {
+        let needed = self.shorts.len() + more;
+        if needed + BEHIND > self.shorts.capacity() {
             let atoms_so_far = self.first.len() - 1;
             let expected = needed * owned / atoms_so_far.max(1) * 21 / 20;
-            self.entries.reserve_exact(expected.max(needed) - self.entries.len());
+            self.shorts.reserve_exact(expected.max(needed) + BEHIND - self.shorts.len());
         }
     }
 }
@@ -97,6 +105,8 @@ struct Search<'a> {
     rows: &'a Rows,
     atoms: &'a Atoms,
     reach: f64,
+    /// Where the owned atoms of each row begin, and those of the last end.
+    row_first: Vec<usize>,
     first: Vec<u32>,
     coordinate: [Vec<f64>; 3],
     index: Vec<u32>,
@@ -108,7 +118,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(rows: &'a Rows, atoms: &'a Atoms, reach: f64, kept: Kept) -> Search<'a> {
+    fn new(
+        (rows, owned_first): (&'a Rows, &[u32]),
+        atoms: &'a Atoms,
+        reach: f64,
+        kept: Kept,
+    ) -> Search<'a> {
         let order = rows.order(&atoms.position);
         let coordinate = [0, 1, 2].map(|d| {
             let mut values = vec![0.0; atoms.len() + WIDTH];
@@ -132,7 +147,20 @@ impl<'a> Search<'a> {
         }
         index.resize(atoms.len() + WIDTH, 0);
         let (first, nearer) = (order.first, [0; QUARTERS]);
-        Search { rows, atoms, reach, first, coordinate, index, kept, nearer, ghosts_before }
+        let begin = |row: usize| owned_first[rows.pieces_of(row..row).start] as usize;
+        let row_first = (0..=rows.total()).map(begin).collect();
+        Search {
+            rows,
+            atoms,
+            reach,
+            row_first,
+            first,
+            coordinate,
+            index,
+            kept,
+            nearer,
+            ghosts_before,
+        }
     }
 
     /// What of these atoms, a stretch, atom i has to look at: without ghosts among them they are
@@ -168,11 +196,17 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The lists of the owned atoms of one row, one after another, and what it takes to
-/// make them.
+/// The lists of some owned atoms that follow one another, the first of a block foremost, and
+/// what it takes to make them.
 #[derive(Default)]
-struct RowLists {
+struct PartLists {
+    /// In shorts.
     lengths: Vec<u32>,
+    shorts: Vec<u16>,
+    windows: Vec<Windows>,
+    count: Count,
+    packer: Packer,
+    /// Of the block at hand.
     entries: Vec<u32>,
     /// As in `Neighbours`.
     nearer: Vec<[u8; QUARTERS]>,
@@ -184,50 +218,80 @@ struct RowLists {
     sorted: Vec<u32>,
 }
 
+impl PartLists {
+    fn clear(&mut self) {
+        let PartLists { lengths, shorts, windows, count, nearer, .. } = self;
+        lengths.clear();
+        shorts.clear();
+        windows.clear();
+        *count = Count::default();
+        nearer.clear();
+    }
+}
+
 #[inline(always)]
-fn list_row<L: Lanes>(search: &Search, row: usize, owned: Range<usize>, lists: &mut RowLists) {
-    lists.lengths.clear();
-    lists.entries.clear();
-    lists.nearer.clear();
-    for i in owned {
-        if search.atoms.is_removed(i) {
-            lists.lengths.push(0);
-            if search.kept == Kept::Once {
-                lists.nearer.push([0; QUARTERS]);
+fn list_part<L: Lanes>(search: &Search, part: Range<usize>, lists: &mut PartLists) {
+    lists.clear();
+    lists.packer.ensure(search.atoms.len());
+    let mut row = search.row_first.partition_point(|&first| first <= part.start) - 1;
+    for block in part.clone().step_by(BLOCK) {
+        let atoms = block..part.end.min(block + BLOCK);
+        let first_length = lists.lengths.len();
+        lists.entries.clear();
+        for i in atoms {
+            while i >= search.row_first[row + 1] {
+                row += 1;
             }
-            continue;
+            let before = lists.entries.len();
+            list_atom::<L>(search, row, i, lists);
+            lists.lengths.push((lists.entries.len() - before) as u32);
         }
-        let count = find_near::<L>(search, row, i, lists);
-        let ends = sort_by_shell::<L>(search, i as u32, count, lists);
-        // An atom is the nearest of its own neighbours, but for those in the same place.
-        let sorted = &mut lists.sorted[..count];
-        let itself = sorted.iter().position(|&entry| entry == i as u32);
-        sorted.swap(0, itself.expect("an atom is within reach of itself"));
-        let before = lists.entries.len();
-        match search.kept {
-            Kept::All => lists.entries.extend_from_slice(&sorted[1..]),
-            Kept::Once => {
-                let owned = search.atoms.owned as u32;
-                let kept = |entry: &&u32| **entry & MINE != 0 || **entry >= owned;
-                let (mut nearer, mut done) = ([0; QUARTERS], 1);
-                for (quarter, &shell) in search.nearer.iter().enumerate() {
-                    let end = ends[shell] as usize;
-                    lists.entries.extend(sorted[done..end].iter().filter(kept));
-                    let count = lists.entries.len() - before;
-                    nearer[quarter] = count.min(MANY as usize) as u8;
-                    done = end;
-                }
-                lists.entries.extend(sorted[done..].iter().filter(kept));
-                lists.nearer.push(nearer);
+        let PartLists { lengths, shorts, windows, count, packer, entries, .. } = lists;
+        count.add(Count::of(entries, search.atoms.owned));
+        let (of_block, each) = packer.pack(entries, shorts);
+        windows.push(of_block);
+        lengths[first_length..].iter_mut().for_each(|length| *length *= each as u32);
+    }
+}
+
+/// Appends the entries of one atom.
+#[inline(always)]
+fn list_atom<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut PartLists) {
+    if search.atoms.is_removed(i) {
+        if search.kept == Kept::Once {
+            lists.nearer.push([0; QUARTERS]);
+        }
+        return;
+    }
+    let count = find_near::<L>(search, row, i, lists);
+    let ends = sort_by_shell::<L>(search, i as u32, count, lists);
+    // An atom is the nearest of its own neighbours, but for those in the same place.
+    let sorted = &mut lists.sorted[..count];
+    let itself = sorted.iter().position(|&entry| entry == i as u32);
+    sorted.swap(0, itself.expect("an atom is within reach of itself"));
+    let before = lists.entries.len();
+    match search.kept {
+        Kept::All => lists.entries.extend_from_slice(&sorted[1..]),
+        Kept::Once => {
+            let owned = search.atoms.owned as u32;
+            let kept = |entry: &&u32| **entry & MINE != 0 || **entry >= owned;
+            let (mut nearer, mut done) = ([0; QUARTERS], 1);
+            for (quarter, &shell) in search.nearer.iter().enumerate() {
+                let end = ends[shell] as usize;
+                lists.entries.extend(sorted[done..end].iter().filter(kept));
+                let count = lists.entries.len() - before;
+                nearer[quarter] = count.min(MANY as usize) as u8;
+                done = end;
             }
+            lists.entries.extend(sorted[done..].iter().filter(kept));
+            lists.nearer.push(nearer);
         }
-        lists.lengths.push((lists.entries.len() - before) as u32);
     }
 }
 
 /// Leaves all atoms within reach of atom i in `near` and `square` and returns their number.
 #[inline(always)]
-fn find_near<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut RowLists) -> usize {
+fn find_near<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut PartLists) -> usize {
     let position = &search.atoms.position[i];
     let [x0, y0, z0] = [L::splat(position[0]), L::splat(position[1]), L::splat(position[2])];
     let limit = L::splat(search.reach * search.reach);
@@ -261,7 +325,7 @@ fn find_near<L: Lanes>(search: &Search, row: usize, i: usize, lists: &mut RowLis
 }
 
 #[cold]
-fn make_room(lists: &mut RowLists, room: usize) {
+fn make_room(lists: &mut PartLists, room: usize) {
     let room = 2 * room;
     lists.square.resize(room, 0.0);
     for values in [&mut lists.near, &mut lists.shell, &mut lists.sorted] {
@@ -281,7 +345,7 @@ fn sort_by_shell<L: Lanes>(
     search: &Search,
     i: u32,
     count: usize,
-    lists: &mut RowLists,
+    lists: &mut PartLists,
 ) -> [u32; SHELLS] {
     let per_square = L::splat(shells_per_square(search.reach));
     let vectors = count.div_ceil(WIDTH);

@@ -14,11 +14,14 @@
 use std::ops::Range;
 
 mod list;
+mod packed;
 mod portion;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use packed::List;
+use packed::{BEHIND, BLOCK, Packer, Windows};
 pub use portion::{Portion, WholeLists};
 pub use rows::{RowOrder, Rows};
 
@@ -38,13 +41,16 @@ pub enum Kept {
 /// The neighbour list of one rank.
 #[derive(Debug, Clone, Default)]
 pub struct Neighbours {
-    /// `entries[first[i]..first[i + 1]]` belong to owned atom i; `owned + 1` long.
-    pub first: Vec<usize>,
-    /// Index of the neighbour, with `MINE` or without.
-    pub entries: Vec<u32>,
-    /// Which of them there are. Who looks at pairs takes any (`pairs_of`), and who looks at
+    /// `shorts[first[i]..first[i + 1]]` belong to owned atom i; `owned + 1` long.
+    first: Vec<usize>,
+    /// Entries as `packed` has them, and `BEHIND` more.
+    shorts: Vec<u16>,
+    /// Of each block.
+    windows: Vec<Windows>,
+    count: Count,
+    /// Which entries there are. Who looks at pairs takes any (`pairs_of`), and who looks at
     /// all that stands around an atom makes whole lists of a few atoms at a time (`portions`).
-    pub kept: Kept,
+    kept: Kept,
     /// Of each owned atom how many entries, the first of its list, can be within range while no
     /// atom has moved farther than 1/4, 2/4 and 3/4 of half the skin; `MANY`: that or more.
     /// Of half lists only: kernels look at whole ones by sixteens, of which it would spare none.
@@ -53,26 +59,87 @@ pub struct Neighbours {
     moved: usize,
 }
 
+/// How many entries there are, and how many of those name ghosts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    all: usize,
+    ghosts: usize,
+}
+
+impl Count {
+    fn of(entries: &[u32], owned: usize) -> Count {
+        let is_ghost = |entry: &&u32| (**entry & !MINE) as usize >= owned;
+        Count { all: entries.len(), ghosts: entries.iter().filter(is_ghost).count() }
+    }
+
+    fn add(&mut self, more: Count) {
+        self.all += more.all;
+        self.ghosts += more.ghosts;
+    }
+}
+
 const QUARTERS: usize = 3;
 const MANY: u8 = u8::MAX;
 
 impl Neighbours {
-    /// Lists of all neighbours, from what the fields say.
-    pub fn new(first: Vec<usize>, entries: Vec<u32>) -> Neighbours {
-        Neighbours { first, entries, ..Neighbours::default() }
+    /// The lists of owned atoms, each entry the index of a neighbour, with `MINE` or without.
+    pub fn new(kept: Kept, lists: &[Vec<u32>]) -> Neighbours {
+        let mut neighbours = Neighbours { first: vec![0], kept, ..Neighbours::default() };
+        let mut packer = Packer::default();
+        let atoms = lists.iter().flatten().map(|entry| (entry & !MINE) as usize + 1).max();
+        packer.ensure(atoms.unwrap_or(0));
+        for block in lists.chunks(BLOCK) {
+            let entries = block.concat();
+            neighbours.count.add(Count::of(&entries, lists.len()));
+            let (windows, each) = packer.pack(&entries, &mut neighbours.shorts);
+            neighbours.windows.push(windows);
+            for list in block {
+                neighbours
+                    .first
+                    .push(neighbours.first[neighbours.first.len() - 1] + each * list.len());
+            }
+        }
+        neighbours.shorts.extend([0; BEHIND]);
+        neighbours
     }
 
-    pub fn of(&self, i: usize) -> &[u32] {
-        &self.entries[self.first[i]..self.first[i + 1]]
+    /// Atoms that have lists.
+    pub fn owned(&self) -> usize {
+        self.first.len().saturating_sub(1)
+    }
+
+    /// Which entries there are.
+    pub fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    #[inline(always)]
+    pub fn of(&self, i: usize) -> List<'_> {
+        let (start, end) = (self.first[i], self.first[i + 1]);
+        List::new(&self.shorts[start..], end - start, &self.windows[i / BLOCK])
+    }
+
+    /// No more entries than these atoms have together.
+    #[inline(always)]
+    pub fn most_of(&self, atoms: Range<usize>) -> usize {
+        self.first[atoms.end] - self.first[atoms.start]
+    }
+
+    /// How many entries whole lists have.
+    pub fn whole_count(&self) -> usize {
+        match self.kept {
+            Kept::All => self.count.all,
+            Kept::Once => 2 * self.count.all - self.count.ghosts,
+        }
     }
 
     /// The entries of atom i that may be within range now; those behind them are not.
     #[inline(always)]
-    pub fn within_range(&self, i: usize) -> Range<usize> {
-        let Range { start, end } = self.first[i]..self.first[i + 1];
+    pub fn within_range(&self, i: usize) -> List<'_> {
+        let list = self.of(i);
         match self.nearer.get(i).and_then(|nearer| nearer.get(self.moved)) {
-            Some(&count) if count != MANY => start..start + count as usize,
-            _ => start..end,
+            Some(&count) if count != MANY => list.beginning(count as usize),
+            _ => list,
         }
     }
 
@@ -82,16 +149,12 @@ impl Neighbours {
         self.moved = (part * (QUARTERS + 1) as f64) as usize;
     }
 
-    fn owned(&self) -> usize {
-        self.first.len().saturating_sub(1)
-    }
-
     /// The other atoms of pairs that are looked at from owned atom i: each pair of owned
     /// atoms comes from one of its ends, each with a ghost from the owned one.
     pub fn pairs_of(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
         let owned = self.owned() as u32;
         let counts = move |entry: u32| entry & MINE != 0 || entry >= owned;
-        self.of(i).iter().filter(move |entry| counts(**entry)).map(|entry| (entry & !MINE) as usize)
+        self.of(i).iter().filter(move |entry| counts(*entry)).map(|entry| (entry & !MINE) as usize)
     }
 
     /// How many neighbours each owned atom has, whichever of them are kept.
@@ -107,6 +170,13 @@ impl Neighbours {
             }
         }
         counts
+    }
+
+    /// Memory that so many whole lists take with so many entries together, bytes.
+    pub fn bytes_of(atoms: usize, entries: usize) -> usize {
+        atoms * size_of::<usize>()
+            + atoms.div_ceil(BLOCK) * size_of::<Windows>()
+            + entries * size_of::<u16>()
     }
 }
 

@@ -21,21 +21,17 @@ pub struct Portion {
     from: usize,
 }
 
-/// The neighbours of the atoms of a portion, each at both ends of a pair; in no order, and
-/// `MINE` of no meaning, unless the lists were whole before.
-pub enum WholeLists<'a> {
-    Kept(&'a Neighbours),
-    Made { begin: usize, first: Vec<u32>, entries: Vec<u32> },
+/// The neighbours of the atoms of a portion, each at both ends of a pair; in no order.
+pub struct WholeLists {
+    begin: usize,
+    first: Vec<u32>,
+    entries: Vec<u32>,
 }
 
-impl WholeLists<'_> {
+impl WholeLists {
     pub fn of(&self, i: usize) -> &[u32] {
-        match self {
-            WholeLists::Kept(neighbours) => neighbours.of(i),
-            WholeLists::Made { begin, first, entries } => {
-                &entries[first[i - begin] as usize..first[i - begin + 1] as usize]
-            }
-        }
+        let WholeLists { begin, first, entries } = self;
+        &entries[first[i - begin] as usize..first[i - begin + 1] as usize]
     }
 }
 
@@ -56,12 +52,17 @@ impl Neighbours {
         from.into_iter().enumerate().map(portion).collect()
     }
 
-    pub fn whole_of(&self, portion: &Portion) -> WholeLists<'_> {
-        if self.kept == Kept::All {
-            return WholeLists::Kept(self);
-        }
+    pub fn whole_of(&self, portion: &Portion) -> WholeLists {
         let Portion { atoms, from } = portion;
         let begin = atoms.start;
+        if self.kept == Kept::All {
+            let (mut first, mut entries) = (vec![0], Vec::new());
+            for i in atoms.clone() {
+                entries.extend(self.of(i).atoms().map(|j| j as u32));
+                first.push(entries.len() as u32);
+            }
+            return WholeLists { begin, first, entries };
+        }
         // Each entry of the lists of these atoms: whose it is, and the atom that it names.
         let each = |put: &mut dyn FnMut(usize, usize)| {
             for i in *from..atoms.end {
@@ -86,6 +87,6 @@ impl Neighbours {
             entries[next[list] as usize] = other as u32;
             next[list] += 1;
         });
-        WholeLists::Made { begin, first, entries }
+        WholeLists { begin, first, entries }
     }
 }

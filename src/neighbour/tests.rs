@@ -7,8 +7,8 @@ use bytemuck::Zeroable;
 use proptest::prelude::*;
 
 /// Å, of `REACH`.
-const SKIN: f64 = 1.0;
-const REACH: f64 = 3.0;
+pub(super) const SKIN: f64 = 1.0;
+pub(super) const REACH: f64 = 3.0;
 
 /// Tiles for few atoms.
 const SLABS: Measures = Measures {
@@ -24,7 +24,7 @@ const NARROW: Measures =
     Measures { slab_atoms: 20, column_atoms: 4, column_parts: 2, part_atoms: 1, band_slabs: 3 };
 
 /// Atoms at these positions: the first `owned` sorted and owned, the rest ghosts.
-fn prepare(positions: &[[f64; 3]], owned: usize) -> (Rows, Vec<u32>, Atoms) {
+pub(super) fn prepare(positions: &[[f64; 3]], owned: usize) -> (Rows, Vec<u32>, Atoms) {
     let record =
         |(i, &position): (usize, &[f64; 3])| Atom { id: i as u64, position, ..Atom::zeroed() };
     let list: Vec<Atom> = positions[..owned].iter().enumerate().map(record).collect();
@@ -50,9 +50,9 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
     let mut list = Neighbours::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| list.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All));
-    prop_assert_eq!(list.first.len(), owned + 1);
+    prop_assert_eq!(list.owned(), owned);
     for i in 0..owned {
-        let found: Vec<usize> = list.of(i).iter().map(|e| (e & !MINE) as usize).collect();
+        let found: Vec<usize> = list.of(i).atoms().collect();
         let distance = |j: usize| squared(&atoms.position[i], &atoms.position[j]);
         // An atom on the border of two shells may be taken for one of either.
         let shell = |j: usize| distance(j) / (REACH * REACH) * list::SHELLS as f64;
@@ -63,7 +63,7 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
         let expected: Vec<usize> =
             (0..atoms.len()).filter(|&j| j != i && distance(j) <= REACH * REACH).collect();
         prop_assert_eq!(sorted, expected);
-        for entry in list.of(i) {
+        for entry in list.of(i).iter() {
             let j = (entry & !MINE) as usize;
             if j < owned {
                 prop_assert_eq!(entry & MINE != 0, i < j);
@@ -76,13 +76,13 @@ fn check(positions: &[[f64; 3]], owned: usize, threads: usize) -> Result<(), Tes
         half.note_displacement(0.25 * quarter as f64 + 0.2);
         let limit = REACH - SKIN + SKIN * 0.25 * (quarter + 1) as f64;
         for i in 0..owned {
-            let behind = half.within_range(i).end..half.first[i + 1];
-            let near = |e: &u32| distance_squared(&atoms, i, *e) <= limit * limit;
-            prop_assert!(!half.entries[behind].iter().any(near), "{} {}", i, quarter);
+            let mut behind = half.of(i).iter().skip(half.within_range(i).len());
+            let near = |e: u32| distance_squared(&atoms, i, e) <= limit * limit;
+            prop_assert!(!behind.any(near), "{} {}", i, quarter);
         }
     }
     // Atoms that see ghosts have ghosts themselves, and so may others.
-    let sees_ghosts = |i: usize| list.of(i).iter().any(|e| (e & !MINE) as usize >= owned);
+    let sees_ghosts = |i: usize| list.of(i).atoms().any(|j| j >= owned);
     let is_shared = |i: usize| sees_ghosts(i) || (owned < atoms.len() && i % 997 == 5);
     let shared: Vec<usize> = (0..owned).filter(|&i| is_shared(i)).collect();
     let ghosts = atoms.len() - owned;
@@ -126,8 +126,8 @@ impl<'a> Evaluation<'a> {
         shared: &'a [usize],
         seed: u64,
     ) -> Evaluation<'a> {
-        let owned = list.first.len() - 1;
-        let last = list.entries.iter().map(|e| (e & !MINE) as usize + 1).max().unwrap_or(0);
+        let owned = list.owned();
+        let last = (0..owned).flat_map(|i| list.of(i).atoms()).max().map_or(0, |j| j + 1);
         Evaluation {
             schedule,
             list,
@@ -190,7 +190,7 @@ impl<'a> Evaluation<'a> {
 
     /// An atom and its neighbours.
     fn around(&self, i: usize) -> impl Iterator<Item = usize> + use<'a> {
-        self.list.of(i).iter().map(|e| (e & !MINE) as usize).chain([i])
+        self.list.of(i).atoms().chain([i])
     }
 
     fn uses(&self, job: &Job<Left>) -> Vec<usize> {
@@ -305,7 +305,7 @@ proptest! {
 }
 
 /// A crystal of so many sites, 1 Å apart.
-fn crystal([a, b, c]: [usize; 3]) -> Vec<[f64; 3]> {
+pub(super) fn crystal([a, b, c]: [usize; 3]) -> Vec<[f64; 3]> {
     (0..a * b * c).map(|n| [n / c / b, n / c % b, n % c].map(|site| site as f64)).collect()
 }
 
@@ -444,10 +444,12 @@ fn half_lists_have_the_pairs_and_in_portions_the_lists_of_whole_ones() {
     let [mut whole, mut half] = [Neighbours::default(), Neighbours::default()];
     whole.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::All);
     half.build((&rows, &first), &atoms, [REACH - SKIN, SKIN], Kept::Once);
-    assert!(half.entries.len() < whole.entries.len() * 3 / 4);
+    let entries = |list: &Neighbours| (0..OWNED).map(|i| list.of(i).len()).sum::<usize>();
+    assert!(entries(&half) < entries(&whole) * 3 / 4);
+    assert_eq!(half.whole_count(), entries(&whole));
+    assert_eq!(whole.whole_count(), entries(&whole));
 
-    let sorted = |list: &[u32]| {
-        let mut list: Vec<u32> = list.iter().map(|entry| entry & !MINE).collect();
+    let sorted = |mut list: Vec<u32>| {
         list.sort_unstable();
         list
     };
@@ -460,7 +462,8 @@ fn half_lists_have_the_pairs_and_in_portions_the_lists_of_whole_ones() {
             next = portion.atoms.end;
             let completed = lists.whole_of(portion);
             for i in portion.atoms.clone() {
-                assert_eq!(sorted(completed.of(i)), sorted(whole.of(i)), "{i}");
+                let expected = whole.of(i).atoms().map(|j| j as u32).collect();
+                assert_eq!(sorted(completed.of(i).to_vec()), sorted(expected), "{i}");
             }
         }
         assert_eq!(next, OWNED);
@@ -473,9 +476,9 @@ fn half_lists_have_the_pairs_and_in_portions_the_lists_of_whole_ones() {
         list.note_displacement(part);
         looked_at(&list)
     });
-    assert!(parts.is_sorted() && parts[0] < list.entries.len() / 2, "{parts:?}");
-    assert_eq!(parts[3], list.entries.len());
-    assert_eq!(looked_at(&whole), whole.entries.len());
+    assert!(parts.is_sorted() && parts[0] < entries(&list) / 2, "{parts:?}");
+    assert_eq!(parts[3], entries(&list));
+    assert_eq!(looked_at(&whole), entries(&whole));
     let pairs = |list: &Neighbours| -> Vec<[usize; 2]> {
         let of = |i| list.pairs_of(i).map(move |j| [i.min(j), i.max(j)]);
         let mut all: Vec<[usize; 2]> = (0..OWNED).flat_map(of).collect();

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::force::{OneBody, Totals};
 use crate::geometry::{dot, sub};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
-use crate::neighbour::{Kept, MINE, Neighbours};
+use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
 use surroundings::AllSurroundings;
 
@@ -335,17 +335,14 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
     let within = |i: usize, j: usize| square_between(position, i, j) <= cutoff * cutoff;
     // Most have a near one in what the list has at their end; of the others the other ends are
     // looked at.
-    let near_one = |i: usize| {
-        let mut others = neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
-        others.find(|&j| within(i, j))
-    };
+    let near_one = |i: usize| neighbours.of(i).atoms().find(|&j| within(i, j));
     let atoms = (0..*owned).into_par_iter().with_min_len(4096);
     let near: Vec<Option<usize>> = atoms.map(near_one).collect();
     let mut alone: Vec<bool> = near.iter().map(Option::is_none).collect();
     for &j in near.iter().flatten().filter(|j| **j < *owned) {
         alone[j] = false;
     }
-    if neighbours.kept == Kept::Once && alone.contains(&true) {
+    if neighbours.kept() == Kept::Once && alone.contains(&true) {
         for i in 0..*owned {
             for j in neighbours.pairs_of(i).filter(|&j| j < *owned) {
                 alone[j] &= !within(i, j);

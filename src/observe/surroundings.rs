@@ -31,7 +31,7 @@ use super::lattice::Bonds;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
-use crate::neighbour::{MINE, WholeLists};
+use crate::neighbour::WholeLists;
 
 /// Radius of the surroundings in which a cone is looked for, in units of d.
 const CONE_REACH: f64 = 1.5;
@@ -105,7 +105,7 @@ struct Crystals {
 /// The atoms about each owned atom of a portion.
 struct Vicinity<'a> {
     atoms: &'a Atoms,
-    lists: WholeLists<'a>,
+    lists: WholeLists,
 }
 
 /// A neighbour: its index, the vector to it and the square of that, and so it is ordered:
@@ -126,8 +126,8 @@ impl Vicinity<'_> {
         };
         let here = place(i);
         near.clear();
-        for entry in lists.of(i) {
-            let index = (entry & !MINE) as usize;
+        for &index in lists.of(i) {
+            let index = index as usize;
             let apart = sub(place(index), here);
             let square = dot(apart, apart);
             if square <= reach * reach {

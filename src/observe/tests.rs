@@ -6,6 +6,7 @@ use super::*;
 use crate::atoms::{Atom, Atoms};
 use crate::comm::{Comm, threads};
 use crate::geometry::{Cell, Vec3, add, dot, norm, on_grid, scale};
+use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod pairs;
@@ -90,19 +91,15 @@ fn dumbbell(sphere: f64, half: f64, cylinder: f64) -> [Vec<Vec3>; 2] {
 /// Every pair of atoms within the cutoff and skin, found the long way.
 fn neighbours_of(atoms: &Atoms) -> Neighbours {
     let reach = CUTOFF + SKIN;
-    let mut list = Neighbours::new(vec![0], Vec::new());
-    for i in 0..atoms.owned {
-        for j in (0..atoms.len()).filter(|&j| j != i) {
-            let d2: f64 =
-                (0..3).map(|d| (atoms.position[j][d] - atoms.position[i][d]).powi(2)).sum();
-            if d2 <= reach * reach {
-                let mine = if i < j && j < atoms.owned { MINE } else { 0 };
-                list.entries.push(j as u32 | mine);
-            }
-        }
-        list.first.push(list.entries.len());
-    }
-    list
+    let entry = |i: usize, j: usize| {
+        let apart = |d: usize| atoms.position[j][d] - atoms.position[i][d];
+        let d2: f64 = (0..3).map(|d| apart(d).powi(2)).sum();
+        let mine = if i < j && j < atoms.owned { MINE } else { 0 };
+        (i != j && d2 <= reach * reach).then_some(j as u32 | mine)
+    };
+    let list = |i: usize| (0..atoms.len()).filter_map(|j| entry(i, j)).collect();
+    let lists: Vec<Vec<u32>> = (0..atoms.owned).map(list).collect();
+    Neighbours::new(Kept::All, &lists)
 }
 
 /// What is measured with whole lists, which is the same with half of them.
@@ -112,13 +109,10 @@ fn of_any_lists<T: std::fmt::Debug>(
     measure: impl Fn(&mut Observers, &Neighbours) -> T,
 ) -> T {
     let whole = neighbours_of(atoms);
-    let mut half = Neighbours::new(vec![0], Vec::new());
-    half.kept = Kept::Once;
-    for i in 0..atoms.owned {
-        let kept = |entry: &&u32| **entry & MINE != 0 || **entry as usize >= atoms.owned;
-        half.entries.extend(whole.of(i).iter().filter(kept));
-        half.first.push(half.entries.len());
-    }
+    let kept = |entry: &u32| entry & MINE != 0 || *entry as usize >= atoms.owned;
+    let list = |i: usize| whole.of(i).iter().filter(kept).collect();
+    let lists: Vec<Vec<u32>> = (0..atoms.owned).map(list).collect();
+    let half = Neighbours::new(Kept::Once, &lists);
     let of_half = measure(&mut observers.clone(), &half);
     let of_whole = measure(observers, &whole);
     // NaN is not equal to itself, but reads the same.

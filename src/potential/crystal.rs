@@ -14,7 +14,7 @@ use super::{Environment, Potential, Shared, Sums};
 use crate::error::Result;
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm, on_grid, scale};
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::{Kept, MINE, Neighbours};
 use crate::sweep::{RingBuffer, Tile};
 use crate::units::SURFACE_ENERGY;
 
@@ -138,7 +138,7 @@ pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f
     let species: Vec<u8> = site.atoms.iter().map(|(e, _)| *e).collect();
     let id: Vec<u64> = (0..position.len() as u64).collect();
     let others = (1..position.len() as u32).map(|j| j | MINE).collect();
-    let neighbours = Neighbours::new(vec![0, position.len() - 1], others);
+    let neighbours = Neighbours::new(Kept::All, &[others]);
     let env = Environment {
         owned: 1,
         position: &position,

@@ -22,7 +22,7 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::Neighbours;
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -77,8 +77,7 @@ impl Environment<'_> {
 
     /// The nearest neighbour of an atom that has one, as the list has it.
     fn nearest_neighbour(self, i: usize) -> (f64, usize) {
-        let list = self.neighbours.of(i).iter().map(|entry| (entry & !MINE) as usize);
-        self.nearest(i, list).expect("an atom with a neighbour")
+        self.nearest(i, self.neighbours.of(i).atoms()).expect("an atom with a neighbour")
     }
 
     /// The failure where what two atoms do to each other is beyond the bound of the quantum.

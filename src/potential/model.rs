@@ -70,7 +70,7 @@ pub struct Home {
 ///     ) -> sinter_hpc::Result<()> {
 ///         for i in tile.atoms.clone() {
 ///             // The pairs that this end computes.
-///             for entry in env.neighbours.of(i).iter().filter(|entry| **entry & MINE != 0) {
+///             for entry in env.neighbours.of(i).iter().filter(|entry| entry & MINE != 0) {
 ///                 let j = (entry & !MINE) as usize;
 ///                 let d = [0, 1, 2].map(|c| env.position[j][c] - env.position[i][c]);
 ///                 let r = norm(d);

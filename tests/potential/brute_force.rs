@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use sinter_hpc::Result;
 use sinter_hpc::fixed::Quantum;
 use sinter_hpc::geometry::on_grid;
-use sinter_hpc::neighbour::{MINE, Neighbours, computes_pair};
+use sinter_hpc::neighbour::{Kept, MINE, Neighbours, computes_pair};
 use sinter_hpc::potential::{Environment, Potential, Shared, Sums};
 use sinter_hpc::sweep::{RingBuffer, Tile};
 use std::ops::Range;
@@ -17,6 +17,8 @@ pub struct Listing {
     /// Å beyond the range of the potential.
     pub skin: f64,
     pub reversed: bool,
+    /// So many places that no atom has lie before each image: lists name atoms far apart.
+    pub scattered: usize,
     /// Atoms per tile.
     pub chunk: usize,
     /// All tiles at once, for atoms in groups out of each other's reach; else one by one.
@@ -29,6 +31,7 @@ impl Default for Listing {
         Listing {
             skin: 0.5,
             reversed: false,
+            scattered: 0,
             chunk: usize::MAX,
             parallel: false,
             quantum: Quantum::STANDARD,
@@ -60,7 +63,8 @@ struct Images {
 }
 
 /// Owned atoms, then every image within `reach` of the box.
-fn images(frame: &Frame, reach: f64) -> Images {
+fn images(frame: &Frame, reach: f64, scattered: usize) -> Images {
+    const NOWHERE: [f64; 4] = [1e5, 1e5, 1e5, 0.0];
     let edges = frame.edges.map(on_grid);
     let mut positions: Vec<[f64; 4]> = Vec::new();
     for p in &frame.positions {
@@ -88,6 +92,8 @@ fn images(frame: &Frame, reach: f64) -> Images {
                     let inside = (0..3)
                         .all(|d| !frame.periodic[d] || (p[d] > -reach && p[d] < edges[d] + reach));
                     if inside {
+                        positions.resize(positions.len() + scattered, NOWHERE);
+                        owner.resize(owner.len() + scattered, 0);
                         positions.push([p[0], p[1], p[2], 0.0]);
                         owner.push(i);
                     }
@@ -99,7 +105,7 @@ fn images(frame: &Frame, reach: f64) -> Images {
 }
 
 fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing) -> Neighbours {
-    let mut neighbours = Neighbours::new(vec![0], Vec::new());
+    let mut lists = Vec::new();
     for i in 0..owned {
         let p = images.positions[i];
         let mut found: Vec<(f64, u32)> = Vec::new();
@@ -115,10 +121,9 @@ fn list(images: &Images, id: &[u64], owned: usize, reach: f64, listing: Listing)
         if listing.reversed {
             found.reverse();
         }
-        neighbours.entries.extend(found.iter().map(|(_, entry)| entry));
-        neighbours.first.push(neighbours.entries.len());
+        lists.push(found.into_iter().map(|(_, entry)| entry).collect());
     }
-    neighbours
+    Neighbours::new(Kept::All, &lists)
 }
 
 fn tiles(owned: usize, listing: Listing) -> Vec<Range<usize>> {
@@ -149,7 +154,7 @@ pub fn evaluate_with<P: Potential>(
 ) -> Result<Outcome> {
     let owned = frame.positions.len();
     let reach = potential.range() + listing.skin;
-    let images = images(frame, reach);
+    let images = images(frame, reach, listing.scattered);
     let id: Vec<u64> = images.owner.iter().map(|&o| ids[o]).collect();
     let species: Vec<u8> = images
         .owner

@@ -80,6 +80,7 @@ fn bits_do_not_depend_on_the_order_of_anything() {
     let listings = [
         Listing { reversed: true, ..default },
         Listing { skin: 1.3, ..default },
+        Listing { scattered: 1500, ..default },
         Listing { chunk: 5, ..default },
         Listing { chunk: 37, reversed: true, skin: 0.1, ..default },
     ];

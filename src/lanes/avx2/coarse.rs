@@ -1,8 +1,8 @@
 //! Sixteen lanes in single precision. What is said of `unsafe` at the head of `avx2`
 //! holds here too.
 
-use super::COMPRESSED;
-use crate::lanes::{COARSE_WIDTH, Coarse};
+use super::{Avx2, COMPRESSED};
+use crate::lanes::{COARSE_WIDTH, Coarse, Lanes, WIDTH};
 use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Sub};
 
@@ -115,6 +115,21 @@ impl Coarse for Coarse2 {
     fn high_bits(index: &[u32; COARSE_WIDTH]) -> u32 {
         let [low, high] = halves(index);
         signs(low, high)
+    }
+
+    #[inline(always)]
+    fn expand(
+        shorts: &[u16; COARSE_WIDTH],
+        begins: &[u32; WIDTH],
+        count: usize,
+        rest: u32,
+    ) -> [u32; COARSE_WIDTH] {
+        let mut values = [0; COARSE_WIDTH];
+        let ([low, high], _) = shorts.as_chunks::<WIDTH>() else { unreachable!() };
+        let [to_low, to_high] = values.as_chunks_mut::<WIDTH>().0 else { unreachable!() };
+        *to_low = Avx2::expand(low, begins, count, rest);
+        *to_high = Avx2::expand(high, begins, count.saturating_sub(WIDTH), rest);
+        values
     }
 
     #[inline(always)]

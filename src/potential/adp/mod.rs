@@ -267,7 +267,7 @@ impl Adp {
     fn pairs<'a>(&'a self, env: Environment<'a>, i: usize) -> impl Iterator<Item = Pair> + 'a {
         let (p, own) = (env.position[i], env.species[i] as usize);
         let cutoff = self.term.functional.cutoff();
-        let mine = env.neighbours.of(i).iter().filter(|entry| **entry & MINE != 0);
+        let mine = env.neighbours.of(i).iter().filter(|entry| entry & MINE != 0);
         mine.filter_map(move |entry| {
             let atom = entry & !MINE;
             let q = env.position[atom as usize];

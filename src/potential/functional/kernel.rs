@@ -236,16 +236,6 @@ impl Workspace {
     }
 }
 
-/// Eight entries of the list of atom i; behind its end they are of no meaning.
-#[inline(always)]
-fn entries_at(env: Environment, i: usize, at: usize) -> [u32; WIDTH] {
-    let list = &env.neighbours.entries[at..];
-    match list.first_chunk::<WIDTH>() {
-        Some(whole) => *whole,
-        None => std::array::from_fn(|n| *list.get(n).unwrap_or(&(i as u32))),
-    }
-}
-
 /// The atoms of entries.
 #[inline(always)]
 fn named(mut entries: [u32; WIDTH]) -> [u32; WIDTH] {
@@ -257,8 +247,7 @@ fn named(mut entries: [u32; WIDTH]) -> [u32; WIDTH] {
 
 #[inline(always)]
 fn fetch_list<L: Lanes>(env: Environment, i: usize) {
-    let range = env.neighbours.within_range(i.min(env.owned - 1));
-    L::Coarse::fetch(&env.neighbours.entries[range]);
+    env.neighbours.within_range(i.min(env.owned - 1)).fetch::<L::Coarse>();
 }
 
 impl Records {
@@ -277,15 +266,15 @@ impl Records {
     /// those of the next atom are.
     #[inline(always)]
     fn recall<L: Lanes>(&mut self, env: Environment, i: usize, at: usize) -> usize {
-        let range = env.neighbours.within_range(i);
-        self.ensure_near(range.len());
+        let list = env.neighbours.within_range(i);
+        self.ensure_near(list.len());
         fetch_list::<L>(env, i + AHEAD);
         let Records { near, kept, .. } = self;
         let near = &mut near[self.len..];
-        let end = at + range.len().div_ceil(WIDTH);
+        let end = at + list.len().div_ceil(WIDTH);
         let mut count = 0;
-        for (from, &kept) in range.step_by(WIDTH).zip(&kept[at..end]) {
-            let index = named(entries_at(env, i, from));
+        for (from, &kept) in (0..list.len()).step_by(WIDTH).zip(&kept[at..end]) {
+            let index = named(list.eight::<L>(from, i as u32));
             L::compress_index(&index, kept as u32, eight_mut(near, count));
             count += kept.count_ones() as usize;
         }
@@ -300,12 +289,12 @@ impl Records {
     #[inline(always)]
     fn collect<L: Lanes>(&mut self, view: View, i: usize, base: usize) -> Result<()> {
         let View { functional, env, species, .. } = view;
-        let range = env.neighbours.within_range(i);
+        let list = env.neighbours.within_range(i);
         let start = self.len;
-        self.ensure_near(range.len());
+        self.ensure_near(list.len());
         let square_start = start - base;
-        ensure(&mut self.work.square, square_start + range.len() + 2 * WIDTH);
-        let bytes = range.len().div_ceil(WIDTH);
+        ensure(&mut self.work.square, square_start + list.len() + 2 * WIDTH);
+        let bytes = list.len().div_ceil(WIDTH);
         ensure(&mut self.kept, self.bytes + bytes);
         fetch_list::<L>(env, i + AHEAD);
         let records = &mut self.kept[self.bytes..self.bytes + bytes];
@@ -316,14 +305,15 @@ impl Records {
         let limit = L::splat(functional.cutoff * functional.cutoff);
         let closest = L::splat(functional.closest * functional.closest);
         let (mut count, mut too_close) = (0, 0);
-        for (at, record) in range.clone().step_by(WIDTH).zip(records) {
-            let entries = entries_at(env, i, at);
+        for (at, record) in (0..list.len()).step_by(WIDTH).zip(records) {
+            let entries = list.eight::<L>(at, i as u32);
             let index = named(entries);
             // SAFETY: the list names atoms of this rank.
             let [px, py, pz, _] = unsafe { L::gather_rows(env.position, &index) };
             let (dx, dy, dz) = (px - x, py - y, pz - z);
             let distance = dz.mul_add(dz, dy.mul_add(dy, dx * dx));
-            let valid = L::high_bits(&entries) & (0xff >> (WIDTH - WIDTH.min(range.end - at)));
+            // Behind the last entry stands the atom itself, without `MINE`.
+            let valid = L::high_bits(&entries);
             let mut kept = L::bits(distance.at_most(limit)) & valid;
             if let Some(cutoffs) = &functional.cutoff_squares {
                 let n = functional.species.len();

@@ -1,7 +1,7 @@
 //! What records are must not be told from the forces.
 
 use super::*;
-use crate::neighbour::{MINE, Neighbours};
+use crate::neighbour::{Kept, MINE, Neighbours};
 use crate::sweep::RingBuffer;
 use std::array::from_fn;
 
@@ -46,11 +46,9 @@ fn forces(functional: &Functional) -> Vec<FixedForce> {
         (0..ATOMS).map(|n| from_fn(|d| if d < 3 { rattled(n, d) } else { 0.0 })).collect();
     let species: Vec<u8> = (0..ATOMS).map(|n| (n % 3 == 0) as u8).collect();
     let id: Vec<u64> = (0..ATOMS as u64).collect();
-    let mut neighbours = Neighbours::new(vec![0], Vec::new());
-    for i in 0..ATOMS as u32 {
-        neighbours.entries.extend((i + 1..ATOMS as u32).map(|j| j | MINE));
-        neighbours.first.push(neighbours.entries.len());
-    }
+    let list = |i: u32| (i + 1..ATOMS as u32).map(|j| j | MINE).collect();
+    let lists: Vec<Vec<u32>> = (0..ATOMS as u32).map(list).collect();
+    let neighbours = Neighbours::new(Kept::All, &lists);
     let env = Environment {
         owned: ATOMS,
         position: &position,

@@ -219,9 +219,8 @@ impl Sieve {
         View { meam, env, coarse }: View,
         atoms: Range<usize>,
     ) -> Option<usize> {
-        let firsts = &env.neighbours.first;
-        let list = &env.neighbours.entries[..];
-        let room = firsts[atoms.end] - firsts[atoms.start] + (atoms.len() + 1) * WIDTH;
+        let lists = env.neighbours;
+        let room = lists.most_of(atoms.clone()) + (atoms.len() + 1) * WIDTH;
         ensure(&mut self.entries, room);
         self.centres.clear();
         let entries = &mut self.entries[..];
@@ -229,35 +228,26 @@ impl Sieve {
         let closest = C::splat(meam.bounds.closest_square);
         let mut count = 0;
         for i in atoms {
-            let later = (i + AHEAD).min(firsts.len() - 2);
-            C::fetch(&list[firsts[later]..firsts[later + 1]]);
+            lists.of((i + AHEAD).min(env.owned - 1)).fetch::<C>();
             let centre = coarse[i];
             let mut too_close = 0;
             let first = count;
             // Around an atom of a foreign species there is nothing to see.
             let foreign = env.species[i] as usize >= meam.species_count();
-            let behind_last = if foreign { firsts[i] } else { firsts[i + 1] };
-            for at in (firsts[i]..behind_last).step_by(WIDTH) {
-                // The last vector reads on into the list of the next atom.
-                let behind;
-                let lanes = match list[at..].first_chunk() {
-                    Some(whole) => whole,
-                    None => {
-                        behind = std::array::from_fn(|n| *list.get(at + n).unwrap_or(&(i as u32)));
-                        &behind
-                    }
-                };
-                let mut index = *lanes;
+            let list = lists.of(i).beginning(if foreign { 0 } else { usize::MAX });
+            for at in (0..list.len()).step_by(WIDTH) {
+                let lanes = list.sixteen::<C>(at, i as u32);
+                let mut index = lanes;
                 for entry in &mut index {
                     *entry &= !MINE;
                 }
                 // SAFETY: the list names atoms of this rank, of which all have a coarse form.
                 let ([x, y, z], _) = unsafe { C::differences(coarse, &index, centre) };
                 let square = z.mul_add(z, y.mul_add(y, x * x));
-                let valid = u32::MAX >> (32 - WIDTH.min(behind_last - at));
+                let valid = u32::MAX >> (32 - WIDTH.min(list.len() - at));
                 let kept = square.at_most(reach) & valid;
                 too_close |= square.at_most(closest) & valid;
-                C::compress_index(lanes, kept, sixteen_mut(entries, count));
+                C::compress_index(&lanes, kept, sixteen_mut(entries, count));
                 count += kept.count_ones() as usize;
             }
             if too_close != 0 {

@@ -115,7 +115,7 @@ impl Tersoff {
     fn collect(&self, env: Environment, i: usize, near: &mut Vec<Near>) {
         near.clear();
         let p = env.position[i];
-        for entry in env.neighbours.of(i) {
+        for entry in env.neighbours.of(i).iter() {
             let atom = entry & !MINE;
             let q = env.position[atom as usize];
             let d: Vec3 = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];

@@ -11,6 +11,7 @@
 use super::space::Share;
 use crate::atoms::Atoms;
 use crate::geometry::Vec3;
+use crate::neighbour::Neighbours;
 
 /// A step against its forces alone: lists, integration, sums over atoms. Measured
 /// (benches/README.md): 643 ns against 555.
@@ -76,14 +77,14 @@ pub fn memory(share: &Share, words: usize, reach: f64) -> u64 {
         _ => atoms,
     };
     let sums = if ghosts > 0 { atoms * word } else { 0 };
-    let lists = size_of::<Vec3>() + size_of::<usize>();
+    let lists = Neighbours::bytes_of(atoms as usize, share.neighbours as usize);
     BASE + Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
-        + atoms * (lists as u64 + KERNEL)
+        + lists as u64
+        + atoms * (size_of::<Vec3>() as u64 + KERNEL)
         + sums
         + waiting * WAITING
         + (atoms * BUFFERS).min(MOST_BUFFERS)
         + ghosts * (2 * word + size_of::<u32>() as u64 + TRAVELLING)
-        + share.neighbours * size_of::<u32>() as u64
 }
 
 /// The same of each rank, of which `per_node` share a node.
