@@ -67,7 +67,7 @@ fn operations<L: Lanes>() {
     assert_eq!(L::lookup_index(&table, &places), [7, 0, 7, 2, 2, 0, 4, 6]);
     assert_eq!(L::high_bits(&[1, 1 << 31, u32::MAX, 0, 0, 3 << 30, 7, u32::MAX]), 0b1010_0110);
 
-    let shorts = std::array::from_fn(|n| (n << PLACE_BITS | (n * 1171) % 8192) as u16);
+    let shorts = std::array::from_fn(|n| ((n << PLACE_BITS) + (n * 1171) % 8192) as u16);
     let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
     for count in 0..=WIDTH {
         let entry = |n: usize| begins[n] + (n as u32 * 1171) % 8192;
@@ -159,7 +159,7 @@ fn coarse_operations<C: Coarse>() {
         }
     }
 
-    let shorts = std::array::from_fn(|n| (n % 8 << PLACE_BITS | (n * 1171) % 8192) as u16);
+    let shorts = std::array::from_fn(|n| (((n % 8) << PLACE_BITS) + (n * 1171) % 8192) as u16);
     let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
     for count in 0..=COARSE_WIDTH {
         let entry = |n: usize| begins[n % 8] + (n as u32 * 1171) % 8192;

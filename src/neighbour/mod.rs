@@ -67,9 +67,13 @@ struct Count {
 }
 
 impl Count {
+    #[inline(always)]
     fn of(entries: &[u32], owned: usize) -> Count {
-        let is_ghost = |entry: &&u32| (**entry & !MINE) as usize >= owned;
-        Count { all: entries.len(), ghosts: entries.iter().filter(is_ghost).count() }
+        let mut ghosts = 0;
+        for entry in entries {
+            ghosts += ((entry & !MINE) >= owned as u32) as u32;
+        }
+        Count { all: entries.len(), ghosts: ghosts as usize }
     }
 
     fn add(&mut self, more: Count) {

@@ -8,6 +8,9 @@
 //! `MINE` or without, so that these two kinds stand in different windows. Where a block
 //! would need more windows it is **wide**: two shorts make an entry, the low one first.
 
+// Lanes are counted, over several arrays at once.
+#![allow(clippy::needless_range_loop)]
+
 use super::MINE;
 use crate::lanes::{COARSE_WIDTH, Coarse, Lanes, PLACE_BITS, WIDTH};
 
@@ -129,12 +132,19 @@ impl std::fmt::Debug for List<'_> {
 }
 
 /// What it takes to pack blocks.
-#[derive(Default)]
 pub(super) struct Packer {
     /// Of each bucket whether it has an entry of the block at hand; nowhere between two blocks.
     seen: Vec<bool>,
     /// Those that have.
     buckets: Vec<u32>,
+    /// Of the block before, which often do for the next.
+    last: Windows,
+}
+
+impl Default for Packer {
+    fn default() -> Packer {
+        Packer { seen: Vec::new(), buckets: Vec::new(), last: Windows::NONE }
+    }
 }
 
 impl Packer {
@@ -150,30 +160,32 @@ impl Packer {
     /// many shorts an entry went.
     #[inline(always)]
     pub fn pack(&mut self, entries: &[u32], shorts: &mut Vec<u16>) -> (Windows, usize) {
-        let Some(windows) = self.find_windows(entries) else {
-            shorts.extend(entries.iter().flat_map(|&e| [e as u16, (e >> 16) as u16]));
-            return (Windows::NONE, 2);
-        };
-        shorts.reserve(entries.len() + WIDTH);
-        let (eights, rest) = entries.as_chunks::<WIDTH>();
-        for eight in eights {
-            shorts.extend_from_slice(&windows.shorts(eight));
+        let start = shorts.len();
+        shorts.resize(start + entries.len().next_multiple_of(WIDTH), 0);
+        let to = &mut shorts[start..];
+        let fits = !self.last.is_wide() && self.last.hold(entries, to);
+        if !fits {
+            self.last = self.find_windows(entries).unwrap_or(Windows::NONE);
+            if self.last.is_wide() {
+                shorts.truncate(start);
+                shorts.extend(entries.iter().flat_map(|&e| [e as u16, (e >> 16) as u16]));
+                return (Windows::NONE, 2);
+            }
+            self.last.hold(entries, to);
         }
-        let mut last = [windows.0[0]; WIDTH];
-        last[..rest.len()].copy_from_slice(rest);
-        shorts.extend_from_slice(&windows.shorts(&last)[..rest.len()]);
-        (windows, 1)
+        shorts.truncate(start + entries.len());
+        (self.last, 1)
     }
 
     /// Windows that hold all these entries, if eight can.
-    #[inline(always)]
+    #[inline(never)]
     fn find_windows(&mut self, entries: &[u32]) -> Option<Windows> {
         /// With and without `MINE` side by side.
         fn place(bucket: u32) -> usize {
             const MINE_BIT: u32 = MINE >> BUCKET_BITS;
             ((bucket & !MINE_BIT) << 1 | (bucket & MINE_BIT != 0) as u32) as usize
         }
-        let Packer { seen, buckets } = self;
+        let Packer { seen, buckets, .. } = self;
         for &entry in entries {
             let bucket = entry >> BUCKET_BITS;
             let seen = &mut seen[place(bucket)];
@@ -200,20 +212,31 @@ impl Packer {
 }
 
 impl Windows {
+    /// Whether all these entries are in the windows; what they are there goes `to` as many
+    /// shorts and some more.
     #[inline(always)]
-    fn shorts(&self, entries: &[u32; WIDTH]) -> [u16; WIDTH] {
-        let mut shorts = [0; WIDTH];
-        for (short, &entry) in shorts.iter_mut().zip(entries) {
-            // The last window that begins no later has it.
-            let (mut number, mut begin) = (0, self.0[0]);
-            for &next in &self.0[1..] {
-                let is_behind = entry >= next;
-                number += is_behind as u32;
-                begin = if is_behind { next } else { begin };
+    fn hold(&self, entries: &[u32], to: &mut [u16]) -> bool {
+        let (eights, rest) = entries.as_chunks::<WIDTH>();
+        let mut last = [self.0[0]; WIDTH];
+        last[..rest.len()].copy_from_slice(rest);
+        let to = to.as_chunks_mut::<WIDTH>().0;
+        let mut beyond = [0; WIDTH];
+        for (eight, to) in eights.iter().chain([&last]).zip(to) {
+            for lane in 0..WIDTH {
+                // The last window that begins no later has it.
+                let entry = eight[lane];
+                let (mut number, mut begin) = (0, self.0[0]);
+                for next in 1..WIDTH {
+                    let is_behind = entry >= self.0[next];
+                    number += is_behind as u32;
+                    begin = if is_behind { self.0[next] } else { begin };
+                }
+                let place = entry.wrapping_sub(begin);
+                beyond[lane] |= place >> PLACE_BITS;
+                to[lane] = (number << PLACE_BITS | place) as u16;
             }
-            *short = (number << PLACE_BITS | entry.wrapping_sub(begin)) as u16;
         }
-        shorts
+        beyond == [0; WIDTH]
     }
 }
 
