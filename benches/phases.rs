@@ -109,16 +109,16 @@ fn exchange(group: &mut Group, comm: &Comm, atoms: &Atoms, (stride, reach): (usi
     let (low, high) = (bounds(f64::min), bounds(f64::max));
     let length = std::array::from_fn(|d| high[d] - low[d] + 1.0);
     let cell = Cell::new(low, length, [true; 3]);
-    let mut plan = share_ghosts(comm, &cell, reach, &mut atoms);
+    let mut routes = share_ghosts(comm, &cell, reach, &mut atoms);
     let ghosts = atoms.len() - atoms.owned;
     let mut words = vec![0; atoms.len() * stride];
     group.throughput(Throughput::Elements(ghosts as u64));
     group.bench_function("exchange, per ghost", |bencher| {
         bencher.iter(|| {
-            plan.refresh_positions(comm, &mut atoms.position);
-            plan.gather(comm, &mut words, stride);
-            plan.refresh(comm, &mut words, stride);
-            plan.gather(comm, atoms.force.as_flattened_mut(), 4);
+            routes.refresh_positions(comm, &mut atoms.position);
+            routes.gather(comm, &mut words, stride);
+            routes.refresh(comm, &mut words, stride);
+            routes.gather(comm, atoms.force.as_flattened_mut(), 4);
         });
     });
 }

@@ -9,7 +9,7 @@ use sinter_hpc::atoms::Atom;
 use sinter_hpc::build::Frame;
 use sinter_hpc::build::extxyz;
 use sinter_hpc::comm::Comm;
-use sinter_hpc::dynamics::{Integrator, Plan, Progress};
+use sinter_hpc::dynamics::{Integrator, Progress, Protocol};
 use sinter_hpc::force::{Engine, Settings, System};
 use sinter_hpc::geometry::Cell;
 use sinter_hpc::input;
@@ -69,14 +69,14 @@ dynamics = {{ timestep_fs = {timestep_fs} }}
 stage = [{{ kind = "hold", {stage} }}]
 "#
     );
-    let plan = Plan::new(&input::parse(&text, Path::new("nve.toml")).unwrap());
+    let protocol = Protocol::new(&input::parse(&text, Path::new("nve.toml")).unwrap());
     let (comm, potential) = (Comm::single(), platinum_iron());
     let settings = Settings { skin: 1.0, energy_bound: 100.0 };
     let mut engine = Engine::new(&comm, &potential, cell, start.to_vec(), settings).unwrap();
     let mut progress = Progress::default();
-    let mut integrator = Integrator::begin(&plan, &progress, &mut engine, &comm).unwrap();
+    let mut integrator = Integrator::begin(&protocol, &progress, &mut engine, &comm).unwrap();
     while !integrator.is_finished(&progress) {
-        progress.advance(&plan);
+        progress.advance(&protocol);
         integrator.step(&mut engine, &comm, &progress, false).unwrap();
         look(progress.step, &integrator, &engine);
     }

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use sinter_hpc::atoms::Atom;
 use sinter_hpc::comm::Comm;
-use sinter_hpc::dynamics::{Integrator, Plan, Progress};
+use sinter_hpc::dynamics::{Integrator, Progress, Protocol};
 use sinter_hpc::force::{Engine, Settings};
 use sinter_hpc::geometry::{Cell, on_grid};
 use sinter_hpc::input::{self, Config};
@@ -112,7 +112,7 @@ pub fn potential(config: &Config) -> ForceField {
 pub struct Run<'c> {
     pub engine: Engine<'c, ForceField>,
     comm: &'c Comm,
-    plan: Plan,
+    protocol: Protocol,
     integrator: Integrator,
     progress: Progress,
 }
@@ -127,17 +127,17 @@ impl<'c> Run<'c> {
         let (cell, atoms) = atoms(config, comm);
         let settings = Settings { skin: config.dynamics.skin_angstrom, energy_bound: 100.0 };
         let mut engine = Engine::new(comm, potential, cell, atoms, settings).unwrap();
-        let plan = Plan::new(config);
+        let protocol = Protocol::new(config);
         let progress = Progress::default();
-        let integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
-        let mut run = Run { engine, comm, plan, integrator, progress };
+        let integrator = Integrator::begin(&protocol, &progress, &mut engine, comm).unwrap();
+        let mut run = Run { engine, comm, protocol, integrator, progress };
         run.steps(sizes.warm_up_steps);
         run
     }
 
     pub fn steps(&mut self, count: u64) {
         for _ in 0..count {
-            self.progress.advance(&self.plan);
+            self.progress.advance(&self.protocol);
             let (engine, comm) = (&mut self.engine, self.comm);
             self.integrator.step(engine, comm, &self.progress, false).expect("a sound step");
         }

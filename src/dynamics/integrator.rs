@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::comm::Comm;
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
-use crate::dynamics::protocol::{Plan, Progress, Stage};
+use crate::dynamics::protocol::{Progress, Protocol, Stage};
 use crate::dynamics::swaps::{self, Tally};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
 use crate::dynamics::{momentum, velocities, verlet};
@@ -104,25 +104,25 @@ impl Integrator {
     /// Begins the stage in which `progress` stands: computes the forces and brings
     /// the velocities into the state that the stage asks for.
     pub fn begin(
-        plan: &Plan,
+        protocol: &Protocol,
         progress: &Progress,
         system: &mut dyn System,
         comm: &Comm,
     ) -> Result<Integrator> {
-        let before = progress.stage.checked_sub(1).map(|before| plan.stages[before].kind);
+        let before = progress.stage.checked_sub(1).map(|before| protocol.stages[before].kind);
         if before.is_some_and(|kind| !kind.is_dynamic()) {
             // What moved them was no motion in time.
             fire::stop(system);
         }
         let totals = system.update_forces(true)?;
-        let mut integrator = Integrator::idle(plan, progress, system, comm, totals);
+        let mut integrator = Integrator::idle(protocol, progress, system, comm, totals);
         let stage = &integrator.stage;
         integrator.state = match stage.kind.is_dynamic() {
             true => IntegratorState::Dynamics(integrator.prepare(system, comm, progress.step)?),
             false => IntegratorState::Minimisation(Fire::begin(
                 system,
                 comm,
-                plan.timestep,
+                protocol.timestep,
                 stage.force_tolerance,
             )),
         };
@@ -132,25 +132,25 @@ impl Integrator {
     /// Goes on from a state saved in the middle of the stage; the system holds the
     /// positions and velocities that were saved with it.
     pub fn resume(
-        plan: &Plan,
+        protocol: &Protocol,
         progress: &Progress,
         state: IntegratorState,
         system: &mut dyn System,
         comm: &Comm,
     ) -> Result<Integrator> {
         let totals = system.update_forces(true)?;
-        let idle = Integrator::idle(plan, progress, system, comm, totals);
+        let idle = Integrator::idle(protocol, progress, system, comm, totals);
         Ok(Integrator { state, ..idle })
     }
 
     fn idle(
-        plan: &Plan,
+        protocol: &Protocol,
         progress: &Progress,
         system: &dyn System,
         comm: &Comm,
         totals: Totals,
     ) -> Integrator {
-        let stage = plan.stages[progress.stage].clone();
+        let stage = protocol.stages[progress.stage].clone();
         let view = View::new(system, comm);
         Integrator {
             groups: Groups::moving(stage.group(), &view),
@@ -161,8 +161,8 @@ impl Integrator {
                 kinetics: Vec::new(),
                 swaps: None,
             }),
-            seed: plan.seed,
-            timestep: plan.timestep,
+            seed: protocol.seed,
+            timestep: protocol.timestep,
             stage,
             departed: system.departed(),
             turned: system.one_body().is_some(),

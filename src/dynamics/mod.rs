@@ -28,5 +28,5 @@ pub use fire::{Fire, Minimisation, Outcome};
 pub use groups::{Body, Group, Groups, Kinetics, View, temperature};
 pub use inertia::Inertia;
 pub use integrator::{Integrator, IntegratorState, Motion};
-pub use protocol::{Plan, Progress, Stage, ThermostatSettings};
+pub use protocol::{Progress, Protocol, Stage, ThermostatSettings};
 pub use thermostat::ThermostatState;

@@ -2,7 +2,7 @@
 //! where a run stands in them.
 //!
 //! Stages follow one another; those with the particles apart come first
-//! (`input` sees to that), and `Plan::is_apart` tells when they are put together.
+//! (`input` sees to that), and `Protocol::is_apart` tells when they are put together.
 //! What happens when a stage begins, and when it ends, is `Integrator`'s.
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::input::config::{
 
 /// The whole protocol.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct Protocol {
     pub seed: u64,
     /// ps
     pub timestep: f64,
@@ -61,15 +61,15 @@ pub struct ThermostatSettings {
     pub group: Group,
 }
 
-impl Plan {
-    /// The plan of a checked input with its defaults filled in.
-    pub fn new(config: &Config) -> Plan {
+impl Protocol {
+    /// Of a checked input with its defaults filled in.
+    pub fn new(config: &Config) -> Protocol {
         let first_moving = config.stages.iter().position(|s| s.kind.is_dynamic());
         let stages = config.stages.iter().enumerate().map(|(k, stage)| {
             let initial = config.dynamics.initial_temperature_k.filter(|_| Some(k) == first_moving);
             Stage::new(config, stage, initial)
         });
-        Plan {
+        Protocol {
             seed: config.seed,
             timestep: config.dynamics.timestep_fs / 1000.0,
             stages: stages.collect(),
@@ -200,10 +200,10 @@ pub struct Progress {
 
 impl Progress {
     /// One more step of the present stage.
-    pub fn advance(&mut self, plan: &Plan) {
+    pub fn advance(&mut self, protocol: &Protocol) {
         self.step_in_stage += 1;
         self.step += 1;
-        self.moving_steps += plan.stage(self).is_some_and(|s| s.kind.is_dynamic()) as u64;
+        self.moving_steps += protocol.stage(self).is_some_and(|s| s.kind.is_dynamic()) as u64;
     }
 
     /// On to the next stage.
@@ -247,51 +247,51 @@ duration_ps = 1
 trajectory_interval_ps = 0.5
 "#;
 
-    fn plan() -> Plan {
-        Plan::new(&crate::input::parse(INPUT, Path::new("in.toml")).unwrap())
+    fn protocol() -> Protocol {
+        Protocol::new(&crate::input::parse(INPUT, Path::new("in.toml")).unwrap())
     }
 
     #[test]
     fn stages_get_their_steps_and_groups() {
-        let plan = plan();
-        assert_eq!(plan.seed, 5);
-        assert_eq!(plan.stages.iter().map(|s| s.steps).collect::<Vec<_>>(), [30, 50, 100, 500]);
-        assert_eq!(plan.moving_steps(), 650);
-        let equilibrate = &plan.stages[1];
+        let protocol = protocol();
+        assert_eq!(protocol.seed, 5);
+        assert_eq!(protocol.stages.iter().map(|s| s.steps).collect::<Vec<_>>(), [30, 50, 100, 500]);
+        assert_eq!(protocol.moving_steps(), 650);
+        let equilibrate = &protocol.stages[1];
         assert_eq!(equilibrate.thermostat.unwrap().group, Group::Particle, "alone when apart");
         assert_eq!(equilibrate.remove_linear, Some(Group::Particle));
         assert_eq!(equilibrate.remove_angular, Some(Group::Particle));
         assert_eq!(equilibrate.first_temperature, Some(300.0));
-        assert_eq!(plan.stages[2].thermostat.unwrap().relaxation, 0.05);
-        assert_eq!(plan.stages[3].thermostat, None);
-        assert_eq!(plan.stages[3].trajectory_interval, 250);
-        assert_eq!(plan.stages[3].first_temperature, None);
+        assert_eq!(protocol.stages[2].thermostat.unwrap().relaxation, 0.05);
+        assert_eq!(protocol.stages[3].thermostat, None);
+        assert_eq!(protocol.stages[3].trajectory_interval, 250);
+        assert_eq!(protocol.stages[3].first_temperature, None);
     }
 
     #[test]
     fn a_ramp_is_linear_and_ends_at_its_end() {
-        let plan = plan();
-        let heat = &plan.stages[2];
+        let protocol = protocol();
+        let heat = &protocol.stages[2];
         assert_eq!(heat.temperature_at(0), Some(300.0));
         assert_eq!(heat.temperature_at(25), Some(325.0));
         assert_eq!(heat.temperature_at(100), Some(400.0));
-        assert_eq!(plan.stages[1].temperature_at(17), Some(300.0));
-        assert_eq!(plan.stages[3].temperature_at(17), None);
+        assert_eq!(protocol.stages[1].temperature_at(17), Some(300.0));
+        assert_eq!(protocol.stages[3].temperature_at(17), None);
     }
 
     #[test]
     fn time_passes_only_where_atoms_move_in_time() {
-        let plan = plan();
+        let protocol = protocol();
         let mut progress = Progress::default();
-        progress.advance(&plan);
-        assert!(plan.is_apart(&progress));
+        progress.advance(&protocol);
+        assert!(protocol.is_apart(&progress));
         progress.next_stage();
-        progress.advance(&plan);
+        progress.advance(&protocol);
         assert_eq!(progress, Progress { stage: 1, step_in_stage: 1, step: 2, moving_steps: 1 });
-        assert_eq!(plan.time(&progress), 0.002);
-        assert!(!plan.stages[1].series_is_due(49) && plan.stages[1].series_is_due(50));
-        assert!(plan.stages[3].frame_is_due(250) && !plan.stages[3].frame_is_due(125));
-        progress.stage = plan.stages.len();
-        assert_eq!(plan.stage(&progress), None);
+        assert_eq!(protocol.time(&progress), 0.002);
+        assert!(!protocol.stages[1].series_is_due(49) && protocol.stages[1].series_is_due(50));
+        assert!(protocol.stages[3].frame_is_due(250) && !protocol.stages[3].frame_is_due(125));
+        progress.stage = protocol.stages.len();
+        assert_eq!(protocol.stage(&progress), None);
     }
 }

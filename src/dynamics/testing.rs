@@ -4,7 +4,7 @@
 use crate::atoms::{Atom, Atoms};
 use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
-use crate::dynamics::{Integrator, Plan, Progress, Stage, ThermostatSettings};
+use crate::dynamics::{Integrator, Progress, Protocol, Stage, ThermostatSettings};
 use crate::error::Result;
 use crate::force::{System, Totals};
 use crate::geometry::{Cell, Vec3, on_grid};
@@ -182,7 +182,7 @@ pub fn constant_temperature(kind: Thermostat, temperature: f64, steps: u64) -> S
 
 /// A run of one stage on one rank.
 pub struct Run {
-    pub plan: Plan,
+    pub protocol: Protocol,
     pub progress: Progress,
     pub system: LennardJones,
     pub integrator: Integrator,
@@ -193,14 +193,14 @@ impl Run {
     /// `timestep` in ps.
     pub fn begin(stage: Stage, timestep: f64, mut system: LennardJones) -> Run {
         let comm = Comm::single();
-        let plan = Plan { seed: 11, timestep, stages: vec![stage] };
+        let protocol = Protocol { seed: 11, timestep, stages: vec![stage] };
         let progress = Progress::default();
-        let integrator = Integrator::begin(&plan, &progress, &mut system, &comm).unwrap();
-        Run { plan, progress, system, integrator, comm }
+        let integrator = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
+        Run { protocol, progress, system, integrator, comm }
     }
 
     pub fn step(&mut self) {
-        self.progress.advance(&self.plan);
+        self.progress.advance(&self.protocol);
         self.integrator.step(&mut self.system, &self.comm, &self.progress, false).unwrap();
     }
 

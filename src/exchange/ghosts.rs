@@ -1,7 +1,7 @@
 //! Who needs a copy of what: decided by the owner of an atom, from the tight
 //! bounding boxes of all ranks' atoms.
 
-use super::{Copies, Plan};
+use super::{Copies, Routes};
 use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::geometry::{Cell, Vec3};
@@ -58,7 +58,7 @@ impl Bounds {
 /// Replaces the ghosts: every rank gets copies of all atoms and images within
 /// `shell` (Å) of the bounding box of its own atoms, those removed left out. Positions must be wrapped
 /// into the cell. Collective.
-pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> Plan {
+pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> Routes {
     atoms.drop_ghosts();
     let acting = (0..atoms.owned).filter(|&i| !atoms.is_removed(i));
     let mine = Bounds::of(acting.map(|i| &atoms.position[i]));
@@ -85,7 +85,7 @@ pub fn share_ghosts(comm: &Comm, cell: &Cell, shell: f64, atoms: &mut Atoms) -> 
         }
         receive.push((rank, list.len()));
     }
-    Plan { send, receive, packed: Vec::new() }
+    Routes { send, receive, packed: Vec::new() }
 }
 
 fn record(atoms: &Atoms, i: usize, shift: &Vec3) -> GhostRecord {

@@ -4,7 +4,7 @@
 //!   is owned exactly once, by that rank.
 //! - `share_ghosts`: every rank gets copies (ghosts) of all atoms and periodic
 //!   images within `shell` of the bounding box of its own atoms. Then whatever is
-//!   within `shell` of an owned atom is on its rank, and the `Plan` knows the way
+//!   within `shell` of an owned atom is on its rank, and the `Routes` knows the way
 //!   of every ghost.
 //! - `refresh`: owner to ghosts. Then a ghost has its owner's words, and for
 //!   positions exactly its owner's position plus the shift of its image.
@@ -36,7 +36,7 @@ use crate::geometry::Vec3;
 
 /// The way of every ghost of this rank and of every copy of its owned atoms.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct Routes {
     /// Copies of owned atoms, for each rank that has some.
     send: Vec<Copies>,
     /// Ghosts, for each rank that owns some: how many, one after another behind the owned
@@ -74,7 +74,7 @@ impl Copies {
     }
 }
 
-impl Plan {
+impl Routes {
     /// Begins to send every ghost its owner's words, `words` per atom; afterwards it has
     /// them too.
     pub fn begin_refresh<'a>(

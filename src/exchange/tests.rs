@@ -23,12 +23,12 @@ fn scattered(count: u64, length: [f64; 3]) -> Vec<Atom> {
     (0..count).map(atom).collect()
 }
 
-/// Calls `body` on each rank with its atoms, ghosts and plan.
+/// Calls `body` on each rank with its atoms, ghosts and routes.
 fn with_ghosts<R: Send>(
     ranks: usize,
     cell: Cell,
     list: &[Atom],
-    body: impl Fn(&Comm, &mut Atoms, &mut Plan) -> R + Sync,
+    body: impl Fn(&Comm, &mut Atoms, &mut Routes) -> R + Sync,
 ) -> Vec<R> {
     threads::run(ranks, |comm| {
         let mine = if comm.rank() == ranks - 1 { list } else { &[] };
@@ -40,8 +40,8 @@ fn with_ghosts<R: Send>(
             assert_eq!(domains.owner(&atoms.position[i]), comm.rank());
             assert_eq!(atoms.record(i), list[atoms.id[i] as usize], "nothing changed on the way");
         }
-        let mut plan = share_ghosts(comm, &cell, SHELL, &mut atoms);
-        body(comm, &mut atoms, &mut plan)
+        let mut routes = share_ghosts(comm, &cell, SHELL, &mut atoms);
+        body(comm, &mut atoms, &mut routes)
     })
 }
 
@@ -105,7 +105,7 @@ fn all_images_within_the_shell_of_an_owned_atom_are_on_its_rank_once() {
 fn refreshed_ghosts_are_owner_plus_shift_exactly() {
     for (cell, list) in cases() {
         for ranks in RANKS {
-            with_ghosts(ranks, cell, &list, |comm, atoms, plan| {
+            with_ghosts(ranks, cell, &list, |comm, atoms, routes| {
                 let before = atoms.position.clone();
                 let step = |id: u64, d: usize| on_grid(0.3 * (id as f64 + 0.7 * d as f64).sin());
                 for i in 0..atoms.owned {
@@ -113,7 +113,7 @@ fn refreshed_ghosts_are_owner_plus_shift_exactly() {
                         atoms.position[i][d] += step(atoms.id[i], d);
                     }
                 }
-                plan.refresh_positions(comm, &mut atoms.position);
+                routes.refresh_positions(comm, &mut atoms.position);
                 for (i, before) in before.iter().enumerate() {
                     let expected: [f64; 3] =
                         std::array::from_fn(|d| before[d] + step(atoms.id[i], d));
@@ -123,7 +123,7 @@ fn refreshed_ghosts_are_owner_plus_shift_exactly() {
                 for i in 0..atoms.owned {
                     words[3 * i..3 * i + 3].fill(atoms.id[i] as i64);
                 }
-                plan.refresh(comm, &mut words, 3);
+                routes.refresh(comm, &mut words, 3);
                 assert!((0..words.len()).all(|w| words[w] == atoms.id[w / 3] as i64));
             });
         }
@@ -135,7 +135,7 @@ fn gathering_is_the_adjoint_of_refreshing() {
     // Every word anywhere, owned or ghost, comes to be counted at its owner once.
     for (cell, list) in cases() {
         for ranks in RANKS {
-            let sums = with_ghosts(ranks, cell, &list, |comm, atoms, plan| {
+            let sums = with_ghosts(ranks, cell, &list, |comm, atoms, routes| {
                 let words = 2;
                 let mut values: Vec<i64> = (0..words * atoms.len())
                     .map(|w| (w as i64 * 7919 + comm.rank() as i64) * (atoms.id[w / 2] as i64 + 1))
@@ -145,7 +145,7 @@ fn gathering_is_the_adjoint_of_refreshing() {
                     partial[words * atoms.id[w / 2] as usize + w % 2] += value;
                 }
                 comm.sum_i64(&mut partial);
-                plan.gather(comm, &mut values, words);
+                routes.gather(comm, &mut values, words);
                 for w in 0..words * atoms.owned {
                     assert_eq!(values[w], partial[words * atoms.id[w / 2] as usize + w % 2]);
                 }
@@ -161,22 +161,22 @@ fn gathering_is_the_adjoint_of_refreshing() {
 fn owned_words_may_change_while_messages_travel() {
     for (cell, list) in cases() {
         for ranks in RANKS {
-            with_ghosts(ranks, cell, &list, |comm, atoms, plan| {
+            with_ghosts(ranks, cell, &list, |comm, atoms, routes| {
                 let ids: Vec<i64> = atoms.id.iter().map(|&id| id as i64).collect();
                 let mut values = ids.clone();
                 let (own, ghosts) = values.split_at_mut(atoms.owned);
                 ghosts.fill(-1);
-                let mut transfer = plan.begin_refresh(comm, own, ghosts, 1);
+                let mut transfer = routes.begin_refresh(comm, own, ghosts, 1);
                 own.fill(7);
                 transfer.progress();
                 transfer.complete();
                 assert_eq!(ghosts, &ids[atoms.owned..], "as it was when it left");
                 ghosts.fill(1);
-                let mut transfer = plan.begin_gather(comm, ghosts, 1);
+                let mut transfer = routes.begin_gather(comm, ghosts, 1);
                 own.iter_mut().for_each(|word| *word += 3);
                 transfer.progress();
                 transfer.complete();
-                plan.add_gathered(own, 1);
+                routes.add_gathered(own, 1);
                 let mut copies = vec![0i64; list.len()];
                 atoms.id[atoms.owned..].iter().for_each(|&id| copies[id as usize] += 1);
                 comm.sum_i64(&mut copies);

@@ -25,7 +25,7 @@ use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::{Balance, Domains};
 use crate::error::{Error, Result};
-use crate::exchange::{Census, Plan, Traffic, migrate, share_ghosts};
+use crate::exchange::{Census, Routes, Traffic, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
@@ -75,7 +75,7 @@ pub struct Engine<'c, P: Potential> {
     /// Which atoms there were at the beginning.
     census: Census,
     domains: Domains,
-    plan: Plan,
+    routes: Routes,
     neighbours: Neighbours,
     measures: Measures,
     schedule: Schedule,
@@ -120,7 +120,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             cell,
             census,
             domains: Domains::bisect(&cell, comm.size(), (&[], &[]), 0.0, comm),
-            plan: Plan::default(),
+            routes: Routes::default(),
             neighbours: Neighbours::default(),
             measures: Measures::default(),
             schedule: Schedule::default(),
@@ -272,7 +272,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.one_body.mark(&mut self.atoms);
 
         self.clock.enter(Phase::Exchange);
-        self.plan = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
+        self.routes = share_ghosts(self.comm, &self.cell, self.reach(), &mut self.atoms);
 
         self.clock.enter(Phase::Neighbour);
         let kept = match self.potential.takes_half_lists() {
@@ -284,7 +284,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let ghosts = self.atoms.len() - self.atoms.owned;
         let threads = rayon::current_num_threads();
         let tiling = Tiling::new(&rows, &row_starts, threads, self.measures);
-        self.schedule = Schedule::new(&tiling, self.plan.shared(), ghosts);
+        self.schedule = Schedule::new(&tiling, self.routes.shared(), ghosts);
         let words = self.schedule.ring.places(self.atoms.len()) * self.potential.words();
         self.words.resize(words.div_ceil(WIDTH), Words::default());
         self.take_statistics();
@@ -355,7 +355,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
         let neighbours = self.neighbours.whole_count() as i64;
         let Traffic { messages, bytes } =
-            self.plan.traffic(self.comm.rank(), self.potential.words());
+            self.routes.traffic(self.comm.rank(), self.potential.words());
         let [messages, bytes] = [messages, bytes].map(|count| count as i64);
         let mut sums = [owned, ghosts, neighbours, messages, bytes];
         self.comm.sum_i64(&mut sums);
@@ -383,7 +383,7 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// place of what it could not compute.
     fn run_phases(&mut self, is_new: bool, virial: &mut Option<[i128; 6]>) -> Result<()> {
         let Engine { comm, potential, memory, atoms, neighbours, schedule, .. } = self;
-        let Engine { words, plan, clock, .. } = self;
+        let Engine { words, routes, clock, .. } = self;
         let stride = potential.words();
         let own_words = schedule.ring.places(atoms.owned) * stride;
         let words = &mut cast_slice_mut(words)[..schedule.ring.places(atoms.len()) * stride];
@@ -396,7 +396,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let (own, ghosts) = position.split_at_mut(owned);
         let mut transfer: Box<dyn Transfer> = match is_new {
             true => Box::new(Arrived),
-            false => plan.begin_refresh_positions(comm, own, ghosts),
+            false => routes.begin_refresh_positions(comm, own, ghosts),
         };
         phases.clock.enter(Phase::Density);
         phases.prepare(still.at(own), 0..owned);
@@ -413,19 +413,19 @@ impl<'c, P: Potential> Engine<'c, P> {
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(ghosts);
         phases.clock.enter(Phase::Exchange);
-        let mut transfer = plan.begin_gather(comm, ghosts, stride);
+        let mut transfer = routes.begin_gather(comm, ghosts, stride);
         let travelling = Section::SumsTravel;
         phases.run(travelling, still.at(&position[..owned]), own, force, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
         transfer.complete();
-        plan.add_gathered(own, stride);
+        routes.add_gathered(own, stride);
 
         phases.run(Section::BeforeAdjoints, still.at(position), words, force, &mut Arrived);
 
         let (own, ghosts) = words.split_at_mut(own_words);
         phases.withhold(own);
         phases.clock.enter(Phase::Exchange);
-        let mut transfer = plan.begin_refresh(comm, own, ghosts, stride);
+        let mut transfer = routes.begin_refresh(comm, own, ghosts, stride);
         let travelling = Section::AdjointsTravel;
         phases.run(travelling, still.at(&position[..owned]), own, force, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
@@ -436,7 +436,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let (own, ghosts) = force.split_at_mut(owned);
         phases.withhold(ghosts.as_flattened_mut());
         phases.clock.enter(Phase::Exchange);
-        let mut transfer = plan.begin_gather(comm, ghosts.as_flattened(), 4);
+        let mut transfer = routes.begin_gather(comm, ghosts.as_flattened(), 4);
         let (travelling, words) = (Section::ForcesTravel, &mut words[..own_words]);
         phases.run(travelling, still.at(&position[..owned]), words, own, &mut *transfer);
         phases.clock.enter(Phase::Exchange);
@@ -444,7 +444,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         if let Some(virial) = virial {
             *virial = partial_virial(position, force);
         }
-        plan.add_gathered(force[..owned].as_flattened_mut(), 4);
+        routes.add_gathered(force[..owned].as_flattened_mut(), 4);
         phases.result
     }
 
@@ -511,7 +511,7 @@ impl<P: Potential> System for Engine<'_, P> {
         let caller = self.clock.enter(Phase::Exchange);
         let species = &mut self.atoms.species;
         let mut words: Vec<i64> = species.iter().map(|&kind| kind as i64).collect();
-        self.plan.refresh(self.comm, &mut words, 1);
+        self.routes.refresh(self.comm, &mut words, 1);
         species.iter_mut().zip(words).for_each(|(kind, word)| *kind = word as u8);
         self.clock.enter(caller);
     }

@@ -4,7 +4,7 @@ use super::warnings;
 use crate::atoms::Atoms;
 use crate::build::{self, Built};
 use crate::comm::Comm;
-use crate::dynamics::{Plan, View};
+use crate::dynamics::{Protocol, View};
 use crate::error::Result;
 use crate::force::OneBody;
 use crate::force::one_body::Scene;
@@ -91,7 +91,7 @@ fn can_swap(config: &Config, built: &Built, potential: &ForceField) -> Result<()
     let (comm, atoms) = (Comm::single(), Atoms::from_list(&built.atoms));
     let masses: Vec<f64> = potential.species().iter().map(|species| species.mass).collect();
     let view = View { atoms: &atoms, cell: &built.cell, masses: &masses, comm: &comm };
-    match Plan::new(config).idle_swaps(0, &view) {
+    match Protocol::new(config).idle_swaps(0, &view) {
         Some((key, why)) => Err(config.source.error(&key, why)),
         None => Ok(()),
     }

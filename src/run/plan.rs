@@ -97,7 +97,7 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
 
 /// How many swaps all stages try.
 fn swaps(config: &Config) -> u64 {
-    let stages = crate::dynamics::Plan::new(config).stages;
+    let stages = crate::dynamics::Protocol::new(config).stages;
     let of = |stage: &Stage| stage.swaps.as_ref().map(|s| stage.steps / s.interval * s.attempts);
     stages.iter().filter_map(of).sum()
 }

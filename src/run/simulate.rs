@@ -15,7 +15,7 @@ use super::threads::InUse;
 use super::warnings;
 use super::watch::Watch;
 use crate::comm::Comm;
-use crate::dynamics::Plan;
+use crate::dynamics::Protocol;
 use crate::error::Result;
 use crate::input::{self, Config};
 use crate::potential::{ForceField, Potential, one_body};
@@ -51,7 +51,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     comm.agree(input::settle(&mut config, start.layout.cell.periodic))?;
     let opened = log.open(&folder.join(LOG));
     comm.agree(opened)?;
-    log.start(&report::Start {
+    log.start(&report::Heading {
         title: &config.title,
         input: &run.input,
         composition: &composition(&start, &potential, comm),
@@ -87,7 +87,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
 /// Whether the run is through its protocol and its files say so: nothing is left to do.
 /// Collective.
 fn is_complete(config: &Config, start: &Start, folder: &Path, comm: &Comm) -> bool {
-    let through = Plan::new(config).stage(&start.state.progress).is_none();
+    let through = Protocol::new(config).stage(&start.state.progress).is_none();
     let trajectory = folder.join(TRAJECTORY);
     let step = start.state.progress.step;
     // A job that was killed may have written the last checkpoint but not the last frame.

@@ -22,7 +22,7 @@ use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
 use crate::dynamics::{
-    self, Integrator, IntegratorState, Minimisation, Plan, Progress, Stage, View,
+    self, Integrator, IntegratorState, Minimisation, Progress, Protocol, Stage, View,
 };
 use crate::error::{Error, Result};
 use crate::force::one_body::{Scene, TermState};
@@ -48,7 +48,7 @@ enum Outcome {
 pub struct Simulation<'c> {
     config: &'c Config,
     comm: &'c Comm,
-    plan: Plan,
+    protocol: Protocol,
     layout: Layout,
     engine: Engine<'c, ForceField>,
     progress: Progress,
@@ -86,7 +86,7 @@ impl<'c> Simulation<'c> {
         let mut simulation = Simulation {
             config,
             comm,
-            plan: Plan::new(config),
+            protocol: Protocol::new(config),
             layout,
             engine,
             progress: state.progress,
@@ -113,7 +113,7 @@ impl<'c> Simulation<'c> {
     /// Swaps that are asked for must be possible.
     fn can_swap(&self) -> Result<()> {
         let view = View::new(&self.engine, self.comm);
-        let idle = self.plan.idle_swaps(self.progress.stage, &view);
+        let idle = self.protocol.idle_swaps(self.progress.stage, &view);
         self.comm.agree(match idle {
             Some((key, why)) => Err(self.config.source.error(&key, why)),
             None => Ok(()),
@@ -122,14 +122,14 @@ impl<'c> Simulation<'c> {
 
     /// Whether the particles share one space already.
     fn is_together(&self) -> bool {
-        let last = self.plan.stages.len() - 1;
-        !self.plan.stages[self.progress.stage.min(last)].apart && !self.joins()
+        let last = self.protocol.stages.len() - 1;
+        !self.protocol.stages[self.progress.stage.min(last)].apart && !self.joins()
     }
 
     /// Whether the particles are put together with the next step.
     fn joins(&self) -> bool {
         let Progress { stage, step_in_stage, .. } = self.progress;
-        let stages = &self.plan.stages;
+        let stages = &self.protocol.stages;
         let [before, next] = [stage.checked_sub(1), Some(stage)].map(|n| stages.get(n?));
         step_in_stage == 0 && before.is_some_and(|s| s.apart) && next.is_some_and(|s| !s.apart)
     }
@@ -154,10 +154,10 @@ impl<'c> Simulation<'c> {
 
     /// Carries out what is left of the protocol, or of it what the job has time for.
     pub fn run(mut self) -> Result<Ending> {
-        self.files.begin(&self.progress, self.plan.time(&self.progress));
+        self.files.begin(&self.progress, self.protocol.time(&self.progress));
         self.keep_wishes()?;
         let mut last = None;
-        while self.plan.stage(&self.progress).is_some() {
+        while self.protocol.stage(&self.progress).is_some() {
             let mut integrator = self.begin_stage()?;
             let outcome = self.stage(&mut integrator)?;
             self.files.log.end_stage();
@@ -168,7 +168,7 @@ impl<'c> Simulation<'c> {
                     self.integrator = Some(integrator.state().clone());
                     self.checkpoint(self.integrator.clone())?;
                     let order = self.watch.order(self.progress.step);
-                    let more = self.plan.stage(&self.progress).is_some();
+                    let more = self.protocol.stage(&self.progress).is_some();
                     if let (Order::Stop(reason), true) = (order, more) {
                         return self.stopped(reason, &integrator);
                     }
@@ -196,7 +196,7 @@ impl<'c> Simulation<'c> {
     /// stage, say) is to hold in later jobs.
     fn keep_wishes(&mut self) -> Result<()> {
         let between = self.resumed && self.progress.step_in_stage == 0;
-        if between && self.kept.is_none() && self.plan.stage(&self.progress).is_some() {
+        if between && self.kept.is_none() && self.protocol.stage(&self.progress).is_some() {
             self.checkpoint(self.integrator.clone())?;
         }
         Ok(())
@@ -251,7 +251,7 @@ impl<'c> Simulation<'c> {
 
     fn step(&mut self, integrator: &mut Integrator) -> Result<()> {
         self.files.go_on()?;
-        self.progress.advance(&self.plan);
+        self.progress.advance(&self.protocol);
         self.engine.set_step(self.progress.step);
         begins_step(self.progress.step);
         if let Some(fault) = &self.fault {
@@ -274,7 +274,7 @@ impl<'c> Simulation<'c> {
     /// Notes the atoms that have departed in this step; whether there are any.
     fn see_departures(&mut self) -> Result<bool> {
         let new = self.engine.take_departures();
-        let (step, time_ps) = (self.progress.step, self.plan.time(&self.progress));
+        let (step, time_ps) = (self.progress.step, self.protocol.time(&self.progress));
         self.departures.extend(new.iter().map(|&atom| Departure { step, time_ps, atom }));
         if !new.is_empty() {
             let removes = self.engine.atoms().removes;
@@ -320,7 +320,7 @@ impl<'c> Simulation<'c> {
     }
 
     fn begin_stage(&mut self) -> Result<Integrator> {
-        let (index, stages) = (self.progress.stage, &self.plan.stages);
+        let (index, stages) = (self.progress.stage, &self.protocol.stages);
         let begins = self.progress.step_in_stage == 0;
         let joins = self.joins();
         let steps = stages[index].steps;
@@ -340,15 +340,19 @@ impl<'c> Simulation<'c> {
         let state = self.integrator.take();
         let swapped = state.as_ref().filter(|_| begins).and_then(IntegratorState::swaps);
         let integrator = match state.filter(|_| !begins) {
-            Some(state) => {
-                Integrator::resume(&self.plan, &self.progress, state, &mut self.engine, self.comm)
-            }
-            None => Integrator::begin(&self.plan, &self.progress, &mut self.engine, self.comm),
+            Some(state) => Integrator::resume(
+                &self.protocol,
+                &self.progress,
+                state,
+                &mut self.engine,
+                self.comm,
+            ),
+            None => Integrator::begin(&self.protocol, &self.progress, &mut self.engine, self.comm),
         }?;
         if let Some(tally) = swapped {
             // Before the row of the stage that begins, in whose place it stands.
             let now =
-                snapshot(&self.engine, &integrator, (self.config, &self.plan, &self.progress));
+                snapshot(&self.engine, &integrator, (self.config, &self.protocol, &self.progress));
             let swaps = Some((now.place.stage - 1, tally));
             self.files.series_alone(&observe::swaps::of_ended_stage(&Snapshot { swaps, ..now }))?;
         }
@@ -420,7 +424,7 @@ impl<'c> Simulation<'c> {
     fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
         self.engine.clock().enter(Phase::Observe);
         let snapshot =
-            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
+            snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
         let record = self.observers.measure(snapshot)?;
         self.engine.clock().enter(Phase::Other);
         Ok(record)
@@ -436,7 +440,7 @@ impl<'c> Simulation<'c> {
     fn write_frame(&mut self, integrator: &Integrator) -> Result<()> {
         self.engine.clock().enter(Phase::Observe);
         let snapshot =
-            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
+            snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
         let close_up = self.observers.close_up(snapshot);
         self.engine.clock().enter(Phase::Write);
         let CloseUp { record, atoms: more } = &close_up;
@@ -459,7 +463,7 @@ impl<'c> Simulation<'c> {
         self.engine.clock().enter(Phase::Observe);
         let known = self.observers.traces.count();
         let snapshot =
-            snapshot(&self.engine, integrator, (self.config, &self.plan, &self.progress));
+            snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
         let record = self.observers.trace(snapshot, wanted);
         self.engine.clock().enter(Phase::Write);
         if let Some(record) = &record {
@@ -485,7 +489,7 @@ impl<'c> Simulation<'c> {
             departures: self.departures.clone(),
             one_body: self.engine.one_body().map(OneBody::states),
         };
-        let time = self.plan.time(&self.progress);
+        let time = self.protocol.time(&self.progress);
         let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;
         self.watch.checkpointed(cost);
         self.engine.clock().enter(Phase::Other);
@@ -501,10 +505,12 @@ impl<'c> Simulation<'c> {
 
     /// The end of the last stage, where a checkpoint says that nothing is left to do.
     fn finished_before(&mut self) -> Result<Integrator> {
-        let end = Progress { stage: self.plan.stages.len() - 1, ..self.progress };
+        let end = Progress { stage: self.protocol.stages.len() - 1, ..self.progress };
         match self.integrator.take() {
-            Some(state) => Integrator::resume(&self.plan, &end, state, &mut self.engine, self.comm),
-            None => Integrator::begin(&self.plan, &end, &mut self.engine, self.comm),
+            Some(state) => {
+                Integrator::resume(&self.protocol, &end, state, &mut self.engine, self.comm)
+            }
+            None => Integrator::begin(&self.protocol, &end, &mut self.engine, self.comm),
         }
     }
 }
@@ -513,14 +519,14 @@ impl<'c> Simulation<'c> {
 fn snapshot<'a>(
     engine: &'a Engine<ForceField>,
     integrator: &Integrator,
-    (config, plan, progress): (&'a Config, &Plan, &Progress),
+    (config, protocol, progress): (&'a Config, &Protocol, &Progress),
 ) -> Snapshot<'a> {
     let stage = integrator.stage();
     let place = place(config, stage, progress);
-    let swaps = plan.stages.iter().any(|stage| stage.swaps.is_some());
+    let swaps = protocol.stages.iter().any(|stage| stage.swaps.is_some());
     Snapshot {
         step: progress.step,
-        time_ps: plan.time(progress),
+        time_ps: protocol.time(progress),
         place,
         system: View::new(engine, engine.comm()),
         neighbours: engine.neighbours(),

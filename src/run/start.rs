@@ -9,7 +9,7 @@ use super::warnings;
 use crate::atoms::{Atom, Atoms, Species};
 use crate::build::{self, Layout};
 use crate::comm::Comm;
-use crate::dynamics::{IntegratorState, Outcome, Plan, Progress};
+use crate::dynamics::{IntegratorState, Outcome, Progress, Protocol};
 use crate::error::{Error, Result};
 use crate::geometry::{Cell, on_grid};
 use crate::input::config::Boundary;
@@ -240,9 +240,9 @@ impl Past<'_> {
             (Change::Potential, "potential", sums(then) != sums(now)),
             (Change::Seed, "seed", then.seed != now.seed),
         ];
-        let plan = Plan::new(config);
+        let protocol = Protocol::new(config);
         let mut changes =
-            Changes { together: !plan.is_apart(&self.state.progress), ..Changes::default() };
+            Changes { together: !protocol.is_apart(&self.state.progress), ..Changes::default() };
         for (change, key, _) in differs.into_iter().filter(|(.., differs)| *differs) {
             if !config.checkpoint.may_change.contains(&change) {
                 let message = format!("{} was written with another {key}", self.name);
@@ -293,22 +293,22 @@ impl Past<'_> {
                 self.checkpoint.atoms, layout.atoms
             ));
         }
-        let plan = Plan::new(config);
-        if progress.stage > plan.stages.len() {
+        let protocol = Protocol::new(config);
+        if progress.stage > protocol.stages.len() {
             return Err(format!(
                 "this checkpoint stands after stage {}, and the protocol of the input has {}",
                 progress.stage,
-                plan.stages.len()
+                protocol.stages.len()
             ));
         }
-        if plan.time(progress) != self.checkpoint.time_ps {
+        if protocol.time(progress) != self.checkpoint.time_ps {
             let timestep = self.checkpoint.time_ps * 1000.0 / progress.moving_steps as f64;
             return Err(format!(
                 "this checkpoint was written with a time step of {timestep} fs, and the input says {}",
                 config.dynamics.timestep_fs
             ));
         }
-        let under_way = plan.stage(progress).filter(|_| progress.step_in_stage > 0);
+        let under_way = protocol.stage(progress).filter(|_| progress.step_in_stage > 0);
         if let (Some(stage), Some(integrator)) = (under_way, &self.state.integrator) {
             let groups = match stage.group() {
                 Group::System => 1,

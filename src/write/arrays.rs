@@ -4,7 +4,7 @@
 //! What is large stands last in the file: the arrays, one after the other up to its end.
 //! Whatever tells where and what they are stands before them, and so do their checksums.
 
-use super::by_id::{BLOCK, Order, slab};
+use super::by_id::{BLOCK, IdOrder, slab};
 use super::hdf5::{File, Row};
 use super::read_ahead::ReadAhead;
 use super::seal::{self, damaged};
@@ -166,7 +166,7 @@ impl<'a> Output<'a> {
 pub fn write(
     expected: Expected,
     atoms: &Atoms,
-    order: &Order,
+    order: &IdOrder,
     mut output: Option<&mut Output>,
 ) -> Result<Checksums> {
     let fields = fields(expected);
@@ -217,7 +217,12 @@ trait Array {
     fn bytes(&self, total: u64) -> u64;
     /// Makes room for the checksums.
     fn prepare(&self, file: &File, total: u64) -> Result<()>;
-    fn write(&self, atoms: &Atoms, order: &Order, output: Option<&mut Output>) -> Result<Vec<u64>>;
+    fn write(
+        &self,
+        atoms: &Atoms,
+        order: &IdOrder,
+        output: Option<&mut Output>,
+    ) -> Result<Vec<u64>>;
     /// Where in the file this rank will read, bytes.
     fn parts(&self, file: &File, total: u64) -> Result<Vec<Range<u64>>>;
     fn read(
@@ -243,7 +248,12 @@ where
         file.create_dataset::<u64>(&table(self.name), &[total.div_ceil(BLOCK)]).map(drop)
     }
 
-    fn write(&self, atoms: &Atoms, order: &Order, output: Option<&mut Output>) -> Result<Vec<u64>> {
+    fn write(
+        &self,
+        atoms: &Atoms,
+        order: &IdOrder,
+        output: Option<&mut Output>,
+    ) -> Result<Vec<u64>> {
         let value = |i: usize| (self.value)(atoms, i);
         let Some(output) = output else {
             return order.pass(value, |_, _: &[T]| Ok(())).map(|()| Vec::new());

@@ -6,7 +6,7 @@
 //! depend on the number of ranks either. Few atoms leave most ranks without any;
 //! then the amount is small too.
 //!
-//! Where each value comes from is found once (`Order::find`). Then one field of the atoms
+//! Where each value comes from is found once (`IdOrder::find`). Then one field of the atoms
 //! after the other passes in rounds, through a few MB that stay in the cache: a slab is
 //! never in memory a second time, and each array of a file is written from front to back.
 
@@ -42,7 +42,7 @@ const RECEIVED: Source = 1 << 31;
 const NOWHERE: Source = Source::MAX;
 
 /// How the atoms of all ranks come into the order of their ids.
-pub struct Order<'c> {
+pub struct IdOrder<'c> {
     routes: Routes<'c>,
     /// Ids of this rank's slab; none if it is no writer.
     slab: Range<u64>,
@@ -50,11 +50,11 @@ pub struct Order<'c> {
     sources: Vec<Source>,
 }
 
-impl<'c> Order<'c> {
+impl<'c> IdOrder<'c> {
     /// `ids`: those of the atoms that this rank owns. `total` is the number of atoms over all
     /// ranks, whose ids are 0 .. total - 1. Collective; an error on every rank if an id is
     /// missing, twice there or too large.
-    pub fn find(comm: &'c Comm, ids: &[u64], total: u64) -> Result<Order<'c>> {
+    pub fn find(comm: &'c Comm, ids: &[u64], total: u64) -> Result<IdOrder<'c>> {
         comm.agree(check_range(ids, total))?;
         let turns = Turns::new(comm, total);
         let slab = turns.own.map_or(0..0, |own| slab(total, own, turns.writers));
@@ -83,7 +83,7 @@ impl<'c> Order<'c> {
                 Err(Error::Run(format!("atom {id} is lost: no rank owns it")))
             }
         }))?;
-        Ok(Order { routes, slab, sources })
+        Ok(IdOrder { routes, slab, sources })
     }
 
     pub fn comm(&self) -> &'c Comm {
@@ -298,7 +298,7 @@ mod tests {
         for ranks in [1, 2, 3, 5] {
             let slabs = threads::run(ranks, |comm| {
                 let mine = dealt(comm, TOTAL);
-                let order = Order::find(comm, &mine, TOTAL).unwrap();
+                let order = IdOrder::find(comm, &mine, TOTAL).unwrap();
                 let (mut ids, mut vectors) = (Vec::new(), Vec::new());
                 let start = slab(TOTAL, comm.rank(), ranks).start;
                 order
@@ -330,7 +330,7 @@ mod tests {
     fn a_lost_and_a_doubled_atom_are_named_on_every_rank() {
         let messages = |ids: fn() -> Vec<u64>| {
             threads::run(2, move |comm| {
-                let found = Order::find(comm, &share(comm, &ids()), 10);
+                let found = IdOrder::find(comm, &share(comm, &ids()), 10);
                 found.err().expect("it must be found").to_string()
             })
         };

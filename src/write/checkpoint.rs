@@ -16,7 +16,7 @@
 //! ranks.
 
 use super::arrays::{self, Expected, Output};
-use super::by_id::Order;
+use super::by_id::IdOrder;
 use super::failure;
 use super::hdf5::{File, Purpose};
 use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
@@ -121,7 +121,7 @@ pub fn write_checkpoint(
 ) -> Result<PathBuf> {
     let finished = folder.join(checkpoint_name(checkpoint.step));
     let partial = folder.join(checkpoint_name(checkpoint.step) + PARTIAL);
-    let order = Order::find(comm, &atoms.id[..atoms.owned], checkpoint.atoms)?;
+    let order = IdOrder::find(comm, &atoms.id[..atoms.owned], checkpoint.atoms)?;
     let written = write_file(&partial, comm, checkpoint, atoms, &order);
     if written.is_err() && comm.is_root() {
         // The disk may be full; that it is not there either is no second failure.
@@ -192,7 +192,7 @@ fn write_file(
     comm: &Comm,
     checkpoint: &Checkpoint,
     atoms: &Atoms,
-    order: &Order,
+    order: &IdOrder,
 ) -> Result<()> {
     let expected = checkpoint.expected();
     let group = comm.writers().group.as_ref();

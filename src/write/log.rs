@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::failure;
 use super::progress::{Bar, Lines, Pace};
-use super::report::{self, End, PhaseTimes, Start};
+use super::report::{self, End, Heading, PhaseTimes};
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::observe::Record;
@@ -143,9 +143,9 @@ impl Log {
     }
 
     /// What runs, and the head of the table.
-    pub fn start(&mut self, start: &Start) {
+    pub fn start(&mut self, start: &Heading) {
         self.atoms = start.composition.iter().map(|(_, n)| n).sum::<u64>().max(1);
-        self.say(&report::start(start));
+        self.say(&report::heading(start));
     }
 
     /// The clock of ns/day begins to run here: building and reading do not count.

@@ -25,7 +25,7 @@ use table::{Necks, number_of};
 const LISTED_PAIRS: usize = 6;
 
 /// What is known when a run starts.
-pub struct Start<'a> {
+pub struct Heading<'a> {
     pub title: &'a str,
     pub input: &'a Path,
     /// Symbol and number of atoms of each species.
@@ -49,7 +49,7 @@ pub struct Start<'a> {
 }
 
 /// The head of the log.
-pub fn start(start: &Start) -> String {
+pub fn heading(start: &Heading) -> String {
     let atoms: u64 = start.composition.iter().map(|(_, n)| n).sum();
     let species: Vec<String> =
         start.composition.iter().map(|(symbol, n)| format!("{n} {symbol}")).collect();

@@ -7,7 +7,7 @@
 //! number of ranks (only `/parameters` tells them). After a killed job the file
 //! opens as it was at its last flush.
 
-use super::by_id::Order;
+use super::by_id::IdOrder;
 use super::content;
 use super::content::Content;
 use super::departure::Departure;
@@ -253,7 +253,7 @@ impl<'c> Trajectory<'c> {
             return Ok(false);
         }
         let atoms = frame.atoms;
-        let order = Order::find(self.comm, &atoms.id[..atoms.owned], self.atoms)?;
+        let order = IdOrder::find(self.comm, &atoms.id[..atoms.owned], self.atoms)?;
         self.on_file(|file| file.begin_frame(frames, frame))?;
         self.write_atoms(frames, frame, &order)?;
         self.on_file(OpenFile::flush)?;
@@ -262,7 +262,7 @@ impl<'c> Trajectory<'c> {
         Ok(true)
     }
 
-    fn write_atoms(&self, row: u64, frame: &Frame, order: &Order) -> Result<()> {
+    fn write_atoms(&self, row: u64, frame: &Frame, order: &IdOrder) -> Result<()> {
         let Frame { cell, atoms, more, moving, .. } = *frame;
         let Content { velocities, forces, energies, columns, .. } = self.standing.content;
         let unwrapped = |i: usize| cell.unwrap(&atoms.position[i], &atoms.image[i]);
@@ -300,7 +300,7 @@ impl<'c> Trajectory<'c> {
     fn reals<T: Real>(
         &self,
         (row, rounded): (u64, bool),
-        order: &Order,
+        order: &IdOrder,
         select: impl for<'a> Fn(&'a Columns<'c>) -> Option<&'a Dataset<'c>>,
         value: impl Fn(usize) -> T + Sync,
     ) -> Result<()> {
@@ -315,7 +315,7 @@ impl<'c> Trajectory<'c> {
     fn column<T: Row>(
         &self,
         row: Option<u64>,
-        order: &Order,
+        order: &IdOrder,
         select: impl for<'a> Fn(&'a Columns<'c>) -> Option<&'a Dataset<'c>>,
         value: impl Fn(usize) -> T + Sync,
     ) -> Result<()> {

@@ -8,7 +8,7 @@
 use sinter_hpc::atoms::{Atom, Atoms, Species};
 use sinter_hpc::build::{self, extxyz};
 use sinter_hpc::comm::Comm;
-use sinter_hpc::dynamics::Plan;
+use sinter_hpc::dynamics::Protocol;
 use sinter_hpc::geometry::Cell;
 use sinter_hpc::input::{self, Config, StructureFormat};
 use sinter_hpc::potential::meam::Meam;
@@ -87,7 +87,7 @@ pub fn toml(bytes: &[u8]) {
 fn read_and_build(path: &Path) -> Result<()> {
     let config = input::read(path)?;
     input::warnings(&config);
-    Plan::new(&config);
+    Protocol::new(&config);
     let mut again = input::parse(&input::effective(&config), Path::new("/input.toml"))?;
     again.source = config.source.clone();
     assert_eq!(config, again, "the effective input says something else");

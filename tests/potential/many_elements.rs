@@ -1,5 +1,5 @@
 //! More elements than a vector has lanes: their tables are longer than one register, and
-//! from the ninth on elements share places in the sieve.
+//! from the ninth on elements share places in the filter.
 
 use crate::brute_force::{Listing, evaluate_with};
 use crate::frames;

@@ -4,7 +4,7 @@
 use super::Body;
 use sinter_hpc::atoms::Atom;
 use sinter_hpc::comm::Comm;
-use sinter_hpc::dynamics::{Integrator, IntegratorState, Plan, Progress};
+use sinter_hpc::dynamics::{Integrator, IntegratorState, Progress, Protocol};
 use sinter_hpc::force::{Engine, Settings, System};
 use sinter_hpc::geometry::Cell;
 use sinter_hpc::input;
@@ -80,7 +80,7 @@ dynamics = {{ timestep_fs = 2 }}
 stage = [{{ {stage} }}]
 "#
     );
-    let plan = Plan::new(&input::parse(&text, Path::new("trajectories.toml")).unwrap());
+    let protocol = Protocol::new(&input::parse(&text, Path::new("trajectories.toml")).unwrap());
     let potential = platinum_iron();
     // Rank by rank in turn: the engine has to deal them out. A thin skin makes for rebuilds.
     let mine: Vec<Atom> = particles()
@@ -91,9 +91,9 @@ stage = [{{ {stage} }}]
     let cell = Cell::new([0.0; 3], [1.0; 3], [false; 3]);
     let mut engine = Engine::new(comm, potential, cell, mine, settings).unwrap();
     let mut progress = Progress::default();
-    let mut integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
+    let mut integrator = Integrator::begin(&protocol, &progress, &mut engine, comm).unwrap();
     while !integrator.is_finished(&progress) {
-        progress.advance(&plan);
+        progress.advance(&protocol);
         integrator.step(&mut engine, comm, &progress, false).unwrap();
     }
     let mine: Vec<Atom> = (0..engine.atoms().owned).map(|i| engine.atoms().record(i)).collect();

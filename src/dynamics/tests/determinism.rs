@@ -62,9 +62,10 @@ fn a_restart_in_the_middle_gives_the_same_bits() {
         system.atoms = Atoms::from_list(&records);
 
         let state: IntegratorState = serde_json::from_str(&saved).unwrap();
-        let Run { plan, progress, comm, .. } = first;
-        let integrator = Integrator::resume(&plan, &progress, state, &mut system, &comm).unwrap();
-        let mut second = Run { plan, progress, system, integrator, comm };
+        let Run { protocol, progress, comm, .. } = first;
+        let integrator =
+            Integrator::resume(&protocol, &progress, state, &mut system, &comm).unwrap();
+        let mut second = Run { protocol, progress, system, integrator, comm };
         second.finish(|_| ());
         assert_eq!(second.system.bits(), straight.system.bits(), "{stage:?}");
         assert_eq!(second.integrator.state(), straight.integrator.state());

@@ -4,7 +4,7 @@
 use super::{OneBody, Scene, TermState};
 use crate::atoms::Atom;
 use crate::comm::{Comm, threads};
-use crate::dynamics::{Integrator, Plan, Progress};
+use crate::dynamics::{Integrator, Progress, Protocol};
 use crate::force::pair_functional::PairFunctional;
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Cell, Vec3, on_grid};
@@ -54,7 +54,7 @@ const NVE: &str = "ensemble = 'nve'\nduration_ps = 0.2\ntemperature_k = 300";
 struct Run<'c> {
     engine: Engine<'c, PairFunctional>,
     integrator: Integrator,
-    plan: Plan,
+    protocol: Protocol,
     progress: Progress,
 }
 
@@ -67,14 +67,14 @@ impl<'c> Run<'c> {
         let scene = scene(&engine);
         let one_body = OneBody::begin(config, scene).unwrap();
         engine.set_one_body(one_body);
-        let (plan, progress) = (Plan::new(config), Progress::default());
-        let integrator = Integrator::begin(&plan, &progress, &mut engine, comm).unwrap();
-        Run { engine, integrator, plan, progress }
+        let (protocol, progress) = (Protocol::new(config), Progress::default());
+        let integrator = Integrator::begin(&protocol, &progress, &mut engine, comm).unwrap();
+        Run { engine, integrator, protocol, progress }
     }
 
     fn finish(&mut self, mut look: impl FnMut(&Engine<PairFunctional>, &Integrator)) {
         while !self.integrator.is_finished(&self.progress) {
-            self.progress.advance(&self.plan);
+            self.progress.advance(&self.protocol);
             let comm = self.engine.comm();
             self.integrator.step(&mut self.engine, comm, &self.progress, true).unwrap();
             look(&self.engine, &self.integrator);

@@ -13,10 +13,10 @@
 
 use super::Meam;
 use super::embedding::WEIGHTS;
+use super::filter::View;
 use super::harmonics::{self, COMPONENTS, FIRST};
 use super::records::Pairs;
 use super::screening::cutoff;
-use super::sieve::View;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
 use crate::potential::{Environment, Sums};

@@ -8,7 +8,7 @@
 //! - `reference`: the structures of known energy, and φ from them;
 //! - `functions`, `harmonics`, `table`: arithmetic without state;
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
-//! - `sieve` → `screening` → `density` → `embedding` → `force`: the phases of one
+//! - `filter` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
 //! - `check`: the reference structures, evaluated atom by atom.
 //!
@@ -31,13 +31,13 @@ use crate::potential::{Environment, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
+use filter::{Bounds, View, coarsen};
 use force::Task;
 use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
 use records::{Block, Records};
 use reference::References;
 use screening::Workspace;
-use sieve::{Bounds, View, coarsen};
 use std::ops::Range;
 use std::path::Path;
 use table::PairTable;
@@ -56,11 +56,11 @@ mod parameters;
 mod records;
 mod reference;
 mod screening;
-mod sieve;
+mod filter;
 mod table;
 
 pub use check::{Found, ReferenceState};
-pub use sieve::CoarseAtom;
+pub use filter::CoarseAtom;
 
 /// The potential, ready to be evaluated.
 #[derive(Debug)]

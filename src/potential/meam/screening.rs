@@ -10,7 +10,7 @@
 //! Only the product over k is formed here; f_c of r_ij follows in `density`.
 //!
 //! Why the loops are as they are. Most of a step would go into triples that screen
-//! nothing. A sieve in single precision tests sixteen k at once, without a division and
+//! nothing. A filter in single precision tests sixteen k at once, without a division and
 //! with a margin for rounding, drops pairs that some k screens wholly, and packs what
 //! passes, about nine triples per atom. The neighbours of an atom lie nearest first, so
 //! the first sixteen nearly always suffice. A second stage computes S and its
@@ -25,8 +25,8 @@
 // Lanes and degrees are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
+use super::filter::{Filter, View};
 use super::records::{Pairs, Records};
-use super::sieve::{Sieve, View};
 use crate::error::Result;
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
 use crate::potential::shared::ensure;
@@ -38,7 +38,7 @@ const NETWORK: usize = 4;
 /// What a thread needs besides the records while it works on a block.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    sieve: Sieve,
+    filter: Filter,
     /// By triple: factor of S, d ln S/dr_ij².
     factor: Vec<f64>,
     term: Vec<f64>,
@@ -56,7 +56,7 @@ pub fn find<L: Lanes>(
     work: &mut Workspace,
 ) -> Result<()> {
     let (first_pair, first_triple) = (records.pairs.len, records.triples.len);
-    work.sieve.find::<L::Coarse>(view, atoms, records)?;
+    work.filter.find::<L::Coarse>(view, atoms, records)?;
     derive::<L>(view, records, [first_pair, first_triple], work);
     combine::<L>(records, [first_pair, first_triple], work);
     Ok(())
@@ -170,9 +170,9 @@ fn combine<L: Lanes>(
 ) {
     let count = records.pairs.len - first_pair;
     let triples = records.triples.len - first_triple;
-    let Workspace { sieve, factor, term, .. } = work;
+    let Workspace { filter, factor, term, .. } = work;
     let Pairs { screening: product, slope: log_slope, .. } = &mut records.pairs;
-    let pair_first = &mut sieve.first_triple;
+    let pair_first = &mut filter.first_triple;
     // Pairs behind the last have no triples.
     ensure(pair_first, count + 1 + WIDTH);
     eight_mut(pair_first, count + 1).fill(triples as u32);

@@ -218,7 +218,7 @@ fn the_head_of_the_log() {
         end_temperature_k = 300.0
     "#;
     let config: input::Config = toml::from_str(input).unwrap();
-    let text = start(&Start {
+    let text = heading(&Heading {
         title: "Two particles",
         input: Path::new("pair.toml"),
         composition: &[("Pt".into(), 1876), ("Fe".into(), 330)],

@@ -1,4 +1,4 @@
-//! The sieve before the screening: which pairs and triples are worth exact arithmetic.
+//! The filter before the screening: which pairs and triples are worth exact arithmetic.
 //!
 //! With t = r_ik·r_ij / r_ij² the place of k's foot on the axis, the ellipse of C is
 //!
@@ -139,7 +139,7 @@ impl Bounds {
 
 /// Workspace for the atoms of a block.
 #[derive(Debug, Default)]
-pub struct Sieve {
+pub struct Filter {
     centres: Vec<Centre>,
     /// Entries of the list that are within reach, by centre.
     entries: Vec<u32>,
@@ -182,7 +182,7 @@ struct Candidates {
     centre: Vec<u32>,
 }
 
-impl Sieve {
+impl Filter {
     /// Appends the pairs of a block of atoms that no k screens wholly, those of equal
     /// species first, and the k that screen them in part.
     #[inline(always)]
@@ -196,7 +196,7 @@ impl Sieve {
             return Err(closest_neighbour(view.env, i));
         }
         let tests = self.choose::<C>(view);
-        let Sieve { sixteens, centres, alike, unlike, first_triple, .. } = self;
+        let Filter { sixteens, centres, alike, unlike, first_triple, .. } = self;
         let block = [records.pairs.len, records.triples.len];
         records.pairs.reserve(alike.count + unlike.count);
         records.triples.reserve(tests);
@@ -270,7 +270,7 @@ impl Sieve {
     /// cutoff and marked as computed from this end. Gives how many triples there may be.
     #[inline(always)]
     fn choose<C: Coarse>(&mut self, View { meam, coarse, .. }: View) -> usize {
-        let Sieve { entries, sixteens, centres, alike, unlike, .. } = self;
+        let Filter { entries, sixteens, centres, alike, unlike, .. } = self;
         ensure(sixteens, entries.len() / WIDTH);
         for candidates in [&mut *alike, &mut *unlike] {
             candidates.count = 0;
