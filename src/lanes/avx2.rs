@@ -329,7 +329,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn expand(
         shorts: &[u16; WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; WIDTH] {
@@ -339,10 +339,42 @@ impl Lanes for Avx2 {
             let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
             let first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes);
             let rest = _mm256_set1_epi32(rest as i32);
-            let expanded = _mm256_blendv_epi8(rest, expanded(shorts, begins), first);
+            let expanded = _mm256_blendv_epi8(rest, expanded(shorts, added), first);
             _mm256_storeu_si256(values.as_mut_ptr().cast(), expanded);
         }
         values
+    }
+
+    #[inline(always)]
+    fn shorten(
+        values: &[u32; WIDTH],
+        begins: &[u32; WIDTH],
+        windows: usize,
+        to: &mut [u16; WIDTH],
+    ) -> u32 {
+        // SAFETY: head of this file.
+        unsafe {
+            let value = _mm256_loadu_si256(values.as_ptr().cast());
+            let (mut window, mut begin) =
+                (_mm256_setzero_si256(), _mm256_set1_epi32(begins[0] as i32));
+            for next in begins.iter().take(windows).skip(1) {
+                let next = _mm256_set1_epi32(*next as i32);
+                let is_behind = _mm256_cmpeq_epi32(_mm256_max_epu32(value, next), value);
+                window = _mm256_sub_epi32(window, is_behind);
+                begin = _mm256_blendv_epi8(begin, next, is_behind);
+            }
+            let place = _mm256_sub_epi32(value, begin);
+            let most = _mm256_set1_epi32(PLACES as i32);
+            let inside = _mm256_cmpeq_epi32(_mm256_min_epu32(place, most), place);
+            let shorts = _mm256_or_si256(
+                _mm256_slli_epi32::<{ PLACE_BITS as i32 }>(window),
+                _mm256_and_si256(place, most),
+            );
+            let shorts = _mm256_packus_epi32(shorts, shorts);
+            let shorts = _mm256_permute4x64_epi64::<0b1000>(shorts);
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm256_castsi256_si128(shorts));
+            !_mm256_movemask_ps(_mm256_castsi256_ps(inside)) as u32 & 0xff
+        }
     }
 
     #[inline(always)]
@@ -491,14 +523,13 @@ impl Lanes for Avx2 {
 
 /// What eight shorts stand for.
 #[inline(always)]
-pub(super) fn expanded(shorts: &[u16; WIDTH], begins: &[u32; WIDTH]) -> __m256i {
+fn expanded(shorts: &[u16; WIDTH], added: &[u32; WIDTH]) -> __m256i {
     // SAFETY: head of this file.
     unsafe {
         let shorts = _mm256_cvtepu16_epi32(_mm_loadu_si128(shorts.as_ptr().cast()));
         let windows = _mm256_srli_epi32::<{ PLACE_BITS as i32 }>(shorts);
-        let begins = _mm256_loadu_si256(begins.as_ptr().cast());
-        let places = _mm256_and_si256(shorts, _mm256_set1_epi32(PLACES as i32));
-        _mm256_add_epi32(_mm256_permutevar8x32_epi32(begins, windows), places)
+        let added = _mm256_loadu_si256(added.as_ptr().cast());
+        _mm256_add_epi32(_mm256_permutevar8x32_epi32(added, windows), shorts)
     }
 }
 

@@ -5,7 +5,7 @@
 //! calls where `InstructionSet::is_available`. Memory is reached through references to
 //! as many values as are read or written.
 
-use super::avx2::{Avx2, expanded};
+use super::avx2::Avx2;
 use super::{
     COARSE_WIDTH, Coarse, EXPONENT_MAGIC, EXPONENT_SHIFT, Lanes, MAGIC, MAGIC_BITS,
     ONE_KIBI_EXPONENT, PLACE_BITS, PLACES, Real, WIDTH,
@@ -178,19 +178,49 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn expand(
         shorts: &[u16; WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; WIDTH] {
         let mut values = [0; WIDTH];
         // SAFETY: head of this file.
         unsafe {
+            let shorts = _mm256_cvtepu16_epi32(_mm_loadu_si128(shorts.as_ptr().cast()));
+            let windows = _mm256_srli_epi32::<{ PLACE_BITS as i32 }>(shorts);
+            let added = _mm256_loadu_si256(added.as_ptr().cast());
+            let added = _mm256_permutevar8x32_epi32(added, windows);
             let first = (0xff >> (WIDTH - WIDTH.min(count))) as u8;
             let rest = _mm256_set1_epi32(rest as i32);
-            let expanded = _mm256_mask_mov_epi32(rest, first, expanded(shorts, begins));
+            let expanded = _mm256_mask_add_epi32(rest, first, added, shorts);
             _mm256_storeu_si256(values.as_mut_ptr().cast(), expanded);
         }
         values
+    }
+
+    #[inline(always)]
+    fn shorten(
+        values: &[u32; WIDTH],
+        begins: &[u32; WIDTH],
+        windows: usize,
+        to: &mut [u16; WIDTH],
+    ) -> u32 {
+        // SAFETY: head of this file.
+        unsafe {
+            let value = _mm256_loadu_si256(values.as_ptr().cast());
+            let (mut window, mut begin) =
+                (_mm256_setzero_si256(), _mm256_set1_epi32(begins[0] as i32));
+            let one = _mm256_set1_epi32(1 << PLACE_BITS);
+            for next in begins.iter().take(windows).skip(1) {
+                let next = _mm256_set1_epi32(*next as i32);
+                let is_behind = _mm256_cmpge_epu32_mask(value, next);
+                window = _mm256_mask_add_epi32(window, is_behind, window, one);
+                begin = _mm256_mask_mov_epi32(begin, is_behind, next);
+            }
+            let place = _mm256_sub_epi32(value, begin);
+            let shorts = _mm256_cvtepi32_epi16(_mm256_or_si256(window, place));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), shorts);
+            _mm256_cmpgt_epu32_mask(place, _mm256_set1_epi32(PLACES as i32)) as u32
+        }
     }
 
     #[inline(always)]
@@ -444,7 +474,7 @@ impl Coarse for Coarse512 {
     #[inline(always)]
     fn expand(
         shorts: &[u16; COARSE_WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; COARSE_WIDTH] {
@@ -454,12 +484,11 @@ impl Coarse for Coarse512 {
         unsafe {
             let shorts = _mm512_cvtepu16_epi32(_mm256_loadu_si256(shorts.as_ptr().cast()));
             let windows = _mm512_srli_epi32::<PLACE_BITS>(shorts);
-            let begins = _mm512_castsi256_si512(_mm256_loadu_si256(begins.as_ptr().cast()));
-            let begins = _mm512_permutexvar_epi32(windows, begins);
-            let places = _mm512_and_si512(shorts, _mm512_set1_epi32(PLACES as i32));
+            let added = _mm512_castsi256_si512(_mm256_loadu_si256(added.as_ptr().cast()));
+            let added = _mm512_permutexvar_epi32(windows, added);
             let first = (0xffff >> (COARSE_WIDTH - COARSE_WIDTH.min(count))) as u16;
             let rest = _mm512_set1_epi32(rest as i32);
-            let expanded = _mm512_mask_add_epi32(rest, first, begins, places);
+            let expanded = _mm512_mask_add_epi32(rest, first, added, shorts);
             _mm512_storeu_si512(values.as_mut_ptr().cast(), expanded);
         }
         values

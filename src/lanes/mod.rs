@@ -120,14 +120,18 @@ pub trait Lanes: Real {
     fn lookup_index(table: &[u32; WIDTH], index: &[u32; WIDTH]) -> [u32; WIDTH];
     /// Which integers have their highest bit set.
     fn high_bits(index: &[u32; WIDTH]) -> u32;
-    /// In the first `count` lanes what stands at a place in a window: the number of the window is
-    /// above the low `PLACE_BITS` of a short, and that begins at `begins`; `rest` in the others.
-    fn expand(
-        shorts: &[u16; WIDTH],
+    /// In the first `count` lanes what a short stands for, `rest` in the others: that and what
+    /// is `added` in its window, the number of which is above the low `PLACE_BITS`.
+    fn expand(shorts: &[u16; WIDTH], added: &[u32; WIDTH], count: usize, rest: u32)
+    -> [u32; WIDTH];
+    /// The inverse of `expand` for the first `windows` windows, which begin one behind the
+    /// other. Gives the lanes whose value is in none; what it makes of these has no meaning.
+    fn shorten(
+        values: &[u32; WIDTH],
         begins: &[u32; WIDTH],
-        count: usize,
-        rest: u32,
-    ) -> [u32; WIDTH];
+        windows: usize,
+        to: &mut [u16; WIDTH],
+    ) -> u32;
     /// `table[index][c]` for the four c.
     ///
     /// # Safety
@@ -249,7 +253,7 @@ pub trait Coarse: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// As `Lanes::expand`.
     fn expand(
         shorts: &[u16; COARSE_WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; COARSE_WIDTH];

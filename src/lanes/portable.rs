@@ -205,11 +205,33 @@ impl Lanes for Portable {
     #[inline(always)]
     fn expand(
         shorts: &[u16; WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; WIDTH] {
-        expand(shorts, begins, count, rest)
+        expand(shorts, added, count, rest)
+    }
+
+    #[inline(always)]
+    fn shorten(
+        values: &[u32; WIDTH],
+        begins: &[u32; WIDTH],
+        windows: usize,
+        to: &mut [u16; WIDTH],
+    ) -> u32 {
+        let mut outside = 0;
+        for lane in 0..WIDTH {
+            let (mut window, mut begin) = (0, begins[0]);
+            for next in 1..windows {
+                let is_behind = values[lane] >= begins[next];
+                window += is_behind as u32;
+                begin = if is_behind { begins[next] } else { begin };
+            }
+            let place = values[lane].wrapping_sub(begin);
+            outside |= ((place > PLACES) as u32) << lane;
+            to[lane] = (window << PLACE_BITS | place) as u16;
+        }
+        outside
     }
 
     #[inline(always)]
@@ -313,14 +335,14 @@ impl Lanes for Portable {
 #[inline(always)]
 fn expand<const N: usize>(
     shorts: &[u16; N],
-    begins: &[u32; WIDTH],
+    added: &[u32; WIDTH],
     count: usize,
     rest: u32,
 ) -> [u32; N] {
     let mut values = [rest; N];
     for lane in 0..N.min(count) {
         let short = shorts[lane] as u32;
-        values[lane] = begins[(short >> PLACE_BITS) as usize].wrapping_add(short & PLACES);
+        values[lane] = added[(short >> PLACE_BITS) as usize].wrapping_add(short);
     }
     values
 }
@@ -397,11 +419,11 @@ impl Coarse for PortableCoarse {
     #[inline(always)]
     fn expand(
         shorts: &[u16; COARSE_WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; COARSE_WIDTH] {
-        expand(shorts, begins, count, rest)
+        expand(shorts, added, count, rest)
     }
 
     #[inline(always)]

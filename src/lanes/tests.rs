@@ -68,11 +68,31 @@ fn operations<L: Lanes>() {
     assert_eq!(L::high_bits(&[1, 1 << 31, u32::MAX, 0, 0, 3 << 30, 7, u32::MAX]), 0b1010_0110);
 
     let shorts = std::array::from_fn(|n| ((n << PLACE_BITS) + (n * 1171) % 8192) as u16);
-    let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    let begins: [u32; WIDTH] = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    let added = std::array::from_fn(|n| begins[n].wrapping_sub((n as u32) << PLACE_BITS));
     for count in 0..=WIDTH {
         let entry = |n: usize| begins[n] + (n as u32 * 1171) % 8192;
         let expected = std::array::from_fn(|n| if n < count { entry(n) } else { 77 });
-        assert_eq!(L::expand(&shorts, &begins, count, 77), expected);
+        assert_eq!(L::expand(&shorts, &added, count, 77), expected);
+    }
+    let begins = [5, 9000, 17_192, 1 << 30, 1 << 31, (1 << 31) + 8192, 3 << 30, (3 << 30) + 9000];
+    for windows in 1..=WIDTH {
+        let mut values =
+            [5, 8196, 9000, 17_191, 17_192, (1 << 31) + 8191, (1 << 31) + 8192, 3 << 30];
+        for shift in [0, 1, 4, 8191, u32::MAX] {
+            values.iter_mut().for_each(|value: &mut u32| *value = value.wrapping_add(shift));
+            let mut shorts = [0; WIDTH];
+            let outside = L::shorten(&values, &begins, windows, &mut shorts);
+            let added =
+                std::array::from_fn(|n| u32::wrapping_sub(begins[n], (n as u32) << PLACE_BITS));
+            let expanded = L::expand(&shorts, &added, WIDTH, 0);
+            for (lane, value) in values.into_iter().enumerate() {
+                let is_in = |begin: &u32| (*begin..begin + 8192).contains(&value);
+                let inside = begins[..windows].iter().any(is_in);
+                assert_eq!(outside >> lane & 1 == 0, inside, "{value} in {windows} windows");
+                assert!(!inside || expanded[lane] == value, "{value} {}", expanded[lane]);
+            }
+        }
     }
 
     assert_eq!((x * x).truncate(), [0, 2, 6, 0, 68, 16, 62, 0]);
@@ -160,11 +180,12 @@ fn coarse_operations<C: Coarse>() {
     }
 
     let shorts = std::array::from_fn(|n| (((n % 8) << PLACE_BITS) + (n * 1171) % 8192) as u16);
-    let begins = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    let begins: [u32; WIDTH] = std::array::from_fn(|n| (n as u32 * 100_003) | (n as u32 % 2) << 31);
+    let added = std::array::from_fn(|n| begins[n].wrapping_sub((n as u32) << PLACE_BITS));
     for count in 0..=COARSE_WIDTH {
         let entry = |n: usize| begins[n % 8] + (n as u32 * 1171) % 8192;
         let expected = std::array::from_fn(|n| if n < count { entry(n) } else { 77 });
-        assert_eq!(C::expand(&shorts, &begins, count, 77), expected);
+        assert_eq!(C::expand(&shorts, &added, count, 77), expected);
     }
 
     let table = std::array::from_fn(|n| (n % 8) as f32 + 10.0);

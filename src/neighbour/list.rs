@@ -248,7 +248,7 @@ fn list_part<L: Lanes>(search: &Search, part: Range<usize>, lists: &mut PartList
         }
         let PartLists { lengths, shorts, windows, count, packer, entries, .. } = lists;
         count.add(Count::of(entries, search.atoms.owned));
-        let (of_block, each) = packer.pack(entries, shorts);
+        let (of_block, each) = packer.pack::<L>(entries, shorts);
         windows.push(of_block);
         lengths[first_length..].iter_mut().for_each(|length| *length *= each as u32);
     }

@@ -11,6 +11,7 @@
 //! ghosts; then `Neighbours::build`. Rows also tell in which order owned atoms are worked
 //! on, and which at the same time (`sweep`).
 
+use crate::lanes::portable::Portable;
 use std::ops::Range;
 
 mod list;
@@ -95,7 +96,7 @@ impl Neighbours {
         for block in lists.chunks(BLOCK) {
             let entries = block.concat();
             neighbours.count.add(Count::of(&entries, lists.len()));
-            let (windows, each) = packer.pack(&entries, &mut neighbours.shorts);
+            let (windows, each) = packer.pack::<Portable>(&entries, &mut neighbours.shorts);
             neighbours.windows.push(windows);
             for list in block {
                 neighbours

@@ -8,9 +8,6 @@
 //! `MINE` or without, so that these two kinds stand in different windows. Where a block
 //! would need more windows it is **wide**: two shorts make an entry, the low one first.
 
-// Lanes are counted, over several arrays at once.
-#![allow(clippy::needless_range_loop)]
-
 use super::MINE;
 use crate::lanes::{COARSE_WIDTH, Coarse, Lanes, PLACE_BITS, WIDTH};
 
@@ -27,15 +24,30 @@ const BUCKETS_OF_WINDOW: u32 = 1 << (PLACE_BITS - BUCKET_BITS);
 /// No entry is as great as this.
 const NOWHERE: u32 = u32::MAX;
 
-/// Where the windows of a block begin, in order, and then nowhere.
+/// The windows of a block: for each what a short and its entry differ by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(align(32))]
 pub(super) struct Windows([u32; WIDTH]);
 
 impl Windows {
     /// Of a block that is wide, or has no entries.
-    const NONE: Windows = Windows([NOWHERE; WIDTH]);
+    const NONE: Windows = Windows::new([NOWHERE; WIDTH]);
 
+    /// Windows that begin at these entries, in order, and then nowhere.
+    const fn new(mut begins: [u32; WIDTH]) -> Windows {
+        let mut n = 0;
+        while n < WIDTH {
+            begins[n] = begins[n].wrapping_sub((n as u32) << PLACE_BITS);
+            n += 1;
+        }
+        Windows(begins)
+    }
+
+    fn begins(&self) -> [u32; WIDTH] {
+        std::array::from_fn(|n| self.0[n].wrapping_add((n as u32) << PLACE_BITS))
+    }
+
+    #[inline(always)]
     fn is_wide(&self) -> bool {
         self.0[0] == NOWHERE
     }
@@ -88,7 +100,7 @@ impl<'a> List<'a> {
             return self.shorts[2 * n] as u32 | (self.shorts[2 * n + 1] as u32) << 16;
         }
         let short = self.shorts[n] as u32;
-        self.windows.0[(short >> PLACE_BITS) as usize] + (short & ((1 << PLACE_BITS) - 1))
+        self.windows.0[(short >> PLACE_BITS) as usize].wrapping_add(short)
     }
 
     /// Eight entries from the one at `at`, which there is, on; `rest` behind the last.
@@ -159,11 +171,11 @@ impl Packer {
     /// Appends what the atoms of a block have on their lists; gives the windows, and into how
     /// many shorts an entry went.
     #[inline(always)]
-    pub fn pack(&mut self, entries: &[u32], shorts: &mut Vec<u16>) -> (Windows, usize) {
+    pub fn pack<L: Lanes>(&mut self, entries: &[u32], shorts: &mut Vec<u16>) -> (Windows, usize) {
         let start = shorts.len();
         shorts.resize(start + entries.len().next_multiple_of(WIDTH), 0);
         let to = &mut shorts[start..];
-        let fits = !self.last.is_wide() && self.last.hold(entries, to);
+        let fits = !self.last.is_wide() && self.last.hold::<L>(entries, to);
         if !fits {
             self.last = self.find_windows(entries).unwrap_or(Windows::NONE);
             if self.last.is_wide() {
@@ -171,7 +183,7 @@ impl Packer {
                 shorts.extend(entries.iter().flat_map(|&e| [e as u16, (e >> 16) as u16]));
                 return (Windows::NONE, 2);
             }
-            self.last.hold(entries, to);
+            self.last.hold::<L>(entries, to);
         }
         shorts.truncate(start + entries.len());
         (self.last, 1)
@@ -195,19 +207,19 @@ impl Packer {
             }
         }
         buckets.sort_unstable();
-        let mut windows = Windows::NONE;
+        let mut begins = [NOWHERE; WIDTH];
         let (mut count, mut end) = (0, 0);
         for bucket in buckets.drain(..) {
             seen[place(bucket)] = false;
             if bucket >= end {
-                if let Some(begin) = windows.0.get_mut(count) {
+                if let Some(begin) = begins.get_mut(count) {
                     *begin = bucket << BUCKET_BITS;
                 }
                 count += 1;
                 end = bucket + BUCKETS_OF_WINDOW;
             }
         }
-        (count <= WIDTH).then_some(windows)
+        (count <= WIDTH).then_some(Windows::new(begins))
     }
 }
 
@@ -215,28 +227,21 @@ impl Windows {
     /// Whether all these entries are in the windows; what they are there goes `to` as many
     /// shorts and some more.
     #[inline(always)]
-    fn hold(&self, entries: &[u32], to: &mut [u16]) -> bool {
+    fn hold<L: Lanes>(&self, entries: &[u32], to: &mut [u16]) -> bool {
+        let begins = self.begins();
+        let windows = begins.iter().take_while(|&&begin| begin != NOWHERE).count();
         let (eights, rest) = entries.as_chunks::<WIDTH>();
-        let mut last = [self.0[0]; WIDTH];
-        last[..rest.len()].copy_from_slice(rest);
         let to = to.as_chunks_mut::<WIDTH>().0;
-        let mut beyond = [0; WIDTH];
-        for (eight, to) in eights.iter().chain([&last]).zip(to) {
-            for lane in 0..WIDTH {
-                // The last window that begins no later has it.
-                let entry = eight[lane];
-                let (mut number, mut begin) = (0, self.0[0]);
-                for next in 1..WIDTH {
-                    let is_behind = entry >= self.0[next];
-                    number += is_behind as u32;
-                    begin = if is_behind { self.0[next] } else { begin };
-                }
-                let place = entry.wrapping_sub(begin);
-                beyond[lane] |= place >> PLACE_BITS;
-                to[lane] = (number << PLACE_BITS | place) as u16;
-            }
+        let mut outside = 0;
+        for (eight, to) in eights.iter().zip(&mut *to) {
+            outside |= L::shorten(eight, &begins, windows, to);
         }
-        beyond == [0; WIDTH]
+        if let Some(to) = to.get_mut(eights.len()) {
+            let mut last = [begins[0]; WIDTH];
+            last[..rest.len()].copy_from_slice(rest);
+            outside |= L::shorten(&last, &begins, windows, to);
+        }
+        outside == 0
     }
 }
 

@@ -120,15 +120,15 @@ impl Coarse for Coarse2 {
     #[inline(always)]
     fn expand(
         shorts: &[u16; COARSE_WIDTH],
-        begins: &[u32; WIDTH],
+        added: &[u32; WIDTH],
         count: usize,
         rest: u32,
     ) -> [u32; COARSE_WIDTH] {
         let mut values = [0; COARSE_WIDTH];
         let ([low, high], _) = shorts.as_chunks::<WIDTH>() else { unreachable!() };
         let [to_low, to_high] = values.as_chunks_mut::<WIDTH>().0 else { unreachable!() };
-        *to_low = Avx2::expand(low, begins, count, rest);
-        *to_high = Avx2::expand(high, begins, count.saturating_sub(WIDTH), rest);
+        *to_low = Avx2::expand(low, added, count, rest);
+        *to_high = Avx2::expand(high, added, count.saturating_sub(WIDTH), rest);
         values
     }
 
