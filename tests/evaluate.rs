@@ -349,7 +349,7 @@ fn frames_that_cannot_be_evaluated_are_refused_by_number_and_reason() {
         ),
         (
             "2\nProperties=species:S:1:pos:R:3\nPt 1 0 0\nPt 1 0 0\n",
-            1,
+            2,
             "frame 1 (the first is 0), atom 0: it is 0.000e0 Å from atom 1",
         ),
         (

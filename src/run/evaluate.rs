@@ -208,7 +208,10 @@ fn evaluated(
     let found = force::evaluate_with(potential, cell, &atoms, begin);
     let found = found.map_err(|error| match error {
         // What the file has cannot be evaluated.
-        Error::Physics { atom, message, .. } => complain(format!("atom {atom}: {message}")),
+        Error::Physics { atom, message, .. } => {
+            let place = format!("frame {number} (the first is 0), atom {atom}");
+            Error::input(path, 0, 0, format!("{place}: {message}"))
+        }
         other => other,
     })?;
     let mut frame = frame.clone();

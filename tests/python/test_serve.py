@@ -89,9 +89,10 @@ def assert_equal(atoms, expected):
     assert abs(atoms.get_potential_energy() - energy) <= ROUNDINGS * abs(energy)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
     assert np.all(np.abs(atoms.get_forces() - forces) <= ROUNDINGS * np.abs(forces))
-    if atoms.cell.rank == 3:
-        found = -atoms.get_stress(voigt=False) * atoms.get_volume()
-        assert np.all(np.abs(found - virial) <= 2 * ROUNDINGS * np.abs(virial))
+    found = [atoms.calc.virial] if isinstance(atoms.calc, SinterHPC) else []
+    if atoms.pbc.all():
+        found.append(-atoms.get_stress(voigt=False) * atoms.get_volume())
+    assert found and all(np.all(np.abs(w - virial) <= 2 * ROUNDINGS * np.abs(virial)) for w in found)
 
 
 def frames_of_all_kinds(atoms, seed):
@@ -187,7 +188,7 @@ def test_ase_as_server_over_both_kinds_of_socket(tmp_path):
         # ASE's server ends by closing the connection.
         assert program.returncode == 0
         assert "32 atoms (Pt " in told and "periodic along x, y, z\n" in told
-        assert "the other program closed the connection: 1 evaluations" in told
+        assert "the other program closed the connection: 1 evaluation, " in told
 
 
 def free_port():

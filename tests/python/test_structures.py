@@ -152,7 +152,7 @@ def test_a_molecule_per_atom_is_refused_with_the_key(tmp_path):
     done = subprocess.run([PROGRAM, "check", path], capture_output=True, text=True)
     assert done.returncode == 2 and 'particles_from` = "molecule"' in done.stderr
     chosen = write_input(tmp_path, source.replace("MORE", 'types = ["Pt"]\nparticles_from = "clusters"'))
-    assert "108 atoms, 1 particles" in tell("check", chosen)[0]
+    assert "108 atoms, 1 particle\n" in tell("check", chosen)[0]
 
 
 def test_agreement_reads_six_numbers_and_nine(tmp_path):

@@ -304,7 +304,7 @@ def test_frames_that_contradict_themselves_are_not_evaluated(tmp_path):
         (DUMP.replace("\n0 10\nITEM", "\n10 0\nITEM"), "frames.dump:8:1: the box ends at z = 0, below 10"),
         (DUMP.replace("2 Pt", "2.5 Pt"), 'frames.dump:11:1: the column id wants a whole number, not "2.5"'),
         (DUMP.replace("2 Pt", "1 Pt"), "frames.dump:11:1: atom 1 stands twice in this frame, first in line 10"),
-        (overlapping, "frames.dump: frame 0 (the first is 0): atom 0: it is 1.000e-2 Å from atom 1"),
+        (overlapping, "frames.dump: frame 0 (the first is 0), atom 0: it is 1.000e-2 Å from atom 1"),
     ]:
         done = evaluated(tmp_path, text)
         assert done.returncode == 2 and said in done.stderr, done.stderr

@@ -49,6 +49,9 @@ _LOOK = 0.05
 class SinterHPC(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å³) of a force field of sinter-hpc.
 
+    Stresses are of what is periodic in all directions; `virial` (Σ r f, 3 x 3, eV) is that of the last
+    calculation, whatever is periodic.
+
     potential
         An input file, of which the force field counts (with planes and the like, which begin to act
         on the first atoms that come), or the table `[potential]` as a dictionary, or a list of such
@@ -73,6 +76,7 @@ class SinterHPC(Calculator):
 
     def __init__(self, potential=None, **others):
         self._server = None
+        self.virial = None
         super().__init__(potential=potential, **others)
 
     def set(self, **parameters):
@@ -102,6 +106,7 @@ class SinterHPC(Calculator):
             raise
         energy, forces, virial = found
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+        self.virial = virial
         # As `evaluate` has it: what is free in a direction has no stress.
         if self.atoms.pbc.all():
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / self.atoms.get_volume())
