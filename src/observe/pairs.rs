@@ -504,6 +504,13 @@ fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Ve
             contacts.iter().zip(lines).map(|(c, line)| c.shrinkage(line.distance)).collect(),
         ),
         real(
+            "found_time",
+            "ps",
+            "when the pair was found; none (NaN) for those that were neighbours when the particles \
+             were put together",
+            of_contacts(|contact| contact.found_ps),
+        ),
+        real(
             "first_contact_time",
             "ps",
             "when the gap was first found closed; none (NaN) before",

@@ -45,12 +45,19 @@ pub fn judge(limits: &StopConfig, record: &Record, drift: f64) -> Verdict {
     Verdict::GoOn
 }
 
-/// Of a column over all pairs; none while there are no pairs.
+/// Of a column over the pairs that were neighbours when the particles were put together (such as have
+/// come near since may have others between them), or over all if there were none of these; none
+/// while there are no pairs.
 fn extreme(record: &Record, name: &str, choose: fn(f64, f64) -> f64) -> Option<f64> {
-    match &record.series("/sinter/pairs")?.column(name)?.values {
-        Values::Real(values) => values.iter().copied().reduce(choose),
+    let pairs = record.series("/sinter/pairs")?;
+    let column = |name| match &pairs.column(name)?.values {
+        Values::Real(values) => Some(values),
         Values::Integer(_) | Values::Text(_) => None,
-    }
+    };
+    let (values, found) = (column(name)?, column("found_time")?);
+    let at_first = values.iter().zip(found).filter(|(_, found)| found.is_nan());
+    let extreme = at_first.map(|(value, _)| *value).reduce(choose);
+    extreme.or_else(|| values.iter().copied().reduce(choose))
 }
 
 #[cfg(test)]
@@ -64,7 +71,12 @@ mod tests {
             values: Values::Real(values.to_vec()),
             ..Column::real(name, "", "", 0.0)
         };
-        let columns = vec![column("neck_ratio", ratios), column("compactness", compactness)];
+        let found = vec![f64::NAN; ratios.len().max(compactness.len())];
+        let columns = vec![
+            column("neck_ratio", ratios),
+            column("compactness", compactness),
+            column("found_time", &found),
+        ];
         let series = vec![Series { path: "/sinter/pairs", columns }];
         Record { step: 10, time_ps: 0.02, series }
     }
@@ -80,6 +92,20 @@ mod tests {
         let limits = StopConfig { coalesced_within: Some(0.05), ..Default::default() };
         assert_eq!(judge(&limits, &record(&[1.1; 2], &[1.0, 1.06]), 0.0), Verdict::GoOn);
         assert!(matches!(judge(&limits, &record(&[1.1], &[1.05]), 0.0), Verdict::Reached(_)));
+    }
+
+    /// As the ends of a chain, which come near as it shrinks, and never touch.
+    #[test]
+    fn pairs_that_have_come_near_since_do_not_count_but_where_there_are_no_others() {
+        let limits = StopConfig { neck_ratio: Some(0.5), ..Default::default() };
+        let found_at = |times: [f64; 2]| {
+            let mut record = record(&[0.6, 0.0], &[1.3; 2]);
+            record.series[0].columns[2].values = Values::Real(times.to_vec());
+            judge(&limits, &record, 0.0)
+        };
+        assert!(matches!(found_at([f64::NAN, 7.5]), Verdict::Reached(_)));
+        assert_eq!(found_at([f64::NAN; 2]), Verdict::GoOn);
+        assert_eq!(found_at([2.0, 7.5]), Verdict::GoOn);
     }
 
     #[test]

@@ -89,6 +89,8 @@ def test_pairs_are_found_while_particles_move(approaching):
     for column in ["neck_atoms", "bonded_atoms"]:
         assert (found[f"pairs/{column}"][:since, 1] == -1).all()
         assert (found[f"pairs/{column}"][since:, 1] == 0).all()
+    assert np.isnan(found["pairs/found_time"][:, 0]).all()
+    assert found["pairs/found_time"][since:, 1] == pytest.approx(0.22)
     # 20 Å/ps, and what attracts at that distance does not reach.
     distance = found["pairs/centre_distance"][since:, 1]
     assert np.diff(distance) == pytest.approx(-0.4, abs=0.05)
