@@ -144,7 +144,7 @@ impl Profile {
     }
 
     /// The narrowest cross-section; `None` where no atom is in either core.
-    pub fn narrowest(&self) -> Option<Section> {
+    pub fn narrowest(&self) -> Option<CrossSection> {
         let windows: f64 =
             self.core.iter().map(|h| 8.0 / 105.0 * 4.0 * std::f64::consts::PI * h * h * h).sum();
         let density = self.core_weight.value() / windows;
@@ -159,7 +159,7 @@ impl Profile {
             .collect();
         let area = areas.iter().map(|a| a.1).fold(f64::INFINITY, f64::min);
         let edge = middle_of_lowest(&areas, area);
-        Some(Section { position: edge as f64 * BIN, area, lattice_constant })
+        Some(CrossSection { position: edge as f64 * BIN, area, lattice_constant })
     }
 
     /// Σ max(0, 1 − |t − t_i|/b) at the plane t = `edge` · BIN, atoms at the centres of bins.
@@ -203,7 +203,7 @@ fn is_lowest(area: f64, lowest: f64) -> bool {
 
 /// The narrowest cross-section between two particles.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Section {
+pub struct CrossSection {
     /// Axial coordinate, Å.
     pub position: f64,
     /// Å²
@@ -212,7 +212,7 @@ pub struct Section {
     pub lattice_constant: f64,
 }
 
-impl Section {
+impl CrossSection {
     /// Two atoms closer than this are bonded, Å.
     pub fn bond_length(&self) -> f64 {
         0.5 * (std::f64::consts::FRAC_1_SQRT_2 + 1.0) * self.lattice_constant
@@ -264,7 +264,7 @@ impl Faces {
     /// Counts an atom of the first (`end` 0) or second (1) particle.
     pub fn add(
         &mut self,
-        section: &Section,
+        section: &CrossSection,
         (end, species): (usize, usize),
         axial: f64,
         bonded: bool,

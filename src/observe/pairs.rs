@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contact::Contact;
 use super::mergers::mergers;
-use super::neck::{self, Faces, Line, Neck, Profile, Section, sphere_radius};
+use super::neck::{self, CrossSection, Faces, Line, Neck, Profile, sphere_radius};
 use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, square_between};
 use crate::atoms::Atoms;
 use crate::build::Filling;
@@ -267,7 +267,7 @@ fn sections(
     filling: Option<Filling>,
     pairs: &[[u32; 2]],
     lines: &[Line],
-) -> Vec<Option<Section>> {
+) -> Vec<Option<CrossSection>> {
     // Of what fills the box no part is a core.
     let core = |k: u32| {
         if fills(filling, k) { 0.0 } else { scene.bodies[k as usize].gyration_radius() }
@@ -300,7 +300,7 @@ fn necks(
     scene: &Scene,
     strangers: &Strangers,
     pairs: &[[u32; 2]],
-    (lines, sections): (&[Line], &[Option<Section>]),
+    (lines, sections): (&[Line], &[Option<CrossSection>]),
 ) -> Vec<Neck> {
     let species = scene.snapshot.system.masses.len();
     let ends = Ends::find(scene, pairs);

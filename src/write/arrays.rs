@@ -4,7 +4,7 @@
 //! What is large stands last in the file: the arrays, one after the other up to its end.
 //! Whatever tells where and what they are stands before them, and so do their checksums.
 
-use super::by_id::{BLOCK, IdOrder, slab};
+use super::by_id::{BLOCK, IdOrder, portion};
 use super::hdf5::{File, Row};
 use super::read_ahead::ReadAhead;
 use super::seal::{self, damaged};
@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Atoms of a slab that are read at once: what was read is still in the cache when it is
+/// Atoms of a portion that are read at once: what was read is still in the cache when it is
 /// looked at.
 pub const PART: u64 = 8 * BLOCK;
 
@@ -112,7 +112,7 @@ fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
     ]
 }
 
-/// Checksums of every field of a slab.
+/// Checksums of every field of a portion.
 pub type Checksums = Vec<Vec<u64>>;
 
 /// A file that is being written.
@@ -177,7 +177,7 @@ pub fn write(
     written.collect()
 }
 
-/// The atoms of this rank's slab, but for their forces. Collective over the ranks that
+/// The atoms of this rank's portion, but for their forces. Collective over the ranks that
 /// touch the file.
 pub fn read_atoms(file: &File, expected: Expected) -> Result<Atoms> {
     let mut atoms = Atoms::default();
@@ -186,7 +186,7 @@ pub fn read_atoms(file: &File, expected: Expected) -> Result<Atoms> {
     Ok(atoms)
 }
 
-/// Reads the fields of a slab, holds them against their checksums and returns these. The
+/// Reads the fields of a portion, holds them against their checksums and returns these. The
 /// values do not pass through HDF5, which would have all ranks wait for each other in each
 /// of its transfers: it tells where they stand, as they are in memory, and each rank reads its own.
 fn read(file: &File, expected: Expected, mut atoms: Option<&mut Atoms>) -> Result<Checksums> {
@@ -195,8 +195,8 @@ fn read(file: &File, expected: Expected, mut atoms: Option<&mut Atoms>) -> Resul
     let parts = fields.iter().map(|field| field.parts(file, total));
     let parts: Vec<Vec<Range<u64>>> = parts.collect::<Result<_>>()?;
     if let Some(atoms) = &mut atoms {
-        let slab = own_slab(file, total);
-        atoms.reserve_owned((slab.end - slab.start) as usize);
+        let portion = own_portion(file, total);
+        atoms.reserve_owned((portion.end - portion.start) as usize);
     }
     let comm = file.comm();
     let mut ahead = comm.agree(ReadAhead::start(file.path(), parts.concat()))?;
@@ -275,7 +275,7 @@ where
             write_back.more();
             Ok(())
         })?;
-        let blocks = own_slab(file, *total).start.div_ceil(BLOCK);
+        let blocks = own_portion(file, *total).start.div_ceil(BLOCK);
         file.dataset(&table(self.name))?.write(&[blocks], &[sums.len() as u64], &sums)?;
         Ok(sums)
     }
@@ -289,9 +289,9 @@ where
         }
         let place = file.comm().agree(data.place_of::<T::Number>())?;
         let byte = |atom: u64| place.start + atom * size_of::<T>() as u64;
-        let slab = own_slab(file, total);
-        let firsts = slab.clone().step_by(PART as usize);
-        Ok(firsts.map(|first| byte(first)..byte((first + PART).min(slab.end))).collect())
+        let portion = own_portion(file, total);
+        let firsts = portion.clone().step_by(PART as usize);
+        Ok(firsts.map(|first| byte(first)..byte((first + PART).min(portion.end))).collect())
     }
 
     fn read(
@@ -301,14 +301,14 @@ where
         ahead: &mut ReadAhead,
         atoms: Option<&mut Atoms>,
     ) -> Result<Vec<u64>> {
-        let (comm, slab) = (file.comm(), own_slab(file, total));
-        let (sums, fit) = comm.agree(self.take(slab.clone(), ahead, atoms))?;
-        let block = slab.start.div_ceil(BLOCK);
+        let (comm, portion) = (file.comm(), own_portion(file, total));
+        let (sums, fit) = comm.agree(self.take(portion.clone(), ahead, atoms))?;
+        let block = portion.start.div_ceil(BLOCK);
         let written = file.dataset(&table(self.name))?;
         let written = written.read::<u64>(&[block], &[sums.len() as u64])?;
         let wrong = sums.iter().zip(&written).position(|(found, written)| found != written);
         let fit = wrong.map_or(fit, |block| {
-            let atom = slab.start + block as u64 * BLOCK;
+            let atom = portion.start + block as u64 * BLOCK;
             Err(format!("its checksum of {} is wrong from atom {atom} on", self.name))
         });
         comm.agree(fit.map(|()| sums).map_err(|message| damaged(file.path(), &message)))
@@ -316,16 +316,16 @@ where
 }
 
 impl<T: Row, V, C: Fn(u64, &T) -> Fit> Field<T, V, C> {
-    /// Takes the values of a slab. Returns their checksums and whether they fit.
+    /// Takes the values of a portion. Returns their checksums and whether they fit.
     fn take(
         &self,
-        slab: Range<u64>,
+        portion: Range<u64>,
         ahead: &mut ReadAhead,
         mut atoms: Option<&mut Atoms>,
     ) -> Result<(Vec<u64>, Fit)> {
         let (mut sums, mut fit) = (Vec::new(), Ok(()));
-        let mut next = slab.start;
-        while next < slab.end {
+        let mut next = portion.start;
+        while next < portion.end {
             let rows: &[T] = ahead.next()?;
             sums.par_extend(checksums(rows));
             if let Some(atoms) = &mut atoms {
@@ -353,6 +353,6 @@ fn checksums<T: Row>(rows: &[T]) -> impl IndexedParallelIterator<Item = u64> {
 }
 
 /// The ids that this rank writes or reads.
-fn own_slab(file: &File, total: u64) -> Range<u64> {
-    slab(total, file.comm().rank(), file.comm().size())
+fn own_portion(file: &File, total: u64) -> Range<u64> {
+    portion(total, file.comm().rank(), file.comm().size())
 }

@@ -1,13 +1,13 @@
 //! Atoms in the order of their ids, whichever rank owns them: what goes into a
 //! file is the same for any number of ranks and any decomposition.
 //!
-//! The ranks that touch files (`Comm::writers`) take them, each a slab of ids: a
+//! The ranks that touch files (`Comm::writers`) take them, each a portion of ids: a
 //! whole number of blocks of `BLOCK` atoms, so that checksums of blocks do not
 //! depend on the number of ranks either. Few atoms leave most ranks without any;
 //! then the amount is small too.
 //!
 //! Where each value comes from is found once (`IdOrder::find`). Then one field of the atoms
-//! after the other passes in rounds, through a few MB that stay in the cache: a slab is
+//! after the other passes in rounds, through a few MB that stay in the cache: a portion is
 //! never in memory a second time, and each array of a file is written from front to back.
 
 use crate::comm::{Comm, parts, parts_mut};
@@ -19,17 +19,17 @@ use std::ops::Range;
 /// Atoms in a block.
 pub const BLOCK: u64 = 4096;
 
-/// Atoms of each slab that pass in one round.
+/// Atoms of each portion that pass in one round.
 const ROUND: u64 = 32 * BLOCK;
 
 /// The ids of writer `writer` among `writers`.
-pub fn slab(total: u64, writer: usize, writers: usize) -> Range<u64> {
+pub fn portion(total: u64, writer: usize, writers: usize) -> Range<u64> {
     let blocks = total.div_ceil(BLOCK);
     let start = |w: usize| (blocks * w as u64 / writers as u64 * BLOCK).min(total);
     start(writer)..start(writer + 1)
 }
 
-/// The writer whose slab holds this id.
+/// The writer whose portion holds this id.
 fn holder(id: u64, total: u64, writers: usize) -> usize {
     let (block, blocks) = (id / BLOCK, total.div_ceil(BLOCK));
     (((block + 1) * writers as u64 - 1) / blocks) as usize
@@ -44,9 +44,9 @@ const NOWHERE: Source = Source::MAX;
 /// How the atoms of all ranks come into the order of their ids.
 pub struct IdOrder<'c> {
     routes: Routes<'c>,
-    /// Ids of this rank's slab; none if it is no writer.
-    slab: Range<u64>,
-    /// Of each atom of the slab.
+    /// Ids of this rank's portion; none if it is no writer.
+    portion: Range<u64>,
+    /// Of each atom of the portion.
     sources: Vec<Source>,
 }
 
@@ -57,17 +57,17 @@ impl<'c> IdOrder<'c> {
     pub fn find(comm: &'c Comm, ids: &[u64], total: u64) -> Result<IdOrder<'c>> {
         comm.agree(check_range(ids, total))?;
         let turns = Turns::new(comm, total);
-        let slab = turns.own.map_or(0..0, |own| slab(total, own, turns.writers));
-        let mut sources = vec![NOWHERE; (slab.end - slab.start) as usize];
+        let portion = turns.own.map_or(0..0, |own| portion(total, own, turns.writers));
+        let mut sources = vec![NOWHERE; (portion.end - portion.start) as usize];
         let mut complete = Ok(());
         let mut put = |place: usize, source: Source| {
             if std::mem::replace(&mut sources[place], source) != NOWHERE {
-                let id = slab.start + place as u64;
+                let id = portion.start + place as u64;
                 complete = Err(Error::Run(format!("atom {id} is owned twice")));
             }
         };
         let routes = Routes::find(comm, ids, &turns, |i| {
-            put((ids[i] - slab.start) as usize, i as Source);
+            put((ids[i] - portion.start) as usize, i as Source);
         });
         let within = |i: usize| (turns.place_of(ids[i]) % ROUND) as u32;
         routes.carry(within, |round, places| {
@@ -79,18 +79,18 @@ impl<'c> IdOrder<'c> {
         comm.agree(complete.and(match missing {
             None => Ok(()),
             Some(place) => {
-                let id = slab.start + place as u64;
+                let id = portion.start + place as u64;
                 Err(Error::Run(format!("atom {id} is lost: no rank owns it")))
             }
         }))?;
-        Ok(IdOrder { routes, slab, sources })
+        Ok(IdOrder { routes, portion, sources })
     }
 
     pub fn comm(&self) -> &'c Comm {
         self.routes.comm
     }
 
-    /// Passes `value(i)` of every atom i of this rank to the rank that holds its slab. There
+    /// Passes `value(i)` of every atom i of this rank to the rank that holds its portion. There
     /// `take` gets the values in order of id, in as many rounds on every writer, with the id
     /// of the first, at least once; after an error no more. Collective but for its outcome.
     pub fn pass<T: Pod + Send + Sync>(
@@ -111,7 +111,7 @@ impl<'c> IdOrder<'c> {
                     _ => received[(source ^ RECEIVED) as usize],
                 };
                 sources.par_iter().map(pick).collect_into_vec(&mut sorted);
-                outcome = take(self.slab.start + first as u64, &sorted);
+                outcome = take(self.portion.start + first as u64, &sorted);
             }
         });
         outcome
@@ -141,7 +141,8 @@ impl Turns {
     fn new(comm: &Comm, total: u64) -> Turns {
         let ranks = &comm.writers().ranks;
         let writers = ranks.len();
-        let longest = (0..writers).map(|w| slab(total, w, writers)).map(|s| s.end - s.start).max();
+        let longest =
+            (0..writers).map(|w| portion(total, w, writers)).map(|s| s.end - s.start).max();
         let mut turns = Turns {
             total,
             writers,
@@ -157,9 +158,9 @@ impl Turns {
         turns
     }
 
-    /// Where an atom stands in its slab.
+    /// Where an atom stands in its portion.
     fn place_of(&self, id: u64) -> u64 {
-        id - slab(self.total, holder(id, self.total, self.writers), self.writers).start
+        id - portion(self.total, holder(id, self.total, self.writers), self.writers).start
     }
 
     fn of(&self, id: u64) -> usize {
@@ -175,7 +176,7 @@ impl Turns {
 struct Routes<'c> {
     comm: &'c Comm,
     rounds: Vec<Round>,
-    /// Atoms of this rank in slabs of others, in the order in which they travel.
+    /// Atoms of this rank in portions of others, in the order in which they travel.
     leaving: Vec<u32>,
 }
 
@@ -276,16 +277,16 @@ mod tests {
     }
 
     #[test]
-    fn slabs_cover_every_id_once_and_know_their_holder() {
+    fn portions_cover_every_id_once_and_know_their_holder() {
         for total in [1, BLOCK - 1, BLOCK, TOTAL] {
             for ranks in [1, 2, 3, 8, 300] {
                 let mut next = 0;
                 for rank in 0..ranks {
-                    let slab = slab(total, rank, ranks);
-                    assert_eq!(slab.start, next);
-                    next = slab.end;
-                    for id in [slab.start, slab.end.saturating_sub(1)] {
-                        assert!(slab.is_empty() || holder(id, total, ranks) == rank);
+                    let portion = portion(total, rank, ranks);
+                    assert_eq!(portion.start, next);
+                    next = portion.end;
+                    for id in [portion.start, portion.end.saturating_sub(1)] {
+                        assert!(portion.is_empty() || holder(id, total, ranks) == rank);
                     }
                 }
                 assert_eq!(next, total);
@@ -294,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn slabs_joined_are_all_atoms_in_order_for_any_number_of_ranks() {
+    fn portions_joined_are_all_atoms_in_order_for_any_number_of_ranks() {
         for ranks in [1, 2, 3, 5] {
-            let slabs = threads::run(ranks, |comm| {
+            let portions = threads::run(ranks, |comm| {
                 let mine = dealt(comm, TOTAL);
                 let order = IdOrder::find(comm, &mine, TOTAL).unwrap();
                 let (mut ids, mut vectors) = (Vec::new(), Vec::new());
-                let start = slab(TOTAL, comm.rank(), ranks).start;
+                let start = portion(TOTAL, comm.rank(), ranks).start;
                 order
                     .pass(
                         |i| mine[i],
@@ -319,7 +320,7 @@ mod tests {
                 order.pass(vector, take).unwrap();
                 (ids, vectors)
             });
-            let (ids, vectors): (Vec<_>, Vec<_>) = slabs.into_iter().unzip();
+            let (ids, vectors): (Vec<_>, Vec<_>) = portions.into_iter().unzip();
             assert!(ids.concat().into_iter().eq(0..TOTAL), "{ranks} ranks");
             let expected = (0..TOTAL).map(|id| [id as f64, 0.5, -1.0]);
             assert!(vectors.concat().into_iter().eq(expected), "{ranks} ranks");

@@ -137,18 +137,18 @@ pub fn write_checkpoint(
     Ok(finished)
 }
 
-/// Reads a checkpoint: what it says, and the atoms of this rank's slab of ids (none on
+/// Reads a checkpoint: what it says, and the atoms of this rank's portion of ids (none on
 /// ranks that do not touch files).
 /// An error names the file and what is wrong with it.
 pub fn read_checkpoint(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     let group = comm.writers().group.as_ref();
-    let read = comm.agree(group.map(|group| read_slab(path, group)).transpose())?;
+    let read = comm.agree(group.map(|group| read_portion(path, group)).transpose())?;
     let (checkpoint, atoms) = read.unzip();
     Ok((comm.broadcast(0, checkpoint), atoms.unwrap_or_default()))
 }
 
 /// The same for the ranks that touch files, collective among them.
-fn read_slab(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
+fn read_portion(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
     let file = File::open(path, comm, false)?;
     let checkpoint = parse_header(path, &file.read_text("/header")?)?;

@@ -41,7 +41,7 @@ pub struct Frame<'a> {
 }
 
 /// An open trajectory file. All ranks hold one; those that touch files
-/// (`Comm::writers`) have the file open, and get their slabs of atoms from the others.
+/// (`Comm::writers`) have the file open, and get their portions of atoms from the others.
 pub struct Trajectory<'c> {
     comm: &'c Comm,
     atoms: u64,
@@ -326,7 +326,7 @@ impl<'c> Trajectory<'c> {
         };
         let passed = order.pass(value, |first, values: &[T]| {
             let count = place(row.map(|_| 1), values.len() as u64, T::WIDTH);
-            let column = column.expect("a rank that holds a slab has the file open");
+            let column = column.expect("a rank that holds a portion has the file open");
             column.write(&place(row, first, 0), &count, T::numbers(values))
         });
         self.comm.agree(passed)
