@@ -22,6 +22,8 @@ impl<T, W: Fn(usize, &mut T)> Loop for Each<'_, T, W> {
     type Output = ();
 
     #[inline(always)]
+    // Adaptors of iterators need not be compiled for the processor at hand.
+    #[allow(clippy::explicit_counter_loop)]
     fn run(self) {
         let mut i = self.first;
         for value in self.values {
