@@ -17,6 +17,7 @@ use crate::force::Settings;
 use crate::input::{Arrangement, Config};
 use crate::potential::{ForceField, Potential};
 use crate::terminal::counted;
+use crate::write::progress::Bar;
 use crate::write::{Content, checkpoint};
 use cost::Step;
 use space::{Share, Space, imbalance_of};
@@ -61,7 +62,10 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         skin: config.dynamics.skin_angstrom,
         energy_bound: config.output.energy_bound_ev_per_atom,
     };
-    let parts = Parts::new(&together)?;
+    let bar = Bar::waiting("making the structure");
+    let parts = Parts::new(&together);
+    bar.finish();
+    let parts = parts?;
     let space = Space::new(&parts, &field, settings)?;
     let speed = match wanted.speed {
         Some(speed) => speed.get() as f64,

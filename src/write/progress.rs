@@ -87,6 +87,17 @@ impl Bar {
         Bar { bar, watched }
     }
 
+    /// A line that says what is waited for, and for how long it has been; on a terminal alone.
+    pub fn waiting(what: &str) -> Bar {
+        let bar = ProgressBar::with_draw_target(None, terminal());
+        let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+        bar.set_style(style.expect("a valid template"));
+        bar.set_message(what.to_string());
+        bar.tick();
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Bar { bar, watched: true }
+    }
+
     pub fn is_visible(&self) -> bool {
         !self.bar.is_hidden()
     }

@@ -58,6 +58,15 @@ def test_warnings_are_coloured_on_terminals_only(tmp_path):
     assert "warn: " not in told and "warning: warning" not in told
 
 
+def test_a_plan_says_what_it_waits_for_on_terminals_only(tmp_path):
+    path = write_input(tmp_path, WARNING.replace("0.1234567", "0.1"))
+    words = ["plan", path, "--ranks", "2", "--speed", "1000000"]
+    code, told = told_on_a_terminal(*words)
+    assert code == 0 and "making the structure" in told
+    piped = subprocess.run([str(PROGRAM), *map(str, words)], capture_output=True, text=True, env=environment())
+    assert (piped.returncode, piped.stderr) == (0, "")
+
+
 def test_the_log_fits_a_terminal(tmp_path, monkeypatch):
     """But for paths, commands and the table of reference structures, which are not broken."""
     monkeypatch.chdir(tmp_path)
