@@ -13,7 +13,7 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, analysis, diffraction, pictures, strain
+from sinter_tools import Trajectory, analysis, diffraction, pictures, plots, strain
 from sinter_tools.cli import main
 
 STAGES = """
@@ -346,3 +346,14 @@ def test_the_package_installs_and_brings_its_command(pair, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "a small pair" in done.stdout
+
+
+def test_what_stays_at_zero_is_seen_beside_its_axis():
+    """As a gap that has closed."""
+    for values in ([0, 0], [5.5, 0]):
+        figure, axis = plots.plt.subplots()
+        axis.plot([0, 1], values)
+        plots._from_zero(axis)
+        low, high = axis.get_ylim()
+        assert -0.1 * high < low < 0
+        plots.plt.close(figure)
