@@ -4,9 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::neck::Neck;
+use crate::build::Filling;
 
 /// Relative difference below which two times are the same: they are sums of steps.
 const SAME_TIME: f64 = 1e-9;
+
+/// Whether this particle fills the box.
+pub fn fills(filling: Option<Filling>, particle: u32) -> bool {
+    filling.is_some_and(|filling| particle >= filling.first)
+}
 
 /// What is remembered of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

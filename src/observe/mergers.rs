@@ -5,8 +5,7 @@
 //! the rows in their order are the history of each.
 
 use super::clusters::Sets;
-use super::contact::{Closure, Contact};
-use super::pairs::fills;
+use super::contact::{Closure, Contact, fills};
 use super::{Column, Series, Values};
 use crate::build::Filling;
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contact::Contact;
+use super::contact::{Contact, fills};
 use super::mergers::mergers;
 use super::neck::{self, CrossSection, Faces, Line, Neck, Profile, sphere_radius};
 use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, square_between};
@@ -180,11 +180,6 @@ impl Observer for Pairs {
         });
         Ok(Some(columns(contacts, &lines, &necks, compactness.collect())))
     }
-}
-
-/// Whether this particle fills the box.
-pub(super) fn fills(filling: Option<Filling>, particle: u32) -> bool {
-    filling.is_some_and(|filling| particle >= filling.first)
 }
 
 fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
