@@ -17,6 +17,7 @@ use crate::geometry::{Vec3, norm, on_grid, scale};
 use crate::neighbour::{Kept, MINE, Neighbours};
 use crate::sweep::{RingBuffer, Tile};
 use crate::units::SURFACE_ENERGY;
+use std::array::from_fn;
 
 /// Searched for the minimum, over the element's own nearest-neighbour distance.
 const SEARCHED: std::ops::Range<f64> = 0.8..1.3;
@@ -121,7 +122,7 @@ pub fn fcc_surface_energy<P: Potential>(
 /// An atom of a crystal with all that it can feel down to this distance of neighbours.
 fn site<P: Potential>(potential: &P, lattice: Lattice, element: usize, distance: f64) -> Site {
     let element = element as u8;
-    let reach = 1.01 * potential.range() / distance;
+    let reach = 1.01 * potential.energy_reach() / distance;
     sites(lattice, element, element, reach).swap_remove(0)
 }
 
@@ -137,10 +138,18 @@ pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f
         .collect();
     let species: Vec<u8> = site.atoms.iter().map(|(e, _)| *e).collect();
     let id: Vec<u64> = (0..position.len() as u64).collect();
-    let others = (1..position.len() as u32).map(|j| j | MINE).collect();
-    let neighbours = Neighbours::new(Kept::All, &[others]);
+    // The first atom computes its pairs, the others what is left where they have a part in it.
+    let centres = if potential.shares_energies() { position.len() } else { 1 };
+    let near = |i: usize, j: usize| {
+        i == 0 || norm(from_fn(|d| position[j][d] - position[i][d])) <= potential.range()
+    };
+    let list = |i: usize| -> Vec<u32> {
+        let others = (0..position.len()).filter(|&j| j != i && near(i, j));
+        others.map(|j| j as u32 | if i < j { MINE } else { 0 }).collect()
+    };
+    let neighbours = Neighbours::new(Kept::All, &(0..centres).map(list).collect::<Vec<_>>());
     let env = Environment {
-        owned: 1,
+        owned: centres,
         position: &position,
         species: &species,
         id: &id,
@@ -153,12 +162,12 @@ pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f
     let mut force = vec![[0; 4]; position.len()];
     potential.prepare(env, 0..position.len(), &mut prepared);
     let sums = Sums::new(&mut words, count, RingBuffer::default());
-    let tile = Tile { atoms: 0..1, ..Tile::default() };
+    let tile = Tile { atoms: 0..centres, ..Tile::default() };
     // SAFETY: the list names atoms of `position`, and this is the only thread.
     unsafe { potential.densities(env, &prepared, &tile, &mut records, &sums) }?;
-    potential.embed(env, 0..1, &mut words[..count], &mut force[..1])?;
+    potential.embed(env, 0..centres, &mut words[..centres * count], &mut force[..centres])?;
     // Only the energy is asked for: without the ghosts' adjoints the forces are not whole.
-    words[count..].fill(0);
+    words[centres * count..].fill(0);
     let adjoints = Sums::new(&mut words, count, RingBuffer::default());
     let shared = Shared::new(&mut force);
     // SAFETY: as above.

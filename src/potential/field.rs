@@ -271,6 +271,10 @@ impl Potential for ForceField {
         self.terms.iter().map(|term| term.model.phases_energy_reach()).fold(0.0, f64::max)
     }
 
+    fn shares_energies(&self) -> bool {
+        self.terms.iter().any(|term| term.model.phases_share_energies())
+    }
+
     fn words(&self) -> usize {
         self.words
     }

@@ -120,6 +120,12 @@ pub trait Potential: Send + Sync {
         self.range()
     }
 
+    /// Whether the phases of other atoms add to the energy of one where none of their pairs with
+    /// it is theirs to compute: a part of each bond, say, that its other end finds.
+    fn shares_energies(&self) -> bool {
+        false
+    }
+
     /// 64-bit words per atom that `densities` sums and `embed` overwrites; none for a sum over
     /// pairs.
     fn words(&self) -> usize {

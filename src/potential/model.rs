@@ -204,6 +204,7 @@ pub trait Model: Phases + Debug {
 pub trait Phases: Send + Sync {
     fn phases_range(&self) -> f64;
     fn phases_energy_reach(&self) -> f64;
+    fn phases_share_energies(&self) -> bool;
     fn phases_words(&self) -> usize;
     fn phases_take_half_lists(&self) -> bool;
     /// Fresh `Potential::Prepared`.
@@ -267,6 +268,10 @@ where
 
     fn phases_energy_reach(&self) -> f64 {
         self.energy_reach()
+    }
+
+    fn phases_share_energies(&self) -> bool {
+        self.shares_energies()
     }
 
     fn phases_words(&self) -> usize {

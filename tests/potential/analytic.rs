@@ -190,6 +190,28 @@ fn parameters_give_the_published_crystals() {
     assert!((deep - 1.537).abs() < 1e-3, "{deep}");
 }
 
+/// J. Tersoff, Phys. Rev. B 39 (1989) 5566, gives 5.432 Å and 4.63 eV for Si, 5.657 Å and 3.85 eV
+/// for Ge. The ends of a bond share its energy: a crystal's used to be half of it.
+#[test]
+fn a_crystal_has_both_halves_of_its_bonds() {
+    let files = crate::frames::path("tests/reference/embedded/SiGe.tersoff");
+    let tersoff = |symbol: &str| -> PotentialConfig {
+        toml::from_str(&format!("kind = \"tersoff\"\nfile = {files:?}\nelements = [{symbol:?}]\n"))
+            .expect("a table of the input")
+    };
+    for (symbol, constant, cohesive) in [("Si", 5.432, 4.63), ("Ge", 5.657, 3.85)] {
+        let alone = field(&[tersoff(symbol)]);
+        let found = crystal::lattice_constant(&alone, "dia", 0).unwrap().expect("a crystal");
+        let energy = |of: &ForceField| crystal::cohesive_energy(of, "dia", 0, found).unwrap();
+        assert!((found - constant).abs() < 1e-3, "{symbol}: {found} Å");
+        assert!((energy(&alone) + cohesive).abs() < 0.01, "{symbol}: {} eV", energy(&alone));
+        // Whatever other terms there are.
+        let pair = analytic("lennard-jones", "lennard-jones", &[&format!("{symbol}=Ag")]);
+        let (both, other) = (field(&[tersoff(symbol), pair.clone()]), field(&[pair]));
+        assert!((energy(&both) - energy(&alone) - energy(&other)).abs() < 1e-9, "{symbol}");
+    }
+}
+
 #[test]
 fn terms_add_up_and_leave_alone_whom_they_do_not_know() {
     let pair = analytic("lennard-jones", "lennard-jones", &["Ag", "Pt"]);

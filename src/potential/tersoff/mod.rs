@@ -239,6 +239,10 @@ impl Potential for Tersoff {
         2.0 * self.cutoff
     }
 
+    fn shares_energies(&self) -> bool {
+        true
+    }
+
     unsafe fn forces(
         &self,
         env: Environment,
