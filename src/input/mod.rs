@@ -341,6 +341,28 @@ thermostat = "langevin"
     }
 
     #[test]
+    fn boundaries_of_a_file_are_judged_when_they_are_known() {
+        let potential = PAIR.lines().take_while(|line| !line.contains("[[particle]]"));
+        let potential: Vec<&str> = potential.collect();
+        let text = format!(
+            "{}\n[structure]\nfile = \"slab.xyz\"\n[[piston]]\npressure_gpa = 1\ngap_angstrom = 1\n\
+             [[stage]]\nkind = \"hold\"\ntemperature_k = 300\nduration_ps = 1\n",
+            potential.join("\n")
+        );
+        let told = |periodic| {
+            let mut config = parse(&text, Path::new("/somewhere/pressed.toml")).unwrap();
+            settle(&mut config, periodic).map_err(|e| e.to_string()).err().unwrap_or_default()
+        };
+        assert_eq!(told([true, true, false]), "");
+        assert!(told([true, false, false]).contains("on which area?"));
+        assert!(told([true; 3]).contains("the box is periodic along z"), "{}", told([true; 3]));
+        // What the input says itself, it says at once.
+        let free = format!("{text}[box]\nboundary = [\"periodic\", \"free\", \"free\"]\n");
+        let error = parse(&free, Path::new("/somewhere/pressed.toml")).unwrap_err();
+        assert!(error.to_string().contains("on which area?"), "{error}");
+    }
+
+    #[test]
     fn the_effective_input_has_no_default_without_effect() {
         let stages = "\
 [[stage]]

@@ -10,7 +10,7 @@
 //! Compared is what the keys mean, with all defaults filled in: not how the file is
 //! written, nor where the files stand that it names, nor keys without an effect.
 
-use super::config::{Arrangement, Change, Config, Shape};
+use super::config::{Arrangement, Change, Config, Shape, StageKind};
 use super::reference::toml;
 use super::schema::{Key, keys_of_input};
 use super::source::{Problems, join};
@@ -443,9 +443,13 @@ const GO_ON: &str = "with the old value, or begin another run (--output)";
 fn shown(value: Option<&Value>) -> String {
     match value {
         None => "not given".to_string(),
-        Some(Value::Object(stage)) if stage.contains_key("kind") => {
-            let time = stage.get("duration_ps").map(|time| format!(", {} ps", toml(time)));
-            format!("a stage {}{}", stage["kind"], time.unwrap_or_default())
+        Some(Value::Object(table)) if table.contains_key("kind") => {
+            // Terms and planes have kinds too.
+            let kind = &table["kind"];
+            let stage = serde_json::from_value::<StageKind>(kind.clone()).is_ok();
+            let time = table.get("duration_ps").map(|time| format!(", {} ps", toml(time)));
+            let what = if stage { "a stage" } else { "one of kind" };
+            format!("{what} {kind}{}", time.unwrap_or_default())
         }
         Some(Value::Number(number)) if number.is_f64() => {
             number.as_f64().unwrap_or_default().to_string()

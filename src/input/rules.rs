@@ -48,7 +48,10 @@ pub fn check(config: &Config, problems: &mut Problems) {
     traces::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
-    boundaries(config, problems);
+    // Those of a file are known when it is read (`settle`).
+    if config.structure.is_none() || config.source.has("box.boundary") {
+        boundaries(config, problems);
+    }
 }
 
 /// What is allowed but deserves a second look.

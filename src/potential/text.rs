@@ -1,4 +1,4 @@
-//! Text of the two potential files, as LAMMPS reads it: whatever the encoding of its
+//! Text of potential files, as LAMMPS reads it: whatever the encoding of its
 //! comments, and words, each with its place.
 //!
 //! Invariant: a character of the file is a character here, so columns are those of an editor.

@@ -366,3 +366,12 @@ fn a_structure_whose_checksum_is_not_known_is_not_compared() {
     assert_eq!(compare(&before, &asked(&now), &at(1, 0)).unwrap().noted, []);
     assert!(compare(&asked(&then), &asked(&now), &at(1, 0)).is_err());
 }
+
+#[test]
+fn what_is_shown_of_a_table_says_whether_it_is_a_stage() {
+    let hold = json!({"kind": "hold", "duration_ps": 2});
+    assert_eq!(shown(Some(&hold)), "a stage \"hold\", 2 ps");
+    for kind in ["lennard-jones", "lj-9-3"] {
+        assert_eq!(shown(Some(&json!({ "kind": kind }))), format!("one of kind {kind:?}"));
+    }
+}

@@ -4,8 +4,8 @@
 //! - Morse: φ = D {exp[-2 α (r - r₀)] - 2 exp[-α (r - r₀)]}
 //!   (L. A. Girifalco and V. G. Weizer, Phys. Rev. 114 (1959) 687);
 //! - Johnson: in each of some intervals φ = k (r - s)³ + b r + c, which ends by itself
-//!   (R. A. Johnson, Phys. Rev. 134 (1964) A1329). Published coefficients have so many digits
-//!   that pieces miss one another by 10⁻⁵ eV: constants are changed by as much, from the last
+//!   (R. A. Johnson, Phys. Rev. 134 (1964) A1329). Published coefficients have so few digits
+//!   that pieces miss one another by some 10⁻⁶ eV: constants are changed by as much, from the last
 //!   piece inwards, so that the energy does not jump.
 //!
 //! The first two are cut at r_c, `cut` saying how:
