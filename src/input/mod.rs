@@ -250,10 +250,15 @@ fn complete(config: &mut Config) {
     }
     let first = config.stages.iter().find_map(|stage| stage.temperature_k);
     config.dynamics.initial_temperature_k = config.dynamics.initial_temperature_k.or(first);
-    // Of a file the boundaries are known when it has been read.
-    if config.structure.is_none() || config.cell.boundary.is_some() {
+    if knows_boundaries(config) {
         settle_boundary(config, config.cell.periodic());
     }
+}
+
+/// Whether the boundaries are given; those of a structure's file are known when it has been read
+/// (`settle`).
+fn knows_boundaries(config: &Config) -> bool {
+    config.structure.is_none() || config.cell.boundary.is_some()
 }
 
 /// Whether all atoms and particles that the input names are among so many.

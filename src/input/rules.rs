@@ -48,8 +48,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     traces::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
-    // Those of a file are known when it is read (`settle`).
-    if config.structure.is_none() || config.source.has("box.boundary") {
+    if super::knows_boundaries(config) {
         boundaries(config, problems);
     }
 }
