@@ -34,6 +34,15 @@ pub fn unwritten_by_hdf5(path: &Path, error: &hdf5::Error) -> Error {
     }
 }
 
+/// A failure in reading as HDF5 tells it: in a step it is of a file that was just written, and
+/// is read back to prove it.
+pub fn unread_by_hdf5(path: &Path, error: hdf5::Error) -> Error {
+    match step_under_way() {
+        Some(_) => unwritten_by_hdf5(path, &error),
+        None => Error::Library { path: path.to_path_buf(), library: "HDF5", source: Box::new(error) },
+    }
+}
+
 fn told(path: &Path, what: &str, advice: &str) -> Error {
     let step = match step_under_way() {
         Some(step) => format!(" in step {step}"),
@@ -91,6 +100,16 @@ mod tests {
         assert_eq!(full, expected);
         let other = unwritten_by_hdf5(path, &"unable to flush".into()).to_string();
         assert!(other.starts_with("out/trajectory.h5md: HDF5: unable to flush. What"), "{other}");
+    }
+
+    /// As of a checkpoint that is read back after its folder was taken away.
+    #[test]
+    fn a_file_that_is_gone_when_hdf5_opens_it_was_removed() {
+        let path = Path::new("no-such-folder/checkpoint-20.h5.partial");
+        let gone = hdf5::File::open(path).unwrap_err();
+        let error = unwritten_by_hdf5(path, &gone).to_string();
+        let expected = "checkpoint-20.h5.partial: No such file or directory (os error 2). It was removed or renamed";
+        assert!(error.contains(expected), "{error}");
     }
 
     #[test]

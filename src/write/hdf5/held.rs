@@ -394,7 +394,7 @@ fn last_words() -> ::hdf5::Error {
 }
 
 fn last_error(path: &Path) -> Error {
-    Error::Library { path: path.to_path_buf(), library: "HDF5", source: Box::new(last_words()) }
+    failure::unread_by_hdf5(path, last_words())
 }
 
 pub(super) fn c_string(bytes: &[u8]) -> Result<CString> {
