@@ -418,3 +418,36 @@ fn frames_of_a_lammps_dump_are_evaluated_as_the_same_in_extended_xyz() {
     assert_eq!(found, energy(&xyz));
     assert!(found.0.parse::<f64>().unwrap() < -1.0, "they are bound: {}", found.0);
 }
+
+#[test]
+fn densities_beyond_the_tables_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, frames, output] =
+        ["in.toml", "in.xyz", "out.xyz"].map(|name| folder.path().join(name));
+    let file = home("tests/reference/embedded/tables.eam.alloy");
+    std::fs::write(
+        &input,
+        format!("[potential]\nkind = \"eam/alloy\"\nfile = {file:?}\nelements = [\"Cu\"]\n"),
+    )
+    .unwrap();
+    let told = |edge: f64| {
+        let half = edge / 2.0;
+        let text = format!(
+            "4\nLattice=\"{edge} 0 0 0 {edge} 0 0 0 {edge}\" Properties=species:S:1:pos:R:3\n\
+             Cu 0 0 0\nCu 0 {half} {half}\nCu {half} 0 {half}\nCu {half} {half} 0\n"
+        );
+        std::fs::write(&frames, text).unwrap();
+        let done = Command::new(env!("CARGO_BIN_EXE_sinter-hpc"))
+            .arg("evaluate")
+            .args([&input, &frames])
+            .arg("--output")
+            .arg(&output)
+            .output()
+            .unwrap();
+        assert!(done.status.success());
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        told.matches("its tables of F end at 19.9000, and F went on straight").count()
+    };
+    // The crystals that are tried to find the lattice constant go beyond them: those are not meant.
+    assert_eq!((told(3.6), told(2.6)), (0, 1));
+}

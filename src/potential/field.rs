@@ -219,10 +219,10 @@ impl ForceField {
         self.terms.iter().flat_map(|term| term.model.homes(&self.species)).collect()
     }
 
-    /// How far densities have gone beyond the tables of each term on this rank: the greatest
-    /// such density, or zero.
-    pub fn farthest(&self) -> Vec<f64> {
-        self.terms.iter().map(|term| term.model.farthest()).collect()
+    /// How far densities have gone beyond the tables of each term on this rank since this was last
+    /// asked: the greatest such density, or zero.
+    pub fn take_farthest(&self) -> Vec<f64> {
+        self.terms.iter().map(|term| term.model.take_farthest()).collect()
     }
 
     /// The same in words, of the greatest of all ranks.

@@ -188,9 +188,9 @@ pub trait Model: Phases + Debug {
     /// Where the processor lacks it (`InstructionSet::is_available`).
     fn set_instruction_set(&mut self, _set: InstructionSet) {}
 
-    /// The greatest density of an atom of this rank so far that lay beyond the end of its
-    /// tables; zero if none did.
-    fn farthest(&self) -> f64 {
+    /// The greatest density of an atom of this rank, since this was last asked, that lay beyond the
+    /// end of its tables; zero if none did.
+    fn take_farthest(&self) -> f64 {
         0.0
     }
 

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 #[command(
     name = "sinter-hpc",
     version = VERSION,
+    long_version = WHOLE_VERSION,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     max_term_width = 100,
@@ -34,7 +35,22 @@ pub struct Arguments {
     pub run: Option<Run>,
 }
 
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SINTER_GIT_REVISION"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SINTER_REVISION"), ")");
+
+/// `--version`; `-V` gives the first line.
+const WHOLE_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("SINTER_REVISION"),
+    ")\n",
+    env!("SINTER_COMPILER"),
+    ", ",
+    env!("SINTER_PROFILE"),
+    ", features: ",
+    env!("SINTER_FEATURES"),
+    ", ",
+    env!("SINTER_TARGET")
+);
 
 const AFTER_HELP: &str = "\
 Begin with:  sinter-hpc check inputs/quickstart.toml    what would be done

@@ -136,6 +136,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     comm.agree(replaces_nothing_read(arguments))?;
     let (potential, config) = comm.agree(force_field(arguments))?;
     warnings::of_potential_beside(&potential, comm);
+    warnings::forget_densities(&potential);
     let format = StructureFormat::of(arguments.frames()).unwrap_or(StructureFormat::Extxyz);
     let mut frames = comm.agree(build::frames(arguments.frames(), format))?;
     let mut output = comm.agree(Output::create(comm.is_root(), &arguments.output))?;
@@ -166,6 +167,7 @@ pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
         return Err(Error::input(arguments.frames(), 0, 0, "there are no frames in this file"));
     }
     comm.agree(output.finish())?;
+    warnings::of_densities(&potential, comm);
     Ok(summary)
 }
 

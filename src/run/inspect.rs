@@ -6,7 +6,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::terminal::counted;
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
-use crate::write::provenance::Restart;
+use crate::write::provenance::{Build, Restart};
 use crate::write::seal;
 use crate::write::survey::{Span, Survey, survey};
 use std::fmt::Write;
@@ -67,6 +67,16 @@ impl Table {
             self.line("title", title);
         }
     }
+
+    /// How the program was built, and in which form it ran; nothing where the file is older.
+    fn build(&mut self, build: &Build, form: &str) {
+        if !build.compiler.is_empty() {
+            self.line("built with", build);
+        }
+        if !form.is_empty() {
+            self.line("kernels", form);
+        }
+    }
 }
 
 fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
@@ -91,6 +101,7 @@ fn of_checkpoint(checkpoint: &Checkpoint, species: &[u8]) -> String {
     }
     restarts(&mut table, &origin.lineage);
     table.line("written by", program(&checkpoint.program_version, &checkpoint.git_revision));
+    table.build(&checkpoint.build, &checkpoint.instruction_set);
     table.0 + "  sound: its length, the checksum of the file and those of all arrays agree"
 }
 
@@ -121,6 +132,7 @@ fn of_trajectory(survey: &Survey) -> String {
     }
     restarts(&mut table, &survey.restarts);
     table.line("written by", program(&survey.program_version, &survey.git_revision));
+    table.build(&survey.build, &survey.instruction_set);
     table.line("with", format!("{}, HDF5 {}", survey.mpi, survey.hdf5));
     table.line("on", running_on(survey.ranks as usize, survey.threads as usize));
     table.0 + "  sound: steps rise, ids are complete, all numbers are finite in every frame"

@@ -1,10 +1,11 @@
 //! The potential that an input names, and what the input leaves to it.
 
 use crate::error::{Error, Result};
-use crate::input::{Config, CrystalLattice, Lattice, SURFACES, Shape};
+use crate::input::{Config, CrystalLattice, Lattice, PotentialConfig, SURFACES, Shape};
 use crate::potential::{ForceField, Potential, crystal};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::path::Path;
 
 /// What the potential says of the particles to build.
 #[derive(Debug, Default, PartialEq)]
@@ -39,7 +40,7 @@ pub fn read(config: &Config) -> Result<ForceField> {
     let read = ForceField::read(&tables).map_err(|(term, error)| match error {
         Error::Input { place, message } if place.line == 0 => {
             let message = format!("{}: {message}", place.file.display());
-            config.source.error(&format!("{}.elements", keys[term]), message)
+            config.source.error(&to_blame(&keys[term], tables[term], &place.file), message)
         }
         error => error,
     })?;
@@ -48,6 +49,16 @@ pub fn read(config: &Config) -> Result<ForceField> {
             Err(config.source.error(&format!("{}.elements", keys[term]), message))
         }
         None => Ok(read),
+    }
+}
+
+/// The key that fits what is said of a file of a term as a whole: where each element has a file, the
+/// file itself.
+fn to_blame(key: &str, table: &PotentialConfig, file: &Path) -> String {
+    let mut files = table.files(key).into_iter();
+    match files.find(|(_, path)| table.file.len() > 1 && *path == file) {
+        Some((named, _)) => named,
+        None => format!("{key}.elements"),
     }
 }
 

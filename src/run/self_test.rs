@@ -48,17 +48,20 @@ fn line(state: &ReferenceState) -> String {
     )
 }
 
-/// The crystal of an element in the lattice that its file names, and how far it is from what the
-/// file says of it.
-fn crystal_at_home(potential: &ForceField, home: &Home) -> Result<(String, Option<String>)> {
+/// The crystal of an element in the lattice that its file names, how far it is from what the file
+/// says of it, and whether its densities are beyond the tables.
+fn crystal_at_home(potential: &ForceField, home: &Home) -> Result<(String, Vec<String>)> {
     let Home { species, lattice, lattice_constant: wanted } = *home;
     let name = format!("{} {lattice}", potential.species()[species].symbol);
     let Some(found) = crystal::lattice_constant(potential, lattice, species)? else {
         let none =
             format!("{name}: the potential has no such crystal, which its file says is its own");
-        return Ok((String::new(), Some(none)));
+        return Ok((String::new(), vec![none]));
     };
+    // Those of the crystals that were tried on the way do not count.
+    let _ = potential.take_farthest();
     let energy = crystal::cohesive_energy(potential, lattice, species, found)?;
+    let beyond = potential.remarks(&potential.take_farthest()).pop();
     let line = format!(
         "crystal   {name:<10} {energy:>10.5} eV, lattice constant {found:.4} Å ({wanted:.4} in the file)\n"
     );
@@ -66,7 +69,8 @@ fn crystal_at_home(potential: &ForceField, home: &Home) -> Result<(String, Optio
     let deviation = off.then(|| {
         format!("{name}: the lattice constant is {found:.4} Å, and the file says {wanted:.4} Å")
     });
-    Ok((line, deviation))
+    let beyond = beyond.map(|beyond| format!("{name} at rest: {beyond}"));
+    Ok((line, deviation.into_iter().chain(beyond).collect()))
 }
 
 fn deviation(state: &ReferenceState) -> Option<String> {

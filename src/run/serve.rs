@@ -57,6 +57,7 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     warnings::of_potential_beside(&potential, comm);
     let built = build::structure(&config, comm)?;
     let expected = Expected::of(&built, &config, &potential, comm);
+    warnings::forget_densities(&potential);
     let mut served = Served::begin(&config, &potential, built, comm)?;
     log.say(&expected.told());
 
@@ -64,6 +65,7 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     let mut session = comm.agree(connected.transpose())?.map(Session::over);
     log.say(&format!("connected to {}", arguments.socket));
     let end = serve_over(&mut session, &mut served, &expected, comm)?;
+    warnings::of_densities(&potential, comm);
     let asked = match end {
         Some(End::Closed) if !served.was_asked() => Err(Error::Run(
             "the other program closed the connection before it asked for anything".into(),

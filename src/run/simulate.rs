@@ -78,6 +78,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
         return Ok(Ending::Done);
     }
     log.say(&report::changes(step, changes));
+    warnings::forget_densities(&potential);
     let files = Files::open(&folder, &config, comm, &start, log)?;
     origin::discard(replaced.as_deref(), comm)?;
     watch.start(&folder, start.layout.atoms, start.state.progress.step);

@@ -308,10 +308,7 @@ impl<'c> Simulation<'c> {
 
     /// Tells what the potential has met on any rank in this job.
     fn remark(&self) {
-        let potential = self.engine.potential();
-        let mut farthest = potential.farthest();
-        self.comm.max_f64(&mut farthest);
-        warnings::tell(potential.remarks(&farthest));
+        warnings::of_densities(self.engine.potential(), self.comm);
     }
 
     /// What the last lines say of minimisations.

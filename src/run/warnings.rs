@@ -91,8 +91,22 @@ pub fn of_potential(potential: &ForceField) -> Result<String> {
     Ok(tested.table)
 }
 
-/// The same where structures may be sound and a reference structure is not: that it cannot be
-/// evaluated is a warning too. On the root alone.
+/// Tells how far densities have gone beyond the tables of the force field, on any rank, since
+/// `forget_densities`. Collective.
+pub fn of_densities(potential: &ForceField, comm: &Comm) {
+    let mut farthest = potential.take_farthest();
+    comm.max_f64(&mut farthest);
+    tell(potential.remarks(&farthest));
+}
+
+/// What was evaluated so far (crystals that were squeezed to find the lattice constant of one) is
+/// none of what the user has asked for.
+pub fn forget_densities(potential: &ForceField) {
+    let _ = potential.take_farthest();
+}
+
+/// As `of_potential`, where structures may be sound and a reference structure is not: that it cannot
+/// be evaluated is a warning too. On the root alone.
 pub fn of_potential_beside(potential: &ForceField, comm: &Comm) {
     let told = if comm.is_root() { of_potential(potential).map(drop) } else { Ok(()) };
     tell(told.err().map(|error| format!("a reference structure cannot be evaluated: {error}")));

@@ -13,13 +13,13 @@
 //! A checkpoint is written under a temporary name, closed, brought to the disk, opened
 //! again and verified, sealed, renamed, and then the folder is synchronised: under its own
 //! name it is complete or not there. The same state gives the same bytes on any number of
-//! ranks.
+//! ranks; another build, or another form of the kernels, differs in what the header says of it.
 
 use super::arrays::{self, Expected, Output};
 use super::by_id::IdOrder;
 use super::failure;
 use super::hdf5::{File, Purpose};
-use super::provenance::{GIT_REVISION, PROGRAM_VERSION, Provenance};
+use super::provenance::{Build, GIT_REVISION, PROGRAM_VERSION, Provenance, form};
 use super::seal::{self, damaged};
 use crate::atoms::Atoms;
 use crate::comm::Comm;
@@ -37,6 +37,12 @@ pub struct Checkpoint {
     pub schema: u32,
     pub program_version: String,
     pub git_revision: String,
+    /// How the program was compiled that wrote it; empty in files of older versions.
+    #[serde(default)]
+    pub build: Build,
+    /// The form of the kernels on the first rank; empty in files of older versions.
+    #[serde(default)]
+    pub instruction_set: String,
     pub provenance: Provenance,
     /// Number of atoms over all ranks.
     pub atoms: u64,
@@ -67,6 +73,8 @@ impl Checkpoint {
             schema: SCHEMA,
             program_version: PROGRAM_VERSION.into(),
             git_revision: GIT_REVISION.into(),
+            build: Build::own(),
+            instruction_set: form().into(),
             provenance,
             atoms,
             step: at.0,

@@ -271,6 +271,10 @@ pub fn write_job(file: &File, group: &str, job: &Job) -> Result<()> {
     for (name, value) in [
         ("program_version", &job.program_version),
         ("git_revision", &job.git_revision),
+        ("compiler", &job.build.compiler),
+        ("profile", &job.build.profile),
+        ("features", &job.build.features),
+        ("target", &job.build.target),
         ("mpi", &job.mpi_library),
         ("hdf5", &job.hdf5_version),
         ("instruction_set", &job.instruction_set),

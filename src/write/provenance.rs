@@ -8,6 +8,7 @@ use crate::input::extension::Extension;
 use crate::lanes::InstructionSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -15,11 +16,50 @@ use std::path::Path;
 pub const PROGRAM: &str = "sinter-hpc";
 pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Revision of the sources that the program was built from.
-pub const GIT_REVISION: &str = match option_env!("SINTER_GIT_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
+/// Revision of the sources that the program was built from: of git, and whether they were changed
+/// since; "unknown" where they came without a repository.
+pub const GIT_REVISION: &str = env!("SINTER_REVISION");
+
+/// How a program was compiled. Results do not depend on it as far as the tests of all forms go; files
+/// say it for the day when they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Build {
+    /// Name and version.
+    pub compiler: String,
+    /// Of cargo, with the level of optimisation.
+    pub profile: String,
+    /// Of this crate.
+    pub features: String,
+    /// For which processors and system.
+    pub target: String,
+}
+
+impl Build {
+    /// Of this program.
+    pub fn own() -> Build {
+        Build {
+            compiler: env!("SINTER_COMPILER").into(),
+            profile: env!("SINTER_PROFILE").into(),
+            features: env!("SINTER_FEATURES").into(),
+            target: env!("SINTER_TARGET").into(),
+        }
+    }
+}
+
+impl Display for Build {
+    /// In a line for people.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let Build { compiler, profile, features, target } = self;
+        write!(f, "{compiler}, {profile}, features: {features}, {target}")
+    }
+}
+
+/// The form of the kernels in this process (`lanes`).
+pub fn form() -> &'static str {
+    // A wrong choice was told when the potential was made.
+    InstructionSet::choose().map_or("", InstructionSet::name)
+}
 
 /// A file of the potential as the run read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +140,7 @@ pub struct Restart {
 pub struct Job {
     pub program_version: String,
     pub git_revision: String,
+    pub build: Build,
     pub mpi_library: String,
     pub hdf5_version: String,
     /// The form of the kernels (`lanes`).
@@ -113,10 +154,10 @@ impl Job {
         Job {
             program_version: PROGRAM_VERSION.into(),
             git_revision: GIT_REVISION.into(),
+            build: Build::own(),
             mpi_library: comm.transport().library(),
             hdf5_version: super::hdf5::library_version(),
-            // A wrong choice was told when the potential was made.
-            instruction_set: InstructionSet::choose().map_or("", InstructionSet::name).into(),
+            instruction_set: form().into(),
             ranks: comm.size(),
             threads,
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::departure::Departure;
+use super::provenance::{Build, GIT_REVISION};
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
 use crate::dynamics::swaps::Tally;
@@ -77,6 +78,7 @@ pub fn heading(start: &Heading) -> String {
             stages.map(|(n, s)| format!("{}. {}", n + 1, stage(s))).collect::<Vec<_>>().join("\n"),
         ),
         ("potential", start.conventions.trim_end().into()),
+        ("program", format!("revision {GIT_REVISION}; {}", Build::own())),
         ("runs on", start.runs_on.into()),
         ("libraries", format!("MPI: {}; HDF5 {major}.{minor}.{patch}", start.mpi)),
         ("writes", files.join("\n")),

@@ -4,7 +4,7 @@
 use super::departure::DEPARTURES;
 use super::hdf5::{File, why_closed};
 use super::layout;
-use super::provenance::{PROGRAM, Restart};
+use super::provenance::{Build, PROGRAM, Restart};
 use super::schema::{self, Quantity};
 use super::species;
 use crate::comm::Comm;
@@ -20,6 +20,9 @@ pub struct Survey {
     pub title: String,
     pub program_version: String,
     pub git_revision: String,
+    /// Empty in files of older versions, as the next.
+    pub build: Build,
+    pub instruction_set: String,
     pub mpi: String,
     pub hdf5: String,
     pub ranks: i64,
@@ -93,11 +96,22 @@ impl Surveyor<'_> {
         let atoms = shape.get(1).copied().unwrap_or(0);
         let here = schema::PARAMETERS;
         let text = |name: &str| self.file.text_attribute(here, name);
+        let newer = |name: &str| match self.file.has_attribute(here, name)? {
+            true => text(name),
+            false => Ok(String::new()),
+        };
         let number = |name: &str| self.file.number_attribute(here, name);
         Ok(Survey {
             title: self.file.text_attribute("/", "title")?,
             program_version: text("program_version")?,
             git_revision: text("git_revision")?,
+            build: Build {
+                compiler: newer("compiler")?,
+                profile: newer("profile")?,
+                features: newer("features")?,
+                target: newer("target")?,
+            },
+            instruction_set: newer("instruction_set")?,
             mpi: text("mpi")?,
             hdf5: text("hdf5")?,
             ranks: number("ranks")?,

@@ -1,6 +1,9 @@
 //! Files with a wrong or missing value, each with its exact message.
 
+use crate::frames;
 use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::{ForceField, Potential};
+use std::path::Path;
 
 const PT: &str =
     "'Pt' 'fcc' 12. 78 195.08 6.5 4.92 2.2 6.0 2.2 3.917 5.77 0.9 1 3.94 -2.2 3.84 1.0 3\n";
@@ -357,4 +360,29 @@ fn permuted_elements_contradict_the_library() {
         warnings(&one),
         ["pair.meam: Ec(1,1) is 4.4 eV, and element 1, Pt, has 5.7700 eV in the library"]
     );
+}
+
+/// What is refused: `tests/inputs/bad/eam_*`.
+#[test]
+fn tables_of_one_element_are_another_s_only_where_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let copper = frames::path("tests/reference/embedded/Cu.eam");
+    let nameless = folder.path().join("nameless.eam");
+    let text = std::fs::read_to_string(&copper).unwrap();
+    std::fs::write(&nameless, text.replacen("\n29 ", "\n0 ", 1)).unwrap();
+    let read = |path: &Path, element: &str| {
+        let text = format!("kind = \"eam\"\nfile = {path:?}\nelements = [{element:?}]\n");
+        ForceField::read(&[&toml::from_str(&text).unwrap()]).map_err(|(_, error)| error.to_string())
+    };
+    // By its atomic number, for another element; for one that is invented; of none.
+    for (path, element, symbol) in
+        [(&copper, "Ag=Cu", "Ag"), (&copper, "X", "X"), (&nameless, "Ag", "Ag")]
+    {
+        let field = read(path, element).unwrap();
+        assert_eq!(field.species()[0].symbol, symbol);
+    }
+    let refused = read(&copper, "Ag").unwrap_err();
+    let expected = "this is the file of Cu (atomic number 29), and stands where that of Ag should: \
+                    `Ag=Cu` in `elements` takes the tables of Cu for Ag";
+    assert!(refused.ends_with(expected), "{refused}");
 }

@@ -3,9 +3,10 @@
 
 use crate::brute_force::evaluate;
 use crate::frames::{self, Frame};
+use sinter_hpc::geometry::on_grid;
 use sinter_hpc::input::PotentialConfig;
-use sinter_hpc::potential::ForceField;
 use sinter_hpc::potential::meam::Meam;
+use sinter_hpc::potential::{ForceField, Potential};
 
 /// What is asked for at least: energy (eV), force (eV/Å), virial (eV), relative above 1, absolute
 /// below. LAMMPS interpolates φ on a 1000-point table, which errs by less.
@@ -192,7 +193,7 @@ fn tables_of_all_elements() {
     let elements = ["Cu", "Ag"];
     let alloy = embedded("eam/alloy", &["tables.eam.alloy"], &elements);
     agrees(&alloy, "embedded/tables.eam.alloy.xyz");
-    let told = alloy.remarks(&alloy.farthest());
+    let told = alloy.remarks(&alloy.take_farthest());
     assert!(told.len() == 1 && told[0].contains("its tables of F end at 19.9000"), "{told:?}");
     agrees(&embedded("eam/fs", &["tables.eam.fs"], &elements), "embedded/tables.eam.fs.xyz");
 }
@@ -213,5 +214,64 @@ fn bond_orders() {
 fn tables_of_one_element_each_are_mixed() {
     let mixed = embedded("eam", &["Ag.eam", "Cu.eam"], &["Ag", "Cu"]);
     agrees(&mixed, "embedded/mixed.eam.xyz");
-    assert_eq!(mixed.farthest(), [0.0]);
+    assert_eq!(mixed.take_farthest(), [0.0]);
+}
+
+/// A file of `tests/reference/beyond.py`: F = (rho/scale)³, no pair energies, rho = 70 - 10 r/Å.
+fn steep(number: u32, knots: usize, spacing: f64, scale: f64) -> String {
+    let lines = |values: &mut dyn Iterator<Item = f64>| {
+        values.map(|x| format!("{x:?}\n")).collect::<String>()
+    };
+    format!(
+        "Invented\n{number} 60.0 3.6 fcc\n{knots} {spacing:?} 101 0.05 4.9\n{}{}{}",
+        lines(&mut (0..knots).map(|n| (n as f64 * spacing / scale).powi(3))),
+        lines(&mut std::iter::repeat_n(0.0, 101)),
+        lines(&mut (0..101).map(|n| 70.0 - 0.5 * n as f64)),
+    )
+}
+
+/// Of LAMMPS 22 Jul 2025 by `tests/reference/beyond.py`: rho, F in eV, dF/drho. Its last knots are
+/// at 48 (46.5 in its own grid for Ag) and its tables end at 49; in between energies are constants, of
+/// which its forces are not the derivative.
+#[test]
+fn energies_beyond_the_tables_of_funcfl_are_those_of_lammps() {
+    let folder = tempfile::tempdir().unwrap();
+    let [copper, silver] = ["Cu.eam", "Ag.eam"].map(|name| folder.path().join(name));
+    std::fs::write(&copper, steep(29, 50, 1.0, 10.0)).unwrap();
+    std::fs::write(&silver, steep(47, 31, 1.5, 12.0)).unwrap();
+    let field = |files: &[&std::path::PathBuf], elements: &[&str]| {
+        let text = format!("kind = \"eam\"\nfile = {files:?}\nelements = {elements:?}\n");
+        self::field(&[toml::from_str(&text).unwrap()])
+    };
+    let (alone, mixed) = (field(&[&copper], &["Cu"]), field(&[&copper, &silver], &["Cu", "Ag"]));
+    let (line, mixed_line) = (6.769, 6.69825);
+    let cases = [
+        (&alone, 0, (40.5, 66.430125, 4.92075)),
+        (&alone, 0, (47.0, 103.823, 6.628)),
+        (&alone, 0, (48.25, 110.592, 0.0)),
+        (&alone, 0, (48.75, 110.592, 0.0)),
+        (&alone, 0, (49.25, 112.28425, line)),
+        (&alone, 0, (50.0, 117.361, line)),
+        (&alone, 0, (60.0, 185.051, line)),
+        (&mixed, 0, (47.0, 103.84725, mixed_line)),
+        (&mixed, 0, (48.75, 110.592, 0.0)),
+        (&mixed, 0, (49.25, 112.2665625, mixed_line)),
+        (&mixed, 0, (60.0, 184.27275, mixed_line)),
+        (&mixed, 1, (40.5, 38.443359375, 2.84765625)),
+        (&mixed, 1, (46.5, 52.734375, 0.0)),
+        (&mixed, 1, (60.0, 52.734375, 0.0)),
+    ];
+    for (field, species, (density, energy, slope)) in cases {
+        let frame = Frame {
+            positions: vec![[0.0; 3], [on_grid((70.0 - density) / 10.0), 0.0, 0.0]],
+            symbols: vec![field.species()[species].symbol.clone(); 2],
+            ..Frame::default()
+        };
+        let found = evaluate(field, &frame).unwrap();
+        // By how much the grid of positions changes the density, times its slope.
+        let off = [found.energies[0] - energy, found.forces[1][0] / 20.0 - slope];
+        assert!(off.iter().all(|x| x.abs() < 1e-8), "{density} of {species}: {off:?}");
+    }
+    let told = alone.remarks(&alone.take_farthest());
+    assert!(told[0].contains("its tables of F end at 49.0000"), "{told:?}");
 }

@@ -1,5 +1,6 @@
 """Runs the program as users do, and compares what it leaves behind."""
 
+import json
 import os
 import subprocess
 import time
@@ -183,6 +184,15 @@ def different_atoms(one, other):
     with h5py.File(one) as a, h5py.File(other) as b:
         assert len(a["atoms"]) >= 5 and a["atoms"].keys() == b["atoms"].keys()
         return [name for name in a["atoms"] if a["atoms"][name][()].tobytes() != b["atoms"][name][()].tobytes()]
+
+
+def state_of(checkpoint):
+    """The header of a checkpoint, and the bits of all that it holds besides."""
+    with h5py.File(checkpoint) as file:
+        header = json.loads(file["header"][()])
+        data = {}
+        file.visititems(lambda name, item: data.update({name: item[()].tobytes()}) if isinstance(item, h5py.Dataset) and name != "header" else None)
+    return header, data
 
 
 def differences(one, other):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -11,11 +12,13 @@ import pytest
 from running import (
     HEAD,
     ONE_PROCESS,
+    PROGRAM,
     PROTOCOL,
     ROOT,
     different_atoms,
     differences,
     run,
+    state_of,
     write_input,
 )
 
@@ -76,7 +79,32 @@ def test_trajectory_has_the_same_bits_in_all_forms_of_the_kernels(alone, tmp_pat
             assert file["parameters"].attrs["instruction_set"] == form
         assert differences(reference / "trajectory.h5md", folder / "trajectory.h5md") == []
         for checkpoint in reference.glob("checkpoint-*.h5"):
-            assert checkpoint.read_bytes() == (folder / checkpoint.name).read_bytes()
+            (header, data), (other, others) = map(state_of, (checkpoint, folder / checkpoint.name))
+            assert (header.pop("instruction_set"), other.pop("instruction_set")) == (forms[-1], form)
+            assert (header, data) == (other, others)
+
+
+def test_files_tell_which_program_wrote_them(alone):
+    """Revision, compiler, profile, features, target and form: in the log, in checkpoints and in the trajectory."""
+    _, folder, _ = alone
+    version, build = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout.splitlines()
+    revision = version.split("(")[1].rstrip(")")
+    compiler, profile = build.split(", ")[0], ", ".join(build.split(", ")[1:3])
+    assert revision == "unknown" or re.match("[0-9a-f]{12}( with changes)?$", revision)
+    assert re.match(r"rustc 1\.\d+", compiler) and re.match(r"release, opt-level [0-3s]", profile)
+    header, _ = state_of(next(folder.glob("checkpoint-*.h5")))
+    told = header["build"]
+    assert (header["git_revision"], told["compiler"], told["profile"]) == (revision, compiler, profile)
+    assert build == f"{compiler}, {profile}, features: {told['features']}, {told['target']}"
+    with h5py.File(folder / "trajectory.h5md") as file:
+        attributes = file["parameters"].attrs
+        assert {name: attributes[name] for name in told} == told and attributes["git_revision"] == revision
+        assert attributes["instruction_set"] == header["instruction_set"]
+    log = (folder / "run.log").read_text()
+    assert f"revision {revision}; {build}" in " ".join(log.split())
+    for file in [folder / "trajectory.h5md", next(folder.glob("checkpoint-*.h5"))]:
+        done = subprocess.run([PROGRAM, "inspect", file], capture_output=True, text=True)
+        assert f"built with  {build}" in done.stdout and f"kernels     {header['instruction_set']}" in done.stdout
 
 
 def test_trajectory_does_not_depend_on_the_skin(alone, tmp_path):

@@ -253,8 +253,8 @@ impl Model for Adp {
         self.term.set_instruction_set(set);
     }
 
-    fn farthest(&self) -> f64 {
-        self.term.farthest()
+    fn take_farthest(&self) -> f64 {
+        self.term.take_farthest()
     }
 
     fn remark(&self, farthest: f64) -> Option<String> {

@@ -4,8 +4,10 @@
 //! Pairs are mixed: r φ_ij = 27.2 eV × 0.529 Å × Z_i Z_j (Hartree times Bohr radius as these
 //! files have them). Files with different grids come onto one, with the widest spacing and the
 //! longest extent of them, by cubics through the four nearest values, as LAMMPS does; like there
-//! the last knot is lost on the way. Between it and the end LAMMPS takes constants for energies and
-//! the last slope for forces; here the forces are those of the constants.
+//! the last knot is lost on the way, of r and of ρ. Between the last that is left and the end
+//! LAMMPS takes constants for energies and the last slope for forces; here the forces are those of
+//! the constants. Beyond the end of ρ, F goes on straight from that constant with the slope of the
+//! last knot that is left, there and here, to the last digits.
 
 use super::numbers::{Numbers, energy_unit};
 use super::{Element, Tables, setfl};
@@ -41,6 +43,7 @@ pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
     }
     let files: Vec<File> =
         paths.iter().zip(wanted).map(|(path, name)| one(path, name)).collect::<Result<_>>()?;
+    belong_to_elements(paths, &files, wanted)?;
     let mut warnings = Vec::new();
     for (path, file) in paths.iter().zip(&files) {
         file.element.contradictions(path, &mut warnings);
@@ -73,9 +76,44 @@ pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
         cutoff: widest(|f| f.cutoff),
         elements: files.into_iter().map(|f| f.element).collect(),
         density_spacing,
+        density_end: Some(density_extent),
         spacing,
         warnings,
     })
+}
+
+/// That no file is of another element than the one in whose place it stands. Who it is of, its atomic
+/// number alone says; where that is none, or the element is invented, or `Ag=Cu` says what is
+/// meant, nothing contradicts.
+fn belong_to_elements(paths: &[PathBuf], files: &[File], wanted: &[String]) -> Result<()> {
+    let own = |file: &File| elements::symbol(file.element.atomic_number);
+    let is_of_another = |(file, name): (&File, &String)| {
+        let is_element = elements::atomic_number(name).is_some();
+        own(file).filter(|own| is_element && own != name)
+    };
+    let mut all = files.iter().zip(wanted).enumerate();
+    let Some((n, other)) = all.find_map(|(n, pair)| Some((n, is_of_another(pair)?))) else {
+        return Ok(());
+    };
+    // For each element a file of its own, if there are such.
+    let file_of = |name: &String| {
+        let mut of_it = files.iter().zip(paths).filter(|(file, _)| own(file) == Some(name));
+        of_it.next().map(|(_, path)| path.display())
+    };
+    let order: Option<Vec<_>> = wanted.iter().map(file_of).collect();
+    let name = &wanted[n];
+    let advice = match order {
+        Some(order) => {
+            let order: Vec<String> = order.iter().map(|path| format!("{path}")).collect();
+            format!("files in the order of these elements: {}", order.join(", "))
+        }
+        None => format!("`{name}={other}` in `elements` takes the tables of {other} for {name}"),
+    };
+    let message = format!(
+        "this is the file of {other} (atomic number {}), and stands where that of {name} should: {advice}",
+        files[n].element.atomic_number
+    );
+    Err(Error::input(&paths[n], 0, 0, message))
 }
 
 fn one(path: &Path, name: &str) -> Result<File> {
@@ -119,14 +157,11 @@ fn one(path: &Path, name: &str) -> Result<File> {
     })
 }
 
-/// Values on another grid by the cubic through the four nearest; zero behind their end.
+/// Values on another grid by the cubic through the four nearest; behind their end the last counts.
 fn regridded(values: &[f64], own: f64, spacing: f64, knots: usize) -> Vec<f64> {
     let last = values.len() - 1;
     let at = |n: usize| {
         let x = n as f64 * spacing / own;
-        if x > last as f64 * (1.0 + 1e-12) {
-            return 0.0;
-        }
         let k = (x as usize).clamp(1, last - 2);
         let t = (x - k as f64).min(2.0);
         let [a, b, c, d] = [values[k - 1], values[k], values[k + 1], values[k + 2]];

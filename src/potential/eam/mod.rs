@@ -35,6 +35,8 @@ pub use numbers::energy_unit;
 pub struct Tables {
     pub elements: Vec<Element>,
     pub density_spacing: f64,
+    /// Where F begins to go on straight, if that is behind the last knot.
+    pub density_end: Option<f64>,
     /// Å
     pub spacing: f64,
     /// Å
@@ -155,7 +157,7 @@ impl Element {
 
 /// The functions of these tables for the species of a force field.
 fn functions(tables: Tables, field: &[&str]) -> Functions {
-    let Tables { elements, density_spacing, spacing, cutoff, .. } = tables;
+    let Tables { elements, density_spacing, density_end, spacing, cutoff, .. } = tables;
     let n = elements.len();
     let place = |symbol: &str| elements.iter().position(|e| e.symbol == symbol);
     let places: Vec<Option<usize>> = field.iter().map(|symbol| place(symbol)).collect();
@@ -168,6 +170,7 @@ fn functions(tables: Tables, field: &[&str]) -> Functions {
         .iter()
         .map(|place| place.map(|e| Curve::through(tables.embedding[e].clone())))
         .collect();
+    let splines = Splines::new(density_spacing, knots, &embeddings);
     // Of a pair and its mirror image one table.
     let mirrored = |p: usize| if p / n <= p % n { p } else { p % n * n + p / n };
     Functions {
@@ -178,15 +181,19 @@ fn functions(tables: Tables, field: &[&str]) -> Functions {
         curves,
         density: pairs.iter().map(|pair| pair.map(|p| tables.density_of[p])).collect(),
         energy: pairs.iter().map(|pair| pair.map(|p| densities + mirrored(p))).collect(),
-        embedding: Embedding::Splines(Splines::new(density_spacing, knots, &embeddings)),
+        embedding: Embedding::Splines(match density_end {
+            Some(end) => splines.up_to(end),
+            None => splines,
+        }),
     }
 }
 
 fn conventions(term: &PotentialConfig, tables: &Tables) -> String {
     let mut text = String::new();
     let knots = |all: &[Vec<f64>]| all.first().map_or(0, Vec::len);
-    let Tables { spacing, density_spacing, cutoff, .. } = tables;
-    let last = density_spacing * (knots(&tables.embedding).max(1) - 1) as f64;
+    let Tables { spacing, density_spacing, density_end, cutoff, .. } = tables;
+    let last_knot = density_spacing * (knots(&tables.embedding).max(1) - 1) as f64;
+    let last = density_end.unwrap_or(last_knot);
     // Writing to a string does not fail.
     let _ = writeln!(
         text,

@@ -106,6 +106,7 @@ pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
         density,
         elements,
         density_spacing,
+        density_end: None,
         spacing,
         cutoff,
         warnings,

@@ -27,12 +27,15 @@ impl Embedding {
 }
 
 /// Tables of F on one grid. Beyond its end F goes on straight, with the slope that it has
-/// there; below zero, where only densities of both signs lead, with the first cubic.
+/// there; below zero, where only densities of both signs lead, with the first cubic. Where the last
+/// knot lies before the end (`Splines::up_to`), F is what it is there in between, and has no slope.
 #[derive(Debug)]
 pub struct Splines {
     per_unit: f64,
     /// Intervals of each species.
     intervals: usize,
+    /// From the last knot to the end, in intervals.
+    level: f64,
     rows: Vec<[f64; 4]>,
     /// The greatest density beyond the end so far, as bits: an order that positive numbers share.
     farthest: AtomicU64,
@@ -48,20 +51,26 @@ impl Splines {
         Splines {
             per_unit: 1.0 / spacing,
             intervals,
+            level: 0.0,
             rows: curves.iter().flat_map(rows).collect(),
             farthest: AtomicU64::new(0),
         }
     }
 
-    /// Density at the end of the tables.
-    pub fn end(&self) -> f64 {
-        self.intervals as f64 / self.per_unit
+    /// The same with the end at this density, behind the last knot.
+    pub fn up_to(self, end: f64) -> Splines {
+        Splines { level: (end * self.per_unit - self.intervals as f64).max(0.0), ..self }
     }
 
-    /// The greatest density that any atom of this rank has had beyond the end of the tables, or
-    /// zero.
-    pub fn farthest(&self) -> f64 {
-        f64::from_bits(self.farthest.load(Ordering::Relaxed))
+    /// Density at the end of the tables.
+    pub fn end(&self) -> f64 {
+        (self.intervals as f64 + self.level) / self.per_unit
+    }
+
+    /// The greatest density beyond the end of the tables that any atom of this rank has had since
+    /// this was last asked, or zero.
+    pub fn take_farthest(&self) -> f64 {
+        f64::from_bits(self.farthest.swap(0, Ordering::Relaxed))
     }
 
     #[inline(always)]
@@ -81,11 +90,17 @@ impl Splines {
         let t = whole.min(one);
         let value = t.mul_add(t.mul_add(t.mul_add(d, c), b), a);
         let slope = t.mul_add(t.mul_add(L::splat(3.0) * d, c + c), b);
-        let beyond = (whole - one).max(zero);
+        let beyond = (whole - one - L::splat(self.level)).max(zero);
         if L::bits(zero.below(beyond)) != 0 {
             self.note(density);
         }
-        [slope.mul_add(beyond, value), slope * L::splat(self.per_unit)]
+        let energy = slope.mul_add(beyond, value);
+        let slope = slope * L::splat(self.per_unit);
+        if self.level == 0.0 {
+            return [energy, slope];
+        }
+        let before_end = L::select(one.below(whole), zero, slope);
+        [energy, L::select(zero.below(beyond), slope, before_end)]
     }
 
     #[cold]

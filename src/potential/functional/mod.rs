@@ -178,11 +178,11 @@ impl Functional {
         !matches!(self.embedding, Embedding::Nothing)
     }
 
-    /// The greatest density of an atom of this rank so far that lay beyond the end of the
-    /// tables; zero if none did.
-    pub fn farthest_density(&self) -> f64 {
+    /// The greatest density of an atom of this rank, since this was last asked, that lay beyond the
+    /// end of the tables; zero if none did.
+    pub fn take_farthest(&self) -> f64 {
         match &self.embedding {
-            Embedding::Splines(splines) => splines.farthest(),
+            Embedding::Splines(splines) => splines.take_farthest(),
             _ => 0.0,
         }
     }

@@ -139,8 +139,8 @@ impl Model for FunctionalTerm {
         self.functional.set_instruction_set(set);
     }
 
-    fn farthest(&self) -> f64 {
-        self.functional.farthest_density()
+    fn take_farthest(&self) -> f64 {
+        self.functional.take_farthest()
     }
 
     fn remark(&self, farthest: f64) -> Option<String> {
