@@ -39,7 +39,9 @@ pub fn unwritten_by_hdf5(path: &Path, error: &hdf5::Error) -> Error {
 pub fn unread_by_hdf5(path: &Path, error: hdf5::Error) -> Error {
     match step_under_way() {
         Some(_) => unwritten_by_hdf5(path, &error),
-        None => Error::Library { path: path.to_path_buf(), library: "HDF5", source: Box::new(error) },
+        None => {
+            Error::Library { path: path.to_path_buf(), library: "HDF5", source: Box::new(error) }
+        }
     }
 }
 
