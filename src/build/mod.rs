@@ -192,18 +192,25 @@ fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
     let counts = (0..config.symbols().len()).map(|k| particles.iter().map(|p| p.species[k]).sum());
     let absent = input::absent(config, &counts.collect::<Vec<u64>>());
     built.warnings.extend(absent);
+    let count = built.layout.particles.len();
+    let surface = built.layout.filling.is_some_and(|filling| filling.surface.is_some());
+    let refused = |why: &dyn Fn(&str) -> Option<String>| {
+        let keys = input::MEASURED_TOGETHER.iter().filter(|key| config.source.has(key));
+        let found = keys.filter_map(|key| why(key).map(|why| config.source.error(key, why))).next();
+        found.map_or(Ok(()), Err)
+    };
+    let placed = built.layout.filling.map_or(count, |filling| filling.first as usize);
+    refused(&|key| {
+        let fits = placed > 1 || (surface && placed == 1 && key != "stop.coalesced_within");
+        let found = if placed == 1 { "one".into() } else { placed.to_string() };
+        (!fits).then(|| format!("this needs two particles or more, and the structure has {found}"))
+    })?;
     if built.layout.measures_particles() {
         return Ok(());
     }
-    let count = built.layout.particles.len();
     let what =
         format!("{count} particles of {:.1} atoms", built.layout.atoms as f64 / count as f64);
-    for key in ["stop.neck_ratio", "stop.coalesced_within", "traces.atoms"] {
-        if config.source.has(key) {
-            let message = format!("{what} on average are not measured one by one");
-            return Err(config.source.error(key, message));
-        }
-    }
+    refused(&|_| Some(format!("{what} on average are not measured one by one")))?;
     built.warnings.push(format!(
         "{what} on average: there will be no series of particles and of pairs, which would take \
          more room than the atoms"

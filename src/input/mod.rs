@@ -34,6 +34,7 @@ mod unit;
 
 pub use config::*;
 pub use conform::nearest;
+pub use no_effect::MEASURED_TOGETHER;
 pub use past::compare;
 pub use rules::MOST_ATOMS;
 pub use schema::or;

@@ -4,6 +4,10 @@ use super::config::*;
 use super::source::Problems;
 use super::stage::Idle;
 
+/// What looks at particles beside one another.
+pub const MEASURED_TOGETHER: [&str; 3] =
+    ["stop.neck_ratio", "stop.coalesced_within", "traces.atoms"];
+
 /// Adds every key of the file that has no effect beside the others.
 pub fn warn(config: &Config, warnings: &mut Problems) {
     for (i, stage) in config.stages.iter().enumerate() {
@@ -29,6 +33,12 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
     }
     if config.structure.is_none() && config.cell.periodic() == [false; 3] {
         told(config, "box.lengths_angstrom", "no boundary is periodic", warnings);
+    }
+    let mut stages = config.stages.iter();
+    if !config.stages.is_empty() && stages.all(|stage| stage.particles == Arrangement::Apart) {
+        for key in MEASURED_TOGETHER {
+            told(config, key, "in no stage are the particles together", warnings);
+        }
     }
     if !config.stages.iter().any(|stage| stage.kind.is_dynamic()) {
         told(config, "dynamics.initial_temperature_k", "in no stage do the atoms move", warnings);
@@ -114,6 +124,17 @@ mod tests {
             ["14:1: `thermostat` has no effect: `minimise` has no temperature"]
         );
         let apart = "particles = \"apart\"\nthermostat_for = \"system\"";
+        assert_eq!(
+            told(
+                "count = 2",
+                "particles = \"apart\"",
+                "[placement]\n[stop]\nneck_ratio = 0.5\n[traces]\natoms = \"gap\""
+            ),
+            [
+                "15:1: `neck_ratio` has no effect: in no stage are the particles together",
+                "17:1: `atoms` has no effect: in no stage are the particles together"
+            ]
+        );
         assert_eq!(
             told("", apart, "[box]\nboundary = [\"free\", \"free\", \"free\"]"),
             [

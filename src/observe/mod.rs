@@ -270,18 +270,23 @@ impl Observers {
         self.thermo.needs() | self.particles.needs() | self.pairs.needs()
     }
 
-    /// Where the traced atoms are; none as long as they cannot be chosen. Called by all ranks
-    /// together, after `measure` where both are due.
-    pub fn trace(&mut self, snapshot: Snapshot, wanted: &TracesConfig) -> Option<Record> {
+    /// Where the traced atoms are, none as long as they cannot be chosen; and a warning of their choice.
+    /// Called by all ranks together, after `measure` where both are due.
+    pub fn trace(
+        &mut self,
+        snapshot: Snapshot,
+        wanted: &TracesConfig,
+    ) -> (Option<Record>, Option<String>) {
+        let mut told = None;
         if self.traces.are_to_be_chosen(wanted, snapshot.together) {
             let mut mine = Vec::new();
             if wanted.atoms == Some(TracedAtoms::Gap) {
                 let groups = Groups::new(Group::Particle, &snapshot.system);
                 mine = self.pairs.facing_layers(&self.scene(snapshot, &groups));
             }
-            self.traces.choose(wanted, &snapshot, &mine);
+            told = self.traces.choose(wanted, &snapshot, &mine);
         }
-        self.traces.measure(&snapshot)
+        (self.traces.measure(&snapshot), told)
     }
 
     /// Measures everything. Called by all ranks together; the first snapshot with

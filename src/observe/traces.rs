@@ -4,7 +4,7 @@
 //! The atoms are chosen once and stay: those that the input names, and, by the rule `gap`,
 //! the outermost layer of each particle towards each of its neighbours when the particles
 //! are put together (`Pairs::facing_layers`). Where some rule needs them together, nothing
-//! is traced before.
+//! is traced before; and where none are named and it finds none, until it does, which is told.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,9 @@ pub struct Traces {
     rule: Option<TracedAtoms>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ids: Vec<u64>,
+    /// What was said in this job of a rule that finds nothing.
+    #[serde(skip)]
+    told: Option<String>,
 }
 
 impl Traces {
@@ -33,12 +36,31 @@ impl Traces {
         !known && (together || wanted.atoms != Some(TracedAtoms::Gap))
     }
 
-    /// Chooses those that are named, and these of all ranks. Collective.
-    pub fn choose(&mut self, wanted: &TracesConfig, snapshot: &Snapshot, mine: &[u64]) {
-        let all = snapshot.system.comm.all_gather(mine).concat();
-        let chosen: BTreeSet<u64> = wanted.ids.iter().copied().chain(all).collect();
-        self.chosen = Some(chosen.into_iter().collect());
-        (self.rule, self.ids) = (wanted.atoms, wanted.ids.clone());
+    /// Chooses those that are named, and these of all ranks, if there are any; gives what is to be
+    /// told of it. Collective.
+    pub fn choose(
+        &mut self,
+        wanted: &TracesConfig,
+        snapshot: &Snapshot,
+        mine: &[u64],
+    ) -> Option<String> {
+        let found = snapshot.system.comm.all_gather(mine).concat();
+        let none = wanted.atoms.is_some() && found.is_empty();
+        let chosen: BTreeSet<u64> = wanted.ids.iter().copied().chain(found).collect();
+        if !chosen.is_empty() {
+            self.chosen = Some(chosen.into_iter().collect());
+            (self.rule, self.ids) = (wanted.atoms, wanted.ids.clone());
+        }
+        let so = match wanted.ids.is_empty() {
+            true => "no paths are kept until there are",
+            false => "only the paths of `ids` are kept",
+        };
+        let told = format!(
+            "step {}: `[traces] atoms = \"gap\"` finds no atoms, for no particle has another near \
+             it: {so}",
+            snapshot.step
+        );
+        (none && self.told.is_none()).then(|| self.told.insert(told).clone())
     }
 
     /// How many there are.

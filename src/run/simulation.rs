@@ -461,7 +461,8 @@ impl<'c> Simulation<'c> {
         let known = self.observers.traces.count();
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
-        let record = self.observers.trace(snapshot, wanted);
+        let (record, told) = self.observers.trace(snapshot, wanted);
+        warnings::tell(told);
         self.engine.clock().enter(Phase::Write);
         if let Some(record) = &record {
             let count = self.observers.traces.count();

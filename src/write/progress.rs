@@ -1,10 +1,11 @@
 //! How far a run is: which measurements become lines of the table, how fast it
 //! goes, and a bar with the time that is left where someone is looking.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Lines that a stage puts into the table at most, its last one not counted.
 const LINES_PER_STAGE: u64 = 50;
@@ -82,8 +83,9 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         // As wide as the terminal: a longer line would wrap, and take others with it
         // when it is wiped away.
-        let style = format!("{{wide_bar}} {{pos}}/{{len}} {steps}  {{msg}}  {{eta}} left");
-        bar.set_style(ProgressStyle::with_template(&style).expect("a valid template"));
+        let style = format!("{{wide_bar}} {{pos}}/{{len}} {steps}{{msg}}{{left}}");
+        let style = ProgressStyle::with_template(&style).expect("a valid template");
+        bar.set_style(style.with_key("left", left));
         Bar { bar, watched }
     }
 
@@ -110,6 +112,7 @@ impl Bar {
         if self.watched && !self.is_visible() {
             self.bar.set_draw_target(terminal());
         }
+        self.bar.tick();
     }
 
     pub fn at(&self, step: u64) {
@@ -117,7 +120,7 @@ impl Bar {
     }
 
     pub fn message(&self, text: String) {
-        self.bar.set_message(text);
+        self.bar.set_message(format!("  {text}"));
     }
 
     /// Runs `print` with the bar out of the way.
@@ -132,6 +135,15 @@ impl Bar {
     /// Whether a line now would only flicker past.
     pub fn is_too_soon(&self, pace: &Pace) -> bool {
         self.is_visible() && pace.line_age() < LEAST_TIME_BETWEEN_LINES
+    }
+}
+
+/// The time that is left, as soon as something is done that it follows from.
+fn left(state: &ProgressState, line: &mut dyn Write) {
+    let eta = state.eta();
+    if !eta.is_zero() {
+        // A line that cannot be made is not worth an end.
+        let _ = write!(line, "  {:#} left", HumanDuration(eta));
     }
 }
 

@@ -126,10 +126,11 @@ def start(*arguments, ranks=None, threads=1, prefix=(), more=()):
     )
 
 
-def wait_until(condition, seconds=600, pause=0.02):
+def wait_until(condition, seconds=600, pause=0.02, told=str):
+    """`told()`: what is to be said where it does not happen."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"it does not happen in {seconds} s"
+        assert time.monotonic() < end, f"it does not happen in {seconds} s {told()}"
         time.sleep(pause)
 
 

@@ -67,6 +67,14 @@ def test_a_plan_says_what_it_waits_for_on_terminals_only(tmp_path):
     assert (piped.returncode, piped.stderr) == (0, "")
 
 
+def test_a_bar_says_what_is_left_as_soon_as_something_is_done(tmp_path):
+    path = write_input(tmp_path, WARNING.replace("0.1234567", "0.2"))
+    code, told = told_on_a_terminal("--threads", "1", "--oversubscribe", "--output", tmp_path / "out", path)
+    bars = re.findall(r"\d+/100 steps(.*?)[\r\x1b]", told)
+    assert code == 0 and bars[0].strip() == "" and any("ns/day" in bar for bar in bars), told
+    assert all(re.fullmatch(r"(  [\d.]+ ns/day)?(  \d+[smhd] left)?\s*", bar) for bar in bars), bars
+
+
 def test_the_log_fits_a_terminal(tmp_path, monkeypatch):
     """But for paths, commands and the table of reference structures, which are not broken."""
     monkeypatch.chdir(tmp_path)

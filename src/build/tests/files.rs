@@ -433,3 +433,19 @@ fn a_file_of_another_format_is_named() {
         assert_eq!(message(file, bytes, more), wanted);
     }
 }
+
+/// What is asked of particles beside one another, where the file has one.
+#[test]
+fn one_particle_of_a_file_has_no_gap_and_no_neck() {
+    let one = "2\nProperties=species:S:1:pos:R:3\nPt 0 0 0\nPt 2.7 0 0\n";
+    for table in ["[stop]\nneck_ratio = 0.5", "[traces]\natoms = \"gap\""] {
+        let (_folder, config) = from_file("a.xyz", one, &format!("{FREE}\n{table}"));
+        let error = structure(&config, &Comm::single()).err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        let error = error.to_string();
+        let told = "this needs two particles or more, and the structure has one";
+        assert!(error.contains(told) && error.contains(&"input.toml:9:"), "{error}");
+        let (_folder, config) = from_file("a.xyz", XYZ, &format!("{FREE}\n{table}"));
+        structure(&config, &Comm::single()).unwrap();
+    }
+}

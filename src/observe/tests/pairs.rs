@@ -437,10 +437,11 @@ fn adatoms_in_the_gap_are_found_and_followed() {
             let neighbours = neighbours_of(&atoms);
             let now = snapshot(&atoms, &neighbours, &cell, comm);
             let apart = Snapshot { together: false, ..now };
-            assert_eq!(Observers::new(CUTOFF, [false; 3]).trace(apart, &wanted), None);
-            let record = observers.trace(now, &wanted).unwrap();
-            assert_eq!(observers.trace(now, &wanted).as_ref(), Some(&record));
-            record
+            assert_eq!(Observers::new(CUTOFF, [false; 3]).trace(apart, &wanted), (None, None));
+            let (record, told) = observers.trace(now, &wanted);
+            assert_eq!((told, record.is_some()), (None, true));
+            assert_eq!(observers.trace(now, &wanted), (record.clone(), None));
+            record.unwrap()
         });
         for record in traced {
             let ids: Vec<u64> =
@@ -452,6 +453,44 @@ fn adatoms_in_the_gap_are_found_and_followed() {
             }
         }
     }
+}
+
+/// Three particles far apart, of which two meet later: until then nothing is traced, which is told once.
+#[test]
+fn a_gap_that_is_not_there_is_told_and_traced_when_it_is() {
+    let (comm, cell, ball) = (Comm::single(), free_box(), sphere(8.0));
+    let row = |x: f64| {
+        let places = [0.0, x, 400.0];
+        atoms_of(&places.map(|x| moved(&ball, [x, 0.0, 0.0])))
+    };
+    let mut observers = Observers::new(CUTOFF, [false; 3]);
+    let mut look = |x: f64, ids: &[u64]| {
+        let wanted =
+            TracesConfig { atoms: Some(TracedAtoms::Gap), ids: ids.to_vec(), interval_ps: 0.01 };
+        let all = row(x);
+        measured(&mut observers, &all, &cell, &comm);
+        let atoms = share(&all, &cell, &comm);
+        let neighbours = neighbours_of(&atoms);
+        let (record, told) =
+            observers.clone().trace(snapshot(&atoms, &neighbours, &cell, &comm), &wanted);
+        let by_name = record.map(|record| reals(&record, "/sinter/traces", "atoms"));
+        if ids.is_empty() {
+            let now = snapshot(&atoms, &neighbours, &cell, &comm);
+            assert_eq!(observers.trace(now, &wanted).0.is_some(), by_name.is_some());
+        }
+        (by_name, told)
+    };
+    let (traced, told) = look(200.0, &[7]);
+    assert_eq!(traced, Some(vec![7.0]));
+    assert!(told.unwrap().ends_with("only the paths of `ids` are kept"));
+    let (traced, told) = look(200.0, &[]);
+    assert_eq!(traced, None);
+    let told = told.unwrap();
+    assert!(told.ends_with("near it: no paths are kept until there are"), "{told}");
+    assert_eq!(look(200.0, &[]), (None, None));
+    let (traced, told) = look(20.0, &[]);
+    assert!(traced.unwrap().len() >= 2);
+    assert_eq!(told, None);
 }
 
 #[test]
