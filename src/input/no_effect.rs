@@ -128,7 +128,7 @@ mod tests {
             told(
                 "count = 2",
                 "particles = \"apart\"",
-                "[placement]\n[stop]\nneck_ratio = 0.5\n[traces]\natoms = \"gap\""
+                "[placement]\ngap_angstrom = 4\n[stop]\nneck_ratio = 0.5\n[traces]\natoms = \"gap\""
             ),
             [
                 "15:1: `neck_ratio` has no effect: in no stage are the particles together",
