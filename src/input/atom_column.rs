@@ -18,15 +18,18 @@ pub enum AtomColumn {
     Host,
     /// Its cluster by bonds, named by the lowest id in it.
     Cluster,
+    /// How far it is from where it was in the first frame of the file in which the particles stand together, Å; NaN before.
+    Displacement,
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 5] = [
+    pub const ALL: [AtomColumn; 6] = [
         AtomColumn::Structure,
         AtomColumn::Surface,
         AtomColumn::Coordination,
         AtomColumn::Host,
         AtomColumn::Cluster,
+        AtomColumn::Displacement,
     ];
 
     pub fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl AtomColumn {
             AtomColumn::Coordination => "coordination",
             AtomColumn::Host => "host",
             AtomColumn::Cluster => "cluster",
+            AtomColumn::Displacement => "displacement",
         }
     }
 }

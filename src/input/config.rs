@@ -587,6 +587,11 @@ pub struct OutputConfig {
     #[schemars(range(min = 1, max = 100))]
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub pair_distribution_angstrom: Option<f64>,
+    /// With every frame atoms, energies and what is melted by layers below the surface, in `/sinter/layers`;
+    /// it costs about three steps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub layers: bool,
     /// Velocities of the atoms in the trajectory. Unless given: yes, but not where positions are rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "trajectory"))]
@@ -653,6 +658,7 @@ impl Default for OutputConfig {
             series_interval_ps: default_series_interval(),
             neck_hold_ps: default_neck_hold(),
             pair_distribution_angstrom: None,
+            layers: false,
             velocities: None,
             forces: false,
             energies: false,

@@ -17,24 +17,19 @@ use std::f64::consts::{PI, SQRT_2};
 
 use rayon::prelude::*;
 
-use super::{Column, Series, Snapshot, Values};
+use super::wide::Wide;
+use super::{Column, Series, Snapshot, Values, pairs_of_species};
 use crate::atoms::Atoms;
-use crate::exchange::share_ghosts;
 use crate::neighbour::Rows;
 
 /// Width of bins, Å, as nearly as a whole number of them allows.
 const WIDTH: f64 = 0.05;
 
-/// Pairs of species a ≤ b, in the order (0, 0), (0, 1), ..., (1, 1), ...
-fn pairs_of(species: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..species).flat_map(move |a| (a..species).map(move |b| (a, b)))
-}
-
 /// `reach`: Å. `nearest`: d, where it is known. Collective.
 pub fn measure(snapshot: &Snapshot, reach: f64, nearest: Option<f64>) -> Series {
     let (view, species) = (&snapshot.system, snapshot.system.masses.len());
     let bins = (reach / WIDTH).round().max(1.0) as usize;
-    let atoms = with_ghosts(snapshot, reach);
+    let Wide { atoms, .. } = Wide::find(snapshot, reach);
     let mut numbers = vec![0i64; species];
     atoms.species[..atoms.owned].iter().for_each(|&kind| numbers[kind as usize] += 1);
     let mut ordered = count(&atoms, reach, bins, species);
@@ -53,7 +48,7 @@ pub fn measure(snapshot: &Snapshot, reach: f64, nearest: Option<f64>) -> Series 
     };
     let place = |a: usize, b: usize, k: usize| (a * species + b) * bins + k;
     let (mut counts, mut g) = (Vec::new(), Vec::new());
-    for (a, b) in pairs_of(species) {
+    for (a, b) in pairs_of_species(species) {
         let each = numbers[a] as f64 * numbers[b] as f64;
         for k in 0..bins {
             let n = ordered[place(a, b, k)];
@@ -95,25 +90,6 @@ pub fn measure(snapshot: &Snapshot, reach: f64, nearest: Option<f64>) -> Series 
         ),
     ];
     Series { path: "/sinter/pair_distribution", columns }
-}
-
-/// The atoms of this rank that act on others, with all within `reach` of them.
-fn with_ghosts(snapshot: &Snapshot, reach: f64) -> Atoms {
-    let (from, cell) = (snapshot.system.atoms, snapshot.system.cell);
-    let list: Vec<_> = (0..from.owned)
-        .filter(|&i| !from.is_removed(i))
-        .map(|i| {
-            let mut atom = from.record(i);
-            let [x, y, z] = atom.position;
-            let mut place = [x, y, z, 0.0];
-            cell.wrap(&mut place, &mut atom.image);
-            atom.position = [place[0], place[1], place[2]];
-            atom
-        })
-        .collect();
-    let mut atoms = Atoms::from_list(&list);
-    share_ghosts(snapshot.system.comm, cell, reach, &mut atoms);
-    atoms
 }
 
 /// Ordered pairs of this rank's atoms with all, by both species and bin.

@@ -19,8 +19,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fixed::Quantum;
-use crate::geometry::{Vec3, cross, dot, scale};
+use crate::fixed::{ExactSum, Quantum};
+use crate::geometry::{Vec3, cross, dot, norm, scale};
 
 /// Three axes at right angles, right-handed; row k is axis k.
 pub type Axes = [Vec3; 3];
@@ -65,17 +65,23 @@ pub struct Bonds {
     pub count: [i64; 2],
     /// Quanta of `QUANTUM`.
     pub products: [i128; 15],
+    /// Sum of the lengths of those of fcc, Å.
+    length: ExactSum,
 }
 
 impl Bonds {
-    pub const WORDS: usize = 17;
+    pub const WORDS: usize = 18;
 
     /// Adds those of one atom; `kind`: 0 for fcc, 1 for bcc.
     pub fn add(&mut self, kind: usize, near: &[Vec3]) {
         self.count[kind] += near.len() as i64;
         let mut sums = [0i64; 15];
         for bond in near {
-            let [x, y, z] = scale(*bond, 1.0 / dot(*bond, *bond).sqrt());
+            let length = norm(*bond);
+            if kind == 0 {
+                self.length.add(length);
+            }
+            let [x, y, z] = scale(*bond, 1.0 / length);
             let [xx, yy, zz] = [x * x, y * y, z * z];
             let [xy, xz, yz] = [x * y, x * z, y * z];
             let terms = [
@@ -103,12 +109,19 @@ impl Bonds {
     pub fn merge(&mut self, other: &Bonds) {
         self.count.iter_mut().zip(other.count).for_each(|(a, b)| *a += b);
         self.products.iter_mut().zip(other.products).for_each(|(a, b)| *a += b);
+        self.length = self.length + other.length;
+    }
+
+    /// Mean length of those of fcc, Å; none (NaN) without any.
+    pub fn fcc_length(&self) -> f64 {
+        self.length.value() / self.count[0] as f64
     }
 
     /// As integers to be summed over ranks, and back.
     pub fn words(&self) -> [i128; Self::WORDS] {
         std::array::from_fn(|k| match k {
             0 | 1 => self.count[k] as i128,
+            17 => self.length.0,
             _ => self.products[k - 2],
         })
     }
@@ -117,6 +130,7 @@ impl Bonds {
         Bonds {
             count: [words[0] as i64, words[1] as i64],
             products: std::array::from_fn(|k| words[k + 2]),
+            length: ExactSum(words[17]),
         }
     }
 

@@ -32,9 +32,11 @@ mod cna;
 mod contact;
 mod distribution;
 mod lattice;
+mod layers;
 mod mergers;
 pub mod neck;
 mod one_body;
+mod order;
 mod pairs;
 mod particles;
 mod record;
@@ -43,6 +45,7 @@ mod surroundings;
 pub mod swaps;
 mod thermo;
 mod traces;
+mod wide;
 
 pub use cna::Class;
 pub use contact::{Closure, Contact};
@@ -100,6 +103,8 @@ pub struct Settings {
     pub neck_hold_ps: f64,
     /// How far pair distributions are wanted, Å.
     pub pair_distribution: Option<f64>,
+    /// Whether atoms are wanted by their layer below the surface.
+    pub layers: bool,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -181,7 +186,7 @@ pub struct Scene<'a> {
 ///     conserved_energy: 0.0,
 ///     together: true,
 ///     moving: true,
-///     settings: Settings { neck_hold_ps: 1.0, pair_distribution: None },
+///     settings: Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false },
 /// };
 /// let bodies = groups.bodies(&system);
 /// let scene = Scene { snapshot, groups: &groups, bodies, cutoff: 4.4, evaporated: vec![true; 3] };
@@ -220,16 +225,17 @@ pub struct PerAtom {
 }
 
 impl PerAtom {
-    /// As it stands in a frame.
-    pub fn number(&self, i: usize, column: AtomColumn) -> i32 {
+    /// As it stands in a frame; none for what this moment does not tell.
+    pub fn number(&self, i: usize, column: AtomColumn) -> Option<i32> {
         let around = &self.surroundings[i];
-        match column {
+        Some(match column {
             AtomColumn::Structure => around.class as i32,
             AtomColumn::Surface => around.is_surface as i32,
             AtomColumn::Coordination => around.coordination as i32,
             AtomColumn::Host => around.host as i32,
             AtomColumn::Cluster => self.clusters[i] as i32,
-        }
+            AtomColumn::Displacement => return None,
+        })
     }
 }
 
@@ -315,6 +321,7 @@ impl Observers {
         if !self.only_whole {
             series = self.structure.measure(&snapshot, &around, self.pairs.contacts());
             series.push(clusters.series());
+            series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
         }
         let reach = snapshot.settings.pair_distribution;
         series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
@@ -355,6 +362,11 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
         }
     }
     alone
+}
+
+/// Pairs of species a ≤ b, in the order (0, 0), (0, 1), ..., (1, 1), ...
+fn pairs_of_species(species: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..species).flat_map(move |a| (a..species).map(move |b| (a, b)))
 }
 
 /// Å², between two atoms (owned or ghosts).

@@ -13,6 +13,7 @@ use super::cna::Class;
 use super::lattice::{
     Axes, Bonds, Misorientation, UPRIGHT, named_like, relative_rotation, rotation,
 };
+use super::order::{self, Lattice};
 use super::surroundings::AllSurroundings;
 use super::{Column, Contact, Series, Snapshot, Values};
 
@@ -86,16 +87,24 @@ impl Structure {
         contacts: &[Contact],
     ) -> Vec<Series> {
         let tallies = tallies(snapshot, surroundings);
-        let order = self.follow(&tallies, snapshot.together);
+        let (order, axes) = self.follow(&tallies, snapshot.together);
         let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
+        if snapshot.system.masses.len() > 1 {
+            let lattice = |(axes, tally): (Option<Axes>, &Tally)| {
+                axes.filter(|_| tally.bonds.count[0] > 0)
+                    .map(|axes| Lattice::of(axes, tally.bonds.fcc_length()))
+            };
+            let lattices: Vec<_> = axes.into_iter().zip(&tallies).map(lattice).collect();
+            series.push(order::measure(snapshot, surroundings, &lattices));
+        }
         if snapshot.together && !contacts.is_empty() {
             series.push(self.boundaries(contacts));
         }
         series
     }
 
-    /// Finds the axes of each particle; returns its order.
-    fn follow(&mut self, tallies: &[Tally], together: bool) -> Vec<f64> {
+    /// Finds the axes of each particle; returns its order, and the axes where there are some now.
+    fn follow(&mut self, tallies: &[Tally], together: bool) -> (Vec<f64>, Vec<Option<Axes>>) {
         self.last.resize(tallies.len(), None);
         self.first.resize(tallies.len(), None);
         let fits: Vec<_> = tallies.par_iter().map(|tally| tally.bonds.fit()).collect();
@@ -107,8 +116,7 @@ impl Structure {
                 self.first[k].get_or_insert(axes);
             }
         }
-        // What was not found now is not shown.
-        fits.into_iter().map(|(order, _)| order).collect()
+        fits.into_iter().unzip()
     }
 
     fn particles(&self, tallies: &[Tally], order: Vec<f64>, nearest: Option<f64>) -> Series {

@@ -28,6 +28,7 @@ use rayon::prelude::*;
 use super::Snapshot;
 use super::cna::{Class, FIRST_SHELL, HALF_WAY, SHELLS, classify};
 use super::lattice::Bonds;
+use super::order::Shells;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
@@ -35,6 +36,9 @@ use crate::neighbour::WholeLists;
 
 /// Radius of the surroundings in which a cone is looked for, in units of d.
 const CONE_REACH: f64 = 1.5;
+
+/// (√2 + √3)/2: half-way between second and third neighbours of fcc, in units of d.
+const SECOND_SHELL: f64 = 0.5 * (std::f64::consts::SQRT_2 + 1.732_050_807_568_877_2);
 
 /// Cosine of half the angle of the cone.
 const CONE: f64 = std::f64::consts::FRAC_1_SQRT_2;
@@ -57,10 +61,14 @@ pub struct AllSurroundings {
     pub of: Vec<Surroundings>,
     /// Of cubic crystals, by the particle that their atoms came from; on this rank.
     pub bonds: BTreeMap<u32, Bonds>,
+    /// Which species stand beside which, by particle; on this rank, of several species only.
+    pub shells: BTreeMap<u32, Shells>,
     /// d, Å; none where no atom has twelve neighbours.
     pub nearest: Option<f64>,
     /// Neighbours are within, Å.
     pub bond: f64,
+    /// And what may fill a cone, Å.
+    pub cone: f64,
 }
 
 impl AllSurroundings {
@@ -84,11 +92,25 @@ impl AllSurroundings {
         let nearest = (sums[1] > 0).then(|| ExactSum(sums[0]).value() / sums[1] as f64);
         let within = |multiple: f64| nearest.map_or(cutoff, |d| (multiple * d).min(cutoff));
         let bond = within(HALF_WAY);
-        let reaches = [bond, within(CONE_REACH)];
-        let of = portions.par_iter().zip(&crystals).flat_map_iter(|(portion, part)| {
-            around(portion).shells(portion.atoms.clone(), &part.classes, reaches)
-        });
-        AllSurroundings { of: of.collect(), bonds, nearest, bond }
+        let species = snapshot.system.masses.len();
+        // Lists that end within the second shell would favour its nearer atoms.
+        let second = nearest.map_or(0.0, |d| SECOND_SHELL * d).min(cutoff);
+        let reaches = [bond, within(CONE_REACH), if species > 1 { second } else { 0.0 }];
+        let parts: Vec<_> = portions
+            .par_iter()
+            .zip(&crystals)
+            .map(|(portion, part)| {
+                around(portion).shells(portion.atoms.clone(), &part.classes, reaches, species)
+            })
+            .collect();
+        let (mut of, mut shells) = (Vec::with_capacity(atoms.owned), BTreeMap::new());
+        for (part, of_part) in parts {
+            of.extend(part);
+            for (k, more) in of_part {
+                shells.entry(k).or_insert_with(|| Shells::new(species)).merge(&more);
+            }
+        }
+        AllSurroundings { of, bonds, shells, nearest, bond, cone: reaches[1] }
     }
 }
 
@@ -171,29 +193,43 @@ impl Vicinity<'_> {
         all
     }
 
-    /// What stands around atoms of these classes, with neighbours within `bond` and cones
-    /// within `reach`.
+    /// What stands around atoms of these classes, with neighbours within `bond`, cones
+    /// within `reach` and second neighbours of fcc within `second`, none of them if that is zero.
     fn shells(
         &self,
         owned: Range<usize>,
         classes: &[Class],
-        [bond, reach]: [f64; 2],
-    ) -> Vec<Surroundings> {
-        let mut near = Vec::new();
+        [bond, reach, second]: [f64; 3],
+        species: usize,
+    ) -> (Vec<Surroundings>, BTreeMap<u32, Shells>) {
+        let (mut near, mut directions) = (Vec::new(), Vec::new());
         let mut around = Vec::with_capacity(classes.len());
+        let mut shells = BTreeMap::new();
         for (i, &class) in owned.zip(classes) {
-            self.find(i, reach.max(bond), &mut near);
+            self.find(i, reach.max(bond).max(second), &mut near);
+            if second > 0.0 && class == Class::Fcc {
+                let shells =
+                    shells.entry(self.atoms.particle[i]).or_insert_with(|| Shells::new(species));
+                for other in near.iter().filter(|near| near.square <= second * second) {
+                    let shell = (other.square > bond * bond) as usize;
+                    let kinds = [i, other.index].map(|i| self.atoms.species[i] as usize);
+                    shells.add(shell, kinds);
+                }
+            }
             let bonded = || near.iter().filter(|near| near.square <= bond * bond);
             let coordination = bonded().count();
             let host = self.host(i, coordination, bonded);
+            let seen = near.iter().filter(|near| near.square <= reach * reach);
+            directions.clear();
+            directions.extend(seen.map(|near| scale(near.apart, 1.0 / near.square.sqrt())));
             around.push(Surroundings {
                 class,
                 coordination: coordination.min(u8::MAX as usize) as u8,
                 host,
-                is_surface: coordination > 0 && leaves_cone_empty(&mut near, reach),
+                is_surface: coordination > 0 && leave_cone_empty(&directions),
             });
         }
-        around
+        (around, shells)
     }
 
     /// The particle that more than half of the neighbours came from, or the atom's own.
@@ -214,17 +250,14 @@ impl Vicinity<'_> {
     }
 }
 
-/// Whether the neighbours within `reach` leave the cone empty that they leave most room in;
-/// their vectors are unit vectors afterwards.
-fn leaves_cone_empty(near: &mut [Near], reach: f64) -> bool {
+/// Whether directions to neighbours leave the cone empty that they leave most room in.
+pub fn leave_cone_empty(directions: &[Vec3]) -> bool {
     let mut sum = [0i64; 3];
-    for near in near.iter_mut().filter(|near| near.square <= reach * reach) {
-        near.apart = scale(near.apart, 1.0 / near.square.sqrt());
-        (0..3).for_each(|d| sum[d] += DIRECTION.round(near.apart[d]));
+    for direction in directions {
+        (0..3).for_each(|d| sum[d] += DIRECTION.round(direction[d]));
     }
     let away = sum.map(|quanta| -DIRECTION.value(quanta));
     let bound = CONE * norm(away);
-    let mut seen = near.iter().filter(|near| near.square <= reach * reach);
     // Directions that cancel leave no room anywhere.
-    bound > 0.0 && seen.all(|near| dot(near.apart, away) < bound)
+    bound > 0.0 && directions.iter().all(|direction| dot(*direction, away) < bound)
 }

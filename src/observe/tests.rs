@@ -9,6 +9,7 @@ use crate::geometry::{Cell, Vec3, add, dot, norm, on_grid, scale};
 use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
+mod alloys;
 mod pairs;
 mod structure;
 mod whole;
@@ -21,7 +22,7 @@ const CUTOFF: f64 = 4.4;
 const SKIN: f64 = 1.0;
 
 /// As of an input that says nothing else.
-const SETTINGS: Settings = Settings { neck_hold_ps: 1.0, pair_distribution: None };
+const SETTINGS: Settings = Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part
 /// of a nearest-neighbour distance (2.77 Å) for any one radius, less on average.
@@ -139,7 +140,13 @@ fn share(all: &[Atom], cell: &Cell, comm: &Comm) -> Atoms {
                     if !(mine(n) && [x, y, z] == [0; 3]) {
                         let shift: Vec3 =
                             std::array::from_fn(|d| [x, y, z][d] as f64 * cell.length[d]);
-                        atoms.push_ghost(atom.id, 0, atom.particle, add(atom.position, shift));
+                        let species = atom.species as u8;
+                        atoms.push_ghost(
+                            atom.id,
+                            species,
+                            atom.particle,
+                            add(atom.position, shift),
+                        );
                     }
                 }
             }

@@ -135,6 +135,7 @@ fn write_h5md(config: &Config, potential: &ForceField, built: &Built, output: &P
         cell: &built.cell,
         atoms: &atoms,
         more: None,
+        together: true,
         moving: true,
     })?;
     file.close()

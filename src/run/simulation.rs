@@ -447,6 +447,7 @@ impl<'c> Simulation<'c> {
             cell: self.engine.cell(),
             atoms: self.engine.atoms(),
             more: Some(more),
+            together: !integrator.stage().apart,
             moving: integrator.stage().kind.is_dynamic(),
         };
         self.files.frame(record, &frame)?;
@@ -538,6 +539,7 @@ fn snapshot<'a>(
         settings: observe::Settings {
             neck_hold_ps: config.output.neck_hold_ps,
             pair_distribution: config.output.pair_distribution_angstrom,
+            layers: config.output.layers,
         },
     }
 }

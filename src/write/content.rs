@@ -80,7 +80,8 @@ impl Content {
                 (4.9 + more, 4.9 + more, 3.4, 0.2)
             }
         };
-        let column = if form.compressed { COMPRESSED_COLUMN } else { size_of::<i32>() as f64 };
+        let integer = if form.compressed { COMPRESSED_COLUMN } else { size_of::<i32>() as f64 };
+        let column = |column| if column == AtomColumn::Displacement { other } else { integer };
         let velocity = if velocities { velocity } else { 0.0 };
         let force = if forces { 3.0 * other } else { 0.0 };
         position
@@ -88,7 +89,7 @@ impl Content {
             + force
             + if energies { other } else { 0.0 }
             + numbers
-            + column * columns.iter().count() as f64
+            + columns.iter().map(column).sum::<f64>()
     }
 }
 

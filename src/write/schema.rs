@@ -148,6 +148,17 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             quantity("/particles/trajectory/cluster", "cluster", PER_ATOM, "", ""),
             "lowest id in the cluster that it belongs to, as in /sinter/clusters",
         ),
+        AtomColumn::Displacement => (
+            quantity(
+                "/particles/trajectory/displacement",
+                "displacement",
+                PER_ATOM,
+                "Angstrom",
+                "angstrom",
+            ),
+            "how far it is from where it was in the first frame of this file in which the particles \
+             stand together; none (NaN) before",
+        ),
     }
 }
 pub const ID: Quantity = quantity("/particles/trajectory/id", "id", PER_ATOM, "", "");

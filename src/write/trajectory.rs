@@ -20,7 +20,7 @@ use super::species;
 use crate::atoms::{Atoms, Species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
-use crate::geometry::Cell;
+use crate::geometry::{Cell, norm, sub};
 use crate::input::AtomColumn;
 use crate::observe::{PerAtom, Record};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct Frame<'a> {
     pub atoms: &'a Atoms,
     /// What else there is of them, if the file holds any columns of that.
     pub more: Option<&'a PerAtom>,
+    /// Whether the particles stand together: from the first such frame on displacements count.
+    pub together: bool,
     /// Whether velocities are motion in time. Those of a minimiser are not: the frame has none.
     pub moving: bool,
 }
@@ -58,6 +60,8 @@ struct Standing {
     content: Content,
     frames: u64,
     last_step: Option<u64>,
+    /// Row of the frame from which displacements count, if the file holds any.
+    reference: Option<u64>,
 }
 
 /// A number of an atom that f32 can stand for, or three.
@@ -137,6 +141,21 @@ impl<'c> Columns<'c> {
             origin: file.dataset(&schema::ORIGIN.value())?,
             particle: file.dataset(schema::PARTICLE)?,
         })
+    }
+
+    /// Row of the frame from which displacements count, the first that has some; none if there
+    /// are none, or not yet.
+    fn reference(&self, frames: u64) -> Result<Option<u64>> {
+        let Some(column) = self.more.get(&AtomColumn::Displacement) else { return Ok(None) };
+        let (mut before, mut end) = (0, frames);
+        while before < end {
+            let row = (before + end) / 2;
+            match column.read::<f64>(&[row, 0], &[1, 1])?.iter().any(|x| x.is_nan()) {
+                true => before = row + 1,
+                false => end = row,
+            }
+        }
+        Ok((before < frames).then_some(before))
     }
 
     /// Those with a row for every frame.
@@ -255,6 +274,9 @@ impl<'c> Trajectory<'c> {
         let atoms = frame.atoms;
         let order = IdOrder::find(self.comm, &atoms.id[..atoms.owned], self.atoms)?;
         self.on_file(|file| file.begin_frame(frames, frame))?;
+        if self.standing.reference.is_none() && frame.together {
+            self.standing.reference = Some(frames);
+        }
         self.write_atoms(frames, frame, &order)?;
         self.on_file(OpenFile::flush)?;
         self.standing.frames += 1;
@@ -285,7 +307,11 @@ impl<'c> Trajectory<'c> {
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
         for column in columns.iter() {
-            let number = |i: usize| more.map_or(-1, |more| more.number(i, column));
+            if column == AtomColumn::Displacement {
+                self.displacements(row.unwrap_or(0), order, unwrapped)?;
+                continue;
+            }
+            let number = |i: usize| more.and_then(|more| more.number(i, column)).unwrap_or(-1);
             self.column(row, order, |columns| columns.more.get(&column), number)?;
         }
         if row == Some(0) {
@@ -309,6 +335,45 @@ impl<'c> Trajectory<'c> {
         };
         let quantum = rounded.then_some(quantum);
         self.column(Some(row), order, select, |i| value(i).single(quantum))
+    }
+
+    /// Writes how far all atoms are from where they were in the frame of reference, which is read
+    /// from the file: so it is what differences of the rows of positions are.
+    fn displacements(
+        &self,
+        row: u64,
+        order: &IdOrder,
+        place: impl Fn(usize) -> [f64; 3] + Sync,
+    ) -> Result<()> {
+        let quantum = self.standing.content.form.quantum();
+        let kept = |i: usize| match quantum {
+            None => place(i),
+            Some(_) => place(i).single(quantum).map(f64::from),
+        };
+        let passed = order.pass(kept, |first, places: &[[f64; 3]]| {
+            let file = self.file.as_ref().expect("a rank that holds a portion has the file open");
+            let column = &file.columns.more[&AtomColumn::Displacement];
+            let count = places.len() as u64;
+            let lengths: Vec<f64> = match self.standing.reference {
+                None => vec![f64::NAN; places.len()],
+                Some(reference) if reference == row => vec![0.0; places.len()],
+                Some(reference) => {
+                    let then: Vec<f64> =
+                        file.columns.position.read(&[reference, first, 0], &[1, count, 3])?;
+                    let then = then.chunks_exact(3).map(|x| [x[0], x[1], x[2]]);
+                    places.iter().zip(then).map(|(now, then)| norm(sub(*now, then))).collect()
+                }
+            };
+            let (start, count) = ([row, first], [1, count]);
+            match quantum {
+                None => column.write(&start, &count, &lengths),
+                Some(_) => {
+                    let single: Vec<f32> = lengths.iter().map(|x| *x as f32).collect();
+                    column.write(&start, &count, &single)
+                }
+            }
+        });
+        self.comm.agree(passed)
     }
 
     /// Writes a value of every atom: in a row of the column, or in one that has no rows.
@@ -388,6 +453,7 @@ impl<'c> OpenFile<'c> {
             },
             frames: steps.len() as u64,
             last_step: steps.last().map(|&step| step as u64),
+            reference: columns.reference(steps.len() as u64)?,
         };
         let series = SeriesWriter::open(&file)?;
         Ok((OpenFile { columns, series, file }, standing))
@@ -441,6 +507,7 @@ impl<'c> OpenFile<'c> {
         }
         standing.frames = kept;
         standing.last_step = steps[..kept as usize].last().map(|&s| s as u64);
+        standing.reference = standing.reference.filter(|&row| row < kept);
         self.series.cut_back(step)
     }
 

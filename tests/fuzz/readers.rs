@@ -334,8 +334,15 @@ fn sound_trajectory() -> PathBuf {
         Trajectory::create(&path, &comm, ATOMS, periodic, content, origin).expect("a trajectory");
     for step in [0, 10] {
         let time_ps = 0.002 * step as f64;
-        let frame =
-            Frame { step, time_ps, cell: &cell(), atoms: &atoms(), more: None, moving: true };
+        let frame = Frame {
+            step,
+            time_ps,
+            cell: &cell(),
+            atoms: &atoms(),
+            more: None,
+            together: true,
+            moving: true,
+        };
         trajectory.append(&frame).expect("a frame");
     }
     trajectory.close().expect("a trajectory");

@@ -20,7 +20,8 @@ INPUT = HEAD
 for usual, here in SMALL:
     INPUT = INPUT.replace(usual, here)
 INPUT += """
-columns = ["structure", "surface", "coordination", "host", "cluster"]
+columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]
+layers = true
 neck_hold_ps = 0
 pair_distribution_angstrom = 8
 [box]
@@ -152,6 +153,7 @@ def test_hard_links_are_what_the_readme_says(trajectory):
         "coordination": "coordination/value",
         "host": "host/value",
         "cluster": "cluster/value",
+        "displacement": "displacement/value",
         "cell_lengths": "box/edges/value",
         "time": "position/time",
         "step": "position/step",

@@ -8,7 +8,7 @@ from running import HEAD, differences, run, write_input
 
 # Large enough for crystals within, and hot.
 COLUMNS = HEAD.replace("atoms = 200", "atoms = 800").replace(
-    "forces = true", 'columns = ["structure", "surface", "coordination", "host", "cluster"]'
+    "forces = true", 'columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]\nlayers = true'
 ).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0\nfacing = [1, 0, 0]")
 STAGES = """
 [[stage]]
@@ -89,6 +89,87 @@ def test_columns_are_those_of_ovito_and_shown_by_it(pair):
     assert (classes[-1, :, 1] > 100).all(), "crystals within"
 
 
+def test_displacements_are_differences_of_positions(pair):
+    """From the first frame of the particles together on, to the bit; OVITO shows them."""
+    folder, _ = pair
+    with h5py.File(folder / "trajectory.h5md") as file:
+        frames = file["particles/trajectory/position"]
+        together = np.searchsorted(frames["step"][:], file["sinter/pairs/step"][0])
+        positions, displacement = frames["value"][:], file["particles/trajectory/displacement/value"][:]
+    assert 0 < together < len(positions) - 5
+    assert np.isnan(displacement[:together]).all() and (displacement[together] == 0).all()
+    expected = np.sqrt(((positions[together:] - positions[together]) ** 2).sum(-1))
+    np.testing.assert_allclose(displacement[together:], expected, rtol=1e-15)
+    assert displacement[-1].max() > 0.5
+    data = pipeline(folder).compute(len(positions) - 1)
+    order = np.argsort(data.particles["Particle Identifier"][...])
+    np.testing.assert_allclose(data.particles["displacement"][...][order], displacement[-1])
+
+
+def test_layers_have_the_energies_of_their_atoms(pair):
+    """The first layer is that of the surface flags, all layers have all atoms with neighbours."""
+    folder, _ = pair
+    with h5py.File(folder / "trajectory.h5md") as file:
+        layers = {name: column[:] for name, column in file["sinter/layers"].items()}
+        energy = file["particles/trajectory/potential_energy/value"][:]
+        surface = file["particles/trajectory/surface/value"][:] == 1
+        bonded = file["particles/trajectory/coordination/value"][:] > 0
+        particle = file["particles/trajectory/particle"][:]
+        iron = file["particles/trajectory/species/value"][:] == 26
+        assert (layers["step"] == file["particles/trajectory/position/step"][:]).all()
+    for k in (0, 1):
+        own = particle == k
+        for frame in range(0, len(energy), 3):
+            atoms = layers["atoms"][frame, k]
+            assert atoms[0] == (own & surface[frame]).sum() and atoms.sum() == (own & bonded[frame]).sum()
+            mean = energy[frame, own & surface[frame]].mean()
+            np.testing.assert_allclose(layers["potential_energy"][frame, k, 0], mean, rtol=1e-12)
+            total = (atoms * layers["potential_energy"][frame, k]).sum()
+            np.testing.assert_allclose(total, energy[frame, own & bonded[frame]].sum(), rtol=1e-12)
+            assert layers["species"][frame, k, :, 1].sum() == (own & bonded[frame] & iron[frame]).sum()
+    inner = layers["potential_energy"][:, :, 3].mean()
+    assert layers["potential_energy"][:, :, 0].mean() > inner + 0.5, "atoms at the surface are dearer"
+    assert (layers["melted_fraction"][-1] < 0.5).all() and (layers["atoms"] > 0).all()
+
+
+@pytest.mark.parametrize("lattice, order", [("l1_2", 1), ("l1_2", 0.6), ("l1_0", 1), ("l1_0", 0.6), (None, 0)])
+def test_order_is_that_which_was_built(tmp_path, lattice, order):
+    """Two ordered particles, one of them turned, on one rank and on three."""
+    shares = {"l1_2": (0.25, 0.75), "l1_0": (0.5, 0.5), None: (0.25, 0.75)}[lattice]
+    mixed = f"composition = {{ Fe = {shares[0]}, Pt = {shares[1]} }}"
+    ordered = f'lattice = "{lattice}"\nsublattices = [{{ Fe = 1.0 }}, {{ Pt = 1.0 }}]\norder = {order}'
+    text = HEAD.replace("atoms = 200", "atoms = 1200\neuler_angles_deg = [20, 33, 5]").replace("forces = true\n", "")
+    text = text.replace("composition = { Pt = 0.85, Fe = 0.15 }", ordered if lattice else mixed)
+    text += """
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.02
+"""
+    path = write_input(tmp_path, text)
+    for ranks in (1, 3):
+        done = run("--output", tmp_path / str(ranks), path, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    assert differences(tmp_path / "1/trajectory.h5md", tmp_path / "3/trajectory.h5md") == []
+    with h5py.File(tmp_path / "1/trajectory.h5md") as file:
+        table = {name: column[:] for name, column in file["sinter/order"].items()}
+        classes = file["sinter/structure/classes"][:]
+    assert (table["sublattices"].sum((2, 3)) <= classes[:, :, 1]).all()
+    assert (table["sublattices"].sum((2, 3)) > 0.98 * classes[:, :, 1]).all()
+    l1_2, l1_0 = table["l1_2"][..., 1], table["l1_0"][..., 1]
+    if lattice == "l1_2":
+        np.testing.assert_allclose(l1_2, order, atol=0.08 if order < 1 else 1e-9)
+        np.testing.assert_allclose(l1_0, 0, atol=0.08 if order < 1 else 1e-9)
+    elif lattice == "l1_0":
+        np.testing.assert_allclose(l1_0, order, atol=0.08 if order < 1 else 1e-9)
+        np.testing.assert_allclose(l1_2, 0, atol=0.08 if order < 1 else 1e-9)
+    else:
+        assert np.abs(l1_2).max() < 0.1 and np.abs(l1_0).max() < 0.1
+    # Of ordered alloys with S: α_1 = -S²/3 and α_2 = S².
+    np.testing.assert_allclose(table["warren_cowley"][:, :, 0, 0], -(order**2) / 3, atol=0.04)
+    np.testing.assert_allclose(table["warren_cowley"][:, :, 1, 0], order**2, atol=0.06)
+
+
 def test_clusters_are_those_of_ovito(pair):
     from ovito.modifiers import ClusterAnalysisModifier
 
@@ -166,11 +247,11 @@ def test_columns_do_not_close_the_file_to_others(pair):
 def test_columns_leave_the_run_as_it_is(pair, tmp_path):
     """The same bits of everything else without them, and of all on two ranks and threads."""
     folder, path = pair
-    bare = path.read_text().replace('columns = ["structure", "surface", "coordination", "host", "cluster"]', "")
+    bare = path.read_text().replace('columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]', "")
     done = run("--output", tmp_path / "bare", write_input(tmp_path, bare))
     assert done.returncode == 0, done.stderr
     found = differences(folder / "trajectory.h5md", tmp_path / "bare/trajectory.h5md")
-    assert {name.split("/")[-2 if "/" in name else -1] for name in found} <= {"structure", "surface", "coordination", "host", "cluster"}
+    assert {name.split("/")[-2 if "/" in name else -1] for name in found} <= {"structure", "surface", "coordination", "host", "cluster", "displacement"}
     assert "particles/trajectory/structure/value" in found
     done = run("--output", tmp_path / "two", path, ranks=2, threads=2)
     assert done.returncode == 0, done.stderr

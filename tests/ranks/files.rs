@@ -116,6 +116,7 @@ fn write_trajectory(path: &Path, comm: &Comm, total: u64, content: Content) {
                     cell: &cell(),
                     atoms: &atoms,
                     more: None,
+                    together: true,
                     moving: true,
                 })
                 .unwrap();

@@ -173,6 +173,24 @@ def _about_centres(trajectory, index):
     return positions - (centres / counts[:, None])[trajectory.particle]
 
 
+def lindemann(trajectory, indices, pairs):
+    """Lindemann index of each atom over some frames: the mean, over the neighbours that it has among `pairs`
+    (M x 2, either way), of the relative fluctuation of their distance,
+    √(⟨r²⟩ - ⟨r⟩²) / ⟨r⟩; NaN without neighbours. About 0.1 at melting points, far more in melts."""
+    sums, squares = np.zeros(len(pairs)), np.zeros(len(pairs))
+    for index in indices:
+        frame = trajectory.frame(index)
+        apart = nearest_images(frame.positions[pairs[:, 0]] - frame.positions[pairs[:, 1]], frame.lengths, trajectory.periodic)
+        square = (apart**2).sum(1)
+        sums += np.sqrt(square)
+        squares += square
+    mean = sums / len(indices)
+    each = np.sqrt(np.maximum(squares / len(indices) - mean**2, 0)) / mean
+    count = np.bincount(pairs[:, 0], minlength=trajectory.atoms)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(pairs[:, 0], each, trajectory.atoms) / np.where(count, count, np.nan)
+
+
 def equivalent_diameters(trajectory, frame):
     """Diameter of the ball of each particle's number of atoms, Å, by the density of its
     inner atoms (fcc at the median distance of nearest neighbours)."""

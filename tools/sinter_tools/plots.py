@@ -4,7 +4,7 @@ None where the file has nothing to draw it from."""
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis
+from . import analysis, surfaces
 from .style import COLOURS, STRUCTURE_COLOURS
 from .trajectory import Unusable
 
@@ -114,7 +114,7 @@ def displacements(trajectory):
     first = trajectory.frame(trajectory.at(trajectory.together()))
     if len(trajectory) - first.index < 3:
         return None
-    surface = surface_atoms(trajectory, first)
+    surface = surfaces.around(trajectory, first).surface
     groups = {"surface atoms": surface, "inner atoms": ~surface}
     times, rows = analysis.mean_square_displacements(trajectory, first.time, groups)
     figure, axis = plt.subplots(figsize=(6, 3.2))
@@ -128,12 +128,127 @@ def displacements(trajectory):
     return figure
 
 
-def surface_atoms(trajectory, frame):
-    """Atoms with at most nine neighbours within 1.2 times the nearest distance: those of the
-    densest face, (111), have nine, inner ones twelve."""
-    nearest = analysis.nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
-    neighbours = analysis.coordination(frame.positions, frame.lengths, trajectory.periodic, 1.2 * nearest)
-    return neighbours <= 9
+def diffusion(trajectory):
+    """Mean square displacement against lag by kind of facet, with the coefficients of diffusion."""
+    found = surfaces.diffusion(trajectory)
+    if not found:
+        return None
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    largest = max(abs(of.constant) for of in found.values()) * surfaces.SQUARE_METRES
+    power = int(np.floor(np.log10(largest))) if largest > 0 else 0
+    for name, of in found.items():
+        constant, error = (x * surfaces.SQUARE_METRES / 10.0**power for x in (of.constant, of.error))
+        error = "" if np.isnan(error) else f" ± {error:.2f}"
+        law = f"{name}, {of.atoms:.0f} atoms: D = {constant:.2f}{error}"
+        axis.plot(of.lags, of.squares, color=COLOURS[surfaces.KINDS.index(name)], label=law)
+    axis.set_xlabel("lag / ps")
+    axis.set_ylabel("mean square displacement / Å²")
+    _from_zero(axis)
+    axis.legend(title=rf"D in $10^{{{power}}}$ m²/s", title_fontsize="small", alignment="left")
+    return figure
+
+
+def lindemann(trajectory, windows=8, least=5):
+    """Lindemann index by layer below the surface, in windows of frames since the particles were put together."""
+    first = trajectory.at(trajectory.together())
+    count = min(windows, (len(trajectory) - first) // least)
+    if count < 1:
+        return None
+    times, rows = [], []
+    for indices in np.array_split(np.arange(first, len(trajectory)), count):
+        here = surfaces.around(trajectory, trajectory.frame(int(indices[0])))
+        index = analysis.lindemann(trajectory, indices.tolist(), here.pairs)
+        layer = surfaces.layers(here)
+        means = [index[layer == k] for k in range(len(surfaces.LAYERS))]
+        rows.append([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in means])
+        times.append(trajectory.times[indices].mean())
+    rows = np.array(rows)
+    figure, axis = plt.subplots(figsize=(6, 3.2))
+    for k, name in enumerate(surfaces.LAYERS):
+        if np.isfinite(rows[:, k]).any():
+            axis.plot(times, rows[:, k], ".-", label=name)
+    axis.axhline(0.1, color="0.5", lw=0.8, ls=":")
+    axis.set_xlabel("time / ps")
+    axis.set_ylabel("Lindemann index")
+    axis.set_ylim(0, 1.25 * max(0.12, np.nanmax(rows)))
+    axis.legend(ncols=4, loc="upper center", columnspacing=1, handlelength=1.4)
+    return figure
+
+
+def layers(trajectory):
+    """Energies of atoms by layer below the surface, and what is melted, all particles together."""
+    atoms, energy = trajectory.series("layers", "atoms"), trajectory.series("layers", "potential_energy")
+    melted = trajectory.series("layers", "melted")
+    if atoms is None or energy is None or melted is None or not len(atoms.time):
+        return None
+    number = atoms.values.sum(1)
+    with np.errstate(invalid="ignore"):
+        mean = (atoms.values * np.nan_to_num(energy.values)).sum(1) / number
+        share = 100 * melted.values.sum(1) / number
+    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.6))
+    for k, name in enumerate(surfaces.LAYERS):
+        above.plot(atoms.time, mean[:, k], lw=1, label=name)
+        below.plot(atoms.time, share[:, k], lw=1)
+    above.set_ylabel("potential energy\nper atom / eV")
+    below.set_ylabel("melted atoms / %")
+    below.set_xlabel("time / ps")
+    _from_zero(below)
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.align_ylabels()
+    return figure
+
+
+def order(trajectory):
+    """Long-range and short-range order of alloys: of two species, means over particles."""
+    l1_2, l1_0 = trajectory.series("order", "l1_2"), trajectory.series("order", "l1_0")
+    alpha = trajectory.series("order", "warren_cowley")
+    if l1_2 is None or l1_0 is None or alpha is None or alpha.values.shape[-1] != 1 or not len(alpha.time):
+        return None
+    columns = [
+        ("L1$_2$", np.abs(l1_2.values[..., 0])),
+        ("L1$_0$", l1_0.values[..., 0]),
+        ("Warren-Cowley, first shell", alpha.values[..., 0, 0]),
+        ("second shell", alpha.values[..., 1, 0]),
+    ]
+    figure, axis = plt.subplots(figsize=(6, 3.4))
+    for name, values in columns:
+        known = np.isfinite(values)
+        mean = np.where(known, values, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
+        if known.any():
+            axis.plot(alpha.time, mean, lw=1, label=name)
+    axis.axhline(0, color="0.5", lw=0.8)
+    axis.set_xlabel("time / ps")
+    axis.set_ylabel("order parameter")
+    axis.set_ylim(-0.4, 1.05)
+    figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+def surface(trajectory, most=16):
+    """Surface area and volume of what the atoms enclose; in periodic boxes the void fraction."""
+    most = int(np.clip(1_500_000 // trajectory.atoms, 2, most))
+    first = trajectory.at(trajectory.together())
+    chosen = np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
+    volume, area, room = [], [], []
+    for index in chosen:
+        frame = trajectory.frame(int(index))
+        found = surfaces.enclosed(frame.positions, frame.lengths, trajectory.periodic)
+        volume.append(found[0])
+        area.append(found[1])
+        room.append(np.prod(frame.lengths))
+    times, volume, area = trajectory.times[chosen], np.array(volume), np.array(area)
+    figure, axes = plt.subplots(2, sharex=True, figsize=(6, 4.2))
+    axes[0].plot(times, area / 100, ".-")
+    axes[0].set_ylabel("surface area / nm²")
+    if trajectory.periodic.all():
+        axes[1].plot(times, 100 * (1 - volume / np.array(room)), ".-", color=COLOURS[1])
+        axes[1].set_ylabel("void fraction / %")
+    else:
+        axes[1].plot(times, volume / 1000, ".-", color=COLOURS[1])
+        axes[1].set_ylabel("volume / nm³")
+    axes[1].set_xlabel("time / ps")
+    figure.align_ylabels()
+    return figure
 
 
 def composition(trajectory):
@@ -228,6 +343,11 @@ FIGURES = {
     "neck": neck,
     "centres": centres,
     "displacements": displacements,
+    "diffusion": diffusion,
+    "lindemann": lindemann,
+    "layers": layers,
+    "order": order,
+    "surface": surface,
     "composition": composition,
     "structures": structures,
     "g_of_r": pair_distribution,

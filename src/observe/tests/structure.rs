@@ -189,8 +189,9 @@ fn clusters_are_found_over_ranks_and_boundaries() {
         let parts = threads::run(ranks, |comm| {
             let mut observers = Observers::new(CUTOFF, cell.periodic);
             let (shared, close_up) = closely(&mut observers, &atoms, &cell, comm);
-            let each = (0..shared.owned)
-                .map(|i| (shared.particle[i], close_up.atoms.number(i, AtomColumn::Cluster)));
+            let each = (0..shared.owned).map(|i| {
+                (shared.particle[i], close_up.atoms.number(i, AtomColumn::Cluster).unwrap())
+            });
             (close_up.record, each.collect::<Vec<_>>())
         });
         for (record, each) in parts {

@@ -26,7 +26,15 @@ pub fn write_steps(trajectory: &mut Trajectory, steps: impl Iterator<Item = u64>
     for step in steps {
         let (time_ps, atoms) = (0.002 * step as f64, atoms_at(step));
         trajectory.append_series(&record(step)).unwrap();
-        let frame = Frame { step, time_ps, cell: &cell(), atoms: &atoms, more: None, moving: true };
+        let frame = Frame {
+            step,
+            time_ps,
+            cell: &cell(),
+            atoms: &atoms,
+            more: None,
+            together: true,
+            moving: true,
+        };
         trajectory.append(&frame).unwrap();
         trajectory.append_series(&record(step + 5)).unwrap();
     }

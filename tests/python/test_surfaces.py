@@ -1,0 +1,249 @@
+"""What `sinter_tools.surfaces` finds in frames, against what is known of them, the run, OVITO and freud."""
+
+import sys
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from running import HEAD, ROOT, run, write_input
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from sinter_tools import Trajectory, analysis, surfaces
+
+INPUT = HEAD.replace("atoms = 200", "atoms = 600").replace(
+    "forces = true", 'columns = ["structure", "surface", "coordination", "cluster"]\nlayers = true'
+).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + """
+[[stage]]
+kind = "hold"
+temperature_k = 1800
+duration_ps = 0.3
+"""
+A = 3.92
+D = A / np.sqrt(2)
+
+
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory):
+    """The folder of a run of two hot particles."""
+    folder = tmp_path_factory.mktemp("surfaces")
+    done = run("--output", folder / "out", write_input(folder, INPUT))
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+class Made:
+    """A trajectory of frames that are given, of one particle, as `Trajectory` would show it."""
+
+    def __init__(self, frames, axes=np.eye(3), interval=1.0):
+        self.positions = frames
+        self.atoms = len(frames[0])
+        self.particle = np.zeros(self.atoms, int)
+        self.periodic = np.zeros(3, bool)
+        self.times = interval * np.arange(len(frames))
+        self.axes = axes
+
+    def __len__(self):
+        return len(self.positions)
+
+    def frame(self, index):
+        return SimpleNamespace(index=index, step=index, time=self.times[index], positions=self.positions[index], lengths=np.zeros(3))
+
+    def at(self, time):
+        return int(np.argmin(np.abs(self.times - time)))
+
+    def together(self):
+        return 0.0
+
+    def series(self, group, name):
+        values = {"nearest_neighbour_distance": np.full(len(self), D), "lattice_axes": np.full((len(self), 1, 3, 3), self.axes)}
+        return SimpleNamespace(step=np.arange(len(self)), values=values[name])
+
+
+def turned(degrees=33, about=(1, 2, 3)):
+    """Rows of turned axes."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_rotvec(np.radians(degrees) * np.array(about) / np.linalg.norm(about)).as_matrix().T
+
+
+def shape(**reach):
+    """Atoms of an fcc body as far as faces of some kinds let it, in halves of the lattice constant from an atom,
+    turned; and its axes."""
+    grid = np.array(np.meshgrid(*[np.arange(-16, 17)] * 3)).reshape(3, -1).T
+    grid = grid[grid.sum(1) % 2 == 0]
+    for name, far in reach.items():
+        index = np.array([int(digit) for digit in name.removeprefix("face_")])
+        faces = surfaces.FACES[(index.sum() == 2) * 2 + (index.sum() == 3)] * np.linalg.norm(index)
+        grid = grid[(grid @ faces.T).max(1) <= far]
+    return grid * A / 2 @ turned(), turned()
+
+
+def test_surfaces_and_layers_are_those_of_the_run(hot):
+    with Trajectory(hot) as trajectory:
+        layers = trajectory.series("layers", "atoms").values
+        for index in (0, 7, len(trajectory) - 1):
+            here = surfaces.around(trajectory, trajectory.frame(index))
+            assert (here.surface == (trajectory.column("surface", index) == 1)).all()
+            assert (here.coordination == trajectory.column("coordination", index)).all()
+            found = surfaces.layers(here)
+            for particle in (0, 1):
+                own = found[trajectory.particle == particle]
+                assert np.bincount(own[own >= 0], minlength=4).tolist() == layers[index, particle].tolist()
+
+
+def test_facets_are_told_by_their_normals():
+    """Of a cube, an octahedron and a body of (110) faces, however they lie."""
+    for faces, kind in [
+        ({"face_100": 6}, surfaces.FACE_100),
+        ({"face_111": 14}, surfaces.FACE_111),
+        ({"face_110": 12}, surfaces.FACE_110),
+    ]:
+        positions, axes = shape(**faces)
+        made = Made([positions], axes)
+        kinds, normals = surfaces.facets(made, made.frame(0))
+        inside = positions @ axes.T
+        planes = inside @ surfaces.FACES[kind - 1].T
+        # Those on one face, and far below the planes of all others.
+        own, others = np.sort(planes.max(0) - planes, axis=1)[:, :2].T
+        middle = (own < 0.1) & (others > 5)
+        assert middle.sum() >= 8 and (kinds[middle] == kind).all(), faces
+        face = (planes.max(0) - planes[middle]).argmin(1)
+        along = (normals[middle] * (surfaces.FACES[kind - 1][face] @ axes)).sum(1)
+        np.testing.assert_allclose(along, 1, atol=1e-12)
+        deep = np.linalg.norm(positions, axis=1) < 0.4 * planes.max()
+        assert (kinds[deep] == surfaces.INNER).all()
+
+
+def test_diffusion_finds_the_constants_that_were_put_in():
+    """Atoms of (100) and (111) faces walk along them, each kind at its own pace, on a particle that turns and drifts."""
+    positions, axes = shape(face_100=8, face_111=14)
+    made = Made([positions], axes)
+    kinds, normals = surfaces.facets(made, made.frame(0))
+    pace = np.zeros(len(kinds))
+    pace[kinds == surfaces.FACE_100], pace[kinds == surfaces.FACE_111] = 2e-4, 5e-5
+    rng = np.random.default_rng(5)
+    walk, frames = np.zeros_like(positions), []
+    for step in range(401):
+        turn = turned(0.02 * step, (0, 1, 1))
+        frames.append((positions + walk) @ turn + 0.01 * step)
+        move = rng.normal(0, 1, positions.shape) * np.sqrt(2 * pace)[:, None]
+        walk += move - (move * normals).sum(1)[:, None] * normals
+    made = Made(frames, axes)
+    # The axes turn with the particle.
+    made.series = lambda group, name: Made.series(made, group, name) if name != "lattice_axes" else SimpleNamespace(
+        step=np.arange(401), values=np.array([[axes @ turned(0.02 * step, (0, 1, 1))] for step in range(401)])
+    )
+    found = surfaces.diffusion(made)
+    for name, constant in (("(100)", 2e-4), ("(111)", 5e-5)):
+        assert abs(found[name].constant - constant) < 0.1 * constant + 3 * found[name].error, name
+        assert found[name].error < 0.1 * constant
+        # Some have come to lie otherwise when later lags begin.
+        assert abs(found[name].atoms / (kinds == surfaces.KINDS.index(name)).sum() - 1) < 0.05
+    assert abs(found["inner"].constant) < 1e-6
+
+
+def test_lindemann_index_of_independent_vibrations():
+    """√2 σ/d for neighbours that shake by σ in each direction, each by itself."""
+    atoms = bulk("Pt", "fcc", a=A, cubic=True).repeat(6)
+    rng = np.random.default_rng(3)
+    frames = [atoms.positions + rng.normal(0, 0.1, atoms.positions.shape) for _ in range(400)]
+    made = Made(frames)
+    made.periodic = np.ones(3, bool)
+    made.frame = lambda index: SimpleNamespace(positions=frames[index], lengths=atoms.cell.lengths())
+    tree, places = analysis.tree(atoms.positions, atoms.cell.lengths(), made.periodic)
+    pairs = tree.query_pairs(1.2 * D, output_type="ndarray")
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    index = analysis.lindemann(made, range(400), pairs)
+    assert abs(index.mean() / (np.sqrt(2) * 0.1 / D) - 1) < 0.01
+    alone = analysis.lindemann(made, range(400), pairs[pairs[:, 0] != 5])
+    assert np.isnan(alone[5]) and np.isfinite(np.delete(alone, 5)).all()
+
+
+def test_a_cube_of_atoms_encloses_a_cube():
+    positions = bulk("Pt", "fcc", a=A, cubic=True).repeat(5).positions
+    # To whole cells: the atoms of the far faces too.
+    grid = np.array([(x, y, z) for x in range(11) for y in range(11) for z in range(11) if (x + y + z) % 2 == 0])
+    volume, area = surfaces.enclosed(grid * A / 2 @ turned(), np.zeros(3), np.zeros(3, bool))
+    assert abs(volume / (5 * A) ** 3 - 1) < 2e-3 and abs(area / (6 * (5 * A) ** 2) - 1) < 2e-3
+    lengths = np.full(3, 5 * A)
+    volume, area = surfaces.enclosed(positions, lengths, np.ones(3, bool))
+    assert abs(volume / (5 * A) ** 3 - 1) < 1e-9 and area == 0
+    assert abs(surfaces.void_fraction(positions, lengths, np.ones(3, bool))) < 1e-9
+    # Half a box of it, whatever it is shifted by: eleven planes enclose five cells.
+    slab = positions[positions[:, 2] < 2.6 * A] + [1, 2, 17]
+    found = surfaces.void_fraction(slab, [5 * A, 5 * A, 10 * A], np.ones(3, bool))
+    assert abs(found - (1 - 0.25)) < 1e-3
+
+
+def surface_of_ovito(folder, frame, **how):
+    from ovito.io import import_file
+    from ovito.modifiers import ConstructSurfaceModifier
+
+    pipeline = import_file(str(folder / "trajectory.h5md"))
+    pipeline.modifiers.append(ConstructSurfaceModifier(identify_regions=True, **how))
+    data = pipeline.compute(frame)
+    return data.attributes["ConstructSurfaceMesh.filled_volume"], data.attributes["ConstructSurfaceMesh.surface_area"]
+
+
+def test_surface_area_and_volume_are_those_of_ovito(hot):
+    from ovito.modifiers import ConstructSurfaceModifier
+
+    shape = {"method": ConstructSurfaceModifier.Method.AlphaShape, "smoothing_level": 0}
+    with Trajectory(hot) as trajectory:
+        for index in (0, len(trajectory) - 1):
+            frame = trajectory.frame(index)
+            for radius in (2.8, 4.0):
+                ours = surfaces.enclosed(frame.positions, frame.lengths, trajectory.periodic, radius)
+                theirs = surface_of_ovito(hot, index, radius=radius, **shape)
+                np.testing.assert_allclose(ours, theirs, rtol=0.03, err_msg=f"{index}, {radius}")
+
+
+def test_pair_distributions_clusters_and_bond_order_are_those_of_freud(hot):
+    import freud
+
+    with h5py.File(hot / "trajectory.h5md") as file:
+        positions = file["particles/trajectory/position/value"][:]
+        nearest = file["sinter/structure/nearest_neighbour_distance"][:]
+        clusters = file["particles/trajectory/cluster/value"][:]
+        coordination = file["particles/trajectory/coordination/value"][:]
+        melted = file["sinter/layers/melted"][:]
+        atoms = file["sinter/layers/atoms"][:]
+    room = freud.box.Box.cube(500)
+    for index in (0, len(positions) // 2, len(positions) - 1):
+        reach = {"r_max": (1 + np.sqrt(2)) / 2 * nearest[index], "exclude_ii": True}
+        system = (room, positions[index] - positions[index].mean(0))
+        query = freud.locality.AABBQuery(*system)
+        neighbours = query.query(system[1], reach).toNeighborList()
+        assert (neighbours.neighbor_counts == coordination[index]).all()
+        theirs = freud.cluster.Cluster().compute(system, neighbors=reach).cluster_idx
+        pairs = set(zip(clusters[index].tolist(), theirs.tolist()))
+        assert len(pairs) == len(set(theirs.tolist())) == len(set(clusters[index].tolist()))
+        bonds = freud.order.SolidLiquid(l=6, q_threshold=0.5, solid_threshold=0, normalize_q=True)
+        coherent = bonds.compute(system, neighbors=neighbours).num_connections
+        liquid = (2 * coherent <= coordination[index]) & (coordination[index] > 0)
+        assert atoms[index].sum() == (coordination[index] > 0).sum()
+        # freud sums in single precision: one bond may be on the other side of a half.
+        assert abs(melted[index].sum() - liquid.sum()) <= 1
+    assert melted[-1].sum() > 10
+
+
+def test_pair_distribution_is_that_of_freud():
+    import freud
+
+    atoms = bulk("Pt", "fcc", a=A, cubic=True).repeat(6)
+    lengths = atoms.cell.lengths()
+    # Numbers that single precision has, as freud keeps them.
+    positions = (atoms.positions + np.random.default_rng(1).normal(0, 0.1, atoms.positions.shape)).astype("f4")
+    rdf = freud.density.RDF(bins=100, r_max=8.0)
+    rdf.compute((freud.box.Box(*lengths), positions - lengths.astype("f4") / 2))
+    radius, g = analysis.g_of_r(positions.astype(float), lengths, np.ones(3, bool), reach=8.0, width=0.08)
+    np.testing.assert_allclose(radius, rdf.bin_centers, atol=1e-6)
+    # freud's own g(r), its shells, has pairs / (N - 1) of the density; counts are whole numbers.
+    shells = 4 / 3 * np.pi * np.diff(rdf.bin_edges.astype(float) ** 3)
+    ours = g * len(positions) ** 2 / np.prod(lengths) * shells
+    assert np.abs(ours - rdf.bin_counts).max() <= 2, "pairs at the border of a bin in single precision"
+    assert (np.abs(ours - rdf.bin_counts) < 0.01).mean() > 0.9

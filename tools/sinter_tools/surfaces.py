@@ -1,0 +1,248 @@
+"""Surfaces in frames: which atoms are at them, what facet they are of, how deep the others lie, how they diffuse;
+area and volume of what they enclose.
+
+Surface atoms are those of the run (`src/observe/surroundings.rs`): with d the mean distance to the twelve nearest
+neighbours, the neighbours within 3/2 d leave a cone of 45° empty about the direction n that they leave most room
+in, n = -Σ u / |Σ u|. Facets: n, averaged with those of the neighbours at the surface, lies within 15° of a ⟨100⟩,
+⟨111⟩ or ⟨110⟩ of the particle's lattice (`lattice_axes` in /sinter/structure); else the atom is at a step or an edge.
+
+Diffusion: mean square displacements against lag, of each kind of site at the lag's beginning, averaged over several
+beginnings, each particle turned and shifted back by what its inner atoms fit best; at surfaces across n, so that MSD = 4 D t + c, and 6 D t + c within. D is the slope of a line through lags
+from a fifth of the longest on; its error is that of the mean over beginnings.
+
+Enclosed: the Delaunay tetrahedra with a circumscribed sphere of at most `RADIUS` (H. Edelsbrunner, E. P. Mücke, ACM
+Trans. Graph. 13 (1994) 43; in OVITO "alpha shape"). What no such tetrahedron fills is void.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import ConvexHull, Delaunay, QhullError
+
+from . import analysis
+
+HALF_WAY = (1 + np.sqrt(2)) / 2
+CONE_REACH, CONE = 1.5, np.sqrt(0.5)
+INNER, FACE_100, FACE_111, FACE_110, STEPS = range(5)
+KINDS = ["inner", "(100)", "(111)", "(110)", "steps and edges"]
+NEAR_FACE = np.cos(np.radians(15))
+LAYERS = ["surface", "second layer", "third layer", "deeper"]
+#: Å: of OVITO's examples for metals, about a bond.
+RADIUS = 2.8
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is around each atom of a frame: number of neighbours, whether it is at the surface, the direction out
+    of it (N x 3), and neighbours as a sparse list (pairs of atoms, either way)."""
+
+    coordination: np.ndarray
+    surface: np.ndarray
+    outward: np.ndarray
+    pairs: np.ndarray
+
+
+def mean_distance(trajectory, frame):
+    """d in Å: as the run has measured it, or else of all atoms that have twelve neighbours in one shell."""
+    series = trajectory.series("structure", "nearest_neighbour_distance")
+    if series is not None and (same := np.flatnonzero(series.step == frame.step)).size:
+        return float(series.values[same[0]])
+    neighbours, places = analysis.tree(frame.positions, frame.lengths, trajectory.periodic)
+    distance = neighbours.query(places, k=min(13, len(places)))[0]
+    full = distance[:, -1] < 1.3 * np.median(distance[:, 1])
+    return float(distance[full, 1:].mean() if full.any() else np.median(distance[:, 1]))
+
+
+def around(trajectory, frame):
+    """`Around` of all atoms of a frame."""
+    d = mean_distance(trajectory, frame)
+    neighbours, places = analysis.tree(frame.positions, frame.lengths, trajectory.periodic)
+    pairs = neighbours.query_pairs(CONE_REACH * d, output_type="ndarray")
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    vectors = analysis.nearest_images(places[pairs[:, 1]] - places[pairs[:, 0]], frame.lengths, trajectory.periodic)
+    length = np.linalg.norm(vectors, axis=1)
+    vectors /= length[:, None]
+    count = len(places)
+    outward = -np.stack([np.bincount(pairs[:, 0], vectors[:, k], count) for k in range(3)], 1)
+    size = np.linalg.norm(outward, axis=1)
+    blocked = (vectors * outward[pairs[:, 0]]).sum(1) >= CONE * size[pairs[:, 0]]
+    bonded = length <= HALF_WAY * d
+    coordination = np.bincount(pairs[bonded, 0], minlength=count)
+    surface = (np.bincount(pairs[blocked, 0], minlength=count) == 0) & (coordination > 0) & (size > 1e-9)
+    outward /= np.maximum(size, 1e-9)[:, None]
+    return Around(coordination, surface, outward, pairs[bonded])
+
+
+def layers(here):
+    """Of each atom 0 at the surface, 1 and 2 in the layers below, 3 deeper; -1 without a neighbour."""
+    found = np.where(here.coordination == 0, -1, np.where(here.surface, 0, 3))
+    for layer in (1, 2):
+        above = np.zeros(len(found), bool)
+        above[here.pairs[found[here.pairs[:, 1]] == layer - 1, 0]] = True
+        found[(found == 3) & above] = layer
+    return found
+
+
+def _directions(*indices):
+    """All lattice directions of a kind, unit vectors."""
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, -1).T
+    orders = np.array([np.roll(indices, k) for k in range(3)])
+    all_of = np.unique((orders[:, None] * signs).reshape(-1, 3), axis=0)
+    return all_of / np.linalg.norm(indices)
+
+
+FACES = [_directions(1, 0, 0), _directions(1, 1, 1), _directions(1, 1, 0)]
+
+
+def lattice_axes(trajectory, frame):
+    """Rows of cubic axes of each particle (particles x 3 x 3) as the run has found them; None where it has not."""
+    series = trajectory.series("structure", "lattice_axes")
+    if series is None or not (same := np.flatnonzero(series.step == frame.step)).size:
+        return None
+    return series.values[same[0]]
+
+
+def facets(trajectory, frame, here=None):
+    """Of each atom its kind of site, an index of `KINDS` (atoms of particles without axes: steps), and the normal
+    of its facet, in space; None where the file has no axes."""
+    axes = lattice_axes(trajectory, frame)
+    if axes is None:
+        return None
+    here = here or around(trajectory, frame)
+    count = len(here.surface)
+    # Heat tilts the direction out of one atom; that of a patch less.
+    both = here.pairs[here.surface[here.pairs].all(1)]
+    smooth = here.outward + np.stack([np.bincount(both[:, 0], here.outward[both[:, 1], k], count) for k in range(3)], 1)
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=1), 1e-9)[:, None]
+    of_atom = axes[np.minimum(trajectory.particle, len(axes) - 1)]
+    inside = np.einsum("nkd,nd->nk", np.nan_to_num(of_atom), smooth)
+    kinds, normals, best = np.full(count, STEPS), smooth.copy(), np.full(count, NEAR_FACE)
+    for kind, faces in zip((FACE_100, FACE_111, FACE_110), FACES):
+        cosines = inside @ faces.T
+        nearest = cosines.argmax(1)
+        found = cosines.max(1) > best
+        kinds[found], best[found] = kind, cosines.max(1)[found]
+        normals[found] = np.einsum("nk,nkd->nd", faces[nearest[found]], of_atom[found])
+    kinds[~here.surface] = INNER
+    return kinds, normals
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Of one kind of site: lags (ps), mean square displacement (Å²), D and its error (Å²/ps), atoms on average."""
+
+    lags: np.ndarray
+    squares: np.ndarray
+    constant: float
+    error: float
+    atoms: float
+
+
+#: Å²/ps in m²/s.
+SQUARE_METRES = 1e-8
+
+
+def diffusion(trajectory, beginnings=6):
+    """`Diffusion` by kind of site, since the particles were put together; empty where frames or axes are missing.
+    Motion and rotation of whole particles do not count."""
+    first = trajectory.at(trajectory.together())
+    frames = len(trajectory) - first
+    longest = frames // 2
+    if longest < 5:
+        return {}
+    starts = np.unique(np.linspace(first, len(trajectory) - 1 - longest, beginnings).astype(int))
+    lags = trajectory.times[first + 1 : first + 1 + longest] - trajectory.times[first]
+    open_, rows = {}, {kind: np.full((len(starts), longest), np.nan) for kind in range(len(KINDS))}
+    counts = np.zeros((len(starts), len(KINDS)))
+    for index in range(first, len(trajectory)):
+        places = trajectory.frame(index).positions
+        for n, start in enumerate(starts):
+            if index == start:
+                found = facets(trajectory, trajectory.frame(index))
+                if found is None:
+                    return {}
+                open_[n] = (places, *found)
+                counts[n] = np.bincount(found[0], minlength=len(KINDS))
+            elif n in open_ and index <= start + longest:
+                then, kinds, normals = open_[n]
+                moved = _turned_back(trajectory.particle, kinds == INNER, then, places) - then
+                square = (moved**2).sum(1)
+                across = square - (moved * normals).sum(1) ** 2
+                for kind in range(len(KINDS)):
+                    own = (square if kind == INNER else across)[kinds == kind]
+                    rows[kind][n, index - start - 1] = own.mean() if len(own) else np.nan
+        for n in [n for n, start in enumerate(starts) if n in open_ and index >= start + longest]:
+            del open_[n]
+    return {KINDS[kind]: _fitted(lags, rows[kind], kind, counts[:, kind].mean()) for kind in rows if counts[:, kind].all()}
+
+
+def _turned_back(particle, inner, then, now):
+    """Places now after a rotation and shift of each particle that bring its inner atoms nearest to where they were
+    then (W. Kabsch, Acta Cryst. A32 (1976) 922)."""
+    back = now.copy()
+    for one in np.unique(particle):
+        own, fitted = particle == one, inner & (particle == one)
+        if fitted.sum() < 4:
+            fitted = own
+        centres = now[fitted].mean(0), then[fitted].mean(0)
+        left, _, right = np.linalg.svd((now[fitted] - centres[0]).T @ (then[fitted] - centres[1]))
+        left[:, -1] *= np.sign(np.linalg.det(left @ right))
+        back[own] = (now[own] - centres[0]) @ left @ right + centres[1]
+    return back
+
+
+def _fitted(lags, rows, kind, atoms):
+    late = lags >= lags[-1] / 5
+    slopes = np.polyfit(lags[late], rows[:, late].T, 1)[0] / (6 if kind == INNER else 4)
+    error = slopes.std(ddof=1) / np.sqrt(len(slopes)) if len(slopes) > 1 else np.nan
+    return Diffusion(lags, rows.mean(0), float(slopes.mean()), float(error), float(atoms))
+
+
+def enclosed(positions, lengths, periodic, radius=RADIUS):
+    """Volume (Å³) and surface area (Å²) of what atoms enclose; of a box that is periodic in some directions, of one
+    period."""
+    periodic = np.asarray(periodic)
+    low = np.zeros(3)
+    # Spheres through more than four atoms of a crystal have no tetrahedra of their own.
+    points = np.asarray(positions, float) + np.random.default_rng(0).uniform(-1e-4, 1e-4, np.shape(positions))
+    if periodic.any():
+        size = np.where(periodic, lengths, 1.0)
+        points = np.where(periodic, np.mod(points, size), points)
+        margin = 4 * radius
+        for d in np.flatnonzero(periodic):
+            images = [points[(points[:, d] + shift * size[d] > -margin) & (points[:, d] + shift * size[d] < size[d] + margin)]
+                      + shift * size[d] * np.eye(3)[d] for shift in (-1, 0, 1)]
+            points = np.concatenate(images)
+        # No plane of a lattice is at the border of the period that is counted.
+        low = 0.1234 * radius * np.ones(3)
+    if len(points) < 5:
+        return 0.0, 0.0
+    try:
+        mesh = Delaunay(points)
+    except QhullError:
+        return 0.0, 0.0
+    corners = points[mesh.simplices]
+    edges = corners[:, 1:] - corners[:, :1]
+    volume = np.abs(np.linalg.det(edges)) / 6
+    squares = (edges**2).sum(2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cross = np.cross(edges[:, [1, 2, 0]], edges[:, [2, 0, 1]])
+        middle = np.linalg.norm((squares[:, :, None] * cross).sum(1), axis=1) / (12 * volume)
+    solid = middle <= radius
+    centre = corners.mean(1)
+    counted = np.all(~periodic | ((centre >= low) & (centre < low + np.where(periodic, lengths, 1.0))), axis=1)
+    beside = mesh.neighbors
+    free = (beside < 0) | ~solid[np.maximum(beside, 0)]
+    area = 0.0
+    for k in range(4):
+        face = np.delete(corners, k, 1)[solid & counted & free[:, k]]
+        area += np.linalg.norm(np.cross(face[:, 1] - face[:, 0], face[:, 2] - face[:, 0]), axis=1).sum() / 2
+    return float(volume[solid & counted].sum()), float(area)
+
+
+def void_fraction(positions, lengths, periodic, radius=RADIUS):
+    """Of a box that is periodic all around, the share that no atoms enclose; else of the convex hull of the atoms."""
+    volume, _ = enclosed(positions, lengths, periodic, radius)
+    room = np.prod(lengths) if np.all(periodic) else ConvexHull(positions).volume
+    return 1 - volume / room
