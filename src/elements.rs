@@ -34,6 +34,13 @@ pub fn atomic_number(symbol: &str) -> Option<u32> {
     SYMBOLS.split_ascii_whitespace().position(|s| s == symbol).map(|place| place as u32 + 1)
 }
 
+/// The symbol that a name would be in other letters, small or capital ones; none for a symbol.
+pub fn in_other_letters(name: &str) -> Option<&'static str> {
+    let mut all = SYMBOLS.split_ascii_whitespace();
+    let symbol = all.find(|symbol| symbol.eq_ignore_ascii_case(name));
+    symbol.filter(|symbol| *symbol != name)
+}
+
 /// The standard atomic weight of an element, g/mol.
 pub fn atomic_weight(symbol: &str) -> Option<f64> {
     atomic_number(symbol).map(|number| WEIGHTS[number as usize - 1])
@@ -50,6 +57,8 @@ mod tests {
         assert!(known.iter().all(|&(number, name)| atomic_number(name) == Some(number as u32)));
         assert_eq!([symbol(0), symbol(-1), symbol(119)], [None; 3]);
         assert_eq!(["", "pt", "AlS", "X"].map(atomic_number), [None; 4]);
+        let found = ["pt", "FE", "Fe", "AlS", ""].map(in_other_letters);
+        assert_eq!(found, [Some("Pt"), Some("Fe"), None, None, None]);
     }
 
     #[test]

@@ -127,19 +127,13 @@ pub struct Config {
 impl Config {
     /// The tables of the force field with their keys: `[potential]`, then each `[[term]]`.
     pub fn potentials(&self) -> Vec<(String, &PotentialConfig)> {
-        let terms = self.terms.iter().enumerate().map(|(n, term)| (format!("term[{n}]"), term));
-        std::iter::once(("potential".to_string(), &self.potential)).chain(terms).collect()
+        let tables = std::iter::once(&self.potential).chain(&self.terms).enumerate();
+        tables.map(|(n, table)| (super::potential::key_of_term(n), table)).collect()
     }
 
     /// The chemical symbols of the species, in the order of the force field's.
     pub fn symbols(&self) -> Vec<&str> {
-        let mut symbols: Vec<&str> = Vec::new();
-        for symbol in self.potentials().into_iter().flat_map(|(_, table)| table.symbols()) {
-            if !symbols.contains(&symbol) {
-                symbols.push(symbol);
-            }
-        }
-        symbols
+        super::potential::symbols(self.potentials().into_iter().map(|(_, table)| table))
     }
 
     /// The files of the force field, with the keys that name them.

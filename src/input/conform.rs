@@ -130,7 +130,8 @@ impl Conform<'_, '_> {
                 }
             }
             (Shape::List { item, .. }, DeValue::Table(_)) if matches!(**item, Shape::Table(_)) => {
-                let message = format!("there may be several `{name}`: write `[[{path}]]`");
+                let header = header(path, true);
+                let message = format!("there may be several `{name}`: write {header}");
                 self.problems.at_byte(begin, message);
             }
             (Shape::Either(shapes), found) => {
@@ -198,7 +199,7 @@ impl Conform<'_, '_> {
 }
 
 /// A table as the input writes it: `[box]`, `[[stage]] number 2`, `adatoms of [[particle]] number 1`.
-fn title(path: &str) -> String {
+pub fn title(path: &str) -> String {
     let (above, name) = match path.rsplit_once('.') {
         Some((above, name)) => (Some(above), name),
         None => (None, path),
@@ -230,8 +231,10 @@ fn home_of(name: &str, tables: &[Key], path: &str) -> Option<String> {
     })
 }
 
-/// As it stands in the file above the keys of a table.
+/// As it stands in the file above the keys of a table, which belongs to the last of those above.
 fn header(path: &str, repeats: bool) -> String {
+    let without_number = |name: &str| name.split('[').next().unwrap_or_default().to_string();
+    let path = path.split('.').map(without_number).collect::<Vec<_>>().join(".");
     if repeats { format!("`[[{path}]]`") } else { format!("`[{path}]`") }
 }
 
@@ -246,6 +249,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
+}
+
+/// The known name that is most like `name`, as the end of a message; nothing if none is like it.
+pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
 }
 
 fn unknown_choice(text: &str, choices: &[Choice], shape: &Shape, name: &str) -> String {

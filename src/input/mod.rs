@@ -33,9 +33,10 @@ mod traces;
 mod unit;
 
 pub use config::*;
-pub use conform::nearest;
+pub use conform::{did_you_mean, nearest, title};
 pub use no_effect::MEASURED_TOGETHER;
 pub use past::compare;
+pub use potential::{key_of_term, symbol_and_entry, symbols};
 pub use rules::MOST_ATOMS;
 pub use schema::or;
 pub use source::Source;
@@ -207,6 +208,10 @@ pub fn effective(config: &Config) -> String {
 fn complete(config: &mut Config) {
     let folder = config.source.path.parent().unwrap_or(Path::new("")).to_path_buf();
     let absolute = |path: &mut PathBuf| {
+        // That no name is given is told, not taken for the folder.
+        if path.as_os_str().is_empty() {
+            return;
+        }
         let joined = folder.join(&*path);
         *path = std::path::absolute(&joined).unwrap_or(joined);
     };

@@ -11,6 +11,7 @@
 //! written, nor where the files stand that it names, nor keys without an effect.
 
 use super::config::{Arrangement, Change, Config, Shape, StageKind};
+use super::potential::symbol_and_entry;
 use super::reference::toml;
 use super::schema::{Key, keys_of_input};
 use super::source::{Problems, join};
@@ -51,6 +52,8 @@ pub struct Asked<'a> {
 pub struct File {
     pub name: String,
     pub sum: String,
+    /// What is in it, where that is known.
+    pub text: Option<String>,
 }
 
 /// Where the run stands.
@@ -137,9 +140,8 @@ fn meaning(asked: &Asked) -> Value {
     let tables = std::iter::once(&mut config.potential).chain(&mut config.terms);
     for element in tables.flat_map(|table| &mut table.elements) {
         // An entry of the element's own name.
-        if let Some((symbol, entry)) = element.split_once('=')
-            && symbol == entry
-        {
+        let (symbol, entry) = symbol_and_entry(element);
+        if symbol == entry {
             *element = symbol.to_string();
         }
     }
@@ -182,7 +184,10 @@ fn meaning(asked: &Asked) -> Value {
 /// Puts the contents of files in place of their names; a file that is the same is so
 /// under any name, and one that is not known is not compared.
 fn contents(then: &Asked, now: &Asked, before: &mut Value, after: &mut Value) {
-    let shown = |file: &File| json!(format!("{} ({:.12})", file.name, file.sum));
+    let shown = |file: &File, line: Option<String>| {
+        let line = line.map_or(String::new(), |line| format!(", {line}"));
+        json!(format!("{} ({:.12}{line})", file.name, file.sum))
+    };
     let of = |asked: &'_ Asked, key: &str| -> Option<Option<File>> {
         asked.files.iter().find(|(k, _)| k == key).map(|(_, file)| file.clone())
     };
@@ -195,15 +200,42 @@ fn contents(then: &Asked, now: &Asked, before: &mut Value, after: &mut Value) {
             (Some(None), Some(_)) => true,
             _ => false,
         };
-        for (value, file) in [(&mut *before, old), (&mut *after, new)] {
+        let text = |file: &Option<Option<File>>| file.as_ref()?.as_ref()?.text.clone();
+        let lines = text(&old).zip(text(&new)).and_then(|(old, new)| first_difference(&old, &new));
+        let [then, now] = lines.map_or([None, None], |lines| lines.map(Some));
+        for (value, file, line) in [(&mut *before, old, then), (&mut *after, new, now)] {
             if let (Some(place), Some(Some(file))) = (value.pointer_mut(&pointer), file) {
-                *place = shown(&file);
+                *place = shown(&file, line);
             }
         }
         if same && let Some(place) = before.pointer_mut(&pointer) {
             *place = after.pointer(&pointer).cloned().unwrap_or_default();
         }
     }
+}
+
+/// The first line in which two texts differ, in words, of each.
+fn first_difference(one: &str, other: &str) -> Option<[String; 2]> {
+    /// Longer lines are cut.
+    const WIDEST: usize = 60;
+    let mut both = [one.lines(), other.lines()];
+    for number in 1.. {
+        let lines = both.each_mut().map(|lines| lines.next());
+        match lines {
+            [None, None] => break,
+            [old, new] if old == new => {}
+            _ => {
+                return Some(lines.map(|line| match line {
+                    Some(line) => {
+                        let cut: String = line.trim().chars().take(WIDEST).collect();
+                        format!("line {number}: `{cut}`")
+                    }
+                    None => format!("no line {number}"),
+                }));
+            }
+        }
+    }
+    None
 }
 
 /// A table or value on either side.

@@ -1,6 +1,7 @@
 //! The force field as an input has it: `[potential]` and further terms, `[[term]]`.
 
 use super::source::Problems;
+use crate::elements;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,10 +25,15 @@ pub struct PotentialConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "one_or_more")]
     #[schemars(with = "OneOrMore")]
     pub file: Vec<PathBuf>,
-    /// Species in the order that the indices of a MEAM parameter file follow;
-    /// `"Ni=Ni4"` takes the entry Ni4 of the file for the element Ni.
+    /// Species between which it acts; `"Ni=Ni4"` takes the entry Ni4 of the file for the element
+    /// Ni. `meam`: in the order that the indices of the parameter file follow; `eam`: in the order of
+    /// the files.
     #[schemars(length(min = 1))]
     pub elements: Vec<String>,
+    /// `lennard-jones`, `morse` and `johnson`: the pairs of these elements between which it acts, such as
+    /// `[["Ag", "C"]]`; without it all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<[String; 2]>,
 }
 
 impl PotentialConfig {
@@ -55,10 +61,51 @@ impl PotentialConfig {
         self.file.iter().map(name).collect::<Vec<_>>().join(", ")
     }
 
-    /// The chemical symbol of each of `elements`: `Ni` of `Ni=Ni4`.
-    pub fn symbols(&self) -> impl Iterator<Item = &str> {
-        self.elements.iter().map(|element| element.split('=').next().unwrap_or_default())
+    /// The places of `pairs` among the elements, the lower first; none where it acts between all.
+    pub fn chosen_pairs(&self) -> Option<Vec<[usize; 2]>> {
+        let place = |symbol: &String| self.symbols().position(|own| own == symbol);
+        let places = |[a, b]: &[String; 2]| {
+            let (a, b) = place(a).zip(place(b))?;
+            Some([a.min(b), a.max(b)])
+        };
+        (!self.pairs.is_empty()).then(|| self.pairs.iter().filter_map(places).collect())
     }
+
+    /// The chemical symbol of each of `elements`.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.elements.iter().map(|element| symbol_and_entry(element).0)
+    }
+
+    /// What each of `elements` is called in the files.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.elements.iter().map(|element| symbol_and_entry(element).1)
+    }
+}
+
+/// `Ni` and `Ni4` of `Ni=Ni4`: the symbol of an element, and what it is called in files; of `Ni` both
+/// are the same.
+pub fn symbol_and_entry(element: &str) -> (&str, &str) {
+    element.split_once('=').unwrap_or((element, element))
+}
+
+/// The key of a table of the force field, of which `[potential]` is number 0.
+pub fn key_of_term(number: usize) -> String {
+    match number {
+        0 => "potential".into(),
+        _ => format!("term[{}]", number - 1),
+    }
+}
+
+/// The chemical symbols that tables name, each once, in the order in which they come: that of the
+/// species of a force field.
+pub fn symbols<'a>(tables: impl Iterator<Item = &'a PotentialConfig>) -> Vec<&'a str> {
+    let mut symbols: Vec<&str> = Vec::new();
+    for symbol in tables.flat_map(PotentialConfig::symbols) {
+        if !symbols.contains(&symbol) {
+            symbols.push(symbol);
+        }
+    }
+    symbols
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -116,6 +163,12 @@ impl PotentialKind {
         use PotentialKind::*;
         matches!(self, Gupta | SuttonChen | LennardJones | Morse | Johnson)
     }
+
+    /// Whether its energy is a sum over pairs.
+    pub fn is_of_pairs(self) -> bool {
+        use PotentialKind::*;
+        matches!(self, LennardJones | Morse | Johnson)
+    }
 }
 
 /// One path or several.
@@ -146,6 +199,42 @@ mod one_or_more {
     }
 }
 
+/// Adds what is wrong with the pairs that a table names.
+fn check_pairs(table: &PotentialConfig, key: &str, problems: &mut Problems) {
+    if table.pairs.is_empty() {
+        return;
+    }
+    let kind = table.kind.name();
+    if !table.kind.is_of_pairs() {
+        let message = format!(
+            "`{kind}` acts between all of its elements; `pairs` is for `lennard-jones`, `morse` and `johnson`"
+        );
+        return problems.at(&format!("{key}.pairs"), message);
+    }
+    let same = |p: &[String; 2], q: &[String; 2]| p == q || (p[0] == q[1] && p[1] == q[0]);
+    for (n, pair) in table.pairs.iter().enumerate() {
+        let [a, b] = pair;
+        let key = format!("{key}.pairs[{n}]");
+        if let Some(other) = pair.iter().find(|own| !table.symbols().any(|known| known == **own)) {
+            let known: Vec<&str> = table.symbols().collect();
+            let message = format!(
+                "{other} is none of the elements of this term, which are {}",
+                known.join(", ")
+            );
+            problems.at(&key, message);
+        }
+        if table.pairs[..n].iter().any(|earlier| same(earlier, pair)) {
+            problems.at(&key, format!("the pair {a}-{b} is given twice"));
+        }
+    }
+    for (n, symbol) in table.symbols().enumerate() {
+        if !table.pairs.iter().flatten().any(|named| named == symbol) {
+            let message = format!("{symbol} is in none of the `pairs` of this term: leave it out");
+            problems.at(&format!("{key}.elements[{n}]"), message);
+        }
+    }
+}
+
 /// Adds what is wrong with a table of the force field to `problems`; `key` is its own.
 pub(super) fn check(table: &PotentialConfig, key: &str, problems: &mut Problems) {
     let kind = table.kind.name();
@@ -156,8 +245,19 @@ pub(super) fn check(table: &PotentialConfig, key: &str, problems: &mut Problems)
             problems.at(&key, "an element without a name");
         } else if !seen.insert(symbol) {
             problems.at(&key, format!("the element {symbol} is given twice"));
+        } else if let Some(known) = elements::in_other_letters(symbol)
+            && symbol == table.elements[i]
+        {
+            problems.at(
+                &key,
+                format!(
+                    "the symbol of this element is {known}; where the file has another name for it, write \
+                     `{known}={symbol}`"
+                ),
+            );
         }
     }
+    check_pairs(table, key, problems);
     if table.kind == PotentialKind::Meam {
         if !table.file.is_empty() {
             let message = "`meam` takes `library` and `parameters`, not `file`";

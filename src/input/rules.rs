@@ -171,8 +171,18 @@ pub fn potential_files(config: &Config, problems: &mut Problems) {
 
 fn file(key: &str, path: &Path, problems: &mut Problems) {
     if !path.is_file() {
-        let what = if path.exists() { "is not a file" } else { "does not exist" };
-        problems.at(key, format!("`{}` {what}", path.display()));
+        let what = match path {
+            path if path.is_dir() => "is a folder, not a file",
+            path if path.exists() => "is not a file",
+            _ => "does not exist",
+        };
+        problems.at(
+            key,
+            match path.as_os_str().is_empty() {
+                true => "the name of the file is empty".to_string(),
+                false => format!("`{}` {what}", path.display()),
+            },
+        );
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Environment, Potential, Shared, Sums, analytic, eam};
 use crate::atoms::{FixedForce, Species};
 use crate::elements;
 use crate::error::{Error, Result};
-use crate::input::{PotentialConfig, PotentialKind};
+use crate::input::{self, PotentialConfig, PotentialKind};
 use crate::lanes::InstructionSet;
 use crate::sweep::Tile;
 use std::any::Any;
@@ -27,6 +27,8 @@ pub struct Term {
     pub model: Box<dyn Model>,
     /// Whether it is of each species of the field.
     members: Vec<bool>,
+    /// Whether it acts between two species, by pair.
+    acts: Vec<bool>,
     /// The first of its words.
     first_word: usize,
 }
@@ -43,11 +45,11 @@ pub struct ForceField {
 /// The term that a table names, for the species of a force field in their order.
 fn read(table: &PotentialConfig, field: &[&str]) -> Result<Box<dyn Model>> {
     Ok(match table.kind {
-        PotentialKind::Meam => Box::new(Meam::from_files(
-            table.library.as_deref().expect("checked"),
-            table.parameters.as_deref(),
-            &table.elements,
-        )?),
+        PotentialKind::Meam => {
+            let library = table.library.as_deref().expect("checked");
+            let parameters = table.parameters.as_deref();
+            Box::new(Meam::from_files(library, parameters, &table.elements)?.among(field))
+        }
         PotentialKind::Eam | PotentialKind::EamAlloy | PotentialKind::EamFs => {
             Box::new(eam::read(table, field)?)
         }
@@ -62,21 +64,14 @@ fn read(table: &PotentialConfig, field: &[&str]) -> Result<Box<dyn Model>> {
 }
 
 impl ForceField {
-    /// The sum of what these tables of an input name; species in the order in which they come,
-    /// but those of MEAM first, which knows them by their places.
+    /// The sum of what these tables of an input name; species in the order in which they come
+    /// (`Config::symbols`).
     ///
     /// # Errors
     /// [`Error::Input`] with the place in the files of a term, or with the number of the term as
     /// the line and column 0 where no line of its files is to blame.
     pub fn read(tables: &[&PotentialConfig]) -> Result<ForceField, (usize, Error)> {
-        let mut symbols: Vec<&str> = Vec::new();
-        let of_meam = |table: &&&PotentialConfig| table.kind == PotentialKind::Meam;
-        let ordered = tables.iter().filter(of_meam).chain(tables.iter().filter(|t| !of_meam(t)));
-        for symbol in ordered.flat_map(|table| table.symbols()) {
-            if !symbols.contains(&symbol) {
-                symbols.push(symbol);
-            }
-        }
+        let symbols = input::symbols(tables.iter().copied());
         let models = tables.iter().enumerate();
         let models = models.map(|(n, table)| read(table, &symbols).map_err(|e| (n, e)));
         let models: Vec<_> = models.collect::<Result<_, _>>()?;
@@ -117,9 +112,14 @@ impl ForceField {
                     _ => {}
                 }
             }
-            let members = symbols.iter().map(|symbol| of(symbol).is_some()).collect();
+            let members: Vec<bool> = symbols.iter().map(|symbol| of(symbol).is_some()).collect();
+            let n = symbols.len();
+            let acts = |i: usize, j: usize| {
+                members[i] && members[j] && model.acts_between(symbols[i], symbols[j])
+            };
+            let acts = (0..n * n).map(|p| acts(p / n, p % n)).collect();
             let count = model.phases_words();
-            terms.push(Term { model, members, first_word: words });
+            terms.push(Term { model, members, acts, first_word: words });
             words += count;
         }
         let alone = |n: usize| Species {
@@ -143,7 +143,7 @@ impl ForceField {
     fn warn_of_strangers(&mut self) {
         let n = self.species.len();
         for (i, j) in (0..n * n).map(|p| (p / n, p % n)).filter(|(i, j)| i <= j) {
-            if !self.terms.iter().any(|term| term.members[i] && term.members[j]) {
+            if !self.terms.iter().any(|term| term.acts[i * n + j]) {
                 let [a, b] = [i, j].map(|e| &self.species[e].symbol);
                 self.warnings.push(format!("no term of the potential acts between {a} and {b}"));
             }
@@ -173,23 +173,18 @@ impl ForceField {
         }
         let n = self.species.len();
         for p in (0..n * n).filter(|p| p / n <= p % n) {
-            let acts = |term: &Term| {
-                term.model.is_many_body() && term.members[p / n] && term.members[p % n]
-            };
+            let acts = |term: &Term| term.model.is_many_body() && term.acts[p];
             let mut acting = self.terms.iter().enumerate().filter(|(_, term)| acts(term));
             if let (Some((first, _)), Some((second, _))) = (acting.next(), acting.next()) {
                 let [a, b] = [p / n, p % n].map(|e| &self.species[e].symbol);
+                let [one, other] = [first, second].map(|n| input::title(&input::key_of_term(n)));
                 let message = format!(
-                    "terms {} and {} both have many-body parts between {a} and {b}: one at most may",
-                    first + 1,
-                    second + 1
+                    "{one} and {other} both have many-body parts between {a} and {b}: one at most may"
                 );
                 return Some((second, message));
             }
         }
-        let comes_first = |(_, term): &(usize, &Term)| term.model.comes_first();
-        let second = self.terms.iter().enumerate().filter(comes_first).nth(1);
-        second.map(|(n, _)| (n, "a force field has one `meam` term at most".to_string()))
+        None
     }
 
     /// What deserves a second look in the files, in words.

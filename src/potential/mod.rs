@@ -75,11 +75,6 @@ impl Environment<'_> {
         others.map(distance).min_by(|p, q| p.0.total_cmp(&q.0))
     }
 
-    /// The nearest neighbour of an atom that has one, as the list has it.
-    fn nearest_neighbour(self, i: usize) -> (f64, usize) {
-        self.nearest(i, self.neighbours.of(i).atoms()).expect("an atom with a neighbour")
-    }
-
     /// The failure where what two atoms do to each other is beyond the bound of the quantum.
     #[cold]
     fn out_of_bounds(self, i: usize, j: usize) -> Error {

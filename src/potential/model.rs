@@ -143,10 +143,9 @@ pub trait Model: Phases + Debug {
     /// one at most.
     fn is_many_body(&self) -> bool;
 
-    /// Whether it takes the first species of the force field for its own, by their places. One
-    /// term at most does.
-    fn comes_first(&self) -> bool {
-        false
+    /// Whether it acts between atoms of these two of its species (which may be one).
+    fn acts_between(&self, _a: &str, _b: &str) -> bool {
+        true
     }
 
     /// What deserves a second look in the files, in words.

@@ -30,6 +30,10 @@ pub fn read(path: &Path) -> std::io::Result<String> {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|&byte| byte as char));
     }
+    // Lines that end as on the first Macintosh.
+    if !text.contains('\n') {
+        text = text.replace('\r', "\n");
+    }
     Ok(text)
 }
 

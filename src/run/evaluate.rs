@@ -188,7 +188,8 @@ fn evaluated(
     if let Some((key, axis)) = across.iter().find(|(_, axis)| cell.periodic[axis.index()]) {
         let axis = axis.name();
         return Err(complain(format!(
-            "it is periodic along {axis}, and {key} of the input stands across {axis}"
+            "it is periodic along {axis}, and {} of the input stands across {axis}",
+            input::title(key)
         )));
     }
     if let Some(config) = config {
@@ -204,7 +205,7 @@ fn evaluated(
     }
     let begin = |scene: Scene| match config {
         Some(config) => OneBody::on_frame(config, scene)
-            .map_err(|(key, message)| complain(format!("{key}: {message}"))),
+            .map_err(|(key, message)| complain(format!("{}: {message}", input::title(&key)))),
         None => Ok(OneBody::default()),
     };
     let found = force::evaluate_with(potential, cell, &atoms, begin);
@@ -282,8 +283,9 @@ impl System {
         let scene = Scene { comm: &comm, atoms: &atoms, cell: &self.cell, species };
         let Ok(one_body) = OneBody::on_frame(config, scene) else { return };
         self.warnings.extend(one_body.idle().map(|key| {
+            let title = input::title(key);
             format!(
-                "{key} of the input does nothing: no atom is of these elements, numbers and places"
+                "{title} of the input does nothing: no atom is of these elements, numbers and places"
             )
         }));
     }

@@ -373,11 +373,14 @@ fn write_down_boundaries(then: &mut Config, now: &mut Config) -> Result<()> {
 /// of checkpoints before its checksum was written down; then its atoms are compared.
 fn files(config: &Config, provenance: &Provenance) -> Vec<(String, Option<File>)> {
     let potential = config.potential_files().into_iter().zip(&provenance.potential);
-    let potential = potential
-        .map(|((key, _), file)| (key, Some(File { name: file.name.clone(), sum: file.sha256() })));
+    let potential = potential.map(|((key, _), file)| {
+        let PotentialFile { name, text } = file;
+        let text = Some(text.clone());
+        (key, Some(File { name: name.clone(), sum: file.sha256(), text }))
+    });
     let structures = config.structure_files().into_iter().map(|(key, _)| {
         let file = provenance.structures.iter().find(|file| file.key == key);
-        let file = file.map(|f| File { name: f.name.clone(), sum: f.sha256.clone() });
+        let file = file.map(|f| File { name: f.name.clone(), sum: f.sha256.clone(), text: None });
         (key, file)
     });
     potential.chain(structures).collect()

@@ -225,7 +225,7 @@ fn terms_add_up_and_leave_alone_whom_they_do_not_know() {
         use sinter_hpc::potential::Potential;
         field.species().iter().map(|s| s.symbol.clone()).collect()
     };
-    assert_eq!(names(&both), ["Pt", "Fe", "Ag"]);
+    assert_eq!(names(&both), ["Ag", "Pt", "Fe"]);
 
     let mut frame = crate::frames::read("alloy_rattled.xyz").swap_remove(0);
     let is_silver = |n: usize| n % 5 == 2;
@@ -294,7 +294,8 @@ fn bad_files_are_refused_with_the_place() {
             format!("{whole}{}", pair.replace("Au", "Ag")),
             &["Au", "Ag"],
             "p.toml: no `[[pair]]` for Au-Ag; there are Au-Au or Ag-Ag; the file states no `mixing` \
-             that would give it",
+             that would give it; `pairs` of the term in the input names those between which it acts, if not \
+             all do",
         ),
     ];
     for (text, elements, message) in cases {

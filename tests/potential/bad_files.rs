@@ -386,3 +386,37 @@ fn tables_of_one_element_are_another_s_only_where_that_is_said() {
                     `Ag=Cu` in `elements` takes the tables of Cu for Ag";
     assert!(refused.ends_with(expected), "{refused}");
 }
+
+/// As old Macintoshes left them; a cutoff beyond the tables is told where something ends there.
+#[test]
+fn tables_with_other_ends_of_lines_and_tables_that_end_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(frames::path("tests/reference/embedded/Cu.eam")).unwrap();
+    let alloy = frames::path("tests/reference/embedded/tables.eam.alloy");
+    let alloy = std::fs::read_to_string(alloy).unwrap();
+    let read = |kind: &str, text: &str| {
+        let path = folder.path().join("tables");
+        std::fs::write(&path, text).unwrap();
+        let text = format!("kind = {kind:?}\nfile = {path:?}\nelements = [\"Cu\"]\n");
+        let field = ForceField::read(&[&toml::from_str(&text).unwrap()]);
+        field.unwrap_or_else(|(_, error)| panic!("{error}"))
+    };
+    for ends in ["\r", "\r\n"] {
+        let other = read("eam", &text.replace('\n', ends));
+        assert_eq!(other.conventions(), read("eam", &text).conventions());
+    }
+    // A knot more than the tables have, which end at zero; then tables that do not.
+    let line = alloy.lines().nth(4).unwrap();
+    let mut grid: Vec<&str> = line.split_whitespace().collect();
+    let end: f64 = grid[2].parse::<f64>().unwrap() * grid[3].parse::<f64>().unwrap();
+    let end = end.to_string();
+    grid[4] = &end;
+    let beyond = alloy.replacen(line, &grid.join(" "), 1);
+    let told = |text: &str| {
+        read("eam/alloy", text).warnings().filter(|told| told.contains("beyond the end")).count()
+    };
+    let last = beyond.trim_end().rsplit(char::is_whitespace).next().unwrap();
+    assert_eq!(last.parse::<f64>().unwrap(), 0.0);
+    let high = beyond.trim_end().strip_suffix(last).unwrap().to_string() + "0.01\n";
+    assert_eq!((told(&beyond), told(&high)), (0, 1));
+}

@@ -10,4 +10,5 @@ mod laws;
 mod many_elements;
 mod reference_states;
 mod surfaces;
+mod terms;
 mod instruction_sets;

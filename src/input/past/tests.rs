@@ -82,7 +82,7 @@ fn parse(text: &str) -> Config {
 
 fn asked(config: &Config) -> Asked<'_> {
     let file = |key: &str, path: &str| {
-        (key.to_string(), Some(File { name: path.into(), sum: path.repeat(12) }))
+        (key.to_string(), Some(File { name: path.into(), sum: path.repeat(12), text: None }))
     };
     let structure = config.structure.iter().map(|s| ("structure.file".to_string(), &*s.file));
     let files = config.potential_files().into_iter().chain(structure);
@@ -374,4 +374,28 @@ fn what_is_shown_of_a_table_says_whether_it_is_a_stage() {
     for kind in ["lennard-jones", "lj-9-3"] {
         assert_eq!(shown(Some(&json!({ "kind": kind }))), format!("one of kind {kind:?}"));
     }
+}
+
+#[test]
+fn files_that_differ_are_told_by_the_first_line_that_does() {
+    let config = parse(EVERYTHING);
+    let asked = |text: &str| Asked {
+        files: config
+            .potential_files()
+            .into_iter()
+            .map(|(key, _)| {
+                let text = Some(text.to_string());
+                let sum = format!("{:012}", text.as_ref().map_or(0, String::len));
+                (key, Some(File { name: "file".into(), sum, text }))
+            })
+            .collect(),
+        config: &config,
+    };
+    let refused = compare(&asked("a = 1\nb = 2\n"), &asked("a = 1\nb = 3.5\n"), &at(0, 0));
+    let refused = refused.unwrap_err().to_string();
+    for told in ["line 2: `b = 2`", "line 2: `b = 3.5`"] {
+        assert!(refused.contains(told), "{refused}");
+    }
+    let longer = compare(&asked("a = 1\n"), &asked("a = 1\nb = 2\n"), &at(0, 0));
+    assert!(longer.unwrap_err().to_string().contains("no line 2"));
 }

@@ -122,7 +122,7 @@ pub fn read(path: &Path, entries: &[&str]) -> Result<Family> {
         }
     }
     let mixed = file.mixing.map(|Mixing::Geometric| Parameters::mixed as fn(&_, &_) -> _);
-    let pairs = pairs_of(&file.pair, Wanted { entries, source: &source }, mixed)?;
+    let pairs = pairs_of(&file.pair, Wanted::all(entries), &source, mixed)?;
     let (mut conventions, mut warnings) = (String::new(), Vec::new());
     let functions = pairs.iter().map(|(&key, (p, mixed))| {
         let name = p.elements.join("-");

@@ -11,7 +11,7 @@
 //! file states. `radial`: how functions end.
 
 use crate::error::{Error, Result};
-use crate::input::{PotentialConfig, PotentialKind, Source, or};
+use crate::input::{PotentialConfig, PotentialKind, Source, did_you_mean, or};
 use crate::lanes::InstructionSet;
 use crate::potential::functional::{
     Curve, Element, Embedding, Functional, FunctionalTerm, Functions, species,
@@ -51,11 +51,25 @@ pub struct Pair {
     pub joints: Vec<f64>,
 }
 
-/// What a file is asked for: the elements of a term as the file has them, and as the user.
+/// What a file is asked for.
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
+    /// The elements of a term, as the file has them.
     pub entries: &'a [&'a str],
-    pub source: &'a Source,
+    /// Between which of them it acts (their places, the lower first); `None`: all.
+    pub pairs: Option<&'a [[usize; 2]]>,
+    /// What else may help where the file lacks a pair.
+    pub advice: &'static str,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn all(entries: &'a [&'a str]) -> Wanted<'a> {
+        Wanted { entries, pairs: None, advice: "" }
+    }
+
+    fn has(self, pair: [usize; 2]) -> bool {
+        self.pairs.is_none_or(|chosen| chosen.contains(&pair))
+    }
 }
 
 /// Parameters of a pair of elements.
@@ -71,14 +85,21 @@ pub trait OfPair {
 pub fn read(term: &PotentialConfig, field: &[&str]) -> Result<FunctionalTerm> {
     let path = &term.file[0];
     let symbols: Vec<&str> = term.symbols().collect();
-    let entries: Vec<&str> =
-        term.elements.iter().map(|name| name.split('=').next_back().unwrap_or(name)).collect();
+    let entries: Vec<&str> = term.entries().collect();
+    let chosen = term.chosen_pairs();
+    let advice = match chosen {
+        None if entries.len() > 1 => {
+            "; `pairs` of the term in the input names those between which it acts, if not all do"
+        }
+        _ => "",
+    };
+    let wanted = Wanted { entries: &entries, pairs: chosen.as_deref(), advice };
     let mut family = match term.kind {
         PotentialKind::Gupta => gupta::read(path, &entries)?,
         PotentialKind::SuttonChen => sutton_chen::read(path, &entries)?,
-        PotentialKind::LennardJones => pairs::lennard_jones(path, &entries)?,
-        PotentialKind::Morse => pairs::morse(path, &entries)?,
-        PotentialKind::Johnson => pairs::johnson(path, &entries)?,
+        PotentialKind::LennardJones => pairs::lennard_jones(path, wanted)?,
+        PotentialKind::Morse => pairs::morse(path, wanted)?,
+        PotentialKind::Johnson => pairs::johnson(path, wanted)?,
         _ => unreachable!("not a kind of these"),
     };
     let name = term.file_names();
@@ -123,7 +144,10 @@ fn tabulated(family: Family, symbols: &[&str], elements: &[Element], field: &[&s
     let members: Vec<Option<usize>> =
         field.iter().map(|symbol| symbols.iter().position(|own| own == symbol)).collect();
     let pairs: Vec<_> = (0..n * n)
-        .map(|p| members[p / n].zip(members[p % n]).map(|(i, j)| place[&[i.min(j), i.max(j)]]))
+        .map(|p| {
+            let (i, j) = members[p / n].zip(members[p % n])?;
+            place.get(&[i.min(j), i.max(j)]).copied()
+        })
         .collect();
     Functions {
         species: field.iter().map(|symbol| species(symbol, elements)).collect(),
@@ -188,7 +212,7 @@ fn error(pair: &Pair, spacing: f64) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// The pairs of the wanted elements: each from the one table that has it, or mixed.
+/// The wanted pairs: each from the one table that has it, or mixed (then `true`).
 ///
 /// # Errors
 /// At a table that has a pair again, or a symbol twice over; where a pair is missing and no
@@ -196,9 +220,10 @@ fn error(pair: &Pair, spacing: f64) -> f64 {
 pub fn pairs_of<P: OfPair + Clone>(
     given: &[P],
     wanted: Wanted,
+    source: &Source,
     mixed: Option<fn(&P, &P) -> P>,
 ) -> Result<BTreeMap<[usize; 2], (P, bool)>> {
-    let Wanted { entries, source } = wanted;
+    let entries = wanted.entries;
     let same = |p: &P, a: &str, b: &str| {
         let [c, d] = p.elements();
         (c == a && d == b) || (c == b && d == a)
@@ -213,7 +238,7 @@ pub fn pairs_of<P: OfPair + Clone>(
     let find = |a: &str, b: &str| given.iter().find(|pair| same(pair, a, b));
     let mut found = BTreeMap::new();
     for (i, a) in entries.iter().enumerate() {
-        for (j, b) in entries.iter().enumerate().skip(i) {
+        for (j, b) in entries.iter().enumerate().skip(i).filter(|(j, _)| wanted.has([i, *j])) {
             let own = find(a, b).cloned().map(|pair| (pair, false));
             let ends = || Some((mixed?)(find(a, a)?, find(b, b)?));
             let Some(pair) = own.or_else(|| (i != j).then(ends)?.map(|pair| (pair, true))) else {
@@ -228,9 +253,13 @@ pub fn pairs_of<P: OfPair + Clone>(
                     Some(e) => format!("{e}-{e}, from which {a}-{b} would be mixed"),
                     None => format!("{a}-{b}"),
                 };
+                let names = || given.iter().flat_map(|pair| pair.elements()).map(String::as_str);
+                let other = [a, b].into_iter().find(|own| !names().any(|known| known == **own));
+                let meant = other.map_or(String::new(), |own| did_you_mean(own, names()));
                 let message = format!(
-                    "no `[[pair]]` for {missing}; there are {}{hint}",
-                    or(&known.collect::<Vec<_>>())
+                    "no `[[pair]]` for {missing}; there are {}{hint}{meant}{}",
+                    or(&known.collect::<Vec<_>>()),
+                    if meant.is_empty() { wanted.advice } else { "" }
                 );
                 return Err(Error::input(&source.path, 0, 0, message));
             };
@@ -264,9 +293,9 @@ mod tests {
         for (name, family) in [
             ("gupta", gupta::read(&path("gupta"), &metals)),
             ("sutton-chen", sutton_chen::read(&path("sutton-chen"), &metals)),
-            ("lennard-jones", pairs::lennard_jones(&path("lennard-jones"), &metals)),
-            ("morse", pairs::morse(&path("morse"), &["Ag", "Al", "Cu", "Ni", "Pb"])),
-            ("johnson", pairs::johnson(&path("johnson"), &["Fe"])),
+            ("lennard-jones", pairs::lennard_jones(&path("lennard-jones"), Wanted::all(&metals))),
+            ("morse", pairs::morse(&path("morse"), Wanted::all(&["Ag", "Al", "Cu", "Ni", "Pb"]))),
+            ("johnson", pairs::johnson(&path("johnson"), Wanted::all(&["Fe"]))),
         ] {
             let family = family.unwrap();
             let cutoff = family.pairs.values().map(|pair| pair.cutoff).fold(0.0, f64::max);

@@ -172,10 +172,10 @@ fn cut(function: Radial, how: Cut, cutoff: f64) -> Radial {
     })
 }
 
-fn read<P: Formula>(path: &Path, entries: &[&str]) -> Result<Family> {
+fn read<P: Formula>(path: &Path, wanted: Wanted) -> Result<Family> {
     let (file, source) = parameters::read::<File<P>>(path)?;
     let mixed = file.mixing.map(|Mixing::LorentzBerthelot| P::mixed as fn(&_, &_) -> _);
-    let pairs = pairs_of(&file.pair, Wanted { entries, source: &source }, mixed)?;
+    let pairs = pairs_of(&file.pair, wanted, &source, mixed)?;
     let cutoff = file.cutoff_angstrom;
     let mut conventions = String::new();
     let functions = pairs.iter().map(|(&key, (p, mixed))| {
@@ -204,20 +204,20 @@ fn read<P: Formula>(path: &Path, entries: &[&str]) -> Result<Family> {
     Ok(Family { pairs, factors: None, conventions, warnings: Vec::new() })
 }
 
-/// Reads a file of `lennard-jones` for the elements that it is to have.
+/// Reads a file of `lennard-jones` for the pairs that it is to have.
 ///
 /// # Errors
 /// With the place of what is missing or wrong.
-pub fn lennard_jones(path: &Path, entries: &[&str]) -> Result<Family> {
-    read::<LennardJones>(path, entries)
+pub fn lennard_jones(path: &Path, wanted: Wanted) -> Result<Family> {
+    read::<LennardJones>(path, wanted)
 }
 
 /// Reads a file of `morse`.
 ///
 /// # Errors
 /// With the place of what is missing or wrong.
-pub fn morse(path: &Path, entries: &[&str]) -> Result<Family> {
-    read::<Morse>(path, entries)
+pub fn morse(path: &Path, wanted: Wanted) -> Result<Family> {
+    read::<Morse>(path, wanted)
 }
 
 /// The file of `johnson`.
@@ -273,12 +273,12 @@ impl Piece {
 /// # Errors
 /// With the place of what is missing or wrong: pieces that do not follow one another, or do not
 /// meet where one ends and the next begins.
-pub fn johnson(path: &Path, entries: &[&str]) -> Result<Family> {
+pub fn johnson(path: &Path, wanted: Wanted) -> Result<Family> {
     let (file, source) = parameters::read::<JohnsonFile>(path)?;
     for (n, pair) in file.pair.iter().enumerate() {
         meet(&pair.piece, &source, &format!("pair[{n}]"))?;
     }
-    let pairs = pairs_of(&file.pair, Wanted { entries, source: &source }, None)?;
+    let pairs = pairs_of(&file.pair, wanted, &source, None)?;
     let mut conventions = String::new();
     let functions = pairs.into_iter().map(|(key, (mut pair, _))| {
         join(&mut pair.piece);

@@ -13,7 +13,7 @@
 use super::radial::{Jet, ended, squared};
 use super::{Family, INNERMOST, Pair, end_of};
 use crate::error::{Error, Result};
-use crate::input::{or, parameters};
+use crate::input::{did_you_mean, or, parameters};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fmt::Write;
@@ -96,7 +96,8 @@ pub fn read(path: &Path, entries: &[&str]) -> Result<Family> {
     let find = |name: &&str| {
         file.element.iter().find(|element| element.symbol == *name).ok_or_else(|| {
             let known: Vec<String> = file.element.iter().map(|e| e.symbol.clone()).collect();
-            let message = format!("no `[[element]]` for {name}; there are {}", or(&known));
+            let meant = did_you_mean(name, known.iter().map(String::as_str));
+            let message = format!("no `[[element]]` for {name}; there are {}{meant}", or(&known));
             Error::input(path, 0, 0, message)
         })
     };

@@ -13,7 +13,8 @@ use super::numbers::{Numbers, energy_unit};
 use super::{Element, Tables, setfl};
 use crate::elements;
 use crate::error::{Error, Result};
-use crate::potential::text;
+use crate::input::symbol_and_entry;
+use crate::potential::text::{self, Word, words_of};
 use std::path::{Path, PathBuf};
 
 /// Hartree × Bohr radius, eV Å.
@@ -88,8 +89,11 @@ pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
 fn belong_to_elements(paths: &[PathBuf], files: &[File], wanted: &[String]) -> Result<()> {
     let own = |file: &File| elements::symbol(file.element.atomic_number);
     let is_of_another = |(file, name): (&File, &String)| {
-        let is_element = elements::atomic_number(name).is_some();
-        own(file).filter(|own| is_element && own != name)
+        let (symbol, entry) = symbol_and_entry(name);
+        let is_element = elements::atomic_number(symbol).is_some();
+        let contradicts =
+            |own: &&str| *own != symbol && (is_element || own.eq_ignore_ascii_case(symbol));
+        own(file).filter(contradicts).filter(|_| symbol == entry)
     };
     let mut all = files.iter().zip(wanted).enumerate();
     let Some((n, other)) = all.find_map(|(n, pair)| Some((n, is_of_another(pair)?))) else {
@@ -97,16 +101,18 @@ fn belong_to_elements(paths: &[PathBuf], files: &[File], wanted: &[String]) -> R
     };
     // For each element a file of its own, if there are such.
     let file_of = |name: &String| {
-        let mut of_it = files.iter().zip(paths).filter(|(file, _)| own(file) == Some(name));
+        let symbol = symbol_and_entry(name).0;
+        let mut of_it = files.iter().zip(paths).filter(|(file, _)| own(file) == Some(symbol));
         of_it.next().map(|(_, path)| path.display())
     };
     let order: Option<Vec<_>> = wanted.iter().map(file_of).collect();
-    let name = &wanted[n];
+    let name = symbol_and_entry(&wanted[n]).0;
     let advice = match order {
         Some(order) => {
             let order: Vec<String> = order.iter().map(|path| format!("{path}")).collect();
             format!("files in the order of these elements: {}", order.join(", "))
         }
+        None if other.eq_ignore_ascii_case(name) => format!("`{other}` is how it is written"),
         None => format!("`{name}={other}` in `elements` takes the tables of {other} for {name}"),
     };
     let message = format!(
@@ -119,18 +125,17 @@ fn belong_to_elements(paths: &[PathBuf], files: &[File], wanted: &[String]) -> R
 fn one(path: &Path, name: &str) -> Result<File> {
     let text = text::of_potential(path)?;
     if setfl::looks_like(&text) {
-        let message = "this looks like a `setfl` file: `kind` is \"eam/alloy\" or \"eam/fs\" then";
+        let message =
+            "this looks like a `setfl` file: `kind` is \"eam/alloy\", \"eam/fs\" or \"adp\" then";
         return Err(Error::input(path, 4, 1, message));
     }
     let mut numbers = Numbers::new(path, &text);
     let unit = energy_unit(path, numbers.whole_line("a comment")?)?;
     let header = numbers.line_of_words("atomic number, mass, lattice constant and lattice")?;
-    let symbol = name.split('=').next().unwrap_or(name).to_string();
-    let element = Element::of_header(path, &symbol, &header)?;
+    let (symbol, entry) = symbol_and_entry(name);
+    let element = Element::of_header(path, symbol, &header)?;
     let atomic_number = element.atomic_number;
-    if let Some((_, entry)) = name.split_once('=')
-        && Some(entry) != elements::symbol(atomic_number)
-    {
+    if entry != symbol && Some(entry) != elements::symbol(atomic_number) {
         let message =
             format!("there is no element `{entry}` here: the atomic number is {atomic_number}");
         return Err(numbers.error(message));
@@ -155,6 +160,15 @@ fn one(path: &Path, name: &str) -> Result<File> {
         charge: charge.into_iter().map(|charge| root * charge).collect(),
         density,
     })
+}
+
+/// Whether a text begins as such a file does: for messages only.
+pub fn looks_like(text: &str) -> bool {
+    let line = |n: usize| words_of(text.lines().nth(n).unwrap_or(""), n + 1, &[]);
+    let is_number = |word: &Word| word.as_number().is_some();
+    let (header, grid) = (line(1), line(2));
+    let of_an_element = header.len() >= 2 && header[..2].iter().all(is_number);
+    !setfl::looks_like(text) && of_an_element && grid.len() >= 5 && grid[..5].iter().all(is_number)
 }
 
 /// Values on another grid by the cubic through the four nearest; behind their end the last counts.

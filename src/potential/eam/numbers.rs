@@ -13,22 +13,11 @@ pub struct Numbers<'a> {
     words: std::vec::IntoIter<Word<'a>>,
     /// The line that was read last, from 1.
     line: usize,
-    /// What else may be wrong where something else stands than a number.
-    pub advice: &'static str,
-    /// The same where the file ends.
-    pub advice_at_end: &'static str,
 }
 
 impl<'a> Numbers<'a> {
     pub fn new(path: &'a Path, text: &'a str) -> Numbers<'a> {
-        Numbers {
-            path,
-            lines: text.lines().enumerate(),
-            words: Vec::new().into_iter(),
-            line: 0,
-            advice: "",
-            advice_at_end: "",
-        }
+        Numbers { path, lines: text.lines().enumerate(), words: Vec::new().into_iter(), line: 0 }
     }
 
     pub fn error(&self, message: impl Into<String>) -> Error {
@@ -73,12 +62,7 @@ impl<'a> Numbers<'a> {
     }
 
     pub fn real(&mut self, what: &str) -> Result<f64> {
-        self.word(what)?.number(self.path, what).map_err(|error| match error {
-            Error::Input { place, message } => {
-                Error::Input { place, message: message + self.advice }
-            }
-            other => other,
-        })
+        self.word(what)?.number(self.path, what)
     }
 
     /// So many of them.
@@ -121,7 +105,7 @@ impl<'a> Numbers<'a> {
             self.path,
             self.line,
             1,
-            format!("the file ends where `{what}` should stand{}", self.advice_at_end),
+            format!("the file ends where `{what}` should stand: it was probably cut short"),
         )
     }
 }

@@ -3,8 +3,9 @@
 //! for every element at whose place it is); then r φ(r) of the pairs 1-1, 2-1, 2-2, 3-1, ...
 
 use super::numbers::{Numbers, energy_unit};
-use super::{Element, Tables};
+use super::{Element, Tables, funcfl};
 use crate::error::{Error, Result};
+use crate::input::{did_you_mean, symbol_and_entry};
 use crate::potential::text::{self, words_of};
 use std::path::Path;
 
@@ -19,18 +20,12 @@ pub enum Form {
 
 /// The elements that `wanted` names (`Cu`, or `Cu=Cu1` where the file has another name).
 pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
-    let by_pair = form == Form::FinnisSinclair;
     let text = text::of_potential(path)?;
+    if funcfl::looks_like(&text) {
+        let message = "this looks like a `funcfl` file, of one element: `kind` is \"eam\" then";
+        return Err(Error::input(path, 2, 1, message));
+    }
     let mut numbers = Numbers::new(path, &text);
-    numbers.advice = match form {
-        Form::Alloy => "; is the file one for `eam/fs`?",
-        _ => "; is the file one for `eam/alloy`?",
-    };
-    // One for `eam/fs` or `adp` has more tables than one for `eam/alloy`, not fewer.
-    numbers.advice_at_end = match form {
-        Form::Alloy => "; it was probably cut short",
-        _ => "; it was cut short, or is one for `eam/alloy`",
-    };
     let unit = energy_unit(path, numbers.whole_line("a comment")?)?;
     numbers.whole_line("a comment")?;
     numbers.whole_line("a comment")?;
@@ -45,46 +40,26 @@ pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
     let cutoff = numbers.positive("cutoff")?;
     numbers.skip_rest_of_line();
 
-    let (mut elements, mut embedding, mut density) = (Vec::new(), Vec::new(), Vec::new());
-    for name in &names {
-        let header = numbers.line_of_words("atomic number, mass, lattice constant and lattice")?;
-        elements.push(Element::of_header(path, name, &header)?);
-        let f = numbers.reals(density_knots, "F(rho)")?;
-        embedding.push(f.into_iter().map(|energy| unit * energy).collect::<Vec<_>>());
-        for _ in 0..if by_pair { count } else { 1 } {
-            density.push(numbers.reals(knots, "rho(r)")?);
-        }
+    let grid = Grid { unit, density_knots, knots };
+    let read = Body::read(&mut numbers, path, &names, form, grid);
+    let rest = numbers.end();
+    if read.is_err() || rest.is_err() {
+        form.is_likely(path, &text, [count, density_knots, knots])?;
     }
-    let mut triangle_of = |what: &str, unit: f64| -> Result<Vec<Vec<f64>>> {
-        let scaled = |values: Vec<f64>| values.into_iter().map(|value| unit * value).collect();
-        (0..count * (count + 1) / 2).map(|_| numbers.reals(knots, what).map(scaled)).collect()
-    };
-    let lower = triangle_of("r phi(r)", unit)?;
-    let angular = match form {
-        // Their squares are energies.
-        Form::Angular => {
-            Some([triangle_of("u(r)", unit.sqrt())?, triangle_of("w(r)", unit.sqrt())?])
-        }
-        _ => None,
-    };
-
+    let Body { elements, embedding, density, lower, angular } = read?;
     let mut warnings = Vec::new();
-    if let Err(word) = numbers.end() {
+    if let Err(word) = rest {
         let place = word.place(path);
-        // Files for other styles have more tables behind these, or fewer densities before.
-        let advice = match form {
-            Form::Alloy => "is the file `eam/fs` or `adp`?",
-            _ => "is the file `eam/alloy`?",
-        };
-        let message =
-            format!("{place}: more numbers than the tables of {count} elements need: {advice}");
-        warnings.push(message);
+        warnings.push(format!(
+            "{place}: more numbers than the tables of {count} elements need: what stands from here on is \
+             not read"
+        ));
     }
-    if cutoff > spacing * (knots - 1) as f64 * (1.0 + 1e-9) {
-        let end = spacing * (knots - 1) as f64;
+    let end = spacing * (knots - 1) as f64;
+    if cutoff > end * (1.0 + 1e-9) && ends_high(&[&density, &lower]) {
         warnings.push(format!(
             "{}: the cutoff {cutoff} Å lies beyond the end of its tables at {end} Å, from where on \
-             their last values count",
+             their last values count, which are not zero",
             path.display()
         ));
     }
@@ -98,7 +73,7 @@ pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
     Ok(Tables {
         embedding: chosen.iter().map(|(_, e)| embedding[*e].clone()).collect(),
         // A file says first who gives, then where.
-        density_of: pairs().map(|(i, j)| if by_pair { j * count + i } else { j }).collect(),
+        density_of: pairs().map(|(i, j)| if form.by_pair() { j * count + i } else { j }).collect(),
         energy: pairs().map(|(i, j)| lower[triangle(i, j)].clone()).collect(),
         angular: angular.map(|both| {
             both.map(|tables| pairs().map(|(i, j)| tables[triangle(i, j)].clone()).collect())
@@ -111,6 +86,116 @@ pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
         cutoff,
         warnings,
     })
+}
+
+impl Form {
+    /// As `kind` in the input.
+    fn kind(self) -> &'static str {
+        match self {
+            Form::Alloy => "eam/alloy",
+            Form::FinnisSinclair => "eam/fs",
+            Form::Angular => "adp",
+        }
+    }
+
+    /// Whether densities depend on the element at whose place they are.
+    fn by_pair(self) -> bool {
+        self == Form::FinnisSinclair
+    }
+
+    /// How many numbers stand behind the grids, of so many elements, knots of F and knots of r.
+    fn numbers(self, [elements, density_knots, knots]: [usize; 3]) -> usize {
+        /// Atomic number, mass and lattice constant.
+        const HEADER: usize = 3;
+        let pairs = elements * (elements + 1) / 2;
+        let densities = if self.by_pair() { elements * elements } else { elements };
+        let of_pairs = if self == Form::Angular { 3 * pairs } else { pairs };
+        elements * (HEADER + density_knots) + (densities + of_pairs) * knots
+    }
+
+    /// That a file which does not have the numbers of this form does not have just those of another.
+    ///
+    /// # Errors
+    /// Where it has.
+    fn is_likely(self, path: &Path, text: &str, counts: [usize; 3]) -> Result<()> {
+        const LINES_BEFORE: usize = 5;
+        let lines = text.lines().enumerate().skip(LINES_BEFORE);
+        let words = lines.flat_map(|(n, line)| words_of(line, n + 1, &[]));
+        let found = words.filter(|word| word.as_number().is_some()).count();
+        let is_of = |form: &Form| form.numbers(counts) == found;
+        if is_of(&self) {
+            return Ok(());
+        }
+        match [Form::Alloy, Form::FinnisSinclair, Form::Angular].iter().find(|form| is_of(form)) {
+            Some(other) => {
+                let message = format!(
+                    "behind this line stand the {found} numbers of a file for `kind = \"{}\"`, and the \
+                     input says \"{}\" ({} numbers)",
+                    other.kind(),
+                    self.kind(),
+                    self.numbers(counts)
+                );
+                Err(Error::input(path, LINES_BEFORE, 1, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Grid {
+    /// Energies of the file in eV.
+    unit: f64,
+    density_knots: usize,
+    knots: usize,
+}
+
+/// What stands behind the grids.
+struct Body {
+    elements: Vec<Element>,
+    embedding: Vec<Vec<f64>>,
+    density: Vec<Vec<f64>>,
+    /// r φ(r) of the pairs 1-1, 2-1, 2-2, 3-1, ...
+    lower: Vec<Vec<f64>>,
+    /// u and w of the same.
+    angular: Option<[Vec<Vec<f64>>; 2]>,
+}
+
+impl Body {
+    fn read(
+        numbers: &mut Numbers,
+        path: &Path,
+        names: &[String],
+        form: Form,
+        grid: Grid,
+    ) -> Result<Body> {
+        let Grid { unit, density_knots, knots } = grid;
+        let count = names.len();
+        let (mut elements, mut embedding, mut density) = (Vec::new(), Vec::new(), Vec::new());
+        for name in names {
+            let header =
+                numbers.line_of_words("atomic number, mass, lattice constant and lattice")?;
+            elements.push(Element::of_header(path, name, &header)?);
+            let f = numbers.reals(density_knots, "F(rho)")?;
+            embedding.push(f.into_iter().map(|energy| unit * energy).collect::<Vec<_>>());
+            for _ in 0..if form.by_pair() { count } else { 1 } {
+                density.push(numbers.reals(knots, "rho(r)")?);
+            }
+        }
+        let mut triangle_of = |what: &str, unit: f64| -> Result<Vec<Vec<f64>>> {
+            let scaled = |values: Vec<f64>| values.into_iter().map(|value| unit * value).collect();
+            (0..count * (count + 1) / 2).map(|_| numbers.reals(knots, what).map(scaled)).collect()
+        };
+        let lower = triangle_of("r phi(r)", unit)?;
+        let angular = match form {
+            // Their squares are energies.
+            Form::Angular => {
+                Some([triangle_of("u(r)", unit.sqrt())?, triangle_of("w(r)", unit.sqrt())?])
+            }
+            _ => None,
+        };
+        Ok(Body { elements, embedding, density, lower, angular })
+    }
 }
 
 /// The elements of the file: their number and their names.
@@ -131,14 +216,25 @@ fn names(numbers: &mut Numbers, path: &Path) -> Result<Vec<String>> {
     Ok(names.into_iter().take(count as usize).collect())
 }
 
+/// Whether a table ends with more than a millionth of what it has where atoms come to stand.
+fn ends_high(tables: &[&[Vec<f64>]]) -> bool {
+    const NOTHING: f64 = 1e-6;
+    tables.iter().copied().flatten().any(|table| {
+        let (middle, last) = (table[table.len() / 2], table[table.len() - 1]);
+        last.abs() > NOTHING * middle.abs().max(NOTHING)
+    })
+}
+
 /// What the user calls each wanted element, and its place in the file.
 fn chosen(path: &Path, wanted: &[String], names: &[String]) -> Result<Vec<(String, usize)>> {
     let one = |name: &String| {
-        let (symbol, entry) = name.split_once('=').unwrap_or((name, name));
+        let (symbol, entry) = symbol_and_entry(name);
         match names.iter().position(|name| name == entry) {
             Some(place) => Ok((symbol.to_string(), place)),
             None => {
-                let message = format!("no element `{entry}`; there are {}", names.join(", "));
+                let meant = did_you_mean(entry, names.iter().map(String::as_str));
+                let message =
+                    format!("no element `{entry}`; there are {}{meant}", names.join(", "));
                 Err(Error::input(path, 0, 0, message))
             }
         }

@@ -326,14 +326,15 @@ impl Records {
                 }
                 kept &= L::bits(distance.at_most(L::load(&limits)));
             }
-            too_close |= L::bits(distance.below(closest)) & valid;
+            // Between other pairs nothing of this term acts, however near.
+            too_close |= L::bits(distance.below(closest)) & kept;
             L::compress_index(&index, kept, eight_mut(near, count));
             distance.compress(kept).store(eight_mut(square, count));
             count += kept.count_ones() as usize;
             *record = kept as u8;
         }
         if too_close != 0 {
-            return Err(too_close_to(env, i, functional.closest));
+            return Err(functional.too_close(env, i));
         }
         // What fills up the last vector is an atom at a distance that tables have.
         *eight_mut(near, count) = [i as u32; WIDTH];
@@ -603,12 +604,18 @@ fn portions(tile: &Tile) -> Ahead {
     Ahead::of(tile, 0, 1).by_vectors_of(WIDTH * tile.atoms.len())
 }
 
-#[cold]
-fn too_close_to(env: Environment, i: usize, closest: f64) -> Error {
-    let (r, j) = env.nearest_neighbour(i);
-    let message = format!(
-        "it is {r:.4} Å from atom {}; closer than {closest} Å no table of this potential goes",
-        env.id[j]
-    );
-    Error::OutOfBounds { atom: env.id[i], message }
+impl Functional {
+    /// The failure where another atom, of a pair that this acts between, is too close to one.
+    #[cold]
+    fn too_close(&self, env: Environment, i: usize) -> Error {
+        let (own, closest) = (env.species[i] as usize, self.closest);
+        let acts = |&j: &usize| self.acts_between(own, env.species[j] as usize);
+        let others = env.neighbours.of(i).atoms().filter(acts);
+        let (r, j) = env.nearest(i, others).expect("one that is too close");
+        let message = format!(
+            "it is {r:.4} Å from atom {}; closer than {closest} Å no table of this potential goes",
+            env.id[j]
+        );
+        Error::OutOfBounds { atom: env.id[i], message }
+    }
 }

@@ -69,7 +69,8 @@ pub struct Functions {
 pub struct Functional {
     species: Vec<Species>,
     cutoff: f64,
-    /// Squared, by pair of species.
+    /// Squared, by pair of species, where not all pairs have that one: below zero for pairs between
+    /// which nothing acts.
     cutoff_squares: Option<Vec<f64>>,
     per_angstrom: f64,
     /// Closer no two atoms may come, Å.
@@ -115,7 +116,14 @@ impl Functional {
         if curves.iter().any(|curve| !curve.is_finite()) {
             return Err("a table holds a number that is not finite".into());
         }
+        if cutoff <= CLOSEST {
+            return Err(format!(
+                "the cutoff {cutoff} Å is not beyond {CLOSEST} Å, nearer than which no two atoms may come"
+            ));
+        }
         let intervals = (cutoff / spacing).ceil() as usize + 2;
+        let acts: Vec<bool> =
+            density.iter().zip(&energy).map(|(rho, phi)| rho.is_some() || phi.is_some()).collect();
         let densities = Tables::new(&curves, &density, intervals);
         let energies = Tables::new(&curves, &energy, intervals);
         let used: Vec<&Curve> = density.iter().flatten().map(|&curve| &curves[curve]).collect();
@@ -138,7 +146,11 @@ impl Functional {
             starts_of_few: (n <= WIDTH).then(|| (0..n).map(starts).collect()),
             species,
             cutoff,
-            cutoff_squares: cutoffs.map(|all| all.iter().map(|r| r * r).collect()),
+            cutoff_squares: (n > 1 && (cutoffs.is_some() || acts.contains(&false))).then(|| {
+                let cutoffs = cutoffs.unwrap_or_else(|| vec![cutoff; n * n]);
+                let square = |(r, acts): (&f64, &bool)| if *acts { r * r } else { -1.0 };
+                cutoffs.iter().zip(&acts).map(square).collect()
+            }),
             per_angstrom: 1.0 / spacing,
             closest: CLOSEST.max(first as f64 * spacing),
             densities,
@@ -163,6 +175,12 @@ impl Functional {
     /// Å
     pub fn cutoff(&self) -> f64 {
         self.cutoff
+    }
+
+    /// Whether anything acts between atoms of these species, by their places.
+    pub fn acts_between(&self, a: usize, b: usize) -> bool {
+        let squares = self.cutoff_squares.as_ref();
+        squares.is_none_or(|squares| squares[a * self.species.len() + b] >= 0.0)
     }
 
     pub fn instruction_set(&self) -> InstructionSet {

@@ -114,6 +114,11 @@ impl Model for FunctionalTerm {
         self.functional.words() > 0
     }
 
+    fn acts_between(&self, a: &str, b: &str) -> bool {
+        let place = |symbol| self.species().iter().position(|s| s.symbol == symbol);
+        place(a).zip(place(b)).is_some_and(|(a, b)| self.functional.acts_between(a, b))
+    }
+
     fn warnings(&self) -> &[String] {
         &self.warnings
     }

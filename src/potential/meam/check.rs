@@ -53,7 +53,8 @@ impl Meam {
         for (a, b) in (0..count * count).map(|p| (p / count, p % count)).filter(|(a, b)| a <= b) {
             let pair = self.parameters.pair(a, b);
             let reach = 1.2 * self.range() / pair.rose.distance;
-            let sites = crystal::sites(pair.lattice, a as u8, b as u8, reach);
+            let [here, there] = [a, b].map(|own| self.members.place(own));
+            let sites = crystal::sites(pair.lattice, here, there, reach);
             if !sites.is_empty() {
                 states.push(self.reference_state(a, b, pair, &sites)?);
             }

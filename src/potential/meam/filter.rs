@@ -12,10 +12,10 @@
 //! however far the atoms are from the origin, and a row of sixteen bytes has room for
 //! the species.
 
-use super::Meam;
 use super::parameters::{Parameters, Screen};
 use super::records::Records;
 use super::table::CLOSEST;
+use super::{Meam, Members};
 use crate::error::{Error, Result};
 use crate::neighbour::MINE;
 use crate::potential::Environment;
@@ -48,11 +48,11 @@ pub struct View<'a> {
     pub coarse: &'a [CoarseAtom],
 }
 
-/// Writes the coarse form of these atoms. Those of other species than the first `members` are
-/// not of this potential: they stand half a period away, out of reach of all others.
+/// Writes the coarse form of these atoms. Those of species that are no `members` are not of this
+/// potential: they stand half a period away, out of reach of all others.
 pub fn coarsen(
     env: Environment,
-    members: usize,
+    members: &Members,
     atoms: Range<usize>,
     coarse: &mut Vec<CoarseAtom>,
 ) {
@@ -68,9 +68,9 @@ pub fn coarsen(
         .with_min_len(4096)
         .for_each(|((coarse, &[x, y, z, _]), &species)| {
             let [x, y, z] = [x, y, z].map(|x| (x * PER_ANGSTROM + MAGIC).to_bits() as i32);
-            *coarse = match (species as usize) < members {
-                true => [x, y, z, species as i32],
-                false => [x ^ i32::MIN, y, z, 0],
+            *coarse = match members.own(species) {
+                Some(own) => [x, y, z, own as i32],
+                None => [x ^ i32::MIN, y, z, 0],
             };
         });
 }
@@ -193,7 +193,7 @@ impl Filter {
         records: &mut Records,
     ) -> Result<()> {
         if let Some(i) = self.collect::<C>(view, atoms) {
-            return Err(closest_neighbour(view.env, i));
+            return Err(closest_neighbour(view.meam, view.env, i));
         }
         let tests = self.choose::<C>(view);
         let Filter { sixteens, centres, alike, unlike, first_triple, .. } = self;
@@ -233,7 +233,7 @@ impl Filter {
             let mut too_close = 0;
             let first = count;
             // Around an atom of a foreign species there is nothing to see.
-            let foreign = env.species[i] as usize >= meam.species_count();
+            let foreign = meam.members.own(env.species[i]).is_none();
             let list = lists.of(i).beginning(if foreign { 0 } else { usize::MAX });
             for at in (0..list.len()).step_by(WIDTH) {
                 let lanes = list.sixteen::<C>(at, i as u32);
@@ -433,8 +433,10 @@ impl Candidates {
 }
 
 #[cold]
-fn closest_neighbour(env: Environment, i: usize) -> Error {
-    let (r, j) = env.nearest_neighbour(i);
+fn closest_neighbour(meam: &Meam, env: Environment, i: usize) -> Error {
+    let is_member = |&j: &usize| meam.members.own(env.species[j]).is_some();
+    let others = env.neighbours.of(i).atoms().filter(is_member);
+    let (r, j) = env.nearest(i, others).expect("one that is too close");
     let message = format!(
         "it is {r:.3e} Å from atom {}: closer than {CLOSEST} Å the potential is not defined",
         env.id[j]

@@ -7,6 +7,7 @@
 //! of two entries with one name the first counts.
 
 use crate::error::{Error, Result};
+use crate::input::symbol_and_entry;
 use crate::potential::lattice::Lattice;
 use crate::potential::text::{self, Word, words_of};
 use std::path::Path;
@@ -68,7 +69,7 @@ pub fn read(path: &Path, wanted: &[String]) -> Result<(Vec<Element>, Vec<String>
     }
     let mut elements: Vec<Element> = Vec::new();
     for name in wanted {
-        let (symbol, entry) = name.split_once('=').unwrap_or((name, name));
+        let (symbol, entry) = symbol_and_entry(name);
         if elements.iter().any(|e| e.symbol == symbol) {
             return Err(Error::input(path, 0, 0, format!("the element `{symbol}` is named twice")));
         }

@@ -67,6 +67,7 @@ pub use filter::CoarseAtom;
 pub struct Meam {
     parameters: Parameters,
     species: Vec<Species>,
+    members: Members,
     embeddings: Embeddings,
     coefficients: Coefficients,
     bounds: Bounds,
@@ -80,6 +81,37 @@ pub struct Meam {
     /// Of the words of the sums; the harmonics of one l share theirs.
     quanta: [Quantum; MOST_WORDS],
     instruction_set: InstructionSet,
+}
+
+/// Which species of a force field are those of a potential.
+#[derive(Debug)]
+pub struct Members {
+    /// By species of the force field.
+    own: Vec<Option<u8>>,
+    /// Whether each of the potential's has the same place in both.
+    in_place: bool,
+}
+
+impl Members {
+    /// Of a force field of these symbols, for a potential of those.
+    fn new(field: &[&str], own: &[Species]) -> Members {
+        let place = |symbol: &&str| own.iter().position(|s| s.symbol == *symbol).map(|n| n as u8);
+        let own: Vec<_> = field.iter().map(place).collect();
+        let in_place = (0..).zip(&own).all(|(n, own)| own.is_none_or(|own| own == n));
+        Members { own, in_place }
+    }
+
+    /// What a species of the force field is in the potential, if it is one of its.
+    #[inline(always)]
+    fn own(&self, species: u8) -> Option<u8> {
+        self.own.get(species as usize).copied().flatten()
+    }
+
+    /// Which species of the force field one of the potential's is.
+    fn place(&self, own: usize) -> u8 {
+        let place = self.own.iter().position(|&found| found == Some(own as u8));
+        place.expect("all of a potential's species are of its force field") as u8
+    }
 }
 
 /// Å; atoms that matter farther away would come by the thousand.
@@ -114,6 +146,12 @@ impl Meam {
         let quanta = quanta(&read).map_err(|message| bad(library, message))?;
         Meam::new(read, quanta, instruction_set)
             .map_err(|message| bad(parameters.unwrap_or(library), message))
+    }
+
+    /// The same potential as a term of a force field of these species.
+    pub fn among(mut self, field: &[&str]) -> Meam {
+        self.members = Members::new(field, &self.species);
+        self
     }
 
     /// The same potential, computed with another instruction set, which this processor
@@ -182,7 +220,7 @@ impl Meam {
                  make no short-ranged potential"
             ));
         }
-        let species = parameters
+        let species: Vec<Species> = parameters
             .elements
             .iter()
             .map(|e| Species {
@@ -191,9 +229,12 @@ impl Meam {
                 atomic_number: elements::atomic_number(&e.symbol).unwrap_or(0),
             })
             .collect();
+        let symbols: Vec<&str> = species.iter().map(|s| s.symbol.as_str()).collect();
+        let members = Members::new(&symbols, &species);
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
         Ok(Meam {
             species,
+            members,
             bounds: Bounds::new(&parameters, &ellipse_bounds),
             coefficients: Coefficients::new(&parameters, &densities, &tables),
             embeddings,
@@ -313,11 +354,12 @@ impl Potential for Meam {
     }
 
     fn neighbour_distance(&self, element: usize) -> Option<f64> {
-        Some(self.parameters.pair(element, element).rose.distance)
+        let own = self.members.own(element as u8)? as usize;
+        Some(self.parameters.pair(own, own).rose.distance)
     }
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
-        coarsen(env, self.species_count(), atoms, coarse);
+        coarsen(env, &self.members, atoms, coarse);
     }
 
     unsafe fn densities(
@@ -349,7 +391,7 @@ impl Potential for Meam {
         let quanta = &self.quanta.map(Quantum::per_unit);
         let quantum = env.quantum;
         // Atoms of foreign species stay as they are: their sums are zero, as are their adjoints.
-        let is_member = |species: u8| (species as usize) < self.species_count();
+        let is_member = |species: u8| self.members.own(species).is_some();
         let mut first = 0;
         for species in env.species[atoms.clone()].chunk_by(|a, b| is_member(*a) == is_member(*b)) {
             let run = first..first + species.len();
@@ -357,6 +399,14 @@ impl Potential for Meam {
             if !is_member(species[0]) {
                 continue;
             }
+            let own: Vec<u8>;
+            let species = match self.members.in_place {
+                true => species,
+                false => {
+                    own = species.iter().filter_map(|&s| self.members.own(s)).collect();
+                    &own
+                }
+            };
             let words = &mut words[run.start * self.word_count..run.end * self.word_count];
             let task = embedding::Task {
                 embeddings: &self.embeddings,
@@ -421,10 +471,6 @@ impl Model for Meam {
         true
     }
 
-    fn comes_first(&self) -> bool {
-        true
-    }
-
     fn warnings(&self) -> &[String] {
         Meam::warnings(self)
     }
@@ -434,7 +480,8 @@ impl Model for Meam {
     }
 
     fn bond_length(&self, symbol: &str) -> Option<f64> {
-        self.neighbour_distance(self.species.iter().position(|s| s.symbol == symbol)?)
+        let own = self.species.iter().position(|s| s.symbol == symbol)?;
+        Some(self.parameters.pair(own, own).rose.distance)
     }
 
     fn reference_states(&self) -> Result<Vec<ReferenceState>> {

@@ -6,6 +6,7 @@
 //! 3 are the same.
 
 use crate::error::{Error, Result};
+use crate::input::did_you_mean;
 use crate::potential::eam::energy_unit;
 use crate::potential::text::{self, Word, words_of};
 use std::path::Path;
@@ -96,7 +97,8 @@ fn parse(path: &Path, text: &str, elements: &[&str]) -> Result<(Vec<Entry>, Vec<
         *slot = Some((of_words(path, entry, unit)?, *name));
     }
     if let Some(missing) = elements.iter().find(|element| !known.contains(element)) {
-        let message = format!("no entry for {missing}; there are {}", known.join(", "));
+        let meant = did_you_mean(missing, known.iter().copied());
+        let message = format!("no entry for {missing}; there are {}{meant}", known.join(", "));
         return Err(Error::input(path, 0, 0, message));
     }
     let mut entries = Vec::new();

@@ -82,8 +82,7 @@ impl Tersoff {
     /// # Errors
     /// [`Error::Input`] with the place of whatever is missing or wrong in the file.
     pub fn read(term: &PotentialConfig, field: &[&str]) -> Result<Tersoff> {
-        let names: Vec<&str> =
-            term.elements.iter().map(|name| name.split('=').next_back().unwrap_or(name)).collect();
+        let names: Vec<&str> = term.entries().collect();
         let (entries, warnings) = file::read(&term.file[0], &names)?;
         let symbols: Vec<&str> = term.symbols().collect();
         let cutoff = entries.iter().map(Entry::end).fold(0.0, f64::max);
