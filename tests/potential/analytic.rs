@@ -308,7 +308,8 @@ fn bad_files_are_refused_with_the_place() {
             &format!("mixing = \"lorentz-berthelot\"\n{whole}"),
             &["Au", "Ag"]
         ),
-        "p.toml: no `[[pair]]` for Ag-Ag, from which Au-Ag would be mixed; there are Au-Au"
+        "p.toml: no `[[pair]]` for Ag-Ag, from which Au-Ag would be mixed; there are Au-Au; `pairs` of the term \
+                    in the input names those between which it acts, if not all do"
     );
     let file = |name: &str| {
         let path = crate::frames::path(&format!("inputs/potentials/{name}.toml"));
