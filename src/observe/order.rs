@@ -39,7 +39,7 @@ use super::surroundings::AllSurroundings;
 use super::{Column, Series, Snapshot, Values, pairs_of_species};
 use crate::atoms::Atoms;
 use crate::dynamics::groups::View;
-use crate::fixed::ExactSum;
+use crate::fixed::Quantum;
 use crate::geometry::{Cell, Vec3, dot, norm, scale, sub};
 
 /// First and second neighbours of fcc.
@@ -47,6 +47,8 @@ const SHELLS: usize = 2;
 const SUBLATTICES: usize = 4;
 /// Which of m_1, m_2, m_3 are odd on each of them, a bit each, where their sum is even.
 const ODD: [usize; SUBLATTICES] = [0b000, 0b011, 0b101, 0b110];
+/// Of sums over atoms; takes coordinates wherever an atom can be.
+const QUANTUM: Quantum = Quantum::new(33);
 /// Radius of the first window, in lattice constants.
 const FIRST_WINDOW: f64 = 3.0;
 
@@ -251,25 +253,25 @@ impl Members<'_> {
         of: impl Fn(&Member) -> Option<[f64; N]> + Sync,
     ) -> Vec<[f64; N]> {
         let particles = self.particles;
-        let none = || vec![[ExactSum::default(); N]; particles];
+        let none = || vec![[0i128; N]; particles];
         let (atoms, cell) = (self.view.atoms, self.view.cell);
-        let add = |mut sums: Vec<[ExactSum; N]>, &i: &u32| {
+        let add = |mut sums: Vec<[i128; N]>, &i: &u32| {
             let member = Member::of((atoms, cell), i);
             if let Some(terms) = of(&member) {
                 let sums = &mut sums[member.particle];
-                sums.iter_mut().zip(terms).for_each(|(sum, x)| sum.add(x));
+                sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += QUANTUM.round(x) as i128);
             }
             sums
         };
-        let merge = |mut a: Vec<[ExactSum; N]>, b: Vec<[ExactSum; N]>| {
+        let merge = |mut a: Vec<[i128; N]>, b: Vec<[i128; N]>| {
             let pairs = a.iter_mut().flatten().zip(b.iter().flatten());
-            pairs.for_each(|(a, b)| *a = *a + *b);
+            pairs.for_each(|(a, b)| *a += *b);
             a
         };
         let sums = self.list.par_iter().with_min_len(4096).fold(none, add).reduce(none, merge);
-        let mut words: Vec<i128> = sums.iter().flatten().map(|sum| sum.0).collect();
+        let mut words: Vec<i128> = sums.into_iter().flatten().collect();
         self.view.comm.sum_i128(&mut words);
-        let value = |words: &[i128]| std::array::from_fn(|k| ExactSum(words[k]).value());
+        let value = |words: &[i128]| std::array::from_fn(|k| QUANTUM.value_wide(words[k]));
         words.chunks_exact(N).map(value).collect()
     }
 

@@ -301,16 +301,15 @@ impl<'c> Trajectory<'c> {
             let energy = |i: usize| atoms.energy_of(i);
             self.reals((row, false), order, |columns| columns.energy.as_ref(), energy)?;
         }
+        if columns.iter().any(|column| column == AtomColumn::Displacement) {
+            self.displacements(row, order, unwrapped)?;
+        }
         let row = Some(row);
         self.column(row, order, |columns| Some(&columns.id), |i| atoms.id[i] as i64)?;
         let numbers = &self.numbers;
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
-        for column in columns.iter() {
-            if column == AtomColumn::Displacement {
-                self.displacements(row.unwrap_or(0), order, unwrapped)?;
-                continue;
-            }
+        for column in columns.iter().filter(|column| *column != AtomColumn::Displacement) {
             let number = |i: usize| more.and_then(|more| more.number(i, column)).unwrap_or(-1);
             self.column(row, order, |columns| columns.more.get(&column), number)?;
         }

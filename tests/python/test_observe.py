@@ -106,6 +106,28 @@ def test_displacements_are_differences_of_positions(pair):
     np.testing.assert_allclose(data.particles["displacement"][...][order], displacement[-1])
 
 
+def test_rounded_displacements_are_those_of_rounded_positions(tmp_path):
+    """In single precision, on two ranks, and after a restart in the midst of it."""
+    text = COLUMNS.replace("atoms = 800", "atoms = 100").replace("layers = true", "position_tolerance_angstrom = 0.001")
+    path = write_input(tmp_path, text + STAGES + "[checkpoint]\nevery_steps = 60\n")
+    for name, ranks in (("one", 1), ("two", 2)):
+        done = run("--output", tmp_path / name, path, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    assert differences(tmp_path / "one/trajectory.h5md", tmp_path / "two/trajectory.h5md") == []
+    with h5py.File(tmp_path / "one/trajectory.h5md") as file:
+        positions = file["particles/trajectory/position/value"][:].astype(float)
+        displacement = file["particles/trajectory/displacement/value"][:]
+    assert displacement.dtype == np.float32
+    first = np.flatnonzero(np.isfinite(displacement[:, 0]))[0]
+    expected = np.sqrt(((positions[first:] - positions[first]) ** 2).sum(-1))
+    np.testing.assert_allclose(displacement[first:], expected, rtol=1e-6)
+    checkpoints = sorted((tmp_path / "two").glob("checkpoint-*.h5"), key=lambda p: int(p.stem.split("-")[1]))
+    for checkpoint in checkpoints[:-1]:
+        done = run("--restart", checkpoint, "--output", tmp_path / "two", path)
+        assert done.returncode == 0, done.stderr
+        assert differences(tmp_path / "one/trajectory.h5md", tmp_path / "two/trajectory.h5md") == []
+
+
 def test_layers_have_the_energies_of_their_atoms(pair):
     """The first layer is that of the surface flags, all layers have all atoms with neighbours."""
     folder, _ = pair

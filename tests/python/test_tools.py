@@ -1,5 +1,7 @@
 """`sinter-tools`: figures, pictures and exports, held against OVITO, ASE and plain sums."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -33,7 +35,8 @@ duration_ps = 0.4
 def pair(tmp_path_factory):
     """The folder of a run of two particles whose gap closes at once."""
     folder = tmp_path_factory.mktemp("tools")
-    path = write_input(folder, HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + "neck_hold_ps = 0.1" + STAGES)
+    more = "neck_hold_ps = 0.1\nlayers = true\n"
+    path = write_input(folder, HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + more + STAGES)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
     return folder / "out"
@@ -283,7 +286,8 @@ def test_pictures_and_figures_are_drawn(pair, tmp_path, capsys):
         assert looks_drawn(path), name
     assert main(["plot", str(pair), "--output", str(tmp_path / "figures")]) == 0
     drawn = {file.stem for file in (tmp_path / "figures").glob("*.png")}
-    assert {"thermo", "neck", "centres", "displacements", "composition", "structures", "g_of_r"} <= drawn
+    expected = {"thermo", "neck", "centres", "displacements", "diffusion", "lindemann", "layers", "order", "surface"}
+    assert expected | {"composition", "structures", "g_of_r"} <= drawn
     assert all(looks_drawn(file) for file in (tmp_path / "figures").glob("*.png"))
     assert {file.stem for file in (tmp_path / "figures").glob("*.svg")} == drawn
 
@@ -346,6 +350,26 @@ def test_the_package_installs_and_brings_its_command(pair, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "a small pair" in done.stdout
+
+
+def test_the_notebook_reads_the_file_with_h5py_alone(pair, tmp_path):
+    """Its cells, one after the other, in a Python of their own."""
+    notebook = json.loads((ROOT / "tools/examples/trajectory.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    imported = {line.split()[1].split(".")[0] for cell in cells for line in cell.splitlines() if line.startswith(("import", "from"))}
+    assert imported == {"os", "pathlib", "h5py", "matplotlib", "numpy"}
+    assert all(not cell.get("outputs") for cell in notebook["cells"])
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(cells)],
+        cwd=tmp_path,
+        env={**os.environ, "SINTER_RUN": str(pair), "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "gap_angstrom" in done.stdout and "particle 1:" in done.stdout and "'Pt':" in done.stdout
+    for name in ("neck", "atoms", "displacements"):
+        assert looks_drawn(tmp_path / f"{name}_by_hand.png")
 
 
 def test_what_stays_at_zero_is_seen_beside_its_axis():

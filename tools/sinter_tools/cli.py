@@ -105,6 +105,19 @@ def strain(arguments):
         _tell(style.save(figure, _named(arguments, trajectory, "strain.png")))
 
 
+def stress(arguments):
+    from . import stress as stresses
+    from . import style
+
+    with Trajectory(arguments.run) as trajectory:
+        frame = _frame(arguments, trajectory)
+        tensor = stresses.stresses(trajectory, frame, arguments.input, arguments.program)
+        found = list(stresses.necks(trajectory, frame, tensor))
+        print("\n".join(stresses.lines(found)) or "no pair of particles is bonded in this frame")
+        figure = stresses.figure(trajectory, frame, tensor, found)
+        _tell(style.save(figure, _named(arguments, trajectory, "stress.png")))
+
+
 def report(arguments):
     from .report import page
 
@@ -246,6 +259,12 @@ def parser():
     of_frame(made)
     of_view(made)
     made.add_argument("--resolution", type=positive(float), default=4.0, help="width of the averaged columns, Å [4]")
+
+    text = "Pressure and von Mises stress of atoms and necks, by evaluations of the strained frame"
+    made = command(stress, text, "file [stress.png beside the trajectory]")
+    of_frame(made)
+    made.add_argument("--input", type=Path, help="input file, of which the force field counts [input.toml beside the trajectory]")
+    made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
 
     command(report, "One page of HTML with all figures in it", "file [report.html beside the trajectory]")
     command(compare, "Runs side by side, necks over temperature and gap", "figure [compare.png]", several=True)

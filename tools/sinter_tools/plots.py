@@ -133,7 +133,7 @@ def diffusion(trajectory):
     found = surfaces.diffusion(trajectory)
     if not found:
         return None
-    figure, axis = plt.subplots(figsize=(6, 3.6))
+    figure, axis = plt.subplots(figsize=(6, 4.4))
     largest = max(abs(of.constant) for of in found.values()) * surfaces.SQUARE_METRES
     power = int(np.floor(np.log10(largest))) if largest > 0 else 0
     for name, of in found.items():
@@ -144,7 +144,8 @@ def diffusion(trajectory):
     axis.set_xlabel("lag / ps")
     axis.set_ylabel("mean square displacement / Å²")
     _from_zero(axis)
-    axis.legend(title=rf"D in $10^{{{power}}}$ m²/s", title_fontsize="small", alignment="left")
+    title = rf"D in $10^{{{power}}}$ m²/s"
+    figure.legend(loc="outside lower center", ncols=2, title=title, title_fontsize="small", alignment="left")
     return figure
 
 

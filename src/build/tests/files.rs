@@ -444,7 +444,7 @@ fn one_particle_of_a_file_has_no_gap_and_no_neck() {
         assert_eq!(error.exit_code(), 2);
         let error = error.to_string();
         let told = "this needs two particles or more, and the structure has one";
-        assert!(error.contains(told) && error.contains(&"input.toml:9:"), "{error}");
+        assert!(error.contains(told) && error.contains("input.toml:9:"), "{error}");
         let (_folder, config) = from_file("a.xyz", XYZ, &format!("{FREE}\n{table}"));
         structure(&config, &Comm::single()).unwrap();
     }

@@ -148,10 +148,8 @@ fn layers_are_counted_from_the_surface() {
     let (places, made) = ball(14.0, [0.3; 4]);
     let apart = |i: usize, j: usize| norm(crate::geometry::sub(places[i], places[j]));
     let near = |i: usize| (0..places.len()).filter(move |&j| j != i && apart(i, j) < 3.3);
-    let mut layer = vec![3; places.len()];
-    for i in 0..places.len() {
-        layer[i] = if near(i).count() < 12 { 0 } else { 3 };
-    }
+    let mut layer: Vec<usize> =
+        (0..places.len()).map(|i| if near(i).count() < 12 { 0 } else { 3 }).collect();
     for depth in [1, 2] {
         let next: Vec<usize> = (0..places.len())
             .filter(|&i| layer[i] == 3 && near(i).any(|j| layer[j] == depth - 1))
