@@ -17,7 +17,7 @@ pub struct CheckpointConfig {
     #[serde(default = "default_minutes")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub every_minutes: f64,
-    /// Checkpoints to keep, the newest ones.
+    /// Checkpoints to keep, the newest ones. `sinter-hpc audit` does again what lies between two of them.
     #[serde(default = "default_keep")]
     #[schemars(range(min = 2))]
     pub keep: usize,

@@ -204,6 +204,25 @@ pub fn effective(config: &Config) -> String {
     toml::to_string(config).expect("a Config holds nothing that TOML cannot say")
 }
 
+impl Config {
+    /// The files of the force field and those of the structure, in the order of
+    /// `potential_files` and `structure_files`.
+    pub fn files_mut(&mut self) -> (Vec<&mut PathBuf>, Vec<&mut PathBuf>) {
+        let tables = std::iter::once(&mut self.potential).chain(&mut self.terms);
+        let potential = tables.flat_map(PotentialConfig::files_mut).collect();
+        let mut structure: Vec<&mut PathBuf> =
+            self.structure.iter_mut().map(|structure| &mut structure.file).collect();
+        for particle in &mut self.particles {
+            structure.extend(particle.structure.iter_mut().map(|structure| &mut structure.file));
+            structure.extend(particle.sizes.as_mut().and_then(SizesConfig::file_mut));
+        }
+        if let Some(PlacementConfig::File(positions)) = &mut self.placement {
+            structure.push(&mut positions.file);
+        }
+        (potential, structure)
+    }
+}
+
 /// Fills in the defaults that depend on other keys.
 fn complete(config: &mut Config) {
     let folder = config.source.path.parent().unwrap_or(Path::new("")).to_path_buf();
@@ -215,18 +234,11 @@ fn complete(config: &mut Config) {
         let joined = folder.join(&*path);
         *path = std::path::absolute(&joined).unwrap_or(joined);
     };
-    for table in std::iter::once(&mut config.potential).chain(&mut config.terms) {
-        table.files_mut().for_each(absolute);
-    }
+    let (potential, structure) = config.files_mut();
+    potential.into_iter().chain(structure).for_each(absolute);
     let read = config.particles.iter_mut().filter_map(|particle| particle.structure.as_mut());
     for structure in config.structure.iter_mut().chain(read) {
-        absolute(&mut structure.file);
         structure.format = structure.format.or_else(|| StructureFormat::of(&structure.file));
-    }
-    let sizes = config.particles.iter_mut().filter_map(|particle| particle.sizes.as_mut());
-    sizes.filter_map(SizesConfig::file_mut).for_each(absolute);
-    if let Some(PlacementConfig::File(positions)) = &mut config.placement {
-        absolute(&mut positions.file);
     }
     crystal::complete(config);
     read_particle::complete(config);

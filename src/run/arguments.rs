@@ -5,7 +5,7 @@
 //! for a command that was misspelt.
 
 use super::threads::Threads;
-use super::{evaluate, serve};
+use super::{audit, evaluate, serve};
 use crate::input::{extension, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -68,6 +68,7 @@ impl Arguments {
                 Some(Threads { threads: *threads, oversubscribe: *oversubscribe })
             }
             (None, Some(Command::Serve(serve))) => Some(serve.threads.clone()),
+            (None, Some(Command::Audit(audit))) => Some(audit.threads.clone()),
             _ => None,
         }
     }
@@ -134,6 +135,12 @@ pub enum Command {
         #[arg(value_name = "FILE.h5")]
         file: PathBuf,
     },
+    /// Do a piece of a run again, between two of its checkpoints, and compare bits
+    ///
+    /// A check of the hardware: on any machine, ranks and threads the piece has the bits that the
+    /// run has left, or something is broken. Needs the folder alone, writes nothing into it. Exit
+    /// code 0: the same; 1: not (what differs is told); 2: there is no piece that could be done again.
+    Audit(audit::Arguments),
     /// Print what completes commands and options in a shell
     ///
     /// For bash: sinter-hpc completions bash > ~/.local/share/bash-completion/completions/sinter-hpc

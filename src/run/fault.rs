@@ -1,6 +1,7 @@
 //! Faults on demand, for the tests of what the program makes of them
 //! (`tests/python/test_faults.py`). `SINTER_FAULT="panic 40 5"` lets a worker thread of
-//! rank 5 panic in step 40; `"nan 40 5"` puts not-a-number into an atom of it.
+//! rank 5 panic in step 40; `"nan 40 5"` puts not-a-number into an atom of it, and `"flip 40 5"` changes
+//! one bit of the velocity of an atom, as a broken memory does.
 
 use crate::atoms::Atoms;
 use crate::comm::Comm;
@@ -12,6 +13,7 @@ const VARIABLE: &str = "SINTER_FAULT";
 enum Kind {
     Panic,
     Nan,
+    Flip,
 }
 
 /// What happens to this rank, and in which step.
@@ -45,6 +47,11 @@ impl Fault {
             Kind::Nan => {
                 atoms.velocity[..atoms.owned].iter_mut().take(1).for_each(|v| v[1] = f64::NAN)
             }
+            // One that is not rounded away.
+            Kind::Flip => atoms.velocity[..atoms.owned]
+                .iter_mut()
+                .take(1)
+                .for_each(|v| v[1] = f64::from_bits(v[1].to_bits() ^ 1 << 40)),
         }
     }
 }
@@ -54,6 +61,7 @@ fn parse(order: &str) -> Option<Fault> {
     let kind = match kind {
         "panic" => Kind::Panic,
         "nan" => Kind::Nan,
+        "flip" => Kind::Flip,
         _ => return None,
     };
     Some(Fault { kind, step: step.parse().ok()?, rank: rank.parse().ok()? })

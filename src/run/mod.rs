@@ -1,6 +1,7 @@
 //! What the program can do, one file for each command, and how each ends.
 
 pub mod arguments;
+pub mod audit;
 pub mod build;
 pub mod check;
 mod deadline;
@@ -68,6 +69,7 @@ pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
         }
         Some(Command::Evaluate(evaluate)) => evaluate::evaluate(comm, evaluate).map(drop),
         Some(Command::Serve(wanted)) => serve::serve(comm, wanted, &log),
+        Some(Command::Audit(wanted)) => return audit::audit(comm, wanted, &log),
         Some(Command::Inspect { file }) => on_root(comm, || inspect::inspect(file)),
         Some(Command::Completions { shell }) => on_root(comm, || {
             manual::completions(*shell);

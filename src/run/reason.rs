@@ -3,6 +3,7 @@
 /// Why a run stops early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
+    Step,
     WallTime,
     File,
     User,
@@ -11,11 +12,18 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 5] =
-        [Reason::WallTime, Reason::File, Reason::User, Reason::Terminate, Reason::Interrupt];
+    pub const ALL: [Reason; 6] = [
+        Reason::Step,
+        Reason::WallTime,
+        Reason::File,
+        Reason::User,
+        Reason::Terminate,
+        Reason::Interrupt,
+    ];
 
     pub fn words(self) -> &'static str {
         match self {
+            Reason::Step => "the step has come that it was to come to",
             Reason::WallTime => "the time of the job is used up",
             Reason::File => "the file STOP asked for it",
             Reason::User => "signal SIGUSR2",

@@ -74,6 +74,8 @@ pub struct Watch<'c> {
     stop_file_stays: bool,
     every_steps: Option<u64>,
     every: Duration,
+    /// The step after which the job ends.
+    until: Option<u64>,
     /// When the job ends.
     end: Option<Instant>,
     /// The same for the log.
@@ -98,14 +100,31 @@ impl<'c> Watch<'c> {
         let end = deadline.ends.first().and_then(|end| now.checked_add(end.left));
         let minutes = config.checkpoint.every_minutes;
         Ok(Watch {
-            comm,
-            signals: Signals::listen()?,
-            stop_file: PathBuf::new(),
-            stop_file_stays: false,
             every_steps: config.checkpoint.every_steps,
             every: Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX),
             end,
             end_of_job: deadline.told(today),
+            ..Watch::of_signals(comm)?
+        })
+    }
+
+    /// The same of a job that ends with the checkpoint of this step.
+    pub fn until(step: u64, comm: &'c Comm) -> Result<Watch<'c>> {
+        Ok(Watch { until: Some(step), ..Watch::of_signals(comm)? })
+    }
+
+    fn of_signals(comm: &'c Comm) -> Result<Watch<'c>> {
+        let now = Instant::now();
+        Ok(Watch {
+            comm,
+            signals: Signals::listen()?,
+            stop_file: PathBuf::new(),
+            stop_file_stays: false,
+            every_steps: None,
+            every: Duration::MAX,
+            until: None,
+            end: None,
+            end_of_job: String::new(),
             last_checkpoint: now,
             checkpoint_cost: Duration::ZERO,
             file_look: now,
@@ -141,6 +160,7 @@ impl<'c> Watch<'c> {
     /// What to do after `step`, the same on every rank. Collective.
     pub fn order(&mut self, step: u64) -> Order {
         let regular = match self.every_steps {
+            _ if self.until == Some(step) => Order::Stop(Reason::Step),
             Some(every) if step.is_multiple_of(every) => Order::Checkpoint,
             _ => Order::GoOn,
         };

@@ -174,12 +174,12 @@ fn read_portion(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
 /// all see the same.
 pub fn checkpoints(folder: &Path, comm: &Comm) -> Result<Vec<PathBuf>> {
     let found = match comm.is_root() {
-        true => list(folder),
+        true => steps(folder),
         false => Ok(Vec::new()),
     };
-    let steps = comm.agree(found)?;
-    let steps: Vec<u64> = comm.broadcast(0, Some(steps));
-    Ok(steps.into_iter().map(|step| folder.join(checkpoint_name(step))).collect())
+    let found = comm.agree(found)?;
+    let found: Vec<u64> = comm.broadcast(0, Some(found));
+    Ok(found.into_iter().map(|step| folder.join(checkpoint_name(step))).collect())
 }
 
 /// The newest sound checkpoint of a folder, and why newer ones were refused.
@@ -235,21 +235,21 @@ fn parse_header(path: &Path, text: &str) -> Result<Checkpoint> {
     serde_json::from_str(text).map_err(told)
 }
 
-/// Steps of the finished checkpoints in a folder, newest first.
-fn list(folder: &Path) -> Result<Vec<u64>> {
+/// Steps of the finished checkpoints in a folder, newest first; for one process.
+pub fn steps(folder: &Path) -> Result<Vec<u64>> {
     let failed = |error| Error::file(folder, error);
-    let mut steps = Vec::new();
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        steps.extend(name.to_str().and_then(step_of));
+        found.extend(name.to_str().and_then(step_of));
     }
-    steps.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(steps)
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found)
 }
 
 /// Finished checkpoints in a folder beyond a step, newest first.
 pub fn newer_than(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
-    let newer = list(folder)?.into_iter().filter(|&found| found > step);
+    let newer = steps(folder)?.into_iter().filter(|&found| found > step);
     Ok(newer.map(|step| folder.join(checkpoint_name(step))).collect())
 }
 
@@ -269,7 +269,7 @@ pub fn remove_partial(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn remove_old(folder: &Path, keep: usize) -> Result<()> {
-    for step in list(folder)?.into_iter().skip(keep.max(1)) {
+    for step in steps(folder)?.into_iter().skip(keep.max(1)) {
         let path = folder.join(checkpoint_name(step));
         std::fs::remove_file(&path).map_err(|error| failure::unwritten(&path, error))?;
     }

@@ -38,7 +38,7 @@ pub struct Log {
 struct Sink {
     file: Mutex<LogFile>,
     bar: Bar,
-    /// `false` in tests: the file alone.
+    /// `false`: the file alone.
     terminal: bool,
 }
 
@@ -96,6 +96,15 @@ impl Log {
             file: Mutex::default(),
             bar: Bar::new(true, "steps"),
             terminal: true,
+        }))
+    }
+
+    /// The same for a file alone; the bar is drawn.
+    pub fn silent(comm: &Comm) -> Log {
+        Log::with_sink(comm.is_root().then(|| Sink {
+            file: Mutex::default(),
+            bar: Bar::new(true, "steps"),
+            terminal: false,
         }))
     }
 

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod content;
 pub mod departure;
 pub mod failure;
+pub mod frames;
 pub mod hdf5;
 mod layout;
 pub mod log;

@@ -1,0 +1,168 @@
+"""`sinter-hpc audit`: a piece of a run done again, against what the run has left."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from running import HEAD, MPIRUN, ONE_PROCESS, PROGRAM, PROTOCOL, environment, run, sinter, write_input
+
+KEEP = "[checkpoint]\nevery_steps = 15\nkeep = 50\n"
+FLIPPED = 117
+SHORT = '[[stage]]\nkind = "hold"\ntemperature_k = 1000\nduration_ps = 0.12\nthermostat = "langevin"\n'
+
+
+def steps(folder):
+    return sorted(int(file.stem.split("-")[1]) for file in folder.glob("checkpoint-*.h5"))
+
+
+def audit(*words, ranks=None, threads=1, program=PROGRAM, more=()):
+    launch = [MPIRUN, "-n", str(ranks)] if ranks else []
+    command = [*launch, str(program), "audit", *map(str, words), "--threads", str(threads), "--oversubscribe"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment() | dict(more))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A run of every kind of stage, of which nothing is left but its folder."""
+    home = tmp_path_factory.mktemp("audited")
+    path = write_input(home, HEAD + KEEP + PROTOCOL)
+    assert run("--output", home / "out", path, ranks=2).returncode == 0
+    path.unlink()
+    assert len(steps(home / "out")) > 8
+    return home / "out"
+
+
+@pytest.fixture(scope="module")
+def broken(done, tmp_path_factory):
+    """The same run on a machine that changes one bit of one velocity."""
+    home = tmp_path_factory.mktemp("broken")
+    path = write_input(home, HEAD + KEEP + PROTOCOL)
+    fault = {"SINTER_FAULT": f"flip {FLIPPED} 0"}
+    assert run("--output", home / "out", path, more=fault.items()).returncode == 0
+    assert steps(home / "out") == steps(done)
+    return home / "out"
+
+
+def contents(folder):
+    return {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("how", [{}, {"ranks": 3}, {"threads": 2}, {"program": ONE_PROCESS}], ids=str)
+def test_a_sound_run_has_the_same_bits_on_any_ranks_and_leaves_no_trace(done, tmp_path, how):
+    before = contents(done)
+    all_ = steps(done)
+    for between in [(all_[0], all_[-1]), (all_[2], all_[3])]:
+        told = audit(done, "--between", *between, more={"TMPDIR": str(tmp_path)}.items(), **how)
+        assert told.returncode == 0, told.stderr
+        follows = f"checkpoint-{between[1]}.h5 follows from checkpoint-{between[0]}.h5: done again it has the same bits"
+        assert follows in told.stdout, told.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert contents(done) == before
+
+
+def test_without_wishes_a_piece_is_drawn(done):
+    told = audit(done)
+    assert told.returncode == 0, told.stderr
+    first, last = map(int, re.search(r"steps (\d+) to (\d+) of 402 atoms are done again", told.stdout).groups())
+    all_ = steps(done)
+    assert all_[all_.index(first) + 1] == last
+
+
+def test_a_bit_that_flipped_is_found_where_it_did(broken):
+    all_ = steps(broken)
+    # Frames stand before and behind the fault.
+    last = [step for step in all_ if step >= FLIPPED][2]
+    first = max(step for step in all_ if step < FLIPPED)
+    told = audit(broken, "--between", first, last, ranks=2)
+    assert told.returncode == 1
+    assert f"checkpoint-{last}.h5: this does not follow from checkpoint-{first}.h5" in told.stderr
+    count = int(re.search(r"(\d+) of 402 atoms, atom \d+ the first \(position.*velocity\)", told.stderr)[1])
+    assert count >= 1
+    assert re.search(r"the frame of step \d+, up to that of step \d+ they are the same", told.stderr), told.stderr
+    for first, last in [(all_[0], first), (last, all_[-1])]:
+        assert audit(broken, "--between", first, last).returncode == 0
+
+
+def test_a_fault_of_the_machine_that_audits_is_found_too(done):
+    first, last = steps(done)[:2]
+    told = audit(done, "--between", first, last, ranks=2, more={"SINTER_FAULT": f"flip {last} 1"}.items())
+    assert told.returncode == 1 and "1 of 402 atoms" not in told.stdout
+    assert "of 402 atoms, atom" in told.stderr, told.stderr
+
+
+def test_a_checkpoint_that_changed_is_found(done, broken, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(done, folder)
+    first, last = steps(done)[-2:]
+    # Sound, but of the run with the fault.
+    shutil.copy(broken / f"checkpoint-{last}.h5", folder)
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 1 and "this does not follow from" in told.stderr
+    # A byte on the disk.
+    with open(folder / f"checkpoint-{first}.h5", "r+b") as file:
+        file.seek(-1000, os.SEEK_END)
+        byte = file.read(1)
+        file.seek(-1000, os.SEEK_END)
+        file.write(bytes([byte[0] ^ 1]))
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 1 and "not a sound checkpoint" in told.stderr
+
+
+def test_what_cannot_be_done_again_is_refused(done, tmp_path):
+    all_ = steps(done)
+    for words, said in [
+        ([tmp_path / "nowhere"], "nowhere"),
+        ([tmp_path], "there is no checkpoint in this folder"),
+        ([done, "--between", all_[0], 1], "there is no checkpoint of step 1;"),
+        ([done, "--between", all_[1], all_[0]], "the first step is to be below the second"),
+        ([done, "--between", all_[0]], "2 values"),
+        ([done, "--scratch", tmp_path / "nowhere"], "nowhere"),
+    ]:
+        told = audit(*words)
+        assert told.returncode in (1, 2) and said in told.stderr, told.stderr
+        if "nowhere" not in said:
+            assert told.returncode == 2
+
+
+def test_an_input_that_changed_leads_nowhere_but_on_its_own_pieces(tmp_path):
+    folder = tmp_path / "out"
+    path = write_input(tmp_path, HEAD + KEEP + SHORT)
+    assert run("--output", folder, path).returncode == 0
+    write_input(tmp_path, HEAD + KEEP + SHORT + SHORT.replace("1000", "900"))
+    assert run("--resume", "--output", folder, path).returncode == 0
+    assert run("--resume", "--extend", "0.05ps", "--output", folder, path).returncode == 0
+    assert steps(folder) == [15, 30, 45, 60, 75, 90, 105, 120, 135, 145]
+    told = audit(folder, "--between", 45, 75)
+    assert told.returncode == 2 and "the input changed, at step 60" in told.stderr, told.stderr
+    for between in [(15, 60), (60, 105), (120, 145)]:
+        told = audit(folder, "--between", *between)
+        assert told.returncode == 0, told.stderr
+
+
+def test_atoms_that_came_from_a_file_need_it_once_more(tmp_path):
+    folder, start = tmp_path / "out", tmp_path / "start.xyz"
+    pair = write_input(tmp_path, HEAD + SHORT)
+    assert sinter("build", pair, "--output", start).returncode == 0
+    potential = HEAD[HEAD.index("[potential]") : HEAD.index("[[particle]]")]
+    text = f'{potential}[structure]\nfile = "start.xyz"\n{KEEP}{SHORT}'
+    path = write_input(tmp_path, text, "structure.toml")
+    assert run("--output", folder, path).returncode == 0
+    path.unlink()
+    told = audit(folder)
+    assert told.returncode == 0, told.stderr
+    start.unlink()
+    told = audit(folder)
+    assert told.returncode == 2 and "`start.xyz`, from which the run read its atoms" in told.stderr, told.stderr
+    assert f"{folder}/input.toml:" in told.stderr, told.stderr
+
+
+def test_a_run_that_came_to_its_physical_end_follows_too(tmp_path):
+    folder = tmp_path / "out"
+    path = write_input(tmp_path, HEAD + KEEP + SHORT.replace("0.12", "2") + "[stop]\nneck_ratio = 0.01\n")
+    done = run("--output", folder, path)
+    assert done.returncode == 0 and "the neck ratio is" in done.stdout, done.stdout
+    told = audit(folder, "--between", *steps(folder)[-2:])
+    assert told.returncode == 0, told.stderr
