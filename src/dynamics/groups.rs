@@ -244,11 +244,12 @@ impl Groups {
         &self,
         view: &View,
         quanta: [Quantum; K],
-        term: impl Term<K>,
+        summand: impl Summand<K>,
     ) -> Result<Vec<[f64; K]>, OutOfBounds> {
         // One more than the largest id among atoms out of bounds.
         let culprit = AtomicU64::new(0);
-        let quick = QuickTerms { groups: self, atoms: view.atoms, quanta, term, culprit: &culprit };
+        let quick =
+            QuickSummands { groups: self, atoms: view.atoms, quanta, summand, culprit: &culprit };
         let parts = parallel::fold_tasks(
             view.atoms.owned,
             self.len(),
@@ -356,11 +357,11 @@ impl Groups {
 
 /// What an atom adds to a quick sum. A function will do; what is asked for in every step has a
 /// type of its own, whose `of` is `#[inline(always)]`, as `Loop` wants it.
-pub trait Term<const K: usize>: Sync {
+pub trait Summand<const K: usize>: Sync {
     fn of(&self, i: usize) -> [f64; K];
 }
 
-impl<const K: usize, F: Fn(usize) -> [f64; K] + Sync> Term<K> for F {
+impl<const K: usize, F: Fn(usize) -> [f64; K] + Sync> Summand<K> for F {
     #[inline(always)]
     fn of(&self, i: usize) -> [f64; K] {
         self(i)
@@ -374,7 +375,7 @@ struct Motion<'a> {
     masses: &'a [f64],
 }
 
-impl Term<4> for Motion<'_> {
+impl Summand<4> for Motion<'_> {
     #[inline(always)]
     fn of(&self, i: usize) -> [f64; 4] {
         let Motion { atoms, masses } = *self;
@@ -387,22 +388,25 @@ impl Term<4> for Motion<'_> {
     }
 }
 
-/// The terms of a quick sum, and one more than the largest id of an atom out of bounds.
-struct QuickTerms<'a, const K: usize, F> {
+/// What atoms add to a quick sum, and one more than the largest id of an atom out of bounds.
+struct QuickSummands<'a, const K: usize, F> {
     groups: &'a Groups,
     atoms: &'a Atoms,
     quanta: [Quantum; K],
-    term: F,
+    summand: F,
     culprit: &'a AtomicU64,
 }
 
 /// Adds the terms of a range of atoms to sums.
-impl<const K: usize, F: Term<K>> Loop for (&QuickTerms<'_, K, F>, QuickSums<K>, Range<usize>) {
+impl<const K: usize, F: Summand<K>> Loop
+    for (&QuickSummands<'_, K, F>, QuickSums<K>, Range<usize>)
+{
     type Output = QuickSums<K>;
 
     #[inline(always)]
     fn run(self) -> QuickSums<K> {
-        let (&QuickTerms { groups, atoms, quanta, ref term, culprit }, mut sums, range) = self;
+        let (&QuickSummands { groups, atoms, quanta, ref summand, culprit }, mut sums, range) =
+            self;
         // Of all at once, as almost never one is left out.
         let all =
             atoms.fixed.is_empty() && !any_beyond(&atoms.position[range.clone()], &atoms.border);
@@ -410,7 +414,7 @@ impl<const K: usize, F: Term<K>> Loop for (&QuickTerms<'_, K, F>, QuickSums<K>, 
             if !all && groups.leaves_out(atoms, i) {
                 continue;
             }
-            let terms = term.of(i);
+            let terms = summand.of(i);
             let (mut rounded, mut sound) = ([0; K], true);
             for k in 0..K {
                 sound &= terms[k].abs() < quanta[k].bound();

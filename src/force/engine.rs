@@ -19,7 +19,7 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::phases::{Memory, Phases};
-use super::{Departures, OneBody, System, Totals, displacement};
+use super::{Departures, OneBodyTerms, System, Totals, displacement};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
@@ -82,7 +82,7 @@ pub struct Engine<'c, P: Potential> {
     /// Density sums, then adjoints: `potential.words()` for each place of the ring.
     words: Vec<Words>,
     departures: Departures,
-    one_body: OneBody,
+    one_body: OneBodyTerms,
     /// Where owned atoms were when the neighbour list was built.
     built_at: Vec<Vec3>,
     statistics: Statistics,
@@ -126,7 +126,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             schedule: Schedule::default(),
             words: Vec::new(),
             departures: Departures::default(),
-            one_body: OneBody::default(),
+            one_body: OneBodyTerms::default(),
             built_at: Vec::new(),
             statistics: Statistics::default(),
             balance: Balance::default(),
@@ -166,7 +166,7 @@ impl<'c, P: Potential> Engine<'c, P> {
     }
 
     /// What acts on the atoms one by one; unless told, nothing.
-    pub fn set_one_body(&mut self, one_body: OneBody) {
+    pub fn set_one_body(&mut self, one_body: OneBodyTerms) {
         self.one_body = one_body;
         self.one_body.mark(&mut self.atoms);
     }
@@ -524,11 +524,11 @@ impl<P: Potential> System for Engine<'_, P> {
         self.departures.count()
     }
 
-    fn one_body(&self) -> Option<&OneBody> {
+    fn one_body(&self) -> Option<&OneBodyTerms> {
         Some(&self.one_body).filter(|terms| !terms.is_empty())
     }
 
-    fn one_body_mut(&mut self) -> Option<&mut OneBody> {
+    fn one_body_mut(&mut self) -> Option<&mut OneBodyTerms> {
         Some(&mut self.one_body).filter(|terms| !terms.is_empty())
     }
 

@@ -1,7 +1,7 @@
 //! Energy, forces and virial of one configuration on one rank.
 
 use super::one_body::Scene;
-use super::{Departures, Engine, OneBody, Settings, System, Totals};
+use super::{Departures, Engine, OneBodyTerms, Settings, System, Totals};
 use crate::atoms::Atom;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub struct Evaluation {
 /// Evaluates atoms with ids 0 .. N-1, virial included. Where a force or energy is
 /// too large for the potential's quantum, coarser quanta are tried.
 pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Result<Evaluation> {
-    evaluate_with(potential, cell, atoms, |_| Ok(OneBody::default()))
+    evaluate_with(potential, cell, atoms, |_| Ok(OneBodyTerms::default()))
 }
 
 /// The same with one-body terms, as they begin to act on these atoms.
@@ -36,7 +36,7 @@ pub fn evaluate_with<P: Potential>(
     potential: &P,
     cell: Cell,
     atoms: &[Atom],
-    begin: impl FnOnce(Scene) -> Result<OneBody>,
+    begin: impl FnOnce(Scene) -> Result<OneBodyTerms>,
 ) -> Result<Evaluation> {
     let comm = Comm::single();
     let settings = Settings { skin: 0.0, energy_bound: f64::INFINITY };

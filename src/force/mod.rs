@@ -7,7 +7,7 @@ mod engine;
 mod evaluate;
 pub mod one_body;
 #[cfg(test)]
-pub mod pair_functional;
+pub mod two_densities;
 mod phases;
 #[cfg(test)]
 mod tests;
@@ -15,7 +15,7 @@ mod tests;
 pub use departures::Departures;
 pub use engine::{Engine, Settings, Statistics};
 pub use evaluate::{Evaluation, evaluate, evaluate_with, update_in_any_quantum};
-pub use one_body::OneBody;
+pub use one_body::OneBodyTerms;
 
 use crate::atoms::Atoms;
 use crate::error::Result;
@@ -54,10 +54,10 @@ pub trait System {
         0
     }
     /// What acts on its atoms one by one, if anything does.
-    fn one_body(&self) -> Option<&OneBody> {
+    fn one_body(&self) -> Option<&OneBodyTerms> {
         None
     }
-    fn one_body_mut(&mut self) -> Option<&mut OneBody> {
+    fn one_body_mut(&mut self) -> Option<&mut OneBodyTerms> {
         None
     }
 }

@@ -5,7 +5,7 @@
 //! virial is known: it is of the forces of atoms on one another only. Force and energy of each
 //! atom are rounded to quanta like all others, and the energy goes into that of the atom.
 //!
-//! Terms begin to act when the particles are together (`OneBody::begin`), and look at the atoms
+//! Terms begin to act when the particles are together (`OneBodyTerms::begin`), and look at the atoms
 //! then: distances from the nearest atom, layers, the anchors of tethers. What they found goes
 //! into checkpoints (`TermState`). Invariant: all that a term decides follows from integers or
 //! from greatest and smallest values over all ranks.
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, Vec3};
 use crate::input::{AtomsConfig, Config, Side};
-use crate::potential::one_body::{Drive, OneBody as Form, Piston, Plane, Site, Surroundings};
+use crate::potential::one_body::{Drive, OneBodyForm as Form, Piston, Plane, Site, Surroundings};
 use crate::terminal::counted;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub struct TermState {
 
 /// One of the terms.
 #[derive(Debug, Clone)]
-pub struct Term {
+pub struct OneBodyTerm {
     /// Of its table in the input.
     pub key: String,
     pub form: Form,
@@ -69,8 +69,8 @@ pub struct Term {
 
 /// All of them.
 #[derive(Debug, Clone, Default)]
-pub struct OneBody {
-    terms: Vec<Term>,
+pub struct OneBodyTerms {
+    terms: Vec<OneBodyTerm>,
     /// Sums of this rank as of the last `act`: energy and force of each term, in quanta.
     sums: Vec<[i128; 4]>,
 }
@@ -114,13 +114,13 @@ impl Scene<'_> {
 /// What is wrong with a term: the key of its table, and why.
 type Wrong = (String, String);
 
-impl OneBody {
+impl OneBodyTerms {
     /// The terms of an input, as they begin to act on these atoms. Collective.
     ///
     /// # Errors
     /// The key of the table that is for no atom, and why; alike on every rank.
-    pub fn begin(config: &Config, scene: Scene) -> Result<OneBody, Wrong> {
-        let one_body = OneBody::of(config, scene, None)?;
+    pub fn begin(config: &Config, scene: Scene) -> Result<OneBodyTerms, Wrong> {
+        let one_body = OneBodyTerms::of(config, scene, None)?;
         one_body.stand_clear(scene)?;
         Ok(one_body)
     }
@@ -129,8 +129,8 @@ impl OneBody {
     ///
     /// # Errors
     /// An atom is behind a plane.
-    pub fn on_frame(config: &Config, scene: Scene) -> Result<OneBody, Wrong> {
-        let one_body = OneBody::of(config, scene, Some(&[]))?;
+    pub fn on_frame(config: &Config, scene: Scene) -> Result<OneBodyTerms, Wrong> {
+        let one_body = OneBodyTerms::of(config, scene, Some(&[]))?;
         one_body.stand_clear(scene)?;
         Ok(one_body)
     }
@@ -139,11 +139,19 @@ impl OneBody {
     ///
     /// # Errors
     /// As for `begin`.
-    pub fn resume(config: &Config, scene: Scene, states: &[TermState]) -> Result<OneBody, Wrong> {
-        OneBody::of(config, scene, Some(states))
+    pub fn resume(
+        config: &Config,
+        scene: Scene,
+        states: &[TermState],
+    ) -> Result<OneBodyTerms, Wrong> {
+        OneBodyTerms::of(config, scene, Some(states))
     }
 
-    fn of(config: &Config, scene: Scene, states: Option<&[TermState]>) -> Result<OneBody, Wrong> {
+    fn of(
+        config: &Config,
+        scene: Scene,
+        states: Option<&[TermState]>,
+    ) -> Result<OneBodyTerms, Wrong> {
         let mut terms = Vec::new();
         let symbols: Vec<&str> = scene.species.iter().map(|s| s.symbol.as_str()).collect();
         let keys = config.one_body_keys();
@@ -192,7 +200,7 @@ impl OneBody {
                     (Some(ids), if matches!(form, Form::Tether(_)) { places } else { Vec::new() })
                 }
             };
-            terms.push(Term {
+            terms.push(OneBodyTerm {
                 key,
                 form,
                 members,
@@ -201,14 +209,14 @@ impl OneBody {
                 share: Share::default(),
             });
         }
-        let one_body = OneBody { sums: vec![[0; 4]; terms.len()], terms };
+        let one_body = OneBodyTerms { sums: vec![[0; 4]; terms.len()], terms };
         one_body.leaves_some(scene)?;
         Ok(one_body)
     }
 
     /// No atom may be on the wrong side of a plane.
     fn stand_clear(&self, scene: Scene) -> Result<(), Wrong> {
-        for Term { key, form, .. } in &self.terms {
+        for OneBodyTerm { key, form, .. } in &self.terms {
             let Form::Plane(plane) = form else { continue };
             let feels = |i: &usize| plane.feels(scene.atoms.species[*i] as usize);
             let distances =
@@ -232,7 +240,7 @@ impl OneBody {
 
     /// Where the terms stand and how many atoms they are for, line by line.
     pub fn found(&self) -> String {
-        let of = |term: &Term| {
+        let of = |term: &OneBodyTerm| {
             let members = term.members.as_ref();
             let atoms = members.map_or("all atoms".into(), |ids| counted(ids.len(), "atom"));
             match &term.form {
@@ -277,7 +285,7 @@ impl OneBody {
         Ok(())
     }
 
-    pub fn terms(&self) -> &[Term] {
+    pub fn terms(&self) -> &[OneBodyTerm] {
         &self.terms
     }
 
@@ -287,13 +295,13 @@ impl OneBody {
 
     /// The keys of terms that are for no atom.
     pub fn idle(&self) -> impl Iterator<Item = &str> {
-        let idle = |term: &&Term| term.members.as_ref().is_some_and(Vec::is_empty);
+        let idle = |term: &&OneBodyTerm| term.members.as_ref().is_some_and(Vec::is_empty);
         self.terms.iter().filter(idle).map(|term| term.key.as_str())
     }
 
     /// What a checkpoint has to know.
     pub fn states(&self) -> Vec<TermState> {
-        let state = |term: &Term| TermState {
+        let state = |term: &OneBodyTerm| TermState {
             position: match &term.form {
                 Form::Plane(plane) => Some(plane.position),
                 Form::Piston(piston) => Some(piston.position),
@@ -372,7 +380,7 @@ impl OneBody {
 
     /// To be added to the energy of the atoms for what is conserved, eV.
     pub fn balance(&self) -> f64 {
-        let of = |term: &Term| match &term.form {
+        let of = |term: &OneBodyTerm| match &term.form {
             Form::Piston(piston) => piston.balance(),
             _ => 0.0,
         };
@@ -393,7 +401,7 @@ impl OneBody {
     }
 }
 
-impl Term {
+impl OneBodyTerm {
     /// What it adds on this rank, in quanta: force and energy.
     fn act(&self, atoms: &Atoms, cell: &Cell, force: &mut [FixedForce]) -> Result<[i128; 4]> {
         let on = |i: usize, member: Option<u32>, force: &mut FixedForce| -> Result<[i128; 4]> {

@@ -2,7 +2,7 @@
 //! depend on nothing but the input, agreement with plain sums over all images,
 //! and failures that name the atom.
 
-use super::pair_functional::{PairFunctional, RANGE, charge, density, pair_energy, weight};
+use super::two_densities::{RANGE, TwoDensities, charge, density, pair_energy, weight};
 use super::{Engine, Settings, Statistics, System, Totals, evaluate};
 use crate::atoms::Atom;
 use crate::clock::Phase;
@@ -100,7 +100,7 @@ fn run(sample: &Sample, sharing: Sharing, steps: usize) -> Trajectory {
         let mut list = sample.atoms.clone();
         list.sort_by_key(|a| (noise(a.id ^ shuffle) * 1e9) as i64);
         list.retain(|a| (noise(a.id ^ (shuffle + 1)).abs() * ranks as f64) as usize == comm.rank());
-        let potential = PairFunctional::default();
+        let potential = TwoDensities::default();
         let settings = Settings { skin, ..SETTINGS };
         let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
         engine.set_measures(TILES);
@@ -257,7 +257,7 @@ fn forces_and_virial_are_derivatives_of_the_plain_energy() {
         ([5, 2, 3], [false, true, true]),
     ] {
         let sample = sample(size, periodic);
-        let found = evaluate(&PairFunctional::default(), sample.cell, &sample.atoms).unwrap();
+        let found = evaluate(&TwoDensities::default(), sample.cell, &sample.atoms).unwrap();
         let energy = found.totals.potential_energy;
         assert!((energy - plain_energy(&sample)).abs() < ENERGY_TOLERANCE, "{size:?}");
         let sum: f64 = found.energies.iter().sum();
@@ -287,10 +287,10 @@ fn forces_and_virial_are_derivatives_of_the_plain_energy() {
 }
 
 /// Runs on each rank until `update_forces` fails after `spoil`; what the ranks say.
-fn failure(ranks: usize, spoil: impl Fn(&mut Engine<PairFunctional>) + Sync) -> String {
+fn failure(ranks: usize, spoil: impl Fn(&mut Engine<TwoDensities>) + Sync) -> String {
     let sample = sample([5, 4, 4], [false; 3]);
     let said = threads::run(ranks, |comm| {
-        let potential = PairFunctional::default();
+        let potential = TwoDensities::default();
         let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
         let mut engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
         engine.update_forces(false).unwrap();
@@ -303,7 +303,7 @@ fn failure(ranks: usize, spoil: impl Fn(&mut Engine<PairFunctional>) + Sync) -> 
 }
 
 /// Applies `change` to owned atom 42, on the rank that has it.
-fn on_atom_42(engine: &mut Engine<PairFunctional>, change: impl Fn(&mut [f64; 4])) {
+fn on_atom_42(engine: &mut Engine<TwoDensities>, change: impl Fn(&mut [f64; 4])) {
     let atoms = engine.atoms_mut();
     if let Some(i) = (0..atoms.owned).find(|&i| atoms.id[i] == 42) {
         change(&mut atoms.position[i]);
@@ -370,7 +370,7 @@ fn an_energy_out_of_bounds_and_an_infinite_force_end_the_run_on_all_ranks() {
     let settings = Settings { energy_bound: 1e-3, ..SETTINGS };
     for ranks in [1, 2] {
         threads::run(ranks, |comm| {
-            let potential = PairFunctional::default();
+            let potential = TwoDensities::default();
             let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
             let mut engine = Engine::new(comm, &potential, sample.cell, list, settings).unwrap();
             let said = engine.update_forces(false).unwrap_err().to_string();
@@ -393,7 +393,7 @@ fn atoms_that_fly_apart_are_kept_and_the_free_cell_encloses_them() {
 #[test]
 fn large_forces_are_evaluated_in_a_coarser_quantum() {
     let mut sample = sample([2, 1, 1], [false; 3]);
-    let mut potential = PairFunctional::default();
+    let mut potential = TwoDensities::default();
     potential.strength = 1e5;
     sample.atoms[1].position = [0.5, 0.0, 0.0];
     sample.atoms[0].position = [0.0; 3];
@@ -406,7 +406,7 @@ fn large_forces_are_evaluated_in_a_coarser_quantum() {
 fn statistics_count_atoms_ghosts_and_balance() {
     let sample = sample([12, 6, 6], [false; 3]);
     let all = threads::run(6, |comm| {
-        let potential = PairFunctional::default();
+        let potential = TwoDensities::default();
         let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
         let engine = Engine::new(comm, &potential, sample.cell, list, SETTINGS).unwrap();
         let ghosts = engine.comm().sum((engine.atoms().len() - engine.atoms().owned) as i64);
@@ -423,7 +423,7 @@ fn clock_and_count_of_lists_go_on_with_other_atoms() {
     let sample = sample([6, 6, 6], [false; 3]);
     let counts = threads::run(2, |comm| {
         let list = if comm.is_root() { sample.atoms.clone() } else { Vec::new() };
-        let potential = PairFunctional::default();
+        let potential = TwoDensities::default();
         let mut engine =
             Engine::new(comm, &potential, sample.cell, list.clone(), SETTINGS).unwrap();
         engine.clock().enter(Phase::Observe);

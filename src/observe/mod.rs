@@ -20,7 +20,7 @@ use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::swaps::Tally;
 use crate::error::Result;
-use crate::force::{OneBody, Totals};
+use crate::force::{OneBodyTerms, Totals};
 use crate::geometry::{dot, sub};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{Kept, Neighbours};
@@ -81,7 +81,7 @@ pub struct Snapshot<'a> {
     pub neighbours: &'a Neighbours,
     pub totals: Totals,
     /// What acts on the atoms one by one, if anything does.
-    pub one_body: Option<&'a OneBody>,
+    pub one_body: Option<&'a OneBodyTerms>,
     /// What came of swaps in the stage of this number (from 1), in a run that has some.
     pub swaps: Option<(usize, Tally)>,
     /// Of the whole system: 3 N less what is held fixed.

@@ -2,18 +2,18 @@
 //! Newton's third law takes from them.
 
 use super::{Column, Series, Values};
-use crate::force::OneBody;
-use crate::force::one_body::Term;
-use crate::potential::one_body::{OneBody as Form, Piston};
+use crate::force::OneBodyTerms;
+use crate::force::one_body::OneBodyTerm;
+use crate::potential::one_body::{OneBodyForm as Form, Piston};
 
 /// A series for each kind of term that there is; a row has an item for each table of it.
-pub fn series(one_body: &OneBody) -> Vec<Series> {
-    let of = |is: fn(&Form) -> bool| -> Vec<&Term> {
+pub fn series(one_body: &OneBodyTerms) -> Vec<Series> {
+    let of = |is: fn(&Form) -> bool| -> Vec<&OneBodyTerm> {
         one_body.terms().iter().filter(|term| is(&term.form)).collect()
     };
     let mut all = Vec::new();
     let planes = of(|form| matches!(form, Form::Plane(_)));
-    let place = |term: &&Term| match &term.form {
+    let place = |term: &&OneBodyTerm| match &term.form {
         Form::Plane(plane) => plane.position,
         _ => f64::NAN,
     };
@@ -27,7 +27,7 @@ pub fn series(one_body: &OneBody) -> Vec<Series> {
     });
     let pistons = of(|form| matches!(form, Form::Piston(_)));
     let its = |what: fn(&Piston, f64) -> f64| {
-        move |term: &&Term| match &term.form {
+        move |term: &&OneBodyTerm| match &term.form {
             Form::Piston(piston) => what(piston, term.share.force[piston.axis.index()]),
             _ => f64::NAN,
         }
@@ -100,18 +100,18 @@ fn real(
     name: &'static str,
     unit: &'static str,
     definition: &'static str,
-    terms: &[&Term],
-    of: impl Fn(&&Term) -> f64,
+    terms: &[&OneBodyTerm],
+    of: impl Fn(&&OneBodyTerm) -> f64,
 ) -> Column {
     let values = Values::Real(terms.iter().map(of).collect());
     Column { name, unit, definition, shape: vec![terms.len()], values }
 }
 
-fn energy(terms: &[&Term], definition: &'static str) -> Column {
+fn energy(terms: &[&OneBodyTerm], definition: &'static str) -> Column {
     real("energy", "eV", definition, terms, |term| term.share.energy)
 }
 
-fn force(terms: &[&Term], definition: &'static str) -> Column {
+fn force(terms: &[&OneBodyTerm], definition: &'static str) -> Column {
     let values = Values::Real(terms.iter().flat_map(|term| term.share.force).collect());
     Column { name: "force", unit: "eV Angstrom-1", definition, shape: vec![terms.len(), 3], values }
 }

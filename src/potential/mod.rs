@@ -22,7 +22,7 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
 use crate::geometry::{Vec3, norm};
-use crate::neighbour::Neighbours;
+use crate::neighbour::{MINE, Neighbours};
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ mod text;
 pub use crate::lanes;
 pub use field::{ForceField, Term};
 pub use meam::{Found, ReferenceState};
-pub use model::{Home, Model, Phases};
+pub use model::{AnyPotential, Home, Model};
 pub use shared::{Shared, Sums};
 pub use text::read as read_text;
 
@@ -62,7 +62,29 @@ pub struct Environment<'a> {
     pub quantum: Quantum,
 }
 
-impl Environment<'_> {
+/// A pair as the end that computes it sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// The other end.
+    pub atom: usize,
+    /// To it, Å.
+    pub line: Vec3,
+    /// Å
+    pub distance: f64,
+}
+
+impl<'a> Environment<'a> {
+    /// The pairs of an atom that this end computes, of all that its list has.
+    pub fn pairs(self, i: usize) -> impl Iterator<Item = Pair> + 'a {
+        let mine = self.neighbours.of(i).iter().filter(|entry| entry & MINE != 0);
+        mine.map(move |entry| {
+            let atom = (entry & !MINE) as usize;
+            let (p, q) = (self.position[i], self.position[atom]);
+            let line = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
+            Pair { atom, line, distance: norm(line) }
+        })
+    }
+
     /// From one atom to another, Å.
     fn distance(self, i: usize, j: usize) -> f64 {
         let d: Vec3 = std::array::from_fn(|c| self.position[j][c] - self.position[i][c]);

@@ -3,7 +3,7 @@
 //!
 //! A new kind of term implements [`Potential`] and [`Model`], and `ForceField::read` makes it
 //! of its table. Terms know nothing of one another. What the phases of a kind keep between
-//! them is of a type of its own, which a force field need not know: `Phases` has it behind
+//! them is of a type of its own, which a force field need not know: `AnyPotential` has it behind
 //! `Any`, and asks once for each tile and phase.
 
 use super::meam::ReferenceState;
@@ -35,9 +35,8 @@ pub struct Home {
 /// ```
 /// use sinter_hpc::atoms::{Atom, FixedForce, Species};
 /// use sinter_hpc::force::evaluate;
-/// use sinter_hpc::geometry::{Cell, norm, on_grid};
-/// use sinter_hpc::neighbour::MINE;
-/// use sinter_hpc::potential::{Environment, ForceField, Model, Potential, Shared, Sums};
+/// use sinter_hpc::geometry::{Cell, on_grid};
+/// use sinter_hpc::potential::{Environment, ForceField, Model, Pair, Potential, Shared, Sums};
 /// use sinter_hpc::sweep::Tile;
 ///
 /// #[derive(Debug)]
@@ -69,11 +68,7 @@ pub struct Home {
 ///         force: &Shared<FixedForce>,
 ///     ) -> sinter_hpc::Result<()> {
 ///         for i in tile.atoms.clone() {
-///             // The pairs that this end computes.
-///             for entry in env.neighbours.of(i).iter().filter(|entry| entry & MINE != 0) {
-///                 let j = (entry & !MINE) as usize;
-///                 let d = [0, 1, 2].map(|c| env.position[j][c] - env.position[i][c]);
-///                 let r = norm(d);
+///             for Pair { atom: j, line: d, distance: r } in env.pairs(i) {
 ///                 if r < 3.0 {
 ///                     let pull = d.map(|x| env.quantum.round(2.0 * (r - 3.0) * x / r));
 ///                     let half = env.quantum.round(0.5 * (r - 3.0).powi(2));
@@ -128,7 +123,7 @@ pub struct Home {
 /// assert_eq!(found.forces[0][0], -found.forces[1][0]);
 /// # Ok::<(), sinter_hpc::Error>(())
 /// ```
-pub trait Model: Phases + Debug {
+pub trait Model: AnyPotential + Debug {
     /// Symbol and mass of the species that its files describe; a mass of zero is none.
     fn described(&self) -> Vec<Species>;
 
@@ -200,7 +195,7 @@ pub trait Model: Phases + Debug {
 }
 
 /// The phases of any potential: `Potential` without its types.
-pub trait Phases: Send + Sync {
+pub trait AnyPotential: Send + Sync {
     fn phases_range(&self) -> f64;
     fn phases_energy_reach(&self) -> f64;
     fn phases_share_energies(&self) -> bool;
@@ -256,7 +251,7 @@ fn own_mut<T: 'static>(any: &mut dyn Any) -> &mut T {
     any.downcast_mut().expect("what the term itself made")
 }
 
-impl<P: Potential> Phases for P
+impl<P: Potential> AnyPotential for P
 where
     P::Prepared: 'static,
     P::Records: 'static,

@@ -150,11 +150,14 @@ pub(super) fn bounded<L: Lanes, const N: usize>(quantum: Quantum, values: [L; N]
     L::bits(below)
 }
 
-/// Adds quanta to the force of an atom of the tile at hand or of a neighbour of one.
+/// Adds quanta to the force of an atom.
+///
+/// # Safety
+/// The atom has a force, which no other thread touches meanwhile and to which the caller holds no
+/// reference: it is one of the tile at hand, or a neighbour of one.
 #[inline(always)]
-pub(super) fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
-    // SAFETY: atoms of this tile and their neighbours, each with its force, which no other
-    // thread touches meanwhile; the reference ends with this function.
+pub(super) unsafe fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]) {
+    // SAFETY: by the caller's promise; the reference ends with this function.
     let sum = unsafe { &mut force.at(atom as usize, 1)[0] };
     for d in 0..4 {
         sum[d] = sum[d].wrapping_add(quanta[d]);

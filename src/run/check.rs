@@ -6,7 +6,7 @@ use crate::build::{self, Built};
 use crate::comm::Comm;
 use crate::dynamics::{Protocol, View};
 use crate::error::Result;
-use crate::force::OneBody;
+use crate::force::OneBodyTerms;
 use crate::force::one_body::Scene;
 use crate::input::{self, Arrangement, Config};
 use crate::potential::{ForceField, Potential, one_body};
@@ -78,7 +78,7 @@ fn found(config: &Config, built: &Built, potential: &ForceField) -> Result<Strin
     let (comm, species) = (Comm::single(), potential.species());
     let atoms = Atoms::from_list(&built.atoms);
     let scene = Scene { comm: &comm, atoms: &atoms, cell: &built.cell, species };
-    let begun = OneBody::begin(config, scene);
+    let begun = OneBodyTerms::begin(config, scene);
     let begun = begun.map_err(|(key, message)| config.source.error(&key, message))?;
     Ok(begun.found())
 }

@@ -17,7 +17,7 @@ use crate::build::{self, extxyz, species};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force::one_body::Scene;
-use crate::force::{self, OneBody};
+use crate::force::{self, OneBodyTerms};
 use crate::geometry::{Cell, END_OF_COORDINATES, on_grid};
 use crate::input::{self, Config, StructureFormat};
 use crate::potential::{ForceField, Potential};
@@ -204,9 +204,9 @@ fn evaluated(
         })?;
     }
     let begin = |scene: Scene| match config {
-        Some(config) => OneBody::on_frame(config, scene)
+        Some(config) => OneBodyTerms::on_frame(config, scene)
             .map_err(|(key, message)| complain(format!("{}: {message}", input::title(&key)))),
-        None => Ok(OneBody::default()),
+        None => Ok(OneBodyTerms::default()),
     };
     let found = force::evaluate_with(potential, cell, &atoms, begin);
     let found = found.map_err(|error| match error {
@@ -281,7 +281,7 @@ impl System {
         };
         let (comm, atoms) = (Comm::single(), Atoms::from_list(&self.atoms));
         let scene = Scene { comm: &comm, atoms: &atoms, cell: &self.cell, species };
-        let Ok(one_body) = OneBody::on_frame(config, scene) else { return };
+        let Ok(one_body) = OneBodyTerms::on_frame(config, scene) else { return };
         self.warnings.extend(one_body.idle().map(|key| {
             let title = input::title(key);
             format!(

@@ -26,7 +26,7 @@ use crate::dynamics::{
 };
 use crate::error::{Error, Result};
 use crate::force::one_body::{Scene, TermState};
-use crate::force::{Departures, Engine, OneBody, Settings, System};
+use crate::force::{Departures, Engine, OneBodyTerms, Settings, System};
 use crate::geometry::add;
 use crate::input::Config;
 use crate::input::config::Evaporated;
@@ -140,8 +140,8 @@ impl<'c> Simulation<'c> {
         let (atoms, cell, species) = (engine.atoms(), engine.cell(), engine.potential().species());
         let scene = Scene { comm: self.comm, atoms, cell, species };
         let one_body = match states {
-            Some(states) => OneBody::resume(self.config, scene, states),
-            None => OneBody::begin(self.config, scene),
+            Some(states) => OneBodyTerms::resume(self.config, scene, states),
+            None => OneBodyTerms::begin(self.config, scene),
         };
         let wrong = |(key, message): (String, String)| self.config.source.error(&key, message);
         let one_body = self.comm.agree(one_body.map_err(wrong))?;
@@ -486,7 +486,7 @@ impl<'c> Simulation<'c> {
             last_frame: self.files.last_frame(),
             unconverged: self.unconverged.clone(),
             departures: self.departures.clone(),
-            one_body: self.engine.one_body().map(OneBody::states),
+            one_body: self.engine.one_body().map(OneBodyTerms::states),
         };
         let time = self.protocol.time(&self.progress);
         let cost = self.files.checkpoint(&state, time, self.engine.cell(), self.engine.atoms())?;

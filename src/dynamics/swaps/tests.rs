@@ -4,7 +4,7 @@ use super::*;
 use crate::atoms::Atom;
 use crate::comm::threads;
 use crate::dynamics::testing::moments;
-use crate::force::pair_functional::PairFunctional;
+use crate::force::two_densities::TwoDensities;
 use crate::force::{Engine, Settings as EngineSettings, evaluate};
 use crate::geometry::{Cell, on_grid};
 use crate::random::{Purpose, Stream};
@@ -105,7 +105,7 @@ fn compare(
     // So few atoms are not worth a second thread.
     let threads = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
     let _pool = threads.build().unwrap();
-    let potential = PairFunctional::default();
+    let potential = TwoDensities::default();
     let comm = Comm::single();
     let mut atoms = pair();
     let mut energies = BTreeMap::new();
@@ -194,7 +194,7 @@ fn rod() -> (Cell, Vec<Atom>) {
 
 #[test]
 fn attempts_on_trial_together_change_the_energy_as_each_alone() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let (cell, atoms) = rod();
     let mut engine = Engine::new(&comm, &potential, cell, atoms, ENGINE).unwrap();
     let whole = |engine: &Engine<_>| engine.atoms().force[..360].iter().map(|f| f[3]).sum::<i64>();
@@ -223,7 +223,7 @@ fn rounds(ranks: usize, settings: &Settings) -> (Vec<Bits>, Vec<Tally>) {
     let parts = threads::run(ranks, |comm| {
         let (cell, mut atoms) = rod();
         atoms.retain(|atom| atom.id as usize * 7 % ranks == comm.rank());
-        let potential = PairFunctional::default();
+        let potential = TwoDensities::default();
         let mut engine = Engine::new(comm, &potential, cell, atoms, ENGINE).unwrap();
         engine.update_forces(false).unwrap();
         let round =
@@ -292,7 +292,7 @@ fn an_exchange_keeps_momentum_and_kinetic_energy_and_a_change_the_energy_of_the_
 
 #[test]
 fn cold_atoms_take_nothing_that_rises_and_hot_ones_all() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let (cell, atoms) = rod();
     let run = |temperature: f64, rounds: u64| {
         let mut engine = Engine::new(&comm, &potential, cell, atoms.clone(), ENGINE).unwrap();
@@ -313,7 +313,7 @@ fn cold_atoms_take_nothing_that_rises_and_hot_ones_all() {
 
 #[test]
 fn a_lonely_stranger_has_one_attempt_in_a_group() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let (cell, _) = rod();
     let atoms = lattice([40, 3, 3], 0, |n| n == 17);
     let mut engine = Engine::new(&comm, &potential, cell, atoms, ENGINE).unwrap();
@@ -327,7 +327,7 @@ fn a_lonely_stranger_has_one_attempt_in_a_group() {
 
 #[test]
 fn what_would_be_beyond_all_bounds_is_not_accepted_and_the_others_are_as_ever() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let (cell, atoms) = rod();
     let settings = canonical(60, SwapRegion::Anywhere);
     let hottest = |bound: f64| {

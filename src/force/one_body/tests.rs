@@ -1,11 +1,11 @@
 //! Laws of one-body terms in the engine: the same bits on any ranks, momenta that add up to the
 //! last quantum, energies that belong to forces.
 
-use super::{OneBody, Scene, TermState};
+use super::{OneBodyTerms, Scene, TermState};
 use crate::atoms::Atom;
 use crate::comm::{Comm, threads};
 use crate::dynamics::{Integrator, Progress, Protocol};
-use crate::force::pair_functional::PairFunctional;
+use crate::force::two_densities::TwoDensities;
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Cell, Vec3, on_grid};
 use crate::input::{Config, parse};
@@ -52,27 +52,27 @@ const NVE: &str = "ensemble = 'nve'\nduration_ps = 0.2\ntemperature_k = 300";
 
 /// A run of one stage: what it is at its end, and what was looked at after each step.
 struct Run<'c> {
-    engine: Engine<'c, PairFunctional>,
+    engine: Engine<'c, TwoDensities>,
     integrator: Integrator,
     protocol: Protocol,
     progress: Progress,
 }
 
 impl<'c> Run<'c> {
-    fn begin(config: &Config, comm: &'c Comm, potential: &'c PairFunctional) -> Run<'c> {
+    fn begin(config: &Config, comm: &'c Comm, potential: &'c TwoDensities) -> Run<'c> {
         let mine = |atom: &Atom| atom.id as usize % comm.size() == comm.rank();
         let list = block().into_iter().filter(mine).collect();
         let cell = Cell::new([0.0; 3], [1.0; 3], [false; 3]);
         let mut engine = Engine::new(comm, potential, cell, list, SETTINGS).unwrap();
         let scene = scene(&engine);
-        let one_body = OneBody::begin(config, scene).unwrap();
+        let one_body = OneBodyTerms::begin(config, scene).unwrap();
         engine.set_one_body(one_body);
         let (protocol, progress) = (Protocol::new(config), Progress::default());
         let integrator = Integrator::begin(&protocol, &progress, &mut engine, comm).unwrap();
         Run { engine, integrator, protocol, progress }
     }
 
-    fn finish(&mut self, mut look: impl FnMut(&Engine<PairFunctional>, &Integrator)) {
+    fn finish(&mut self, mut look: impl FnMut(&Engine<TwoDensities>, &Integrator)) {
         while !self.integrator.is_finished(&self.progress) {
             self.progress.advance(&self.protocol);
             let comm = self.engine.comm();
@@ -92,7 +92,7 @@ impl<'c> Run<'c> {
     }
 }
 
-fn scene<'a>(engine: &'a Engine<PairFunctional>) -> Scene<'a> {
+fn scene<'a>(engine: &'a Engine<TwoDensities>) -> Scene<'a> {
     let species = engine.potential().species();
     Scene { comm: engine.comm(), atoms: engine.atoms(), cell: engine.cell(), species }
 }
@@ -101,7 +101,7 @@ fn scene<'a>(engine: &'a Engine<PairFunctional>) -> Scene<'a> {
 fn bits_do_not_depend_on_ranks_or_on_going_on_from_a_state() {
     let text = [PLANE, PRESSED, MOVED, OTHERS].concat();
     let config = config(&text, "temperature_k = 300\nduration_ps = 0.1\nthermostat = 'langevin'");
-    let potential = PairFunctional::default();
+    let potential = TwoDensities::default();
     let on = |ranks: usize| {
         let parts = threads::run(ranks, |comm| {
             let mut run = Run::begin(&config, comm, &potential);
@@ -113,7 +113,7 @@ fn bits_do_not_depend_on_ranks_or_on_going_on_from_a_state() {
             // As a checkpoint has them.
             let text = serde_json::to_string(&states).unwrap();
             let again: Vec<TermState> = serde_json::from_str(&text).unwrap();
-            let resumed = OneBody::resume(&config, scene(&run.engine), &again).unwrap();
+            let resumed = OneBodyTerms::resume(&config, scene(&run.engine), &again).unwrap();
             assert_eq!(resumed.states(), states);
             (run.bits(), energies, shares, states)
         });
@@ -135,13 +135,13 @@ fn bits_do_not_depend_on_ranks_or_on_going_on_from_a_state() {
 #[test]
 fn momentum_is_balanced_to_the_last_quantum() {
     let config = config(&[PLANE, MOVED, OTHERS].concat(), NVE);
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let mut run = Run::begin(&config, &comm, &potential);
     run.finish(|engine, _| {
         let (atoms, one_body) = (engine.atoms(), engine.one_body().unwrap());
         let sum = |d: usize| atoms.force[..atoms.owned].iter().map(|f| f[d]).sum::<i64>();
         for d in 0..3 {
-            let of = |term: &super::Term| {
+            let of = |term: &super::OneBodyTerm| {
                 let force = atoms.quantum.round(term.share.force[d]);
                 if term.form == super::Form::Fixed { -force } else { force }
             };
@@ -155,7 +155,7 @@ fn momentum_is_balanced_to_the_last_quantum() {
 #[test]
 fn fixed_atoms_stay_and_count_in_no_degree_of_freedom() {
     let config = config(OTHERS, "temperature_k = 500\nduration_ps = 0.2");
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let mut run = Run::begin(&config, &comm, &potential);
     let then = block();
     // The first velocities have just the temperature that was asked, in the motion that there is.
@@ -180,7 +180,7 @@ fn fixed_atoms_stay_and_count_in_no_degree_of_freedom() {
 
 #[test]
 fn a_plane_leaves_no_rotation_to_be_taken_off() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let stage = "temperature_k = 300\nduration_ps = 0.01\nremove_linear_momentum = 'system'\n\
                  remove_angular_momentum = 'system'";
     let freedom = |terms: &str| {
@@ -195,7 +195,7 @@ fn a_plane_leaves_no_rotation_to_be_taken_off() {
 fn noise(terms: &str, timestep_fs: f64) -> f64 {
     let dynamics = format!("[dynamics]\ntimestep_fs = {timestep_fs}\n");
     let config = config(&(dynamics + terms), NVE);
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let mut run = Run::begin(&config, &comm, &potential);
     let mut energies = Vec::new();
     run.finish(|_, integrator| energies.push(integrator.conserved_energy()));
@@ -218,10 +218,10 @@ fn energy_is_conserved_with_every_term() {
 
 #[test]
 fn a_table_for_no_atom_and_one_for_all_are_refused() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let cell = Cell::new([0.0; 3], [1.0; 3], [false; 3]);
     let engine = Engine::new(&comm, &potential, cell, block(), SETTINGS).unwrap();
-    let told = |terms: &str| OneBody::begin(&config(terms, NVE), scene(&engine)).unwrap_err();
+    let told = |terms: &str| OneBodyTerms::begin(&config(terms, NVE), scene(&engine)).unwrap_err();
     assert_eq!(
         told("[[fixed]]\natoms = { particles = [7] }").0,
         "fixed[0].atoms",
@@ -241,7 +241,7 @@ fn a_table_for_no_atom_and_one_for_all_are_refused() {
 
 #[test]
 fn where_terms_stand_follows_from_the_atoms() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let config = config(&[PLANE, MOVED].concat(), NVE);
     let run = Run::begin(&config, &comm, &potential);
     let places: Vec<Vec3> = block().iter().map(|atom| atom.position).collect();

@@ -18,13 +18,12 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::geometry::{Vec3, dot, norm};
+use crate::geometry::{Vec3, dot};
 use crate::input::PotentialConfig;
 use crate::lanes::InstructionSet;
-use crate::neighbour::MINE;
-use crate::potential::eam;
 use crate::potential::functional::{self, Curve, FunctionalTerm};
 use crate::potential::shared::add;
+use crate::potential::{self, eam};
 use crate::potential::{Environment, Home, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
@@ -113,7 +112,8 @@ impl Potential for Adp {
         sums: &Sums,
     ) -> Result<()> {
         assert!(sums.has_room_for(env.position.len()));
-        self.term.functional.densities(env, species, tile, records, sums)?;
+        // SAFETY: by the caller's promise.
+        unsafe { self.term.functional.densities(env, species, tile, records, sums) }?;
         for i in tile.atoms.clone() {
             for pair in self.pairs(env, i) {
                 let Pair { d, u, w, .. } = pair;
@@ -183,7 +183,8 @@ impl Potential for Adp {
     ) -> Result<()> {
         assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
-        self.term.functional.forces(env, species, tile, records, adjoints, force)?;
+        // SAFETY: by the caller's promise.
+        unsafe { self.term.functional.forces(env, species, tile, records, adjoints, force) }?;
         let quantum = env.quantum;
         for i in tile.atoms.clone() {
             for Pair { atom, r, d, u, w } in self.pairs(env, i) {
@@ -199,16 +200,15 @@ impl Potential for Adp {
                 let pull: Vec3 =
                     std::array::from_fn(|c| u[0] * m[c] + radial * d[c] + 2.0 * w[0] * turned[c]);
                 if !pull.iter().all(|x| x.abs() < quantum.bound()) {
-                    let message = format!(
-                        "a force between it and atom {}, {r:.4} Å away, is not below {:.0} eV/Å",
-                        env.id[atom as usize],
-                        quantum.bound()
-                    );
-                    return Err(Error::OutOfBounds { atom: env.id[i], message });
+                    return Err(env.out_of_bounds(i, atom as usize));
                 }
                 let [x, y, z] = pull.map(|x| quantum.round(x));
-                add(force, i as u32, [x, y, z, 0]);
-                add(force, atom, [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg(), 0]);
+                let back = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg(), 0];
+                // SAFETY: an atom of this tile, then a neighbour of it.
+                unsafe {
+                    add(force, i as u32, [x, y, z, 0]);
+                    add(force, atom, back);
+                }
             }
         }
         Ok(())
@@ -265,20 +265,14 @@ impl Model for Adp {
 impl Adp {
     /// The pairs of an atom that this end computes, within the cutoff, of species with tables.
     fn pairs<'a>(&'a self, env: Environment<'a>, i: usize) -> impl Iterator<Item = Pair> + 'a {
-        let (p, own) = (env.position[i], env.species[i] as usize);
-        let cutoff = self.term.functional.cutoff();
-        let mine = env.neighbours.of(i).iter().filter(|entry| entry & MINE != 0);
-        mine.filter_map(move |entry| {
-            let atom = entry & !MINE;
-            let q = env.position[atom as usize];
-            let d: Vec3 = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
-            let r = norm(d);
-            let pair = own * self.species + env.species[atom as usize] as usize;
+        let (own, cutoff) = (env.species[i] as usize, self.term.functional.cutoff());
+        env.pairs(i).filter_map(move |potential::Pair { atom, line: d, distance: r }| {
+            let pair = own * self.species + env.species[atom] as usize;
             if r > cutoff || self.dipole[pair].is_empty() {
                 return None;
             }
             let [u, w] = [&self.dipole[pair], &self.quadrupole[pair]].map(|rows| self.at(rows, r));
-            Some(Pair { atom, r, d, u, w })
+            Some(Pair { atom: atom as u32, r, d, u, w })
         })
     }
 

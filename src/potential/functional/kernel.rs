@@ -69,14 +69,32 @@ pub const MANY_ATOMS: usize = 1 << 20;
 /// of the cache.
 const BLOCK: usize = 8;
 
-/// A tile, and all that phases see of it.
+/// A tile, and all that phases see of it. Who has one may write to the sums and forces of its atoms
+/// and of their neighbours: that is what `new` asks for.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    pub functional: &'a Functional,
-    pub env: Environment<'a>,
-    /// Of each atom; empty where there is only one.
-    pub species: &'a [u32],
-    pub tile: &'a Tile,
+    functional: &'a Functional,
+    env: Environment<'a>,
+    species: &'a [u32],
+    tile: &'a Tile,
+}
+
+impl<'a> View<'a> {
+    /// `species` of each atom; empty where there is only one.
+    ///
+    /// # Safety
+    /// As for `Potential::densities` and `forces`, of the sums, adjoints and forces that a phase is
+    /// given with this: the list of `env` names atoms that have positions (and species, below the
+    /// number of those of the functional), sums, adjoints and forces, and meanwhile nobody else
+    /// touches what is of the atoms of this tile or of any that their lists name.
+    pub unsafe fn new(
+        functional: &'a Functional,
+        env: Environment<'a>,
+        species: &'a [u32],
+        tile: &'a Tile,
+    ) -> View<'a> {
+        View { functional, env, species, tile }
+    }
 }
 
 /// Where distances lie in the tables.
@@ -584,7 +602,8 @@ fn push<L: Lanes, const ONE: bool>(
                         total[d] = total[d].wrapping_add(rows[lane][d]);
                     }
                     let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
-                    add(force, neighbours[lane], [x, y, z, half]);
+                    // SAFETY: a neighbour of an atom of the tile of this view.
+                    unsafe { add(force, neighbours[lane], [x, y, z, half]) };
                 }
             }
             if sound & 0xff != 0xff {
@@ -592,7 +611,8 @@ fn push<L: Lanes, const ONE: bool>(
                 let (_, j) = env.nearest(i, near).expect("an atom with a force has a pair");
                 return Err(env.out_of_bounds(i, j));
             }
-            add(force, i as u32, total);
+            // SAFETY: an atom of that tile.
+            unsafe { add(force, i as u32, total) };
             start = end;
         }
     }

@@ -224,7 +224,13 @@ impl Functional {
     }
 
     /// Phase 1 (`Potential::densities`); `sums` begin at this term's word.
-    pub fn densities(
+    ///
+    /// # Errors
+    /// With the atom's id where another comes closer than any table goes.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn densities(
         &self,
         env: Environment,
         species: &[u32],
@@ -233,7 +239,9 @@ impl Functional {
         sums: &Sums,
     ) -> Result<()> {
         assert!(!self.embeds() || sums.has_room_for(env.position.len()));
-        let view = self.view(env, species, tile);
+        assert!(self.species.len() == 1 || species.len() >= env.position.len());
+        // SAFETY: by the caller's promise, and all atoms have a species.
+        let view = unsafe { View::new(self, env, species, tile) };
         if self.species.len() == 1 {
             dispatch!(self.instruction_set, kernel::sum_one, (
                 view: View,
@@ -250,6 +258,9 @@ impl Functional {
     }
 
     /// Phase 2 (`Potential::embed`), one word for each atom.
+    ///
+    /// # Errors
+    /// With the atom's id where an energy is beyond the quantum's bound.
     pub fn embed(
         &self,
         env: Environment,
@@ -279,7 +290,13 @@ impl Functional {
     }
 
     /// Phase 3 (`Potential::forces`).
-    pub fn forces(
+    ///
+    /// # Errors
+    /// With the atom's id where a force or an energy is beyond the quantum's bound.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn forces(
         &self,
         env: Environment,
         species: &[u32],
@@ -290,7 +307,9 @@ impl Functional {
     ) -> Result<()> {
         assert!(force.has_room_for(env.position.len()));
         assert!(!self.embeds() || adjoints.has_room_for(env.position.len()));
-        let view = self.view(env, species, tile);
+        assert!(self.species.len() == 1 || species.len() >= env.position.len());
+        // SAFETY: by the caller's promise, and all atoms have a species.
+        let view = unsafe { View::new(self, env, species, tile) };
         if self.species.len() == 1 {
             dispatch!(self.instruction_set, kernel::push_one, (
                 view: View,
@@ -306,11 +325,6 @@ impl Functional {
                 force: &Shared<FixedForce>,
             ) -> Result<()>)
         }
-    }
-
-    fn view<'a>(&'a self, env: Environment<'a>, species: &'a [u32], tile: &'a Tile) -> View<'a> {
-        assert!(self.species.len() == 1 || species.len() >= env.position.len());
-        View { functional: self, env, species, tile }
     }
 }
 

@@ -71,7 +71,8 @@ impl Potential for FunctionalTerm {
         records: &mut Records,
         sums: &Sums,
     ) -> Result<()> {
-        self.functional.densities(env, species, tile, records, sums)
+        // SAFETY: by the caller's promise.
+        unsafe { self.functional.densities(env, species, tile, records, sums) }
     }
 
     fn embed(
@@ -93,7 +94,8 @@ impl Potential for FunctionalTerm {
         adjoints: &Sums,
         force: &Shared<FixedForce>,
     ) -> Result<()> {
-        self.functional.forces(env, species, tile, records, adjoints, force)
+        // SAFETY: by the caller's promise.
+        unsafe { self.functional.forces(env, species, tile, records, adjoints, force) }
     }
 }
 

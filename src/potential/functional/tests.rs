@@ -66,11 +66,13 @@ fn forces(functional: &Functional) -> Vec<FixedForce> {
         words.fill(0);
         force.fill([0; 4]);
         let sums = Sums::new(&mut words, 1, RingBuffer::default());
-        functional.densities(env, &wide, &tile, &mut records, &sums).unwrap();
+        // SAFETY: the list names these atoms, and this is the only thread.
+        unsafe { functional.densities(env, &wide, &tile, &mut records, &sums) }.unwrap();
         functional.embed(env, 0..ATOMS, &mut words, &mut force).unwrap();
         let adjoints = Sums::new(&mut words, 1, RingBuffer::default());
         let all = Shared::new(&mut force);
-        functional.forces(env, &wide, &tile, &mut records, &adjoints, &all).unwrap();
+        // SAFETY: as above.
+        unsafe { functional.forces(env, &wide, &tile, &mut records, &adjoints, &all) }.unwrap();
     }
     force
 }

@@ -36,15 +36,30 @@ use crate::potential::{Environment, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
 
-/// What a phase 3 needs besides the records.
+/// What a phase 3 needs besides the records. Who has one may write to the forces of all that these
+/// name: that is what `new` asks for.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
-    pub meam: &'a Meam,
-    pub env: Environment<'a>,
-    pub tile: &'a Tile,
-    pub adjoints: &'a Sums<'a>,
-    pub force: &'a Shared<'a, FixedForce>,
-    pub quantum: Quantum,
+    meam: &'a Meam,
+    env: Environment<'a>,
+    tile: &'a Tile,
+    adjoints: &'a Sums<'a>,
+    force: &'a Shared<'a, FixedForce>,
+    quantum: Quantum,
+}
+
+impl<'a> Task<'a> {
+    /// # Safety
+    /// As for `Potential::forces`, with the records that phase 1 left for this tile.
+    pub unsafe fn new(
+        meam: &'a Meam,
+        env: Environment<'a>,
+        tile: &'a Tile,
+        adjoints: &'a Sums<'a>,
+        force: &'a Shared<'a, FixedForce>,
+    ) -> Task<'a> {
+        Task { meam, env, tile, adjoints, force, quantum: env.quantum }
+    }
 }
 
 /// Adds the forces and pair energies of one range of atoms. `scales` is workspace.
@@ -135,9 +150,11 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
             ]);
             for lane in 0..count {
                 let [x, y, z, half] = rows[lane];
-                add(task.force, bonds.i[lane], [x, y, z, half]);
+                // SAFETY: ends of a pair of the records, one after the other.
+                unsafe { add(task.force, bonds.i[lane], [x, y, z, half]) };
                 let [x, y, z] = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg()];
-                add(task.force, bonds.j[lane], [x, y, z, half]);
+                // SAFETY: as above.
+                unsafe { add(task.force, bonds.j[lane], [x, y, z, half]) };
             }
         }
     }
@@ -199,9 +216,12 @@ fn push_thirds<L: Lanes>(
             for d in 0..4 {
                 on_k[d] = on_i[d].wrapping_add(on_j[d]).wrapping_neg();
             }
-            add(task.force, i[lane], on_i);
-            add(task.force, j[lane], on_j);
-            add(task.force, k[lane], on_k);
+            // SAFETY: atoms of a triple of the records, one after the other.
+            unsafe {
+                add(task.force, i[lane], on_i);
+                add(task.force, j[lane], on_j);
+                add(task.force, k[lane], on_k);
+            }
         }
     }
     sound & 0xff == 0xff

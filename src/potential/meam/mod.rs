@@ -443,7 +443,8 @@ impl Potential for Meam {
         // All that the records name have forces and adjoints.
         assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
-        let task = Task { meam: self, env, tile, adjoints, force, quantum: env.quantum };
+        // SAFETY: by the caller's promise.
+        let task = unsafe { Task::new(self, env, tile, adjoints, force) };
         let Workbench { records, workspace } = bench;
         let scales = &mut workspace.scales;
         dispatch!(self.instruction_set, force::accumulate, (

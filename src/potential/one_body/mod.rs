@@ -28,7 +28,7 @@ pub struct Site {
 
 /// What acts on atoms one by one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum OneBody {
+pub enum OneBodyForm {
     Plane(Plane),
     Piston(Piston),
     /// A spring to the anchor of each atom, eV/Å².
@@ -39,21 +39,21 @@ pub enum OneBody {
     Fixed,
 }
 
-impl OneBody {
+impl OneBodyForm {
     /// Energy (eV) and force (eV/Å) of an atom; of atoms that are held fixed neither.
     ///
     /// # Errors
     /// In words: the atom is where the term has no energy.
     pub fn act(&self, site: &Site) -> Result<(f64, Vec3), String> {
         match self {
-            OneBody::Plane(plane) => plane.act(site),
-            OneBody::Piston(piston) => Ok(piston.act(site)),
-            OneBody::Tether(spring) => {
+            OneBodyForm::Plane(plane) => plane.act(site),
+            OneBodyForm::Piston(piston) => Ok(piston.act(site)),
+            OneBodyForm::Tether(spring) => {
                 let off = sub(site.position, site.anchor);
                 Ok((0.5 * spring * dot(off, off), scale(off, -spring)))
             }
-            OneBody::Uniform(force) => Ok((-dot(*force, site.position), *force)),
-            OneBody::Fixed => Ok((0.0, [0.0; 3])),
+            OneBodyForm::Uniform(force) => Ok((-dot(*force, site.position), *force)),
+            OneBodyForm::Fixed => Ok((0.0, [0.0; 3])),
         }
     }
 }

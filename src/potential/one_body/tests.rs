@@ -1,14 +1,14 @@
 //! Laws of each one-body term.
 
-use super::{Drive, OneBody, Piston, Plane, Site, Strength, Surroundings};
+use super::{Drive, OneBodyForm, Piston, Plane, Site, Strength, Surroundings};
 use crate::geometry::Vec3;
 use crate::input::{Axis, PlaneKind};
 use crate::units::SURFACE_ENERGY;
 
-fn plane(kind: PlaneKind, axis: Axis, sign: f64) -> OneBody {
+fn plane(kind: PlaneKind, axis: Axis, sign: f64) -> OneBodyForm {
     let strengths =
         vec![Strength { epsilon: 0.3, sigma: 2.4 }, Strength { epsilon: 0.1, sigma: 3.1 }];
-    OneBody::Plane(Plane { kind, axis, sign, position: -1.5, strengths })
+    OneBodyForm::Plane(Plane { kind, axis, sign, position: -1.5, strengths })
 }
 
 /// Atoms below it, at z = 2.9 Å.
@@ -18,12 +18,15 @@ fn piston() -> Piston {
     Piston::new(&toml::from_str(text).unwrap(), 2.9, around)
 }
 
-fn terms() -> Vec<OneBody> {
-    let mut terms =
-        vec![OneBody::Tether(0.7), OneBody::Uniform([0.01, -0.02, 0.003]), OneBody::Fixed];
+fn terms() -> Vec<OneBodyForm> {
+    let mut terms = vec![
+        OneBodyForm::Tether(0.7),
+        OneBodyForm::Uniform([0.01, -0.02, 0.003]),
+        OneBodyForm::Fixed,
+    ];
     let mut before = piston();
     before.position = 2.0;
-    terms.push(OneBody::Piston(before));
+    terms.push(OneBodyForm::Piston(before));
     for kind in [PlaneKind::NineThree, PlaneKind::TwelveSix] {
         for axis in Axis::ALL {
             terms.extend([1.0, -1.0].map(|sign| plane(kind, axis, sign)));
@@ -45,7 +48,7 @@ fn forces_are_differences_of_the_energy() {
         for (place, species) in places.into_iter().zip([0, 1, 0]) {
             // On the side of the plane on which atoms are.
             let mut position = place;
-            if let OneBody::Plane(plane) = &term {
+            if let OneBodyForm::Plane(plane) = &term {
                 let axis = plane.axis.index();
                 position[axis] = plane.position + plane.sign * (place[axis] + 1.2);
             }
@@ -126,7 +129,7 @@ fn single_atoms_are_as_lammps_has_them() {
         (PlaneKind::TwelveSix, 1.0, -0.20405763883947894, 1.2748657678949824),
         (PlaneKind::TwelveSix, 2.2, -0.08272232965205611, -0.12334876311219174),
     ];
-    let check = |term: &OneBody, z: f64, energy: f64, force: f64| {
+    let check = |term: &OneBodyForm, z: f64, energy: f64, force: f64| {
         let site = Site { position: [0.7, -3.0, z], species: 0, anchor: [0.0; 3] };
         let (found, vector) = term.act(&site).unwrap();
         // LAMMPS takes off the energy at the cutoff, 5e-10 eV.
@@ -139,7 +142,7 @@ fn single_atoms_are_as_lammps_has_them() {
     }
     let mut exact = piston();
     exact.position = 2.9; // not on the grid
-    let exact = OneBody::Piston(exact);
+    let exact = OneBodyForm::Piston(exact);
     for (z, energy, force) in [(2.5, 0.0, 0.0), (3.7, 1.7066666666666686, -6.4)] {
         check(&exact, z, energy, force);
     }

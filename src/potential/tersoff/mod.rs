@@ -127,7 +127,11 @@ impl Tersoff {
     }
 
     /// Adds what the bond from the centre (atom and element) to its j-th neighbour comes to.
-    fn bond(
+    ///
+    /// # Safety
+    /// As for `Potential::forces`; the centre is an atom of the tile at hand, and `records` hold
+    /// neighbours of it.
+    unsafe fn bond(
         &self,
         env: Environment,
         [i, centre]: [usize; 2],
@@ -162,8 +166,12 @@ impl Tersoff {
                 return Err(env.out_of_bounds(i, atom as usize));
             }
             let [x, y, z, energy] = values.map(|x| quantum.round(x));
-            add(force, atom, [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg(), energy]);
-            add(force, i as u32, [x, y, z, energy]);
+            let back = [x.wrapping_neg(), y.wrapping_neg(), z.wrapping_neg(), energy];
+            // SAFETY: by the caller's promise; one after the other.
+            unsafe {
+                add(force, atom, back);
+                add(force, i as u32, [x, y, z, energy]);
+            }
             Ok(())
         };
         give(to.atom, scale(to.unit, slope), energy)?;
@@ -256,7 +264,8 @@ impl Potential for Tersoff {
             let Some(centre) = self.members[env.species[i] as usize] else { continue };
             self.collect(env, i, &mut records.near);
             for j in 0..records.near.len() {
-                self.bond(env, [i, centre], j, records, force)?;
+                // SAFETY: by the caller's promise, of an atom of the tile and its neighbours.
+                unsafe { self.bond(env, [i, centre], j, records, force) }?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::build::{Built, frame};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::force::one_body::{Scene, TermState};
-use crate::force::{self, Departures, Engine, OneBody, Settings, System};
+use crate::force::{self, Departures, Engine, OneBodyTerms, Settings, System};
 use crate::geometry::{Cell, END_OF_COORDINATES, Vec3, on_far_grid};
 use crate::input::Config;
 use crate::potential::{ForceField, Potential};
@@ -173,7 +173,7 @@ impl<'c> Served<'c> {
             Settings { skin: config.dynamics.skin_angstrom, energy_bound: f64::INFINITY };
         let mut engine = Engine::new(comm, potential, cell, atoms, settings)?;
         engine.set_departures(Departures::beyond(f64::INFINITY, false));
-        let begun = OneBody::begin(config, scene(&engine));
+        let begun = OneBodyTerms::begin(config, scene(&engine));
         let one_body = comm.agree(wrong(config, begun))?;
         let states = one_body.states();
         engine.set_one_body(one_body);
@@ -252,7 +252,7 @@ impl<'c> Served<'c> {
         };
         let list = (0..atoms.owned).map(moved).collect();
         self.engine = self.engine.restarted(cell, list)?;
-        let resumed = OneBody::resume(self.config, scene(&self.engine), &self.one_body);
+        let resumed = OneBodyTerms::resume(self.config, scene(&self.engine), &self.one_body);
         let one_body = self.comm.agree(wrong(self.config, resumed))?;
         self.engine.set_one_body(one_body);
         Ok(())

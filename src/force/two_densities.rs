@@ -8,9 +8,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::geometry::{Vec3, norm};
-use crate::neighbour::MINE;
-use crate::potential::{Environment, Potential, Shared, Sums};
+use crate::potential::{Environment, Pair, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -19,45 +17,33 @@ pub const RANGE: f64 = 3.0;
 const LEAST_DENSITY: f64 = 1e-6;
 const DENSITY: Quantum = Quantum::STANDARD;
 
-pub struct PairFunctional {
+pub struct TwoDensities {
     species: [Species; 2],
     /// Multiplies the pair energy φ.
     pub strength: f64,
 }
 
-impl Default for PairFunctional {
+impl Default for TwoDensities {
     fn default() -> Self {
         let species = |symbol: &str, mass, atomic_number| Species {
             symbol: symbol.into(),
             mass,
             atomic_number,
         };
-        PairFunctional {
+        TwoDensities {
             species: [species("Pt", 195.08, 78), species("Fe", 55.847, 26)],
             strength: 1.0,
         }
     }
 }
 
-/// One pair that this end computes.
-struct Pair {
-    i: usize,
-    j: usize,
-    d: Vec3,
-    r: f64,
-}
-
-/// All pairs of these atoms that this rank computes.
-fn pairs<'a>(env: Environment<'a>, atoms: Range<usize>) -> impl Iterator<Item = Pair> + 'a {
-    let entries = atoms.flat_map(move |i| {
-        env.neighbours.of(i).iter().filter(|e| e & MINE != 0).map(move |e| (i, e & !MINE))
-    });
-    let pair = move |(i, j): (usize, u32)| {
-        let j = j as usize;
-        let d = std::array::from_fn(|a| env.position[j][a] - env.position[i][a]);
-        Pair { i, j, d, r: norm(d) }
-    };
-    entries.map(pair).filter(|p| p.r < RANGE)
+/// All pairs of these atoms that this rank computes, each with the atom that its list is of.
+fn pairs<'a>(
+    env: Environment<'a>,
+    atoms: Range<usize>,
+) -> impl Iterator<Item = (usize, Pair)> + 'a {
+    let pairs = atoms.flat_map(move |i| env.pairs(i).map(move |pair| (i, pair)));
+    pairs.filter(|(_, pair)| pair.distance < RANGE)
 }
 
 pub fn charge(species: u8) -> f64 {
@@ -78,7 +64,7 @@ pub fn pair_energy(r: f64) -> f64 {
     2.0 * x * x * x + x * x
 }
 
-impl Potential for PairFunctional {
+impl Potential for TwoDensities {
     type Prepared = ();
 
     /// The atoms of the tile.
@@ -105,7 +91,7 @@ impl Potential for PairFunctional {
         sums: &Sums,
     ) -> Result<()> {
         *records = tile.atoms.clone();
-        for Pair { i, j, r, .. } in pairs(env, tile.atoms.clone()) {
+        for (i, Pair { atom: j, distance: r, .. }) in pairs(env, tile.atoms.clone()) {
             let w = weight(r);
             for (atom, other) in [(i, j), (j, i)] {
                 // SAFETY: an atom in reach of the tile, used for two additions.
@@ -151,7 +137,7 @@ impl Potential for PairFunctional {
             let sum = unsafe { force.at(i, 1) };
             sum[0][component] += quanta;
         };
-        for Pair { i, j, d, r } in pairs(env, records.clone()) {
+        for (i, Pair { atom: j, line: d, distance: r }) in pairs(env, records.clone()) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;
             let dphi = -self.strength * (6.0 * x * x + 2.0 * x) / RANGE;
