@@ -23,6 +23,8 @@ pub struct Species {
 /// Force in x, y, z and energy in fixed point (`Atoms::quantum`), 32 bytes.
 pub type FixedForce = [i64; 4];
 
+/// The atoms of a rank, an array for each of their properties, all in one order: owned ones, then ghosts,
+/// which have no velocity.
 #[derive(Debug, Clone)]
 pub struct Atoms {
     /// Number of owned atoms; entries from here on are ghosts.
@@ -92,6 +94,7 @@ impl Atoms {
         self.position.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.position.is_empty()
     }

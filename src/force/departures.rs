@@ -74,6 +74,9 @@ impl Departures {
 
     /// Learns which atoms have departed on any rank. An error, on every rank, where one is part of
     /// something larger: it has neighbours within `range` (Å). Collective.
+    ///
+    /// # Errors
+    /// [`Error::Physics`] as said, with the atom's id.
     pub fn learn(
         &mut self,
         comm: &Comm,

@@ -35,6 +35,7 @@ use crate::sweep::{Measures, Schedule, Section, Tiling};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
 
+/// What an engine is told besides the system.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Å, added to the range of the potential; changes speed, never results.
@@ -64,6 +65,9 @@ pub struct Statistics {
     pub traffic: Traffic,
 }
 
+/// A system whose atoms are spread over the ranks, with the forces of a potential on them: domains, ghosts,
+/// neighbour lists, and the phases of the potential over them. Results do not depend on the number of
+/// ranks or threads.
 pub struct Engine<'c, P: Potential> {
     comm: &'c Comm,
     potential: &'c P,
@@ -96,6 +100,9 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// over all ranks. Distributes them and lists neighbours; forces come with
     /// `update_forces`. In free directions only the atoms decide the cell.
     /// Collective.
+    ///
+    /// # Errors
+    /// [`Error::Physics`] where a position is not a number or lies beyond the coordinates; on every rank.
     pub fn new(
         comm: &'c Comm,
         potential: &'c P,
@@ -144,6 +151,9 @@ impl<'c, P: Potential> Engine<'c, P> {
     /// The same system with other atoms in another cell: after something has moved
     /// them farther than a step does. Its clock and its count of lists go on; one-body terms
     /// begin anew. Collective.
+    ///
+    /// # Errors
+    /// As for `new`.
     pub fn restarted(&self, cell: Cell, list: Vec<Atom>) -> Result<Engine<'c, P>> {
         let mut engine = Engine::new(self.comm, self.potential, cell, list, self.settings)?;
         engine.clock = self.clock.clone();
@@ -193,18 +203,22 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.step = step;
     }
 
+    /// The ranks that the system is spread over.
     pub fn comm(&self) -> &'c Comm {
         self.comm
     }
 
+    /// What acts between its atoms.
     pub fn potential(&self) -> &'c P {
         self.potential
     }
 
+    /// Where the time of this rank goes, by phase.
     pub fn clock(&mut self) -> &mut Clock {
         &mut self.clock
     }
 
+    /// Counts since the engine was made: lists, divisions, atoms and messages of ranks.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }

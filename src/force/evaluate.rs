@@ -24,6 +24,10 @@ pub struct Evaluation {
 
 /// Evaluates atoms with ids 0 .. N-1, virial included. Where a force or energy is
 /// too large for the potential's quantum, coarser quanta are tried.
+///
+/// # Errors
+/// [`Error::Physics`] with the atom's id where the potential is not defined, or a force or an energy is
+/// too large for any of the quanta.
 pub fn evaluate<P: Potential>(potential: &P, cell: Cell, atoms: &[Atom]) -> Result<Evaluation> {
     evaluate_with(potential, cell, atoms, |_| Ok(OneBodyTerms::default()))
 }
@@ -59,6 +63,9 @@ pub fn evaluate_with<P: Potential>(
 
 /// `update_forces`, in the potential's quantum or, where a force or energy is too large for that,
 /// in coarser ones. Collective.
+///
+/// # Errors
+/// As for `evaluate`.
 pub fn update_in_any_quantum<P: Potential>(engine: &mut Engine<P>, virial: bool) -> Result<Totals> {
     engine.set_quantum(engine.potential().quantum());
     let mut totals = engine.update_forces(virial);

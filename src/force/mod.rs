@@ -33,15 +33,22 @@ pub struct Totals {
 /// What integrators and minimisers see of the system: atoms whose forces belong
 /// to their positions.
 pub trait System {
+    /// Those of this rank, owned ones first: positions in Å on the grid, velocities in Å/ps, forces as of the
+    /// last `update_forces`.
     fn atoms(&self) -> &Atoms;
     /// Positions and velocities of owned atoms may change; then call `update_forces`.
     fn atoms_mut(&mut self) -> &mut Atoms;
+    /// Å; in free directions it follows the atoms.
     fn cell(&self) -> &Cell;
     /// g/mol, by species index.
     fn masses(&self) -> &[f64];
     /// After the owned atoms moved: migrates and rebuilds where an atom moved more
     /// than half the skin, else refreshes ghosts; then computes the forces.
     /// Owned atoms may be reordered and change rank.
+    ///
+    /// # Errors
+    /// [`Error::Physics`] on every rank, with the id of an atom that is no longer where it can be
+    /// evaluated: too close to another, torn away, or with a force beyond the quantum's bound.
     fn update_forces(&mut self, virial: bool) -> Result<Totals>;
     /// After species of owned atoms changed: their ghosts get them; then call `update_forces`.
     fn refresh_species(&mut self) {}
@@ -57,6 +64,7 @@ pub trait System {
     fn one_body(&self) -> Option<&OneBodyTerms> {
         None
     }
+    /// The same to change: pistons move with the integrator.
     fn one_body_mut(&mut self) -> Option<&mut OneBodyTerms> {
         None
     }

@@ -285,10 +285,12 @@ impl OneBodyTerms {
         Ok(())
     }
 
+    /// In the order of the input.
     pub fn terms(&self) -> &[OneBodyTerm] {
         &self.terms
     }
 
+    /// Whether nothing acts on atoms one by one.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }

@@ -36,6 +36,7 @@ pub struct Phases<'a, P: Potential> {
 }
 
 impl<'a, P: Potential> Phases<'a, P> {
+    /// To run over the tiles of `schedule`; nothing has gone wrong yet.
     pub fn new(
         potential: &'a P,
         schedule: &'a Schedule,

@@ -127,6 +127,9 @@ fn site<P: Potential>(potential: &P, lattice: Lattice, element: usize, distance:
 }
 
 /// Energy of the first atom of a site, in eV, at nearest-neighbour distance r.
+///
+/// # Errors
+/// Where the potential is not defined there.
 pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f64> {
     let position: Vec<[f64; 4]> = site
         .atoms

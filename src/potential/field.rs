@@ -150,6 +150,7 @@ impl ForceField {
         }
     }
 
+    /// In the order of the tables of the input.
     pub fn terms(&self) -> &[Term] {
         &self.terms
     }

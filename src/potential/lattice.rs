@@ -8,6 +8,7 @@
 
 use crate::geometry::Vec3;
 
+/// A structure of one or two elements, as LAMMPS's `pair_style meam` names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lattice {
     Fcc,
@@ -80,14 +81,17 @@ pub struct Formula {
 }
 
 impl Lattice {
+    /// That of a name in a file.
     pub fn from_name(name: &str) -> Option<Lattice> {
         NAMES.iter().find(|(n, _)| *n == name).map(|(_, lattice)| *lattice)
     }
 
+    /// As files have it.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, lattice)| *lattice == self).map_or("", |(name, _)| name)
     }
 
+    /// Of all that are known, as files have them.
     pub fn all_names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }

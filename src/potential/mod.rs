@@ -1,8 +1,9 @@
-//! Many-body potentials in three phases, between which ghosts are exchanged:
+//! The force field and its terms. All are evaluated in three phases, between which ghosts are
+//! exchanged:
 //!
 //! 1. `densities`: pair and triple sums over neighbours, for owned atoms and ghosts;
 //!    then ghosts send their sums to the owner, which adds them (`exchange::gather`).
-//! 2. `embed`: from the complete sums of an owned atom its energy and the
+//! 2. `embed`: from the complete sums of an owned atom (none for a sum over pairs) its energy and the
 //!    derivatives of that energy (adjoints), written over the sums;
 //!    then owners send them to their ghosts (`exchange::refresh`).
 //! 3. `forces`: the chain rule over the same pairs and triples, for owned atoms
@@ -127,6 +128,7 @@ pub trait Potential: Send + Sync {
     /// What `densities` leaves for `forces` of the same tile, with room to work in.
     type Records: Default + Send;
 
+    /// In the order of `Environment::species`.
     fn species(&self) -> &[Species];
 
     /// Å: no atom farther than this from an owned atom matters to that atom's phases.
@@ -171,6 +173,10 @@ pub trait Potential: Send + Sync {
     /// Adds the fixed-point sums of all pairs of this tile's atoms that this rank computes to
     /// `sums` (zero before; `words()` for each atom).
     ///
+    /// # Errors
+    /// [`Error::OutOfBounds`] with the atom's id where the potential is not defined, such as for atoms too
+    /// close to each other.
+    ///
     /// # Safety
     /// The list of `env` names atoms that have positions and sums, and the atoms of the tile
     /// have lists. Meanwhile nobody else touches the sums of the atoms of this tile or of any
@@ -188,6 +194,9 @@ pub trait Potential: Send + Sync {
 
     /// For each of these owned atoms: adds its energy to its `force[3]` and writes the bits
     /// of its adjoints (f64) over its sums. `words` and `force` are theirs alone.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`] with the atom's id where its energy is not below the quantum's bound.
     fn embed(
         &self,
         _env: Environment,

@@ -196,10 +196,15 @@ pub trait Model: AnyPotential + Debug {
 
 /// The phases of any potential: `Potential` without its types.
 pub trait AnyPotential: Send + Sync {
+    /// `Potential::range`
     fn phases_range(&self) -> f64;
+    /// `Potential::energy_reach`
     fn phases_energy_reach(&self) -> f64;
+    /// `Potential::shares_energies`
     fn phases_share_energies(&self) -> bool;
+    /// `Potential::words`
     fn phases_words(&self) -> usize;
+    /// `Potential::takes_half_lists`
     fn phases_take_half_lists(&self) -> bool;
     /// Fresh `Potential::Prepared`.
     fn fresh_prepared(&self) -> Box<dyn Any + Send + Sync>;
@@ -208,6 +213,9 @@ pub trait AnyPotential: Send + Sync {
     /// `Potential::prepare`
     fn prepare_any(&self, env: Environment, atoms: Range<usize>, prepared: &mut dyn Any);
     /// `Potential::densities`
+    ///
+    /// # Errors
+    /// As there.
     ///
     /// # Safety
     /// As there.
@@ -220,6 +228,9 @@ pub trait AnyPotential: Send + Sync {
         sums: &Sums,
     ) -> Result<()>;
     /// `Potential::embed`
+    ///
+    /// # Errors
+    /// As there.
     fn embed_any(
         &self,
         env: Environment,
@@ -228,6 +239,9 @@ pub trait AnyPotential: Send + Sync {
         force: &mut [FixedForce],
     ) -> Result<()>;
     /// `Potential::forces`
+    ///
+    /// # Errors
+    /// As there.
     ///
     /// # Safety
     /// As there.

@@ -11,6 +11,7 @@ use crate::sweep::RingBuffer;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// A slice to which several threads write, each in places that are its own meanwhile.
 pub struct Shared<'a, T> {
     start: *mut T,
     length: usize,
@@ -22,6 +23,7 @@ pub struct Shared<'a, T> {
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
+    /// Of a slice that nobody else has while this lives.
     pub fn new(slice: &'a mut [T]) -> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
     }

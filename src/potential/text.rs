@@ -99,6 +99,7 @@ impl Word<'_> {
         format!("{}:{}:{}", path.display(), self.line, self.column)
     }
 
+    /// Bad input at the word.
     pub fn error(&self, path: &Path, message: impl Into<String>) -> Error {
         Error::input(path, self.line, self.column, message)
     }
@@ -110,6 +111,9 @@ impl Word<'_> {
     }
 
     /// A finite number.
+    ///
+    /// # Errors
+    /// With the place of the word where it is none; `name` is what needs it.
     pub fn number(&self, path: &Path, name: &str) -> Result<f64> {
         match self.as_number() {
             Some(x) if x.is_finite() => Ok(x),
@@ -118,6 +122,9 @@ impl Word<'_> {
     }
 
     /// A whole number, also where a tool wrote it as `-5.0` or `3.`
+    ///
+    /// # Errors
+    /// As for `number`, and where it is not whole.
     pub fn integer(&self, path: &Path, name: &str) -> Result<i32> {
         match self.number(path, name)? {
             x if x == x.trunc() && x.abs() < 1e6 => Ok(x as i32),

@@ -199,6 +199,9 @@ pub struct Build {
 
 impl Arguments {
     /// What this process was called with; the first word is its own name.
+    ///
+    /// # Errors
+    /// Help and versions that are asked for, too, which are printed and end the program.
     pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
         let line: Vec<OsString> = line.into_iter().collect();
         let mut definition = Arguments::command();

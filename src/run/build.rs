@@ -17,6 +17,9 @@ use std::path::Path;
 
 /// Builds the structure of the input file and writes it to `output`, whose ending
 /// tells the format. A file that exists is replaced only with `force`.
+///
+/// # Errors
+/// For a bad input, and where the file cannot be written or would replace another.
 pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
     let format = format(output)?;
     if output.exists() && !force {

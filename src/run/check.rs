@@ -16,6 +16,9 @@ use std::path::Path;
 
 /// Validates an input and prints its effective settings. Bad input is an error with
 /// its place; what only deserves a second look is a warning.
+///
+/// # Errors
+/// [`Error::Input`] with the place of what is wrong.
 pub fn check(path: &Path) -> Result<()> {
     let mut config = warnings::read_input(path)?;
     say(&report(&mut config)?);

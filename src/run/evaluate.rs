@@ -132,6 +132,11 @@ pub struct Summary {
 
 /// Evaluates the frames and writes them; the output appears only when it is
 /// complete. Collective.
+///
+/// # Errors
+/// [`Error::Input`] for a force field or a frame that cannot be evaluated, with the number of the frame;
+/// [`Error::Usage`] for arguments that contradict each other; where a file cannot be read or written. On
+/// every rank.
 pub fn evaluate(comm: &Comm, arguments: &Arguments) -> Result<Summary> {
     comm.agree(replaces_nothing_read(arguments))?;
     let (potential, config) = comm.agree(force_field(arguments))?;

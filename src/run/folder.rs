@@ -10,7 +10,9 @@ use crate::write::checkpoint::is_checkpoint_name;
 use crate::write::survey::last_frame;
 use std::path::{Path, PathBuf};
 
+/// Name of the trajectory in it.
 pub const TRAJECTORY: &str = "trajectory.h5md";
+/// Name of the log in it.
 pub const LOG: &str = "run.log";
 /// The effective input.
 pub const INPUT: &str = "input.toml";
@@ -204,6 +206,7 @@ fn refusal(folder: &Path, message: &str) -> Error {
     Error::input(folder, 0, 0, message)
 }
 
+/// Whether two paths lead to one file.
 pub fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

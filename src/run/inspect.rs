@@ -18,12 +18,18 @@ const LOOKS: usize = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Prints what the file holds.
+///
+/// # Errors
+/// As for `report`.
 pub fn inspect(path: &Path) -> Result<()> {
     print!("{}", report(path)?);
     Ok(())
 }
 
 /// What `inspect` prints. A file that a run writes into is between two states now and then.
+///
+/// # Errors
+/// Where the file cannot be read, is foreign or unsound: what is wrong with it.
 pub fn report(path: &Path) -> Result<String> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let holder = || lock::holder(folder.unwrap_or(Path::new(".")));

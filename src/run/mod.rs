@@ -43,6 +43,7 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Of the process: 0 done, 75 stopped early with a good checkpoint.
     pub fn exit_code(self) -> i32 {
         match self {
             Ending::Done => 0,
@@ -52,6 +53,9 @@ impl Ending {
 }
 
 /// Does what the command line says. Collective, whatever a command makes of it.
+///
+/// # Errors
+/// Whatever ends a command early; `Error::exit_code` says how the process ends.
 pub fn execute(arguments: &Arguments, comm: &Comm) -> Result<Ending> {
     let log = Log::new(comm);
     log.install();

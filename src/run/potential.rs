@@ -163,6 +163,9 @@ fn simple(lattice: CrystalLattice) -> Option<&'static str> {
 }
 
 /// Writes into the input what it leaves to the potential.
+///
+/// # Errors
+/// Where a crystal of the potential cannot be evaluated.
 pub fn complete(config: &mut Config, potential: &ForceField) -> Result<Own> {
     let mut crystals = Crystals {
         potential,

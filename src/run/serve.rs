@@ -50,6 +50,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Serves until the other program ends it. Collective.
+///
+/// # Errors
+/// For a bad input, and where the other program cannot be reached, goes away or asks what cannot be
+/// evaluated.
 pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     let mut config = comm.agree(read_input(arguments))?;
     let (potential, own) = comm.agree(potential::potential(&mut config))?;

@@ -84,6 +84,9 @@ impl Share {
 /// to wake, on another core with another cache, and a lone thread does all by itself.
 /// Collective. Unless told how many, the cores that this rank may use are divided
 /// by the number of ranks that may use the same ones.
+///
+/// # Errors
+/// Where the threads cannot be started, or are asked for twice.
 pub fn start(comm: &Comm, said: Option<&Threads>) -> Result<()> {
     let said = said.cloned().unwrap_or_default();
     let wanted = said.threads.map(NonZeroUsize::get);

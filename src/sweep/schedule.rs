@@ -40,6 +40,7 @@ pub enum Section {
 }
 
 impl Section {
+    /// In the order in which they run.
     pub const ALL: [Section; 7] = [
         Section::PositionsTravel,
         Section::BeforeSums,

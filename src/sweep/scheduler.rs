@@ -46,6 +46,7 @@ struct State<R> {
     records: Option<R>,
 }
 
+/// What is done to which tile next, and by which thread.
 #[derive(Debug)]
 pub struct Scheduler<R> {
     states: Vec<State<R>>,
@@ -114,6 +115,7 @@ impl<R: Default> Scheduler<R> {
         self.is_stopped = true;
     }
 
+    /// What a thread is to do now.
     pub fn next(&mut self, schedule: &Schedule, thread: usize) -> Next<R> {
         if self.is_stopped {
             return Next::Leave;

@@ -123,6 +123,7 @@ impl Tiling {
         Tiling { threads, grid, columns: 1, band_slabs: 1 }
     }
 
+    /// For how many the tiles were cut.
     pub fn threads(&self) -> usize {
         self.threads
     }

@@ -63,6 +63,7 @@ pub struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    /// Between all of these elements.
     pub fn all(entries: &'a [&'a str]) -> Wanted<'a> {
         Wanted { entries, pairs: None, advice: "" }
     }
@@ -74,6 +75,7 @@ impl<'a> Wanted<'a> {
 
 /// Parameters of a pair of elements.
 pub trait OfPair {
+    /// As the file has them.
     fn elements(&self) -> &[String; 2];
 }
 

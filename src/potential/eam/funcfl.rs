@@ -33,6 +33,10 @@ struct File {
 }
 
 /// A file for each element, in their order; or one for all that it is (`Cu`).
+///
+/// # Errors
+/// [`Error::Input`] with the place of whatever is missing or wrong, or with no line where a file is one of
+/// another element.
 pub fn read(paths: &[PathBuf], wanted: &[String]) -> Result<Tables> {
     if paths.len() != wanted.len() {
         let message = format!(

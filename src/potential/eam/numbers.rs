@@ -7,6 +7,7 @@ use std::path::Path;
 /// More knots than any table has.
 const MOST_KNOTS: i64 = 10_000_000;
 
+/// Reads one number after another, and knows where it is.
 pub struct Numbers<'a> {
     path: &'a Path,
     lines: std::iter::Enumerate<std::str::Lines<'a>>,
@@ -16,15 +17,20 @@ pub struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
+    /// From the beginning of a text.
     pub fn new(path: &'a Path, text: &'a str) -> Numbers<'a> {
         Numbers { path, lines: text.lines().enumerate(), words: Vec::new().into_iter(), line: 0 }
     }
 
+    /// Bad input in the line that was read last.
     pub fn error(&self, message: impl Into<String>) -> Error {
         Error::input(self.path, self.line, 1, message)
     }
 
     /// The next line whole, of which nothing has been read.
+    ///
+    /// # Errors
+    /// Where the file ends; `what` is what should stand there.
     pub fn whole_line(&mut self, what: &str) -> Result<&'a str> {
         match self.lines.next() {
             Some((number, line)) => {
@@ -37,6 +43,9 @@ impl<'a> Numbers<'a> {
     }
 
     /// The words of the next line that has any.
+    ///
+    /// # Errors
+    /// As for `whole_line`.
     pub fn line_of_words(&mut self, what: &str) -> Result<Vec<Word<'a>>> {
         loop {
             let line = self.whole_line(what)?;
@@ -52,6 +61,10 @@ impl<'a> Numbers<'a> {
         self.words = Vec::new().into_iter();
     }
 
+    /// The next word, of this line or a later one.
+    ///
+    /// # Errors
+    /// As for `whole_line`.
     pub fn word(&mut self, what: &str) -> Result<Word<'a>> {
         loop {
             if let Some(word) = self.words.next() {
@@ -61,15 +74,26 @@ impl<'a> Numbers<'a> {
         }
     }
 
+    /// The next word, which must be a finite number.
+    ///
+    /// # Errors
+    /// With the place of a word that is none, or where the file ends.
     pub fn real(&mut self, what: &str) -> Result<f64> {
         self.word(what)?.number(self.path, what)
     }
 
     /// So many of them.
+    ///
+    /// # Errors
+    /// As for `real`.
     pub fn reals(&mut self, count: usize, what: &str) -> Result<Vec<f64>> {
         (0..count).map(|_| self.real(what)).collect()
     }
 
+    /// The same above zero.
+    ///
+    /// # Errors
+    /// As for `real`, and where it is not.
     pub fn positive(&mut self, what: &str) -> Result<f64> {
         let word = self.word(what)?;
         match word.number(self.path, what)? {
@@ -81,6 +105,9 @@ impl<'a> Numbers<'a> {
     }
 
     /// The number of knots of a table.
+    ///
+    /// # Errors
+    /// As for `real`, and where it is no such number.
     pub fn knots(&mut self, what: &str) -> Result<usize> {
         let word = self.word(what)?;
         match word.number(self.path, what)? {
@@ -112,6 +139,9 @@ impl<'a> Numbers<'a> {
 
 /// Factor that makes energies of a file eV, by the `UNITS:` of its first line, which LAMMPS
 /// reads; files without are in metal units.
+///
+/// # Errors
+/// For units other than these.
 pub fn energy_unit(path: &Path, comment: &str) -> Result<f64> {
     /// One kcal/mol in eV.
     const KILOCALORIE_PER_MOL: f64 = 0.043_364_104_241_8;

@@ -19,6 +19,10 @@ pub enum Form {
 }
 
 /// The elements that `wanted` names (`Cu`, or `Cu=Cu1` where the file has another name).
+///
+/// # Errors
+/// [`Error::Input`] with the place of whatever is missing or wrong, with the line of the grids where the
+/// file is one of another form, or with no line where it lacks an element.
 pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
     let text = text::of_potential(path)?;
     if funcfl::looks_like(&text) {

@@ -126,6 +126,9 @@ pub struct Task<'a> {
 
 /// Adds F to the energies and writes dF/dρ over the sums. Fails with the atom, counted from
 /// the first, and its energy, where that is out of the bounds of the quantum.
+///
+/// # Errors
+/// As said; the energy in eV.
 #[inline(always)]
 pub fn embed<L: Lanes>(task: Task) -> Result<(), (usize, f64)> {
     let Task { embedding, density, quantum, species, words, force } = task;

@@ -364,12 +364,18 @@ impl Records {
 }
 
 /// Phase 1 of a functional of one species.
+///
+/// # Errors
+/// Where two atoms are closer than any table goes.
 #[inline(always)]
 pub fn sum_one<L: Lanes>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
     sum::<L, true>(view, records, sums)
 }
 
 /// Phase 1.
+///
+/// # Errors
+/// Where two atoms are closer than any table goes.
 #[inline(always)]
 pub fn sum_several<L: Lanes>(view: View, records: &mut Records, sums: &Sums) -> Result<()> {
     sum::<L, false>(view, records, sums)
@@ -456,6 +462,9 @@ fn sum<L: Lanes, const ONE: bool>(view: View, records: &mut Records, sums: &Sums
 }
 
 /// Phase 3 of a functional of one species.
+///
+/// # Errors
+/// Where a force or an energy is beyond the quantum's bound.
 #[inline(always)]
 pub fn push_one<L: Lanes>(
     view: View,
@@ -467,6 +476,9 @@ pub fn push_one<L: Lanes>(
 }
 
 /// Phase 3.
+///
+/// # Errors
+/// Where a force or an energy is beyond the quantum's bound.
 #[inline(always)]
 pub fn push_several<L: Lanes>(
     view: View,

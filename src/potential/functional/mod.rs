@@ -168,6 +168,7 @@ impl Functional {
         self.instruction_set = set;
     }
 
+    /// Those of the force field, in its order.
     pub fn species(&self) -> &[Species] {
         &self.species
     }
@@ -183,6 +184,7 @@ impl Functional {
         squares.is_none_or(|squares| squares[a * self.species.len() + b] >= 0.0)
     }
 
+    /// The form in which it is computed.
     pub fn instruction_set(&self) -> InstructionSet {
         self.instruction_set
     }

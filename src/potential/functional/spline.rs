@@ -34,6 +34,7 @@ impl Curve {
         Curve { values, slopes }
     }
 
+    /// Whether all values and slopes are numbers.
     pub fn is_finite(&self) -> bool {
         self.values.iter().chain(&self.slopes).all(|x| x.is_finite())
     }

@@ -163,6 +163,7 @@ impl Model for FunctionalTerm {
 }
 
 impl Element {
+    /// The element as a species of a force field.
     pub fn species(&self) -> Species {
         Species {
             symbol: self.symbol.clone(),

@@ -36,6 +36,7 @@ pub struct Found {
 }
 
 impl Found {
+    /// Of what was found, over what was wanted.
     pub fn relative_error(self) -> f64 {
         (self.found - self.wanted).abs() / self.wanted.abs().max(f64::MIN_POSITIVE)
     }

@@ -41,6 +41,7 @@ pub enum AngularForm {
 }
 
 impl AngularForm {
+    /// That of an `ibar` of the library; none for an unknown one.
     pub fn from_ibar(ibar: i32, smoothing: f64) -> Option<AngularForm> {
         Some(match ibar {
             0 | 4 => AngularForm::SquareRoot { smoothing },
@@ -130,6 +131,7 @@ pub struct Rose {
 }
 
 impl Rose {
+    /// E^u(r), eV, at a distance of nearest neighbours in Å.
     pub fn energy_at(&self, r: f64) -> f64 {
         let stretch = r / self.distance;
         let a = self.alpha * (stretch - 1.0);
