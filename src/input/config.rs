@@ -582,7 +582,7 @@ pub struct OutputConfig {
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub pair_distribution_angstrom: Option<f64>,
     /// With every frame atoms, energies and what is melted by layers below the surface, in `/sinter/layers`;
-    /// it costs about three steps.
+    /// it costs about six steps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub layers: bool,

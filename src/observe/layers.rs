@@ -15,7 +15,7 @@
 //!
 //! Whether an atom is in the third layer depends on atoms three times as far away as lists of
 //! the potential reach, so the atoms get ghosts of their own for it. That, not the sums, is what
-//! it costs: some three steps for each frame. Sums are of integers.
+//! it costs: some six steps for each frame. Sums are of integers.
 
 use rayon::prelude::*;
 

@@ -147,10 +147,12 @@ impl<'c> Columns<'c> {
     /// are none, or not yet.
     fn reference(&self, frames: u64) -> Result<Option<u64>> {
         let Some(column) = self.more.get(&AtomColumn::Displacement) else { return Ok(None) };
+        let is_single = column.holds::<f32>()?;
         let (mut before, mut end) = (0, frames);
         while before < end {
             let row = (before + end) / 2;
-            match column.read::<f64>(&[row, 0], &[1, 1])?.iter().any(|x| x.is_nan()) {
+            let block = (&[row, 0][..], &[1, 1][..]);
+            match read_reals(column, is_single, block)?.iter().any(|x| x.is_nan()) {
                 true => before = row + 1,
                 false => end = row,
             }
@@ -357,8 +359,8 @@ impl<'c> Trajectory<'c> {
                 None => vec![f64::NAN; places.len()],
                 Some(reference) if reference == row => vec![0.0; places.len()],
                 Some(reference) => {
-                    let then: Vec<f64> =
-                        file.columns.position.read(&[reference, first, 0], &[1, count, 3])?;
+                    let block = (&[reference, first, 0][..], &[1, count, 3][..]);
+                    let then = read_reals(&file.columns.position, quantum.is_some(), block)?;
                     let then = then.chunks_exact(3).map(|x| [x[0], x[1], x[2]]);
                     places.iter().zip(then).map(|(now, then)| norm(sub(*now, then))).collect()
                 }
@@ -546,6 +548,18 @@ impl<'c> OpenFile<'c> {
         self.write_row(&self.columns.edges, row, &acting(cell.length))?;
         self.write_row(&self.columns.angles, row, &[90.0; 3])?;
         self.write_row(&self.columns.origin, row, &acting(cell.origin))
+    }
+}
+
+/// A block (start and counts) of real numbers, whichever of the two forms the file has them in.
+fn read_reals(
+    dataset: &Dataset,
+    is_single: bool,
+    (start, count): (&[u64], &[u64]),
+) -> Result<Vec<f64>> {
+    match is_single {
+        false => dataset.read(start, count),
+        true => Ok(dataset.read::<f32>(start, count)?.into_iter().map(f64::from).collect()),
     }
 }
 
