@@ -102,6 +102,20 @@ impl Cell {
         }))
     }
 
+    /// The box with other lengths, rounded to the grid; its origin stays.
+    pub fn with_lengths(&self, length: Vec3) -> Cell {
+        Cell { length: length.map(on_grid), ..*self }
+    }
+
+    /// Where a place of this box is in one with other lengths, which stretches with all in it. The
+    /// position must be wrapped; so the result does not depend on the image in which it was before.
+    pub fn carried_to(&self, other: &Cell, position: &Vec3) -> Vec3 {
+        std::array::from_fn(|d| {
+            let along = (position[d] - self.origin[d]) * (other.length[d] / self.length[d]);
+            other.origin[d] + on_grid(along)
+        })
+    }
+
     /// The first periodic direction whose length or origin no run can live with.
     pub fn unusable(&self) -> Option<usize> {
         let is_usable = |d: usize| {

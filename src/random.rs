@@ -33,6 +33,7 @@ pub enum Purpose {
     Roughness = 9,
     Mixture = 10,
     Swaps = 11,
+    Barostat = 12,
     /// Thermal displacements for `plan`; no result depends on them.
     Planning = 100,
     /// For tests.

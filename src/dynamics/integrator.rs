@@ -14,6 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
+use crate::dynamics::barostat::{BarostatState, Change};
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::protocol::{Progress, Protocol, Stage};
@@ -59,7 +60,13 @@ impl IntegratorState {
                     (ThermostatState::Bussi { .. }, Some(Thermostat::Bussi)) => true,
                     _ => false,
                 };
-                stage.kind.is_dynamic() && thermostat && motion.kinetics.len() == groups
+                let barostat = match (&motion.barostat, &stage.pressure) {
+                    (None, None) => true,
+                    (Some(state), Some(settings)) => state.fits(settings),
+                    _ => false,
+                };
+                let moves = stage.kind.is_dynamic() && motion.kinetics.len() == groups;
+                moves && thermostat && barostat
             }
         }
     }
@@ -76,6 +83,9 @@ pub struct Motion {
     /// What came of swaps, in a stage that has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swaps: Option<Tally>,
+    /// Of the box, in a stage at constant pressure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barostat: Option<BarostatState>,
 }
 
 /// A stage under way.
@@ -160,6 +170,7 @@ impl Integrator {
                 freedom: Vec::new(),
                 kinetics: Vec::new(),
                 swaps: None,
+                barostat: None,
             }),
             seed: protocol.seed,
             timestep: protocol.timestep,
@@ -213,7 +224,8 @@ impl Integrator {
         let kinetics =
             self.groups.kinetics(&View::new(system, comm)).map_err(|atom| atom.at(step))?;
         let swaps = stage.swaps.as_ref().map(|_| Tally::default());
-        Ok(Motion { thermostat, freedom, kinetics, swaps })
+        let barostat = stage.pressure.as_ref().map(|p| p.begin(system.cell().volume()));
+        Ok(Motion { thermostat, freedom, kinetics, swaps, barostat })
     }
 
     /// Degrees of freedom of each group, as it moves now.
@@ -254,8 +266,14 @@ impl Integrator {
     ) -> Result<Totals> {
         self.totals = match &mut self.state {
             IntegratorState::Dynamics(_) => {
+                let pressed = self.change_of_box(progress);
+                let virial = virial || pressed.is_some();
                 let totals = self.move_atoms(system, comm, progress, virial)?;
-                self.swap(system, comm, progress, virial)?.unwrap_or(totals)
+                let totals = self.swap(system, comm, progress, virial)?.unwrap_or(totals);
+                match pressed {
+                    Some(change) => self.press(system, comm, &change, &totals)?,
+                    None => totals,
+                }
             }
             IntegratorState::Minimisation(fire) => {
                 let totals = fire.step(system, comm, self.stage.force_tolerance, virial)?;
@@ -324,6 +342,39 @@ impl Integrator {
             .map_err(|atom| atom.at(progress.step))?;
         motion.half_chain_step(system, &self.groups, &target);
         motion.stochastic_rescaling(system, &self.groups, &target, self.seed, progress.step);
+        Ok(totals)
+    }
+
+    /// How the box is to change after this step, if it is.
+    fn change_of_box(&self, progress: &Progress) -> Option<Change> {
+        let (stage, step) = (&self.stage, progress.step_in_stage);
+        let settings = stage.pressure.as_ref().filter(|pressure| pressure.is_due(step))?;
+        Some(Change {
+            seed: self.seed,
+            step: progress.step,
+            temperature: stage.temperature_at(step)?,
+            pressure: stage.pressure_at(step)?,
+            duration: self.timestep * settings.interval as f64,
+        })
+    }
+
+    /// Lets the box change, and the atoms with it.
+    fn press(
+        &mut self,
+        system: &mut dyn System,
+        comm: &Comm,
+        change: &Change,
+        totals: &Totals,
+    ) -> Result<Totals> {
+        let IntegratorState::Dynamics(motion) = &mut self.state else {
+            unreachable!("called for dynamics only");
+        };
+        let (Some(barostat), Some(settings)) = (&mut motion.barostat, &self.stage.pressure) else {
+            unreachable!("called for a stage at constant pressure only");
+        };
+        let totals = barostat.act(settings, system, comm, change, totals)?;
+        let kinetics = self.groups.kinetics(&View::new(system, comm));
+        motion.kinetics = kinetics.map_err(|atom| atom.at(change.step))?;
         Ok(totals)
     }
 
@@ -431,15 +482,18 @@ impl Integrator {
         self.state.swaps().unwrap_or_default()
     }
 
-    /// Potential and kinetic energy, what the thermostat has taken out, and less what pistons and
+    /// Potential and kinetic energy, what thermostat and barostat have taken out, and less what pistons and
     /// swaps have given, eV.
     pub fn conserved_energy(&self) -> f64 {
-        let thermostat = match &self.state {
-            IntegratorState::Dynamics(motion) => motion.thermostat.energy(),
+        let baths = match &self.state {
+            IntegratorState::Dynamics(motion) => {
+                let barostat = motion.barostat.as_ref().map_or(0.0, BarostatState::energy);
+                motion.thermostat.energy() + barostat
+            }
             IntegratorState::Minimisation(_) => 0.0,
         };
         let given = self.swaps().energy;
-        self.totals.potential_energy + self.kinetic_energy() + thermostat + self.balance - given
+        self.totals.potential_energy + self.kinetic_energy() + baths + self.balance - given
     }
 
     /// Whether the groups of the thermostat are what keeps its momentum.

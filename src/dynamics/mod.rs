@@ -7,6 +7,7 @@
 //! arithmetic involves no other atom, sums over atoms are of integers (`groups`),
 //! and noise is keyed by step and atom id (`random`).
 
+pub mod barostat;
 mod fire;
 pub mod groups;
 mod inertia;

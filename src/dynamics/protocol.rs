@@ -7,10 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dynamics::barostat;
 use crate::dynamics::groups::View;
 use crate::dynamics::swaps;
 use crate::input::config::{
-    Arrangement, Config, Ensemble, Group, StageConfig, StageKind, Thermostat,
+    Arrangement, Config, Group, StageConfig, StageKind, Thermostat,
 };
 
 /// The whole protocol.
@@ -37,6 +38,8 @@ pub struct Stage {
     pub thermostat: Option<ThermostatSettings>,
     /// Monte Carlo moves between steps, if any.
     pub swaps: Option<swaps::Settings>,
+    /// What presses on the box, if anything does.
+    pub pressure: Option<barostat::Settings>,
     /// Each particle alone.
     pub apart: bool,
     pub remove_linear: Option<Group>,
@@ -138,9 +141,10 @@ impl Stage {
             },
             temperature,
             first_temperature: initial.or(stage.temperature_k),
-            thermostat: (stage.ensemble == Ensemble::Nvt && temperature.is_some())
+            thermostat: (stage.ensemble.has_temperature() && temperature.is_some())
                 .then_some(settings),
             swaps: swaps::Settings::new(config, stage),
+            pressure: barostat::Settings::new(config, stage),
             apart,
             remove_linear: stage.remove_linear_momentum,
             remove_angular: stage.remove_angular_momentum,
@@ -165,6 +169,12 @@ impl Stage {
     /// Target temperature at the end of step `step` of the stage, K: linear in time.
     pub fn temperature_at(&self, step: u64) -> Option<f64> {
         let [start, end] = self.temperature?;
+        Some(start + (end - start) * (step.min(self.steps) as f64 / self.steps as f64))
+    }
+
+    /// Target pressure at the end of step `step` of the stage, eV/Å³: linear in time.
+    pub fn pressure_at(&self, step: u64) -> Option<f64> {
+        let [start, end] = self.pressure.as_ref()?.target;
         Some(start + (end - start) * (step.min(self.steps) as f64 / self.steps as f64))
     }
 

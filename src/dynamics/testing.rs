@@ -97,6 +97,10 @@ impl System for LennardJones {
         &self.masses
     }
 
+    fn stretch(&mut self, _length: Vec3) {
+        unreachable!("its boundaries are free");
+    }
+
     fn update_forces(&mut self, _virial: bool) -> Result<Totals> {
         self.evaluations += 1;
         if self.shuffle {
@@ -156,6 +160,7 @@ pub fn constant_energy(steps: u64) -> Stage {
         first_temperature: None,
         thermostat: None,
         swaps: None,
+        pressure: None,
         apart: false,
         remove_linear: None,
         remove_angular: None,

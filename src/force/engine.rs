@@ -530,6 +530,20 @@ impl<P: Potential> System for Engine<'_, P> {
         self.clock.enter(caller);
     }
 
+    fn stretch(&mut self, length: Vec3) {
+        let new = self.cell.with_lengths(length);
+        let Atoms { owned, position, image, .. } = &mut self.atoms;
+        for (position, image) in position[..*owned].iter_mut().zip(image) {
+            self.cell.wrap(position, image);
+            let [x, y, z, _] = *position;
+            let [x, y, z] = self.cell.carried_to(&new, &[x, y, z]);
+            *position = [x, y, z, position[3]];
+        }
+        self.cell = new;
+        // Lists and ghosts are of the box before.
+        self.built_at.clear();
+    }
+
     fn energy_reach(&self) -> f64 {
         self.potential.energy_reach()
     }

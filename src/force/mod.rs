@@ -19,7 +19,7 @@ pub use one_body::OneBodyTerms;
 
 use crate::atoms::Atoms;
 use crate::error::Result;
-use crate::geometry::Cell;
+use crate::geometry::{Cell, Vec3};
 
 /// What one evaluation of the forces gives besides the forces, over all ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,6 +50,9 @@ pub trait System {
     /// [`Error::Physics`] on every rank, with the id of an atom that is no longer where it can be
     /// evaluated: too close to another, torn away, or with a force beyond the quantum's bound.
     fn update_forces(&mut self, virial: bool) -> Result<Totals>;
+    /// Gives the periodic box these lengths (Å), and stretches places along with it, from its
+    /// origin; then call `update_forces`. Velocities stay.
+    fn stretch(&mut self, length: Vec3);
     /// After species of owned atoms changed: their ghosts get them; then call `update_forces`.
     fn refresh_species(&mut self) {}
     /// Å: whatever is farther from an atom than this has no part in that atom's energy.

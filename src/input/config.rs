@@ -26,6 +26,7 @@ pub use super::sizes::{
 use super::source::Source;
 pub use super::stage::{Arrangement, Ensemble, Group, StageConfig, StageKind, Thermostat};
 pub use super::structure::{ParticlesFrom, StructureConfig, StructureFormat};
+pub use super::pressure::{Barostat, PressureConfig};
 pub use super::swaps::{SwapEnsemble, SwapRegion, SwapsConfig};
 pub use super::traces::{TracedAtoms, TracesConfig};
 use crate::geometry::FARTHEST_BORDER;
@@ -125,6 +126,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether anything acts on atoms by where they are: planes, pistons, tethers, what holds them.
+    pub fn acts_one_by_one(&self) -> bool {
+        let places = [self.planes.len(), self.pistons.len(), self.tethers.len(), self.fixed.len()];
+        places.iter().any(|&count| count > 0)
+    }
+
     /// The tables of the force field with their keys: `[potential]`, then each `[[term]]`.
     pub fn potentials(&self) -> Vec<(String, &PotentialConfig)> {
         let tables = std::iter::once(&self.potential).chain(&self.terms).enumerate();

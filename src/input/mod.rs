@@ -28,6 +28,7 @@ mod sizes;
 pub mod span;
 mod stage;
 mod structure;
+mod pressure;
 mod swaps;
 mod traces;
 mod unit;
@@ -260,6 +261,9 @@ fn complete(config: &mut Config) {
             let of_pairs = swaps.ensemble == SwapEnsemble::Canonical;
             let region = swaps.region.or(of_pairs.then_some(region));
             stage.swaps = Some(SwapsConfig { region, ..swaps });
+        }
+        if let Some(pressure) = &mut stage.pressure {
+            pressure.chain_length = pressure.chain().or(pressure.chain_length);
         }
         if stage.kind == StageKind::Equilibrate {
             let group = if apart { Group::Particle } else { Group::System };

@@ -12,6 +12,7 @@ use super::schema::or;
 use super::sizes;
 use super::source::Problems;
 use super::stage::default_relaxation;
+use super::pressure;
 use super::swaps;
 use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
@@ -45,6 +46,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     intervals(config, problems);
     stops(config, problems);
     swaps::check(config, problems);
+    pressure::check(config, problems);
     traces::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
@@ -95,7 +97,7 @@ fn thermostats(config: &Config, warnings: &mut Problems) {
     const FEW_STEPS: f64 = 5.0;
     let timestep = config.dynamics.timestep_fs;
     let stages = config.stages.iter().enumerate();
-    for (i, stage) in stages.filter(|(_, s)| s.kind.is_dynamic() && s.ensemble == Ensemble::Nvt) {
+    for (i, stage) in stages.filter(|(_, s)| s.kind.is_dynamic() && s.ensemble.has_temperature()) {
         let key = format!("stage[{i}].relaxation_fs");
         let (relaxation, whole) = (stage.relaxation_fs, stage.duration_ps.unwrap_or(0.0) * 1000.0);
         // Which the effective input gives, too.
@@ -474,7 +476,7 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
     let dynamic = stage.kind.is_dynamic();
     needs("duration_ps", stage.duration_ps.is_some(), dynamic);
     // At constant energy the temperature may be given, for the first velocities.
-    if stage.ensemble == Ensemble::Nvt || !dynamic {
+    if stage.ensemble.has_temperature() || !dynamic {
         needs("temperature_k", stage.temperature_k.is_some(), dynamic);
     }
     needs("end_temperature_k", stage.end_temperature_k.is_some(), stage.kind.is_ramp());
@@ -521,6 +523,7 @@ pub fn boundaries(config: &Config, problems: &mut Problems) {
         }
     }
     one_body::boundaries(config, problems);
+    pressure::boundaries(config, problems);
 }
 
 fn intervals(config: &Config, problems: &mut Problems) {

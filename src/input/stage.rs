@@ -1,6 +1,7 @@
 //! The tables `[[stage]]`: what is done, and in which order. As in `config`, each key has its
 //! one home here.
 
+use super::pressure::PressureConfig;
 use super::swaps::SwapsConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -30,7 +31,7 @@ pub struct StageConfig {
     /// What is kept constant.
     #[serde(default)]
     pub ensemble: Ensemble,
-    /// How `nvt` keeps the temperature.
+    /// How `nvt` and `npt` keep the temperature.
     #[serde(default)]
     pub thermostat: Thermostat,
     /// Relaxation time of the thermostat.
@@ -78,6 +79,9 @@ pub struct StageConfig {
     /// take too long for. Not for `minimise` and `quench`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swaps: Option<SwapsConfig>,
+    /// For `npt`: the pressure on a periodic box, and how the box answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<PressureConfig>,
 }
 
 /// Keys that change nothing in a stage, and why.
@@ -205,6 +209,15 @@ pub enum Ensemble {
     /// Constant temperature.
     #[default]
     Nvt,
+    /// Constant temperature and pressure: the box changes, as `pressure` says.
+    Npt,
+}
+
+impl Ensemble {
+    /// Whether a thermostat keeps the temperature.
+    pub fn has_temperature(self) -> bool {
+        self != Ensemble::Nve
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

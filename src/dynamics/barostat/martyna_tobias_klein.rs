@@ -1,0 +1,114 @@
+//! A box with a mass: Martyna, Tobias and Klein, J. Chem. Phys. 101 (1994) 4177. With ν the rate of
+//! the strain of each axis (one for a group of n axes), f = 3 N - 3 and W the mass of a group:
+//!
+//! ```text
+//! dL/dt = ν L       dx/dt = v + ν x       dv/dt = F/m - (ν + Σ ν / f) v
+//! W dν/dt = Σ (P_k - P°) V + n 2 K/f      (sum over the axes of the group)
+//! ```
+//!
+//! and a Nose-Hoover chain that keeps W ν²/2 at the temperature. The atoms have a thermostat of their own. The
+//! box is the slow part of the motion: an interval of it is half a step of the chain, half a kick of ν, velocities and
+//! places changed as ν says, new forces, and the two halves again, the same forth and back (a
+//! multiple time step, as Tuckerman, Berne and Martyna, J. Chem. Phys. 97 (1992) 1990, have it).
+//! The mass follows from the period of the oscillation that is asked for: the box resists a strain with
+//! n² V/β per unit of it, so W = n² V/β (τ/2π)². Conserved is K + U + ∫ P° dV + W ν²/2 and the energies of the
+//! chain and of the thermostat.
+
+use super::{Change, Inside, Settings, stretch};
+use crate::comm::Comm;
+use crate::dynamics::thermostat::{Chain, Target};
+use crate::error::Result;
+use crate::force::{System, Totals};
+use serde::{Deserialize, Serialize};
+
+/// The box in motion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MovingBox {
+    /// ν of each group of axes, 1/ps
+    rate: Vec<f64>,
+    /// W, eV ps²
+    mass: Vec<f64>,
+    chain: Chain,
+    /// ∫ P° dV, eV
+    work: f64,
+}
+
+impl MovingBox {
+    /// At rest, in a box of this volume (Å³).
+    pub(super) fn new(settings: &Settings, volume: f64) -> MovingBox {
+        let time = settings.relaxation / std::f64::consts::TAU;
+        let mass = settings.groups.iter().map(|axes| {
+            let n = axes.len() as f64;
+            n * n * volume / settings.compressibility * time * time
+        });
+        MovingBox {
+            rate: vec![0.0; settings.groups.len()],
+            mass: mass.collect(),
+            chain: Chain::new(settings.chain_length),
+            work: 0.0,
+        }
+    }
+
+    pub(super) fn fits(&self, settings: &Settings) -> bool {
+        self.rate.len() == settings.groups.len() && self.chain.length() == settings.chain_length
+    }
+
+    /// Σ W ν²/2, eV.
+    fn kinetic_energy(&self) -> f64 {
+        self.rate.iter().zip(&self.mass).map(|(rate, mass)| 0.5 * mass * rate * rate).sum()
+    }
+
+    /// Its part of the conserved quantity, eV.
+    pub(super) fn energy(&self) -> f64 {
+        self.kinetic_energy() + self.chain.energy() + self.work
+    }
+
+    /// The motion of the box in one interval, and of what is in it along with it.
+    pub(super) fn act(
+        &mut self,
+        settings: &Settings,
+        (system, comm): (&mut dyn System, &Comm),
+        change: &Change,
+        totals: &Totals,
+    ) -> Result<Totals> {
+        let before = Inside::of(system, comm, totals, change.step)?;
+        self.half_chain_step(settings, change);
+        self.half_kick(settings, change, &before);
+
+        let mut rates = [0.0; 3];
+        for (axes, &rate) in settings.groups.iter().zip(&self.rate) {
+            axes.iter().for_each(|&k| rates[k] = rate);
+        }
+        let slowed = rates.iter().sum::<f64>() / before.freedom;
+        let strains = rates.map(|rate| rate * change.duration);
+        let factors = rates.map(|rate| libm::exp(-(rate + slowed) * change.duration));
+        stretch((system, comm), strains, factors, before.centre, change.step)?;
+
+        let totals = system.update_forces(true)?;
+        let after = Inside::of(system, comm, &totals, change.step)?;
+        self.work += change.pressure * (after.volume - before.volume);
+        self.half_kick(settings, change, &after);
+        self.half_chain_step(settings, change);
+        Ok(totals)
+    }
+
+    fn half_kick(&mut self, settings: &Settings, change: &Change, inside: &Inside) {
+        let each = settings.groups.iter().zip(self.rate.iter_mut().zip(&self.mass));
+        for (axes, (rate, mass)) in each {
+            let thermal = axes.len() as f64 * 2.0 * inside.kinetic / inside.freedom;
+            let force = inside.excess(axes, change.pressure) + thermal;
+            *rate += force / mass * (change.duration / 2.0);
+        }
+    }
+
+    fn half_chain_step(&mut self, settings: &Settings, change: &Change) {
+        let target = Target {
+            temperature: change.temperature,
+            relaxation: settings.relaxation,
+            timestep: change.duration,
+        };
+        let (kinetic, freedom) = (self.kinetic_energy(), self.rate.len() as u64);
+        let factor = self.chain.half_step(kinetic, freedom, &target);
+        self.rate.iter_mut().for_each(|rate| *rate *= factor);
+    }
+}
