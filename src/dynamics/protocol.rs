@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::dynamics::barostat;
 use crate::dynamics::groups::View;
 use crate::dynamics::swaps;
-use crate::input::config::{
-    Arrangement, Config, Group, StageConfig, StageKind, Thermostat,
-};
+use crate::input::config::{Arrangement, Config, Group, StageConfig, StageKind, Thermostat};
 
 /// The whole protocol.
 #[derive(Debug, Clone, PartialEq)]

@@ -20,13 +20,13 @@ pub use super::placement::{
     RingConfig, RowConfig, SupportConfig,
 };
 pub use super::potential::{PotentialConfig, PotentialKind};
+pub use super::pressure::{Barostat, PressureConfig};
 pub use super::sizes::{
     GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
 };
 use super::source::Source;
 pub use super::stage::{Arrangement, Ensemble, Group, StageConfig, StageKind, Thermostat};
 pub use super::structure::{ParticlesFrom, StructureConfig, StructureFormat};
-pub use super::pressure::{Barostat, PressureConfig};
 pub use super::swaps::{SwapEnsemble, SwapRegion, SwapsConfig};
 pub use super::traces::{TracedAtoms, TracesConfig};
 use crate::geometry::FARTHEST_BORDER;

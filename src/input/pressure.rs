@@ -33,7 +33,7 @@ pub struct PressureConfig {
     #[serde(default = "default_compressibility")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1000))]
     pub compressibility_per_gpa: f64,
-    /// Number of thermostats in the Nose-Hoover chain of `martyna-tobias-klein`, which keeps the
+    /// Number of thermostats in each Nose-Hoover chain of `martyna-tobias-klein`, which keep the
     /// motion of the box at the temperature; 3 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 20))]
@@ -122,7 +122,8 @@ fn one_table(
 ) {
     let at = |name: &str| format!("{key}.{name}");
     if !stage.kind.is_dynamic() {
-        let message = format!("`pressure` has no meaning in a stage of kind `{}`", stage.kind.name());
+        let message =
+            format!("`pressure` has no meaning in a stage of kind `{}`", stage.kind.name());
         return problems.at(key, message + ": its box stays as it is");
     }
     if stage.particles == Arrangement::Apart {
@@ -132,7 +133,8 @@ fn one_table(
     for (n, group) in pressure.axes.iter().enumerate() {
         let place = at(&format!("axes[{n}]"));
         if group.is_empty() || !group.chars().all(|letter| "xyz".contains(letter)) {
-            let message = format!("{group:?} names no axes: write \"x\", \"yz\", \"xyz\" and the like");
+            let message =
+                format!("{group:?} names no axes: write \"x\", \"yz\", \"xyz\" and the like");
             problems.at(&place, message);
         }
         for letter in group.chars() {
@@ -143,10 +145,8 @@ fn one_table(
         }
     }
     if pressure.barostat == Barostat::Stochastic && pressure.chain_length.is_some() {
-        problems.at(
-            &at("chain_length"),
-            "only `martyna-tobias-klein` has a chain: leave this key out",
-        );
+        problems
+            .at(&at("chain_length"), "only `martyna-tobias-klein` has a chain: leave this key out");
     }
     let (interval, relaxation) = (pressure.interval_fs, pressure.relaxation_fs);
     let timestep = config.dynamics.timestep_fs;

@@ -86,7 +86,7 @@ pub struct Snapshot<'a> {
     pub swaps: Option<(usize, Tally)>,
     /// Of the whole system: 3 N less what is held fixed.
     pub degrees_of_freedom: f64,
-    /// Total energy less what thermostats put in, eV.
+    /// Total energy less what thermostats and barostats put in, eV.
     pub conserved_energy: f64,
     /// Whether the particles share one space, as opposed to each alone.
     pub together: bool,
@@ -115,6 +115,8 @@ pub struct Place<'a> {
     pub name: &'a str,
     /// What the thermostat steers to, K; none where there is none.
     pub target_temperature: Option<f64>,
+    /// What the barostat steers to, eV/Å³; none where there is none.
+    pub target_pressure: Option<f64>,
 }
 
 /// A snapshot with what several observers look at.

@@ -205,7 +205,12 @@ fn snapshot<'a>(
     Snapshot {
         step: 7,
         time_ps: 0.5,
-        place: Place { stage: 2, name: "warm up", target_temperature: Some(800.0) },
+        place: Place {
+            stage: 2,
+            name: "warm up",
+            target_temperature: Some(800.0),
+            target_pressure: None,
+        },
         system: View { atoms, cell, masses: &[MASS, MASS], comm },
         neighbours,
         totals: Totals { potential_energy: -3.0, virial: Some([0.0; 6]) },

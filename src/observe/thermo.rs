@@ -99,7 +99,7 @@ impl Observer for Thermo {
             Column::real(
                 "conserved_energy",
                 "eV",
-                "total energy less what the thermostats put in",
+                "total energy less what thermostats and barostats put in",
                 snapshot.conserved_energy,
             ),
             Column::real(
@@ -142,6 +142,14 @@ impl Observer for Thermo {
             let volume = snapshot.system.cell.volume();
             let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * volume);
             let flow = if snapshot.moving { momentum_flow(scene) } else { [0.0; 6] };
+            columns.push(Column::real("volume", "Angstrom3", "of the periodic box", volume));
+            let target = snapshot.place.target_pressure.unwrap_or(f64::NAN);
+            columns.push(Column::real(
+                "target_pressure",
+                "GPa",
+                "what the barostat steers to; none (NaN) where there is none",
+                target * PRESSURE_GPA,
+            ));
             columns.push(Column::real(
                 "pressure",
                 "GPa",

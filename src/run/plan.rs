@@ -96,7 +96,18 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         let _ =
             writeln!(text, "swaps: {attempts} attempts on top, a step for those that do not touch");
     }
+    let changes = changes_of_box(config);
+    if changes > 0 {
+        let _ = writeln!(text, "changes of the box: {changes} on top, a step and a list each");
+    }
     Ok(text)
+}
+
+/// How often barostats change the box in all stages.
+fn changes_of_box(config: &Config) -> u64 {
+    let stages = crate::dynamics::Protocol::new(config).stages;
+    let of = |stage: &Stage| stage.pressure.as_ref().map(|p| stage.steps / p.interval);
+    stages.iter().filter_map(of).sum()
 }
 
 /// How many swaps all stages try.

@@ -554,6 +554,7 @@ fn place<'a>(config: &'a Config, stage: &Stage, progress: &Progress) -> Place<'a
         stage: index + 1,
         name: config.stages[index].name.as_deref().unwrap_or_default(),
         target_temperature: stage.temperature_at(step).filter(|_| stage.thermostat.is_some()),
+        target_pressure: stage.pressure_at(step),
     }
 }
 

@@ -143,6 +143,10 @@ pub fn stage(stage: &StageConfig) -> String {
         (Some(at), None) => text += &format!(", {at} K"),
         _ => {}
     }
+    if let Some(pressure) = &stage.pressure {
+        let end = pressure.end_gpa.map_or(String::new(), |end| format!(" to {end}"));
+        text += &format!(", {}{end} GPa", pressure.target_gpa);
+    }
     if let Some(SwapsConfig { attempts, interval_ps, .. }) = &stage.swaps {
         text += &format!(", {attempts} swaps every {interval_ps} ps");
     }

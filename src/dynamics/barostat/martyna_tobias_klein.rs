@@ -6,13 +6,14 @@
 //! W dν/dt = Σ (P_k - P°) V + n 2 K/f      (sum over the axes of the group)
 //! ```
 //!
-//! and a Nose-Hoover chain that keeps W ν²/2 at the temperature. The atoms have a thermostat of their own. The
+//! and a Nose-Hoover chain for each group, which keeps its W ν²/2 at the temperature (one for all would leave
+//! open how they share). The atoms have a thermostat of their own. The
 //! box is the slow part of the motion: an interval of it is half a step of the chain, half a kick of ν, velocities and
 //! places changed as ν says, new forces, and the two halves again, the same forth and back (a
 //! multiple time step, as Tuckerman, Berne and Martyna, J. Chem. Phys. 97 (1992) 1990, have it).
 //! The mass follows from the period of the oscillation that is asked for: the box resists a strain with
 //! n² V/β per unit of it, so W = n² V/β (τ/2π)². Conserved is K + U + ∫ P° dV + W ν²/2 and the energies of the
-//! chain and of the thermostat.
+//! chains and of the thermostat.
 
 use super::{Change, Inside, Settings, stretch};
 use crate::comm::Comm;
@@ -28,7 +29,8 @@ pub struct MovingBox {
     rate: Vec<f64>,
     /// W, eV ps²
     mass: Vec<f64>,
-    chain: Chain,
+    /// Of each group.
+    chains: Vec<Chain>,
     /// ∫ P° dV, eV
     work: f64,
 }
@@ -44,13 +46,14 @@ impl MovingBox {
         MovingBox {
             rate: vec![0.0; settings.groups.len()],
             mass: mass.collect(),
-            chain: Chain::new(settings.chain_length),
+            chains: vec![Chain::new(settings.chain_length); settings.groups.len()],
             work: 0.0,
         }
     }
 
     pub(super) fn fits(&self, settings: &Settings) -> bool {
-        self.rate.len() == settings.groups.len() && self.chain.length() == settings.chain_length
+        let fits = |chain: &Chain| chain.length() == settings.chain_length;
+        self.rate.len() == settings.groups.len() && self.chains.iter().all(fits)
     }
 
     /// Σ W ν²/2, eV.
@@ -60,7 +63,7 @@ impl MovingBox {
 
     /// Its part of the conserved quantity, eV.
     pub(super) fn energy(&self) -> f64 {
-        self.kinetic_energy() + self.chain.energy() + self.work
+        self.kinetic_energy() + self.chains.iter().map(Chain::energy).sum::<f64>() + self.work
     }
 
     /// The motion of the box in one interval, and of what is in it along with it.
@@ -107,8 +110,8 @@ impl MovingBox {
             relaxation: settings.relaxation,
             timestep: change.duration,
         };
-        let (kinetic, freedom) = (self.kinetic_energy(), self.rate.len() as u64);
-        let factor = self.chain.half_step(kinetic, freedom, &target);
-        self.rate.iter_mut().for_each(|rate| *rate *= factor);
+        for ((rate, mass), chain) in self.rate.iter_mut().zip(&self.mass).zip(&mut self.chains) {
+            *rate *= chain.half_step(0.5 * mass * *rate * *rate, 1, &target);
+        }
     }
 }

@@ -1,0 +1,201 @@
+//! Barostats against the ensemble of constant pressure.
+
+use super::*;
+use crate::atoms::Atom;
+use crate::dynamics::testing::{constant_temperature, moments};
+use crate::dynamics::{Integrator, Progress, Protocol};
+use crate::force::pair_functional::PairFunctional;
+use crate::force::{self, Engine};
+use crate::geometry::{Cell, on_grid};
+use crate::input::config::Thermostat;
+use crate::random::{Purpose, Stream};
+use crate::units::BOLTZMANN;
+use bytemuck::Zeroable;
+
+const TEMPERATURE: f64 = 300.0;
+const ATOMS: usize = 50;
+/// Å³ per atom: so thin that collisions change the pressure by less than a thousandth.
+const VOLUME: f64 = 1e5;
+
+fn gas(kind: Barostat, pressure: f64) -> Settings {
+    Settings {
+        kind,
+        groups: vec![vec![0, 1, 2]],
+        target: [pressure; 2],
+        relaxation: 0.1,
+        compressibility: 1.0 / pressure,
+        chain_length: 3,
+        interval: 1,
+    }
+}
+
+/// Atoms at random in a cubic box of this volume, at rest.
+fn engine<'c>(
+    comm: &'c Comm,
+    potential: &'c PairFunctional,
+    volume: f64,
+) -> Engine<'c, PairFunctional> {
+    let edge = volume.cbrt();
+    let cell = Cell::new([0.0; 3], [edge; 3], [true; 3]);
+    let atom = |i: usize| {
+        let mut random = Stream::new(3, Purpose::Test, 0, i as u64);
+        let position = std::array::from_fn(|_| on_grid(edge * random.uniform()));
+        Atom { id: i as u64, position, ..Atom::zeroed() }
+    };
+    let settings = force::Settings { skin: 0.5, energy_bound: 100.0 };
+    Engine::new(comm, potential, cell, (0..ATOMS).map(atom).collect(), settings).unwrap()
+}
+
+fn protocol(pressure: Settings, steps: u64) -> Protocol {
+    let stage = constant_temperature(Thermostat::Langevin, TEMPERATURE, steps);
+    let stage = crate::dynamics::Stage { pressure: Some(pressure), remove_angular: None, ..stage };
+    Protocol { seed: 5, timestep: 0.002, stages: vec![stage] }
+}
+
+/// N atoms that do not act on each other, at momentum zero: p(V) ∝ V^(N-1) exp(-P° V/kT), so <V> = N kT/P°
+/// and the variance of V is N (kT/P°)².
+#[test]
+fn an_ideal_gas_has_the_volumes_of_its_ensemble() {
+    /// 120 ps, some 600 correlation times of V: standard errors are 0.6 % of the mean
+    /// and 6 % of the variance; four of them, and 2 % for the steps of the barostat.
+    const STEPS: u64 = 60_000;
+    const MEAN_TOLERANCE: f64 = 0.03;
+    const VARIANCE_TOLERANCE: f64 = 0.26;
+    let pressure = BOLTZMANN * TEMPERATURE / VOLUME;
+    for kind in [Barostat::Stochastic, Barostat::MartynaTobiasKlein] {
+        let (comm, potential) = (Comm::single(), PairFunctional::default());
+        let mut system = engine(&comm, &potential, 1.3 * VOLUME * ATOMS as f64);
+        let protocol = protocol(gas(kind, pressure), STEPS);
+        let mut progress = Progress::default();
+        let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
+        let mut volumes = Vec::new();
+        while !run.is_finished(&progress) {
+            progress.advance(&protocol);
+            run.step(&mut system, &comm, &progress, false).unwrap();
+            if progress.step > STEPS / 50 {
+                volumes.push(system.cell().volume() / VOLUME);
+            }
+        }
+        let (mean, variance) = moments(&volumes);
+        let (mean, variance) = (mean / ATOMS as f64, variance / ATOMS as f64);
+        assert!((mean - 1.0).abs() < MEAN_TOLERANCE, "{kind:?}: mean {mean} of theory");
+        assert!(
+            (variance - 1.0).abs() < VARIANCE_TOLERANCE,
+            "{kind:?}: variance {variance} of theory"
+        );
+    }
+}
+
+#[test]
+fn a_box_that_would_change_at_once_is_told() {
+    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let mut system = engine(&comm, &potential, VOLUME * ATOMS as f64);
+    let hard =
+        Settings { compressibility: 1e9, target: [1.0; 2], ..gas(Barostat::Stochastic, 1.0) };
+    let (protocol, mut progress) = (protocol(hard, 10), Progress::default());
+    let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
+    progress.advance(&protocol);
+    let error = run.step(&mut system, &comm, &progress, false).unwrap_err().to_string();
+    assert!(error.starts_with("step 1: the pressure would change the box"), "{error}");
+}
+
+#[test]
+fn places_are_carried_along_whatever_their_image() {
+    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let mut system = engine(&comm, &potential, VOLUME * ATOMS as f64);
+    let mut shifted = engine(&comm, &potential, VOLUME * ATOMS as f64);
+    // As after a drift across the border that nobody has wrapped yet.
+    let length = shifted.cell().length;
+    for i in 0..ATOMS {
+        let away = [1, -1][i % 2];
+        shifted.atoms_mut().position[i][0] += away as f64 * length[0];
+        shifted.atoms_mut().image[i][0] -= away;
+    }
+    let new = length.map(|length| 1.01 * length);
+    let places = |system: &mut Engine<PairFunctional>| {
+        system.stretch(new);
+        system.update_forces(false).unwrap();
+        let (atoms, cell) = (system.atoms(), system.cell());
+        let mut places: Vec<_> = (0..atoms.owned)
+            .map(|i| (atoms.id[i], cell.unwrap(&atoms.position[i], &atoms.image[i])))
+            .collect();
+        places.sort_by_key(|place| place.0);
+        places
+    };
+    assert_eq!(places(&mut system), places(&mut shifted));
+}
+
+/// An fcc crystal of 2 x 2 x 2 cells, at rest in a box without pressure; and its bulk modulus at
+/// 0 K, -V dP/dV, eV/Å³.
+fn crystal<'c>(comm: &'c Comm, potential: &'c PairFunctional) -> (Engine<'c, PairFunctional>, f64) {
+    let sites = [[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
+    let edge = 5.0;
+    let mut atoms = Vec::new();
+    for cell in 0..8 {
+        for site in sites {
+            let place = |d: usize| (site[d] + (cell >> d & 1) as f64) * edge / 2.0;
+            let position = [place(0), place(1), place(2)].map(on_grid);
+            atoms.push(Atom { id: atoms.len() as u64, position, ..Atom::zeroed() });
+        }
+    }
+    let cell = Cell::new([0.0; 3], [edge; 3], [true; 3]);
+    let settings = force::Settings { skin: 0.2, energy_bound: 100.0 };
+    let mut system = Engine::new(comm, potential, cell, atoms, settings).unwrap();
+    let mut pressure = |edge: f64| {
+        system.stretch([edge; 3]);
+        let [xx, yy, zz, ..] = system.update_forces(true).unwrap().virial.unwrap();
+        (xx + yy + zz) / (3.0 * edge.powi(3))
+    };
+    // Pressed, then pulled.
+    let mut bounds = [4.0, 8.0];
+    for _ in 0..40 {
+        let middle = (bounds[0] + bounds[1]) / 2.0;
+        bounds[(pressure(middle) < 0.0) as usize] = middle;
+    }
+    let (edge, strain) = (bounds[0], 1e-4);
+    let change = pressure(edge * (1.0 + strain)) - pressure(edge * (1.0 - strain));
+    system.stretch([edge; 3]);
+    (system, -change / (6.0 * strain))
+}
+
+/// <δV²> = kT <V>/K of a crystal that is nearly harmonic, for axes that change together or not.
+#[test]
+fn volumes_of_a_crystal_fluctuate_as_its_bulk_modulus_says() {
+    /// K; some per cent of anharmonicity are within the tolerance.
+    const COLD: f64 = 20.0;
+    const STEPS: u64 = 60_000;
+    const TOLERANCE: f64 = 0.25;
+    for (kind, groups) in [
+        (Barostat::Stochastic, vec![vec![0, 1], vec![2]]),
+        (Barostat::MartynaTobiasKlein, vec![vec![0, 1, 2]]),
+        (Barostat::MartynaTobiasKlein, vec![vec![0], vec![1], vec![2]]),
+    ] {
+        let (comm, potential) = (Comm::single(), PairFunctional::default());
+        let (mut system, modulus) = crystal(&comm, &potential);
+        let settings = Settings {
+            groups: groups.clone(),
+            target: [0.0; 2],
+            compressibility: 1.0 / modulus,
+            interval: 2,
+            ..gas(kind, 1.0)
+        };
+        let mut protocol = protocol(settings, STEPS);
+        protocol.stages[0].temperature = Some([COLD; 2]);
+        protocol.stages[0].first_temperature = Some(COLD);
+        let mut progress = Progress::default();
+        let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
+        let (mut volumes, mut conserved) = (Vec::new(), Vec::new());
+        while !run.is_finished(&progress) {
+            progress.advance(&protocol);
+            run.step(&mut system, &comm, &progress, false).unwrap();
+            if progress.step > STEPS / 50 {
+                volumes.push(system.cell().volume());
+                conserved.push(run.conserved_energy());
+            }
+        }
+        let (mean, variance) = moments(&volumes);
+        let ratio = BOLTZMANN * COLD * mean / variance / modulus;
+        println!("{kind:?} {groups:?}: {modulus} {ratio} {mean} {:?}", moments(&conserved));
+        assert!((ratio - 1.0).abs() < TOLERANCE, "{kind:?}, {groups:?}: {ratio} of the modulus");
+    }
+}
