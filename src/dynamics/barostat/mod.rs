@@ -230,7 +230,7 @@ fn stretch(
 fn allowed(length: Vec3, new: Vec3, strains: Vec3, step: u64) -> Result<()> {
     for k in 0..3 {
         let axis = ["x", "y", "z"][k];
-        if !(strains[k].abs() <= LARGEST_STRAIN) {
+        if strains[k].is_nan() || strains[k].abs() > LARGEST_STRAIN {
             return Err(Error::Run(format!(
                 "step {step}: the pressure would change the box from {:.3} to {:.3} Å along {axis} at once: \
                  what is in it is far from this pressure. Take other lengths of the box, a smaller \
