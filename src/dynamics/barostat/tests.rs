@@ -4,7 +4,7 @@ use super::*;
 use crate::atoms::Atom;
 use crate::dynamics::testing::{constant_temperature, moments};
 use crate::dynamics::{Integrator, Progress, Protocol};
-use crate::force::pair_functional::PairFunctional;
+use crate::force::two_densities::TwoDensities;
 use crate::force::{self, Engine};
 use crate::geometry::{Cell, on_grid};
 use crate::input::config::Thermostat;
@@ -32,9 +32,9 @@ fn gas(kind: Barostat, pressure: f64) -> Settings {
 /// Atoms at random in a cubic box of this volume, at rest.
 fn engine<'c>(
     comm: &'c Comm,
-    potential: &'c PairFunctional,
+    potential: &'c TwoDensities,
     volume: f64,
-) -> Engine<'c, PairFunctional> {
+) -> Engine<'c, TwoDensities> {
     let edge = volume.cbrt();
     let cell = Cell::new([0.0; 3], [edge; 3], [true; 3]);
     let atom = |i: usize| {
@@ -63,7 +63,7 @@ fn an_ideal_gas_has_the_volumes_of_its_ensemble() {
     const VARIANCE_TOLERANCE: f64 = 0.26;
     let pressure = BOLTZMANN * TEMPERATURE / VOLUME;
     for kind in [Barostat::Stochastic, Barostat::MartynaTobiasKlein] {
-        let (comm, potential) = (Comm::single(), PairFunctional::default());
+        let (comm, potential) = (Comm::single(), TwoDensities::default());
         let mut system = engine(&comm, &potential, 1.3 * VOLUME * ATOMS as f64);
         let protocol = protocol(gas(kind, pressure), STEPS);
         let mut progress = Progress::default();
@@ -88,7 +88,7 @@ fn an_ideal_gas_has_the_volumes_of_its_ensemble() {
 
 #[test]
 fn a_box_that_would_change_at_once_is_told() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let mut system = engine(&comm, &potential, VOLUME * ATOMS as f64);
     let hard =
         Settings { compressibility: 1e9, target: [1.0; 2], ..gas(Barostat::Stochastic, 1.0) };
@@ -101,7 +101,7 @@ fn a_box_that_would_change_at_once_is_told() {
 
 #[test]
 fn places_are_carried_along_whatever_their_image() {
-    let (comm, potential) = (Comm::single(), PairFunctional::default());
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
     let mut system = engine(&comm, &potential, VOLUME * ATOMS as f64);
     let mut shifted = engine(&comm, &potential, VOLUME * ATOMS as f64);
     // As after a drift across the border that nobody has wrapped yet.
@@ -112,7 +112,7 @@ fn places_are_carried_along_whatever_their_image() {
         shifted.atoms_mut().image[i][0] -= away;
     }
     let new = length.map(|length| 1.01 * length);
-    let places = |system: &mut Engine<PairFunctional>| {
+    let places = |system: &mut Engine<TwoDensities>| {
         system.stretch(new);
         system.update_forces(false).unwrap();
         let (atoms, cell) = (system.atoms(), system.cell());
@@ -127,7 +127,7 @@ fn places_are_carried_along_whatever_their_image() {
 
 /// An fcc crystal of 2 x 2 x 2 cells, at rest in a box without pressure; and its bulk modulus at
 /// 0 K, -V dP/dV, eV/Å³.
-fn crystal<'c>(comm: &'c Comm, potential: &'c PairFunctional) -> (Engine<'c, PairFunctional>, f64) {
+fn crystal<'c>(comm: &'c Comm, potential: &'c TwoDensities) -> (Engine<'c, TwoDensities>, f64) {
     let sites = [[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
     let edge = 5.0;
     let mut atoms = Vec::new();
@@ -170,7 +170,7 @@ fn volumes_of_a_crystal_fluctuate_as_its_bulk_modulus_says() {
         (Barostat::MartynaTobiasKlein, vec![vec![0, 1, 2]]),
         (Barostat::MartynaTobiasKlein, vec![vec![0], vec![1], vec![2]]),
     ] {
-        let (comm, potential) = (Comm::single(), PairFunctional::default());
+        let (comm, potential) = (Comm::single(), TwoDensities::default());
         let (mut system, modulus) = crystal(&comm, &potential);
         let settings = Settings {
             groups: groups.clone(),
