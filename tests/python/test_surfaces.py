@@ -1,5 +1,6 @@
 """What `sinter_tools.surfaces` finds in frames, against what is known of them, the run, OVITO and freud."""
 
+import re
 import sys
 from types import SimpleNamespace
 
@@ -173,10 +174,37 @@ def test_a_cube_of_atoms_encloses_a_cube():
     volume, area = surfaces.enclosed(positions, lengths, np.ones(3, bool))
     assert abs(volume / (5 * A) ** 3 - 1) < 1e-9 and area == 0
     assert abs(surfaces.void_fraction(positions, lengths, np.ones(3, bool))) < 1e-9
+    made = Made([grid * A / 2])
+    ((volume, area, sphericity),) = surfaces.of_particles(made, made.frame(0))
+    assert abs(volume / (5 * A) ** 3 - 1) < 2e-3 and abs(sphericity / np.cbrt(np.pi / 6) - 1) < 4e-3
     # Half a box of it, whatever it is shifted by: eleven planes enclose five cells.
     slab = positions[positions[:, 2] < 2.6 * A] + [1, 2, 17]
     found = surfaces.void_fraction(slab, [5 * A, 5 * A, 10 * A], np.ones(3, bool))
     assert abs(found - (1 - 0.25)) < 1e-3
+
+
+def test_the_summary_tells_the_void_fraction_of_a_box(tmp_path, capsys):
+    """One particle of n atoms in a periodic box; the program's own d³/√2 for each atom is near to it."""
+    from sinter_tools.cli import main
+
+    text = INPUT[: INPUT.index("[placement]")].replace("count = 2", "count = 1") + """
+[box]
+boundary = ["periodic", "periodic", "periodic"]
+lengths_angstrom = [40, 40, 40]
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.01
+"""
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    assert main(["summary", str(tmp_path / "out")]) == 0
+    told = re.search("void fraction at the end: ([0-9.]+) %", capsys.readouterr().out)
+    with Trajectory(tmp_path / "out") as trajectory:
+        # Half of the volume of the outermost atoms lies outside of their centres.
+        surface = surfaces.around(trajectory, trajectory.frame(0)).surface.sum()
+        filled = (trajectory.atoms - 0.5 * surface) * 3.88**3 / 4
+    assert abs(float(told[1]) / 100 - (1 - filled / 40**3)) < 0.02
 
 
 def surface_of_ovito(folder, frame, **how):

@@ -158,7 +158,8 @@ def lindemann(trajectory, windows=8, least=5):
     times, rows = [], []
     for indices in np.array_split(np.arange(first, len(trajectory)), count):
         here = surfaces.around(trajectory, trajectory.frame(int(indices[0])))
-        index = analysis.lindemann(trajectory, indices.tolist(), here.pairs)
+        some = indices[:: max(1, len(indices) // 20)]
+        index = analysis.lindemann(trajectory, some.tolist(), here.pairs)
         layer = surfaces.layers(here)
         means = [index[layer == k] for k in range(len(surfaces.LAYERS))]
         rows.append([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in means])
@@ -227,8 +228,10 @@ def order(trajectory):
 
 def surface(trajectory, most=16):
     """Surface area and volume of what the atoms enclose; in periodic boxes the void fraction."""
-    most = int(np.clip(1_500_000 // trajectory.atoms, 2, most))
     first = trajectory.at(trajectory.together())
+    if trajectory.atoms > surfaces.MOST_ATOMS or len(trajectory) - first < 2:
+        return None
+    most = min(4 * surfaces.MOST_ATOMS // trajectory.atoms, most)
     chosen = np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
     volume, area, room = [], [], []
     for index in chosen:

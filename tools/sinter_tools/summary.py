@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis
+from . import analysis, surfaces
 from .style import COLOURS
 
 
@@ -50,6 +50,17 @@ def lines(trajectory):
     evaporated = _last(trajectory.series("thermo", "evaporated_atoms"))
     if evaporated is not None:
         yield f"  evaporated atoms: {int(evaporated)}"
+    if particles <= 8 and trajectory.atoms <= surfaces.MOST_ATOMS:
+        for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, trajectory.frame(-1))):
+            if area > 0:
+                yield (
+                    f"  particle {k} at the end: surface {area / 100:.2f} nm², volume {volume / 1000:.2f} nm³, "
+                    f"sphericity {roundness:.3f}"
+                )
+    if trajectory.periodic.all() and trajectory.atoms <= surfaces.MOST_ATOMS:
+        end = trajectory.frame(-1)
+        void = surfaces.void_fraction(end.positions, end.lengths, trajectory.periodic)
+        yield f"  void fraction at the end: {100 * void:.1f} %"
     radius = trajectory.series("pairs", "neck_radius")
     gap = _last(trajectory.series("pairs", "gap"))
     for k, (a, b) in enumerate(trajectory.pairs()):

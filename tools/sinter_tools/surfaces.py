@@ -139,6 +139,8 @@ class Diffusion:
     atoms: float
 
 
+#: Frames that diffusion is told from, evenly chosen where there are more, to about a half.
+MOST_FRAMES = 200
 #: Å²/ps in m²/s.
 SQUARE_METRES = 1e-8
 
@@ -147,19 +149,20 @@ def diffusion(trajectory, beginnings=6):
     """`Diffusion` by kind of site, since the particles were put together; empty where frames or axes are missing.
     Motion and rotation of whole particles do not count."""
     first = trajectory.at(trajectory.together())
-    frames = len(trajectory) - first
-    longest = frames // 2
+    chosen = range(first, len(trajectory), max(1, (len(trajectory) - first) // MOST_FRAMES))
+    longest = len(chosen) // 2
     if longest < 5:
         return {}
-    starts = np.unique(np.linspace(first, len(trajectory) - 1 - longest, beginnings).astype(int))
-    lags = trajectory.times[first + 1 : first + 1 + longest] - trajectory.times[first]
+    starts = np.unique(np.linspace(0, len(chosen) - 1 - longest, beginnings).astype(int))
+    lags = trajectory.times[chosen[1 : longest + 1]] - trajectory.times[first]
     open_, rows = {}, {kind: np.full((len(starts), longest), np.nan) for kind in range(len(KINDS))}
     counts = np.zeros((len(starts), len(KINDS)))
-    for index in range(first, len(trajectory)):
-        places = trajectory.frame(index).positions
+    for index, number in enumerate(chosen):
+        frame = trajectory.frame(number)
+        places = frame.positions
         for n, start in enumerate(starts):
             if index == start:
-                found = facets(trajectory, trajectory.frame(index))
+                found = facets(trajectory, frame)
                 if found is None:
                     return {}
                 open_[n] = (places, *found)
@@ -222,23 +225,52 @@ def enclosed(positions, lengths, periodic, radius=RADIUS):
         mesh = Delaunay(points)
     except QhullError:
         return 0.0, 0.0
-    corners = points[mesh.simplices]
-    edges = corners[:, 1:] - corners[:, :1]
-    volume = np.abs(np.linalg.det(edges)) / 6
-    squares = (edges**2).sum(2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cross = np.cross(edges[:, [1, 2, 0]], edges[:, [2, 0, 1]])
-        middle = np.linalg.norm((squares[:, :, None] * cross).sum(1), axis=1) / (12 * volume)
-    solid = middle <= radius
-    centre = corners.mean(1)
-    counted = np.all(~periodic | ((centre >= low) & (centre < low + np.where(periodic, lengths, 1.0))), axis=1)
+    solid = np.concatenate([_circumscribed(points[some]) <= radius for some in _pieces(mesh.simplices)])
     beside = mesh.neighbors
-    free = (beside < 0) | ~solid[np.maximum(beside, 0)]
-    area = 0.0
-    for k in range(4):
-        face = np.delete(corners, k, 1)[solid & counted & free[:, k]]
-        area += np.linalg.norm(np.cross(face[:, 1] - face[:, 0], face[:, 2] - face[:, 0]), axis=1).sum() / 2
-    return float(volume[solid & counted].sum()), float(area)
+    volume, area, size = 0.0, 0.0, np.where(periodic, lengths, 1.0)
+    for first, some in zip(range(0, len(solid), PIECE), _pieces(mesh.simplices)):
+        corners, rows = points[some], slice(first, first + len(some))
+        centre = corners.mean(1)
+        counted = solid[rows] & np.all(~periodic | ((centre >= low) & (centre < low + size)), axis=1)
+        volume += _volumes(corners[counted]).sum()
+        free = (beside[rows] < 0) | ~solid[np.maximum(beside[rows], 0)]
+        for k in range(4):
+            face = np.delete(corners, k, 1)[counted & free[:, k]]
+            area += np.linalg.norm(np.cross(face[:, 1] - face[:, 0], face[:, 2] - face[:, 0]), axis=1).sum() / 2
+    return float(volume), float(area)
+
+
+#: A triangulation takes some 2 kB for each atom: of no more than these is one made unasked.
+MOST_ATOMS = 375_000
+#: Tetrahedra that are looked at at a time.
+PIECE = 200_000
+
+
+def _pieces(simplices):
+    return (simplices[first : first + PIECE] for first in range(0, len(simplices), PIECE))
+
+
+def _volumes(corners):
+    return np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 6
+
+
+def _circumscribed(corners):
+    """Radius of the sphere through the corners of each tetrahedron (M x 4 x 3)."""
+    edges = corners[:, 1:] - corners[:, :1]
+    squares = (edges**2).sum(2)
+    cross = np.cross(edges[:, [1, 2, 0]], edges[:, [2, 0, 1]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.linalg.norm((squares[:, :, None] * cross).sum(1), axis=1) / (12 * _volumes(corners))
+
+
+def of_particles(trajectory, frame, radius=RADIUS):
+    """Volume (Å³), surface area (Å²) and sphericity, π^⅓ (6 V)^⅔ / A, of the atoms that came from each particle,
+    each particle by itself: rows of three; 0, 0 and NaN where they enclose nothing."""
+    rows = []
+    for particle in range(int(trajectory.particle.max()) + 1):
+        volume, area = enclosed(frame.positions[trajectory.particle == particle], frame.lengths, trajectory.periodic, radius)
+        rows.append([volume, area, np.cbrt(np.pi * (6 * volume) ** 2) / area if area > 0 else np.nan])
+    return np.array(rows)
 
 
 def void_fraction(positions, lengths, periodic, radius=RADIUS):
