@@ -40,6 +40,7 @@ mod order;
 mod pairs;
 mod particles;
 mod record;
+mod shells;
 mod structure;
 mod surroundings;
 pub mod swaps;

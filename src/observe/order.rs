@@ -1,13 +1,7 @@
 //! Order of alloys on the fcc lattices of particles: `/sinter/order`, a row with each frame, where
 //! there are several species.
 //!
-//! Short range (J. M. Cowley, Phys. Rev. 77 (1950) 669). Of the neighbours of atoms in fcc
-//! surroundings let n_ab be those of species b about atoms of species a, half of them and half of
-//! n_ba, n_a the sum over b, and n that of all. The first shell ends half-way to the second, this one
-//! half-way to the third or at the cutoff of the potential. Then
-//!   α_ab = 1 − n_ab n / (n_a n_b)
-//! is 0 for a random alloy, negative where unlike atoms stand beside each other; in L1_2 and L1_0 at
-//! their compositions −1/3 and 1. Nothing of the lattice needs to be known.
+//! Short range: `shells`.
 //!
 //! Long range (B. E. Warren, X-ray Diffraction (1969), chapter 12). An fcc lattice has four simple
 //! cubic sublattices. With x from the middle of a particle's fcc atoms,
@@ -35,15 +29,14 @@ use std::f64::consts::{PI, SQRT_2};
 
 use super::cna::Class;
 use super::lattice::Axes;
+use super::shells::{SHELLS, Shells};
 use super::surroundings::AllSurroundings;
-use super::{Column, Series, Snapshot, Values, pairs_of_species};
+use super::{Column, Series, Snapshot, Values};
 use crate::atoms::Atoms;
 use crate::dynamics::groups::View;
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, Vec3, dot, norm, scale, sub};
 
-/// First and second neighbours of fcc.
-const SHELLS: usize = 2;
 const SUBLATTICES: usize = 4;
 /// Which of m_1, m_2, m_3 are odd on each of them, a bit each, where their sum is even.
 const ODD: [usize; SUBLATTICES] = [0b000, 0b011, 0b101, 0b110];
@@ -51,40 +44,6 @@ const ODD: [usize; SUBLATTICES] = [0b000, 0b011, 0b101, 0b110];
 const QUANTUM: Quantum = Quantum::new(33);
 /// Radius of the first window, in lattice constants.
 const FIRST_WINDOW: f64 = 3.0;
-
-/// Neighbours of atoms in fcc surroundings by both species, in either shell.
-#[derive(Debug, Clone)]
-pub struct Shells {
-    species: usize,
-    counts: Vec<i64>,
-}
-
-impl Shells {
-    pub fn new(species: usize) -> Shells {
-        Shells { species, counts: vec![0; SHELLS * species * species] }
-    }
-
-    /// `kinds`: of the atom and of its neighbour.
-    pub fn add(&mut self, shell: usize, [a, b]: [usize; 2]) {
-        self.counts[(shell * self.species + a) * self.species + b] += 1;
-    }
-
-    pub fn merge(&mut self, other: &Shells) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
-    }
-
-    /// α of each shell and pair of unlike species.
-    fn warren_cowley(&self) -> impl Iterator<Item = f64> + '_ {
-        let kinds = self.species;
-        self.counts.chunks_exact(kinds * kinds).flat_map(move |n| {
-            let both = move |a: usize, b: usize| 0.5 * (n[a * kinds + b] + n[b * kinds + a]) as f64;
-            let of = move |a: usize| (0..kinds).map(|b| both(a, b)).sum::<f64>();
-            let all = (0..kinds).map(of).sum::<f64>();
-            let unlike = pairs_of_species(kinds).filter(|(a, b)| a != b);
-            unlike.map(move |(a, b)| 1.0 - both(a, b) * all / (of(a) * of(b)))
-        })
-    }
-}
 
 /// The fcc lattice of a particle, as it is begun with.
 #[derive(Debug, Clone, Copy)]

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 use super::Snapshot;
 use super::cna::{Class, FIRST_SHELL, HALF_WAY, SHELLS, classify};
 use super::lattice::Bonds;
-use super::order::Shells;
+use super::shells::Shells;
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};

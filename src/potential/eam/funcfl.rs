@@ -10,11 +10,11 @@
 //! last knot that is left, there and here, to the last digits.
 
 use super::numbers::{Numbers, energy_unit};
-use super::{Element, Tables, setfl};
+use super::{Element, Tables, format};
 use crate::elements;
 use crate::error::{Error, Result};
 use crate::input::symbol_and_entry;
-use crate::potential::text::{self, Word, words_of};
+use crate::potential::text;
 use std::path::{Path, PathBuf};
 
 /// Hartree × Bohr radius, eV Å.
@@ -128,7 +128,7 @@ fn belong_to_elements(paths: &[PathBuf], files: &[File], wanted: &[String]) -> R
 
 fn one(path: &Path, name: &str) -> Result<File> {
     let text = text::of_potential(path)?;
-    if setfl::looks_like(&text) {
+    if format::looks_like_setfl(&text) {
         let message =
             "this looks like a `setfl` file: `kind` is \"eam/alloy\", \"eam/fs\" or \"adp\" then";
         return Err(Error::input(path, 4, 1, message));
@@ -164,15 +164,6 @@ fn one(path: &Path, name: &str) -> Result<File> {
         charge: charge.into_iter().map(|charge| root * charge).collect(),
         density,
     })
-}
-
-/// Whether a text begins as such a file does: for messages only.
-pub fn looks_like(text: &str) -> bool {
-    let line = |n: usize| words_of(text.lines().nth(n).unwrap_or(""), n + 1, &[]);
-    let is_number = |word: &Word| word.as_number().is_some();
-    let (header, grid) = (line(1), line(2));
-    let of_an_element = header.len() >= 2 && header[..2].iter().all(is_number);
-    !setfl::looks_like(text) && of_an_element && grid.len() >= 5 && grid[..5].iter().all(is_number)
 }
 
 /// Values on another grid by the cubic through the four nearest; behind their end the last counts.

@@ -22,6 +22,7 @@ use crate::potential::text::Word;
 use std::fmt::Write;
 use std::path::Path;
 
+mod format;
 mod funcfl;
 mod numbers;
 mod setfl;

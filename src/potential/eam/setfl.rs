@@ -3,7 +3,7 @@
 //! for every element at whose place it is); then r φ(r) of the pairs 1-1, 2-1, 2-2, 3-1, ...
 
 use super::numbers::{Numbers, energy_unit};
-use super::{Element, Tables, funcfl};
+use super::{Element, Tables, format};
 use crate::error::{Error, Result};
 use crate::input::{did_you_mean, symbol_and_entry};
 use crate::potential::text::{self, words_of};
@@ -25,7 +25,7 @@ pub enum Form {
 /// file is one of another form, or with no line where it lacks an element.
 pub fn read(path: &Path, wanted: &[String], form: Form) -> Result<Tables> {
     let text = text::of_potential(path)?;
-    if funcfl::looks_like(&text) {
+    if format::looks_like_funcfl(&text) {
         let message = "this looks like a `funcfl` file, of one element: `kind` is \"eam\" then";
         return Err(Error::input(path, 2, 1, message));
     }
@@ -244,11 +244,4 @@ fn chosen(path: &Path, wanted: &[String], names: &[String]) -> Result<Vec<(Strin
         }
     };
     wanted.iter().map(one).collect()
-}
-
-/// Whether a text begins as such a file does: for messages only.
-pub fn looks_like(text: &str) -> bool {
-    let line = text.lines().nth(3).unwrap_or("");
-    let words = words_of(line, 4, &[]);
-    words.first().and_then(|w| w.text.parse::<usize>().ok()).is_some_and(|n| words.len() == n + 1)
 }
