@@ -1,10 +1,15 @@
 """Constant pressure in runs: bits, restarts, what is conserved, and what the box comes to."""
 
+import sys
+
 import h5py
 import numpy as np
 import pytest
 
-from running import POTENTIALS, different_atoms, run, sinter, write_input
+from running import POTENTIALS, ROOT, different_atoms, run, sinter, write_input
+
+sys.path.insert(0, str(ROOT / "tools"))
+from sinter_tools import Trajectory, analysis, plots, summary  # noqa: E402
 
 HEAD = f"""
 seed = 7
@@ -127,6 +132,31 @@ def test_same_bits_through_restarts(case, tmp_path, step):
     whole, rest = thermo(reference), thermo(folder)
     for name, values in whole.items():
         np.testing.assert_array_equal(values[whole["step"] >= step], rest[name], name)
+
+
+def test_figure_and_summary_tell_what_pressure_does(case):
+    """A crystal without voids stays one; its box has no contacts."""
+    _, folder = case
+    with Trajectory(folder / "trajectory.h5md") as trajectory:
+        figure = plots.pressing(trajectory)
+        (axis,) = figure.axes
+        pressure, void = axis.lines[0].get_data()
+        assert pressure[0] < 1 and pressure[-1] == 5 and (np.diff(pressure) > 0).all()
+        np.testing.assert_allclose(void, 0, atol=1e-6)
+        # The stages are short: one holds its pressure in few points.
+        assert list(summary.at_pressure(trajectory)) == []
+        (line,) = summary.at_pressure(trajectory, least=15)
+    assert line.startswith("  stage 2 (hold), 300 K, 0 GPa: 12.") and "bulk modulus" in line, line
+
+
+def test_the_bulk_modulus_is_that_of_the_fluctuations():
+    """Volumes drawn from the Gaussian of a bulk modulus of 200 GPa."""
+    random = np.random.default_rng(5)
+    variance = 1.380649e-23 * 300 * 1500e-30 / 200e9 * 1e60
+    volume = random.normal(1500, np.sqrt(variance), 4000)
+    modulus, error = analysis.bulk_modulus(volume, 300)
+    # Of n values the variance is known to sqrt(2/n).
+    assert 2 < error < 10 and abs(modulus - 200) < 4 * 200 * np.sqrt(2 / 4000)
 
 
 @pytest.mark.parametrize(

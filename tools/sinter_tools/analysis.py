@@ -173,6 +173,23 @@ def _about_centres(trajectory, index):
     return positions - (centres / counts[:, None])[trajectory.particle]
 
 
+def mean_and_error(values, blocks=5):
+    """Mean of what follows one another, and its standard error by the means of blocks."""
+    means = np.array([block.mean() for block in np.array_split(values, blocks)])
+    return float(np.mean(values)), float(means.std(ddof=1) / np.sqrt(blocks))
+
+
+def bulk_modulus(volume, temperature, blocks=5):
+    """Isothermal bulk modulus from the fluctuations of a volume (Å³) at constant pressure and temperature (K):
+    K = kT ⟨V⟩ / (⟨V²⟩ - ⟨V⟩²), GPa, and its standard error by leaving out one block after the other."""
+    factor = 1.380649e-2 * temperature  # k T in GPa Å³
+    modulus = lambda some: factor * some.mean() / some.var()
+    parts = np.array_split(np.asarray(volume, float), blocks)
+    without = np.array([modulus(np.concatenate(parts[:k] + parts[k + 1 :])) for k in range(blocks)])
+    error = np.sqrt((blocks - 1) / blocks * ((without - without.mean()) ** 2).sum())
+    return float(modulus(np.concatenate(parts))), float(error)
+
+
 def lindemann(trajectory, indices, pairs):
     """Lindemann index of each atom over some frames: the mean, over the neighbours that it has among `pairs`
     (M x 2, either way), of the relative fluctuation of their distance,

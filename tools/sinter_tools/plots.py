@@ -206,6 +206,8 @@ def order(trajectory):
     alpha = trajectory.series("order", "warren_cowley")
     if l1_2 is None or l1_0 is None or alpha is None or alpha.values.shape[-1] != 1 or not len(alpha.time):
         return None
+    if len(trajectory.elements) < 2:
+        return None
     columns = [
         ("L1$_2$", np.abs(l1_2.values[..., 0])),
         ("L1$_0$", l1_0.values[..., 0]),
@@ -226,13 +228,54 @@ def order(trajectory):
     return figure
 
 
+def _some_frames(trajectory, first, most):
+    """So many frames from the first on, fewer where there are many atoms to enclose; too many: none."""
+    if trajectory.atoms > surfaces.MOST_ATOMS or len(trajectory) - first < 2:
+        return []
+    most = min(4 * surfaces.MOST_ATOMS // trajectory.atoms, most)
+    return np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
+
+
+def pressing(trajectory, most=24):
+    """Void fraction and contact area of what is pressed, against a pressure that rises or falls."""
+    target = trajectory.series("thermo", "target_pressure")
+    if target is None:
+        return None
+    pressed = np.isfinite(target.values)
+    changed = np.flatnonzero(target.values[pressed] != target.values[pressed][:1])
+    if not len(changed):
+        return None
+    since = target.time[pressed][changed[0] - 1]
+    chosen = _some_frames(trajectory, trajectory.at(since), most)
+    if not len(chosen):
+        return None
+    pressure = np.interp(trajectory.times[chosen], target.time[pressed], target.values[pressed])
+    void = []
+    for index in chosen:
+        frame = trajectory.frame(int(index))
+        void.append(100 * surfaces.void_fraction(frame.positions, frame.lengths, trajectory.periodic))
+    radius = trajectory.series("pairs", "neck_radius")
+    figure, axes = plt.subplots(2 if radius is not None else 1, sharex=True, figsize=(6, 4.2), squeeze=False)
+    above, below = axes[0, 0], axes[-1, 0]
+    above.plot(pressure, void, ".-")
+    above.set_ylabel("void fraction / %")
+    above.set_ylim(bottom=0)
+    if radius is not None:
+        inside = radius.time >= since
+        contact = np.pi * np.square(np.nan_to_num(radius.values[inside])).sum(1) / 100
+        at = np.interp(radius.time[inside], target.time[pressed], target.values[pressed])
+        below.plot(at, contact, lw=0.8, color=COLOURS[1])
+        below.set_ylabel("contact area / nm²")
+    below.set_xlabel("pressure / GPa")
+    figure.align_ylabels()
+    return figure
+
+
 def surface(trajectory, most=16):
     """Surface area and volume of what the atoms enclose; in periodic boxes the void fraction."""
-    first = trajectory.at(trajectory.together())
-    if trajectory.atoms > surfaces.MOST_ATOMS or len(trajectory) - first < 2:
+    chosen = _some_frames(trajectory, trajectory.at(trajectory.together()), most)
+    if not len(chosen):
         return None
-    most = min(4 * surfaces.MOST_ATOMS // trajectory.atoms, most)
-    chosen = np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
     volume, area, room = [], [], []
     for index in chosen:
         frame = trajectory.frame(int(index))
@@ -352,6 +395,7 @@ FIGURES = {
     "layers": layers,
     "order": order,
     "surface": surface,
+    "pressing": pressing,
     "composition": composition,
     "structures": structures,
     "g_of_r": pair_distribution,

@@ -18,6 +18,7 @@ CAPTIONS = {
     "layers": "Potential energy per atom and melted atoms (by their bond order) in layers below the surface.",
     "order": "Long-range order as in L1_2 and L1_0, and short-range order, means over the particles.",
     "surface": "Surface area and volume of what the atoms enclose (alpha shape of 2.8 Å).",
+    "pressing": "Void fraction (of the alpha shape) and contact area (π R² of all necks) against the pressure on the box.",
     "composition": "Composition below the surface, when the particles were put together and at the end.",
     "structures": "Structure classes by adaptive common neighbour analysis.",
     "g_of_r": "Pair distribution function at the end.",

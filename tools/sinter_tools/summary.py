@@ -26,6 +26,30 @@ def contact(trajectory, pair):
     return float(radius.time[first] - radius.time[0])
 
 
+def at_pressure(trajectory, least=60):
+    """Volume per atom and bulk modulus in the stages that hold one pressure and one temperature, from the
+    last two thirds of each."""
+    names = ("stage_number", "target_pressure", "target_temperature", "volume", "stage")
+    columns = [trajectory.series("thermo", name) for name in names]
+    if any(column is None for column in columns):
+        return
+    number, pressure, temperature, volume, name = (column.values for column in columns)
+    for stage in np.unique(number):
+        inside = np.flatnonzero(number == stage)[1:]
+        inside = inside[len(inside) // 3 :]
+        if len(inside) < least or np.isnan(pressure[inside]).any():
+            continue
+        if np.ptp(pressure[inside]) or np.ptp(temperature[inside]) or not np.ptp(volume[inside]):
+            continue
+        each, error = analysis.mean_and_error(volume[inside] / trajectory.atoms)
+        modulus, doubt = analysis.bulk_modulus(volume[inside], temperature[inside[0]])
+        label = name[inside[0]].decode() if isinstance(name[inside[0]], bytes) else name[inside[0]]
+        yield (
+            f"  stage {stage} ({label}), {temperature[inside[0]]:g} K, {pressure[inside[0]]:g} GPa: {each:.3f} ± {error:.3f} Å³ "
+            f"per atom, bulk modulus {modulus:.0f} ± {doubt:.0f} GPa by its fluctuations"
+        )
+
+
 def lines(trajectory):
     """What the file holds and what became of the pairs."""
     first, last = (
@@ -47,6 +71,7 @@ def lines(trajectory):
     temperature = _last(trajectory.series("thermo", "temperature"))
     if temperature is not None:
         yield f"  at the end {float(temperature):.0f} K"
+    yield from at_pressure(trajectory)
     evaporated = _last(trajectory.series("thermo", "evaporated_atoms"))
     if evaporated is not None:
         yield f"  evaporated atoms: {int(evaporated)}"
@@ -60,7 +85,7 @@ def lines(trajectory):
     if trajectory.periodic.all() and trajectory.atoms <= surfaces.MOST_ATOMS:
         end = trajectory.frame(-1)
         void = surfaces.void_fraction(end.positions, end.lengths, trajectory.periodic)
-        yield f"  void fraction at the end: {100 * void:.1f} %"
+        yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
     radius = trajectory.series("pairs", "neck_radius")
     gap = _last(trajectory.series("pairs", "gap"))
     for k, (a, b) in enumerate(trajectory.pairs()):
