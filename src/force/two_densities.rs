@@ -8,7 +8,7 @@
 use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::Quantum;
-use crate::potential::{Environment, Pair, Potential, Shared, Sums};
+use crate::potential::{Environment, OwnPair, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ impl Default for TwoDensities {
 fn pairs<'a>(
     env: Environment<'a>,
     atoms: Range<usize>,
-) -> impl Iterator<Item = (usize, Pair)> + 'a {
+) -> impl Iterator<Item = (usize, OwnPair)> + 'a {
     let pairs = atoms.flat_map(move |i| env.pairs(i).map(move |pair| (i, pair)));
     pairs.filter(|(_, pair)| pair.distance < RANGE)
 }
@@ -91,7 +91,7 @@ impl Potential for TwoDensities {
         sums: &Sums,
     ) -> Result<()> {
         *records = tile.atoms.clone();
-        for (i, Pair { atom: j, distance: r, .. }) in pairs(env, tile.atoms.clone()) {
+        for (i, OwnPair { atom: j, distance: r, .. }) in pairs(env, tile.atoms.clone()) {
             let w = weight(r);
             for (atom, other) in [(i, j), (j, i)] {
                 // SAFETY: an atom in reach of the tile, used for two additions.
@@ -137,7 +137,7 @@ impl Potential for TwoDensities {
             let sum = unsafe { force.at(i, 1) };
             sum[0][component] += quanta;
         };
-        for (i, Pair { atom: j, line: d, distance: r }) in pairs(env, records.clone()) {
+        for (i, OwnPair { atom: j, line: d, distance: r }) in pairs(env, records.clone()) {
             let x = 1.0 - r / RANGE;
             let dw = -2.0 * x / RANGE;
             let dphi = -self.strength * (6.0 * x * x + 2.0 * x) / RANGE;

@@ -145,6 +145,11 @@ fn meaning(asked: &Asked) -> Value {
             *element = symbol.to_string();
         }
     }
+    for table in std::iter::once(&mut config.potential).chain(&mut config.terms) {
+        // In whichever order.
+        table.pairs.iter_mut().for_each(|pair| pair.sort());
+        table.pairs.sort();
+    }
     // Boundaries that a file has are not known here: any length may count.
     let periodic = match config.cell.boundary {
         None if config.structure.is_some() => [true; 3],

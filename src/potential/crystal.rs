@@ -23,7 +23,7 @@ use std::array::from_fn;
 const SEARCHED: std::ops::Range<f64> = 0.8..1.3;
 
 /// An atom of each kind of site: its element, and all atoms around it.
-pub struct Site {
+pub struct CrystalSite {
     pub weight: f64,
     /// Element and position in units of the nearest-neighbour distance; the first is the
     /// site itself.
@@ -112,7 +112,7 @@ pub fn fcc_surface_energy<P: Potential>(
     for k in 0..=(deepest / layers).ceil() as usize {
         let top = k as f64 * layers + TOUCH;
         let below = whole.atoms.iter().filter(|(_, p)| height(*p) <= top);
-        let site = Site { weight: 1.0, atoms: below.copied().collect() };
+        let site = CrystalSite { weight: 1.0, atoms: below.copied().collect() };
         excess += site_energy(potential, &site, distance)? - bulk;
     }
     let volume = lattice_constant.powi(3) / 4.0;
@@ -120,7 +120,12 @@ pub fn fcc_surface_energy<P: Potential>(
 }
 
 /// An atom of a crystal with all that it can feel down to this distance of neighbours.
-fn site<P: Potential>(potential: &P, lattice: Lattice, element: usize, distance: f64) -> Site {
+fn site<P: Potential>(
+    potential: &P,
+    lattice: Lattice,
+    element: usize,
+    distance: f64,
+) -> CrystalSite {
     let element = element as u8;
     let reach = 1.01 * potential.energy_reach() / distance;
     sites(lattice, element, element, reach).swap_remove(0)
@@ -130,7 +135,7 @@ fn site<P: Potential>(potential: &P, lattice: Lattice, element: usize, distance:
 ///
 /// # Errors
 /// Where the potential is not defined there.
-pub fn site_energy<P: Potential>(potential: &P, site: &Site, r: f64) -> Result<f64> {
+pub fn site_energy<P: Potential>(potential: &P, site: &CrystalSite, r: f64) -> Result<f64> {
     let position: Vec<[f64; 4]> = site
         .atoms
         .iter()
@@ -216,7 +221,7 @@ fn edge(lattice: Lattice) -> Option<f64> {
 }
 
 /// The kinds of site of a structure; none where the reference is no crystal of its own.
-pub fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<Site> {
+pub fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<CrystalSite> {
     // Cell vectors and basis (element, fractional position), in nearest-neighbour distances.
     let cubic = |edge: f64| [[edge, 0.0, 0.0], [0.0, edge, 0.0], [0.0, 0.0, edge]];
     let corner = [0.0; 3];
@@ -249,8 +254,10 @@ pub fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<Site> {
         }
         Lattice::Dimer => {
             let ends = [(a, corner), (b, [1.0, 0.0, 0.0])];
-            let dimer =
-                |first: usize| Site { weight: 0.5, atoms: vec![ends[first], ends[1 - first]] };
+            let dimer = |first: usize| CrystalSite {
+                weight: 0.5,
+                atoms: vec![ends[first], ends[1 - first]],
+            };
             return vec![dimer(0), dimer(1)];
         }
         _ => return Vec::new(),
@@ -273,7 +280,7 @@ pub fn sites(lattice: Lattice, a: u8, b: u8, reach: f64) -> Vec<Site> {
             let centre = cartesian(*f);
             let around = all.iter().map(|(e, p)| (*e, [0, 1, 2].map(|d| p[d] - centre[d])));
             let near = around.filter(|(_, p)| norm(*p) > 1e-6 && norm(*p) < reach);
-            Site {
+            CrystalSite {
                 weight: 1.0 / basis.len() as f64,
                 atoms: [(*e, corner)].into_iter().chain(near).collect(),
             }

@@ -65,7 +65,7 @@ pub struct Environment<'a> {
 
 /// A pair as the end that computes it sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Pair {
+pub struct OwnPair {
     /// The other end.
     pub atom: usize,
     /// To it, Å.
@@ -76,13 +76,13 @@ pub struct Pair {
 
 impl<'a> Environment<'a> {
     /// The pairs of an atom that this end computes, of all that its list has.
-    pub fn pairs(self, i: usize) -> impl Iterator<Item = Pair> + 'a {
+    pub fn pairs(self, i: usize) -> impl Iterator<Item = OwnPair> + 'a {
         let mine = self.neighbours.of(i).iter().filter(|entry| entry & MINE != 0);
         mine.map(move |entry| {
             let atom = (entry & !MINE) as usize;
             let (p, q) = (self.position[i], self.position[atom]);
             let line = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
-            Pair { atom, line, distance: norm(line) }
+            OwnPair { atom, line, distance: norm(line) }
         })
     }
 

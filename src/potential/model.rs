@@ -36,7 +36,7 @@ pub struct Home {
 /// use sinter_hpc::atoms::{Atom, FixedForce, Species};
 /// use sinter_hpc::force::evaluate;
 /// use sinter_hpc::geometry::{Cell, on_grid};
-/// use sinter_hpc::potential::{Environment, ForceField, Model, Pair, Potential, Shared, Sums};
+/// use sinter_hpc::potential::{Environment, ForceField, Model, OwnPair, Potential, Shared, Sums};
 /// use sinter_hpc::sweep::Tile;
 ///
 /// #[derive(Debug)]
@@ -68,7 +68,7 @@ pub struct Home {
 ///         force: &Shared<FixedForce>,
 ///     ) -> sinter_hpc::Result<()> {
 ///         for i in tile.atoms.clone() {
-///             for Pair { atom: j, line: d, distance: r } in env.pairs(i) {
+///             for OwnPair { atom: j, line: d, distance: r } in env.pairs(i) {
 ///                 if r < 3.0 {
 ///                     let pull = d.map(|x| env.quantum.round(2.0 * (r - 3.0) * x / r));
 ///                     let half = env.quantum.round(0.5 * (r - 3.0).powi(2));

@@ -151,9 +151,9 @@ def test_lists_are_kept_while_nothing_has_moved_far(tmp_path):
     assert told.rstrip().endswith(", 2 neighbour lists"), told
 
 
-def serving(folder, *more, address=None, ranks=None):
+def serving(folder, *more, potential=IRON_PLATINUM, address=None, ranks=None):
     """The program on the atoms in `atoms.xyz`, connected; with the protocol and the connection."""
-    tables = [f"{key} = {value!r}" for key, value in IRON_PLATINUM.items()]
+    tables = [f"{key} = {value!r}" for key, value in potential.items()]
     (folder / "in.toml").write_text("\n".join(["[potential]", *tables, "[structure]", "file = 'atoms.xyz'", ""]))
     name = folder / "socket"
     name.unlink(missing_ok=True)
@@ -169,6 +169,20 @@ def serving(folder, *more, address=None, ranks=None):
     connection.settimeout(120)
     listening.close()
     return program, IPIProtocol(connection), connection
+
+
+@pytest.mark.parametrize("squeezed", [1.0, 0.72])
+def test_densities_beyond_the_tables_are_told_at_the_end(tmp_path, squeezed):
+    atoms = bulk("Cu", cubic=True, a=3.6) * (2, 2, 2)
+    (tmp_path / "atoms.xyz").write_text(extended_xyz(atoms))
+    tables = {"kind": "eam/alloy", "file": str(ROOT / "tests/reference/embedded/tables.eam.alloy"), "elements": ["Cu"]}
+    program, protocol, _ = serving(tmp_path, potential=tables)
+    for edge in (1.0, squeezed):
+        protocol.calculate(atoms.positions * edge, atoms.cell.array * edge)
+    protocol.end()
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 0, errors
+    assert errors.count("its tables of F end at 19.9000, and F went on straight") == (squeezed < 1), errors
 
 
 def test_ase_as_server_over_both_kinds_of_socket(tmp_path):

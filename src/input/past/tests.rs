@@ -377,6 +377,23 @@ fn what_is_shown_of_a_table_says_whether_it_is_a_stage() {
 }
 
 #[test]
+fn pairs_of_a_term_are_the_same_in_any_order() {
+    let with = |pairs: &str| {
+        let term = "[[term]]\nkind = \"morse\"\nfile = \"m\"\nelements = [\"Pt\", \"Fe\"]\n";
+        parse(&format!("{EVERYTHING}{term}pairs = {pairs}\n"))
+    };
+    let [one, same, other] = [
+        r#"[["Pt", "Fe"], ["Fe", "Fe"]]"#,
+        r#"[["Fe", "Fe"], ["Fe", "Pt"]]"#,
+        r#"[["Pt", "Pt"], ["Fe", "Pt"]]"#,
+    ]
+    .map(with);
+    assert!(compare(&asked(&one), &asked(&same), &at(0, 0)).is_ok());
+    let refused = compare(&asked(&one), &asked(&other), &at(0, 0)).unwrap_err().to_string();
+    assert!(refused.contains("term[0].pairs"), "{refused}");
+}
+
+#[test]
 fn files_that_differ_are_told_by_the_first_line_that_does() {
     let config = parse(EVERYTHING);
     let asked = |text: &str| Asked {

@@ -116,7 +116,7 @@ impl Potential for Adp {
         unsafe { self.term.functional.densities(env, species, tile, records, sums) }?;
         for i in tile.atoms.clone() {
             for pair in self.pairs(env, i) {
-                let Pair { d, u, w, .. } = pair;
+                let AngularPair { d, u, w, .. } = pair;
                 let dipole = d.map(|x| self.quantum.round(u[0] * x));
                 let quadrupole = products(d).map(|x| self.quantum.round(w[0] * x));
                 let give = |atom: u32, sign: i64| {
@@ -187,7 +187,7 @@ impl Potential for Adp {
         unsafe { self.term.functional.forces(env, species, tile, records, adjoints, force) }?;
         let quantum = env.quantum;
         for i in tile.atoms.clone() {
-            for Pair { atom, r, d, u, w } in self.pairs(env, i) {
+            for AngularPair { atom, r, d, u, w } in self.pairs(env, i) {
                 let [own, other] = [i as u32, atom].map(|atom| {
                     // SAFETY: an atom of this tile or a neighbour, which have adjoints; read only.
                     unsafe { adjoints.adjoints(atom, 1, WORDS - 1) }
@@ -264,15 +264,19 @@ impl Model for Adp {
 
 impl Adp {
     /// The pairs of an atom that this end computes, within the cutoff, of species with tables.
-    fn pairs<'a>(&'a self, env: Environment<'a>, i: usize) -> impl Iterator<Item = Pair> + 'a {
+    fn pairs<'a>(
+        &'a self,
+        env: Environment<'a>,
+        i: usize,
+    ) -> impl Iterator<Item = AngularPair> + 'a {
         let (own, cutoff) = (env.species[i] as usize, self.term.functional.cutoff());
-        env.pairs(i).filter_map(move |potential::Pair { atom, line: d, distance: r }| {
+        env.pairs(i).filter_map(move |potential::OwnPair { atom, line: d, distance: r }| {
             let pair = own * self.species + env.species[atom] as usize;
             if r > cutoff || self.dipole[pair].is_empty() {
                 return None;
             }
             let [u, w] = [&self.dipole[pair], &self.quadrupole[pair]].map(|rows| self.at(rows, r));
-            Some(Pair { atom: atom as u32, r, d, u, w })
+            Some(AngularPair { atom: atom as u32, r, d, u, w })
         })
     }
 
@@ -287,7 +291,7 @@ impl Adp {
 }
 
 /// Two atoms near enough to each other.
-struct Pair {
+struct AngularPair {
     atom: u32,
     r: f64,
     /// To the other one.

@@ -10,7 +10,7 @@
 //! of the second, which keeps it from being negative.
 
 use super::radial::{Jet, ended, squared};
-use super::{Family, OfPair, Pair, Wanted, end_of, pairs_of};
+use super::{Family, OfPair, PairFunctions, Wanted, end_of, pairs_of};
 use crate::error::Result;
 use crate::input::parameters;
 use schemars::JsonSchema;
@@ -83,7 +83,7 @@ impl Parameters {
         }
     }
 
-    fn functions(&self) -> Pair {
+    fn functions(&self) -> PairFunctions {
         let exponential = |strength: f64, decay: f64| -> Jet {
             let (r0, rate) = (self.r0_angstrom, decay / self.r0_angstrom);
             Box::new(move |r| {
@@ -92,7 +92,7 @@ impl Parameters {
             })
         };
         let ended = |jet: Jet| ended(jet, self.taper_angstrom, self.cutoff_angstrom);
-        Pair {
+        PairFunctions {
             energy: ended(exponential(2.0 * self.a_ev, self.p)),
             density: Some(squared(ended(exponential(self.xi_ev, self.q)))),
             cutoff: self.cutoff_angstrom,

@@ -32,7 +32,7 @@ const INNERMOST: f64 = 0.45;
 /// What a family makes of its file.
 pub struct Family {
     /// By pair of the elements of the term, the first not after the second.
-    pub pairs: BTreeMap<[usize; 2], Pair>,
+    pub pairs: BTreeMap<[usize; 2], PairFunctions>,
     /// A of -A √ρ by element, eV; `None` for a sum over pairs.
     pub factors: Option<Vec<f64>>,
     /// What it is, line by line.
@@ -41,7 +41,7 @@ pub struct Family {
 }
 
 /// The functions of a pair of species.
-pub struct Pair {
+pub struct PairFunctions {
     /// φ, eV.
     pub energy: Radial,
     pub density: Option<Radial>,
@@ -191,7 +191,7 @@ fn intervals(family: &Family, cutoff: f64) -> usize {
 
 /// The largest error of the tables of a pair, of its energy and its density: absolute below 1,
 /// relative above.
-fn error(pair: &Pair, spacing: f64) -> f64 {
+fn error(pair: &PairFunctions, spacing: f64) -> f64 {
     /// eV: where a pair has more, nothing is asked for.
     const HIGHEST: f64 = 20.0;
     let middle = |function: &dyn Fn(f64) -> [f64; 2], r: f64| {

@@ -15,7 +15,7 @@
 //! (as LAMMPS `lj/smooth/linear` and `morse/smooth/linear`).
 
 use super::radial::Radial;
-use super::{Family, INNERMOST, OfPair, Pair, Wanted, pairs_of};
+use super::{Family, INNERMOST, OfPair, PairFunctions, Wanted, pairs_of};
 use crate::error::{Error, Result};
 use crate::input::{Source, parameters};
 use schemars::JsonSchema;
@@ -198,7 +198,7 @@ fn read<P: Formula>(path: &Path, wanted: Wanted) -> Result<Family> {
             p.parameters()
         );
         let energy = bounded(cut(p.function(), file.cut, cutoff));
-        (key, Pair { energy, density: None, cutoff, joints: Vec::new() })
+        (key, PairFunctions { energy, density: None, cutoff, joints: Vec::new() })
     });
     let pairs = functions.collect();
     Ok(Family { pairs, factors: None, conventions, warnings: Vec::new() })
@@ -295,7 +295,7 @@ pub fn johnson(path: &Path, wanted: Wanted) -> Result<Family> {
             let piece = pieces.iter().find(|piece| r <= piece.to_angstrom);
             piece.map_or([0.0; 2], |piece| piece.at(r))
         });
-        (key, Pair { energy, density: None, cutoff, joints })
+        (key, PairFunctions { energy, density: None, cutoff, joints })
     });
     let pairs = functions.collect();
     Ok(Family { pairs, factors: None, conventions, warnings: Vec::new() })

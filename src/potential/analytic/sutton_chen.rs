@@ -11,7 +11,7 @@
 //! square of the second. Nearer than 1 Å ρ_ij stays what it is there.
 
 use super::radial::{Jet, ended, squared};
-use super::{Family, INNERMOST, Pair, end_of};
+use super::{Family, INNERMOST, PairFunctions, end_of};
 use crate::error::{Error, Result};
 use crate::input::{did_you_mean, or, parameters};
 use schemars::JsonSchema;
@@ -130,7 +130,7 @@ pub fn read(path: &Path, entries: &[&str]) -> Result<Family> {
                 conventions,
                 "{name}: epsilon {epsilon:.7} eV, n {n}, m {m}, a {a:.4} Å{root}"
             );
-            let pair = Pair {
+            let pair = PairFunctions {
                 energy: ended(power(epsilon, a, n, INNERMOST), start, end),
                 density: Some(squared(ended(power(1.0, a, 0.5 * m, NEAREST_DENSITY), start, end))),
                 cutoff: end,

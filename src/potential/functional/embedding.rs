@@ -113,7 +113,7 @@ impl Splines {
 }
 
 /// What embedding works on: as many species, sums and forces.
-pub struct Task<'a> {
+pub struct EmbeddingTask<'a> {
     pub embedding: &'a Embedding,
     /// Of the sums.
     pub density: Quantum,
@@ -130,8 +130,8 @@ pub struct Task<'a> {
 /// # Errors
 /// As said; the energy in eV.
 #[inline(always)]
-pub fn embed<L: Lanes>(task: Task) -> Result<(), (usize, f64)> {
-    let Task { embedding, density, quantum, species, words, force } = task;
+pub fn embed<L: Lanes>(task: EmbeddingTask) -> Result<(), (usize, f64)> {
+    let EmbeddingTask { embedding, density, quantum, species, words, force } = task;
     let per_quantum = L::splat(1.0 / density.per_unit());
     let (zero, bound) = (L::splat(0.0), L::splat(quantum.bound()));
     let eights = species.chunks(WIDTH).zip(words.chunks_mut(WIDTH)).zip(force.chunks_mut(WIDTH));

@@ -11,7 +11,7 @@
 // Lanes are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Functional, Tables};
+use super::{CurveTables, Functional};
 use crate::atoms::FixedForce;
 use crate::error::{Error, Result};
 use crate::neighbour::MINE;
@@ -209,7 +209,7 @@ fn slope<L: Lanes>(t: L, [b, c, d]: [L; 3]) -> L {
     t.mul_add(t.mul_add(L::splat(3.0) * d, c + c), b)
 }
 
-impl Tables {
+impl CurveTables {
     /// Where the intervals of tables that begin at `start` are.
     #[inline(always)]
     fn index<L, const ONE: bool>(&self, start: &[u32; WIDTH], place: &Place<L>) -> [u32; WIDTH] {

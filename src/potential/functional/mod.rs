@@ -75,8 +75,8 @@ pub struct Functional {
     per_angstrom: f64,
     /// Closer no two atoms may come, Å.
     closest: f64,
-    densities: Tables,
-    energies: Tables,
+    densities: CurveTables,
+    energies: CurveTables,
     /// The same where species are few, by own species and then the other's: of the density here,
     /// of that there, and of the energy.
     starts_of_few: Option<Vec<[[u32; WIDTH]; 3]>>,
@@ -90,7 +90,7 @@ pub struct Functional {
 /// Tables, one for each curve that pairs use. All have the first interval first, then all the
 /// second: what a pair gives at its two ends stands side by side.
 #[derive(Debug)]
-struct Tables {
+struct CurveTables {
     /// Each curve's coefficients of an interval; on lines of the cache.
     rows: Vec<Line>,
     /// How many tables there are.
@@ -124,8 +124,8 @@ impl Functional {
         let intervals = (cutoff / spacing).ceil() as usize + 2;
         let acts: Vec<bool> =
             density.iter().zip(&energy).map(|(rho, phi)| rho.is_some() || phi.is_some()).collect();
-        let densities = Tables::new(&curves, &density, intervals);
-        let energies = Tables::new(&curves, &energy, intervals);
+        let densities = CurveTables::new(&curves, &density, intervals);
+        let energies = CurveTables::new(&curves, &energy, intervals);
         let used: Vec<&Curve> = density.iter().flatten().map(|&curve| &curves[curve]).collect();
         let most = embedding.end().map_or(f64::INFINITY, |end| MOST_DENSITY * end);
         let first = used.iter().map(|curve| first_within(&curve.values, spacing, most)).max();
@@ -271,7 +271,7 @@ impl Functional {
         force: &mut [FixedForce],
     ) -> Result<()> {
         let quantum = env.quantum;
-        let task = embedding::Task {
+        let task = embedding::EmbeddingTask {
             embedding: &self.embedding,
             density: self.density_quantum,
             quantum,
@@ -280,7 +280,7 @@ impl Functional {
             force,
         };
         let done = dispatch!(self.instruction_set, embedding::embed, (
-            task: embedding::Task,
+            task: embedding::EmbeddingTask,
         ) -> std::result::Result<(), (usize, f64)>);
         done.map_err(|(atom, energy)| {
             let message = format!(
@@ -330,9 +330,9 @@ impl Functional {
     }
 }
 
-impl Tables {
+impl CurveTables {
     /// Of `pairs` the curves that they use. What is zero has a table too.
-    fn new(curves: &[Curve], pairs: &[Option<usize>], intervals: usize) -> Tables {
+    fn new(curves: &[Curve], pairs: &[Option<usize>], intervals: usize) -> CurveTables {
         let mut used: Vec<Option<usize>> = pairs.to_vec();
         used.sort_unstable();
         used.dedup();
@@ -348,7 +348,7 @@ impl Tables {
         let place = |pair: &Option<usize>| {
             used.iter().position(|curve| curve == pair).expect("it is used") as u32
         };
-        Tables { count: used.len() as u32, start: pairs.iter().map(place).collect(), rows }
+        CurveTables { count: used.len() as u32, start: pairs.iter().map(place).collect(), rows }
     }
 
     #[inline(always)]

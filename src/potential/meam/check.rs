@@ -12,7 +12,7 @@ use super::pair::Pair;
 use super::parameters::Averaging;
 use crate::error::Result;
 use crate::potential::Potential;
-use crate::potential::crystal::{self, Site, site_energy};
+use crate::potential::crystal::{self, CrystalSite, site_energy};
 use std::fmt::Write;
 
 /// A reference structure as wanted and as found.
@@ -68,7 +68,7 @@ impl Meam {
         a: usize,
         b: usize,
         pair: &Pair,
-        sites: &[Site],
+        sites: &[CrystalSite],
     ) -> Result<ReferenceState> {
         const STEP: f64 = 1e-3;
         let wanted = pair.rose;

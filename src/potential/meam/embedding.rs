@@ -227,7 +227,7 @@ impl Embeddings {
 }
 
 /// Phase 2 of some atoms in turn.
-pub struct Task<'a> {
+pub struct EmbeddingTask<'a> {
     pub embeddings: &'a Embeddings,
     /// Of `words`, per unit.
     pub quanta: &'a [f64; MOST_WORDS],
@@ -243,8 +243,8 @@ pub struct Task<'a> {
 /// Adds the energies to the forces and writes the adjoints over the sums. Fails with an
 /// atom, counted from the first, whose energy is out of the bounds of the quantum.
 #[inline(always)]
-pub fn embed<L: Lanes>(task: Task) -> Result<(), Unsound> {
-    let Task { embeddings, quanta, word_count, quantum, species, words, force } = task;
+pub fn embed<L: Lanes>(task: EmbeddingTask) -> Result<(), Unsound> {
+    let EmbeddingTask { embeddings, quanta, word_count, quantum, species, words, force } = task;
     let per_value = quanta.map(
         #[inline(always)]
         |per_unit| 1.0 / per_unit,
@@ -417,7 +417,7 @@ mod tests {
             }
         }
         let mut force = vec![[0; 4]; ATOMS];
-        let task = Task {
+        let task = EmbeddingTask {
             embeddings,
             quanta,
             word_count,
@@ -427,7 +427,7 @@ mod tests {
             force: &mut force,
         };
         let sound = match set {
-            Some(set) => dispatch!(set, embed, (task: Task) -> Result<(), Unsound>),
+            Some(set) => dispatch!(set, embed, (task: EmbeddingTask) -> Result<(), Unsound>),
             None => embed::<Portable>(task),
         };
         assert!(sound.is_ok());

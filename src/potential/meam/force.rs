@@ -39,7 +39,7 @@ use std::ops::Range;
 /// What a phase 3 needs besides the records. Who has one may write to the forces of all that these
 /// name: that is what `new` asks for.
 #[derive(Clone, Copy)]
-pub struct Task<'a> {
+pub struct ForceTask<'a> {
     meam: &'a Meam,
     env: Environment<'a>,
     tile: &'a Tile,
@@ -48,7 +48,7 @@ pub struct Task<'a> {
     quantum: Quantum,
 }
 
-impl<'a> Task<'a> {
+impl<'a> ForceTask<'a> {
     /// # Safety
     /// As for `Potential::forces`, with the records that phase 1 left for this tile.
     pub unsafe fn new(
@@ -57,8 +57,8 @@ impl<'a> Task<'a> {
         tile: &'a Tile,
         adjoints: &'a Sums<'a>,
         force: &'a Shared<'a, FixedForce>,
-    ) -> Task<'a> {
-        Task { meam, env, tile, adjoints, force, quantum: env.quantum }
+    ) -> ForceTask<'a> {
+        ForceTask { meam, env, tile, adjoints, force, quantum: env.quantum }
     }
 }
 
@@ -66,7 +66,11 @@ impl<'a> Task<'a> {
 ///
 /// The caller keeps two threads from working on atoms with common neighbours.
 #[inline(always)]
-pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>) -> Result<()> {
+pub fn accumulate<L: Lanes>(
+    task: ForceTask,
+    records: &Records,
+    scales: &mut Vec<f64>,
+) -> Result<()> {
     let [mut first_pair, mut first_triple] = [0, 0];
     let mut lines = Lines::<L>::new();
     let blocks = records.blocks.len();
@@ -94,7 +98,7 @@ pub fn accumulate<L: Lanes>(task: Task, records: &Records, scales: &mut Vec<f64>
 
 /// Fetches what phase 3 sees of these atoms.
 #[inline(always)]
-fn fetch<L: Lanes>(task: Task, atoms: Range<usize>) {
+fn fetch<L: Lanes>(task: ForceTask, atoms: Range<usize>) {
     L::Coarse::fetch(&task.env.position[atoms.clone()]);
     // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
     unsafe {
@@ -107,7 +111,7 @@ fn fetch<L: Lanes>(task: Task, atoms: Range<usize>) {
 /// False where a force or energy is beyond the bound of the quantum or not a number.
 #[inline(always)]
 fn push_pairs<L: Lanes, const ALIKE: bool>(
-    task: Task,
+    task: ForceTask,
     records: &Records,
     range: Range<usize>,
     scales: &mut [f64],
@@ -164,7 +168,7 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
 /// Forces of third atoms on the two of their pair.
 #[inline(always)]
 fn push_thirds<L: Lanes>(
-    task: Task,
+    task: ForceTask,
     records: &Records,
     range: Range<usize>,
     first_pair: usize,
@@ -229,7 +233,7 @@ fn push_thirds<L: Lanes>(
 
 /// P_ij + P_ji + φ_ij, its gradient by d_ij at fixed S, and φ_ij.
 #[inline(always)]
-fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
+fn bond<L: Lanes>(task: ForceTask, bonds: &Bonds<L>) -> (L, [L; 4], L) {
     let (meam, zero) = (task.meam, L::splat(0.0));
     let (species_i, species_j) = (&bonds.species_i, &bonds.species_j);
     let a = adjoints::<L>(task, bonds.i);
@@ -266,7 +270,7 @@ fn bond<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
 /// The same for pairs of atoms of one species: with equal densities the adjoints of both
 /// ends add up to those of one.
 #[inline(always)]
-fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
+fn bond_alike<L: Lanes>(task: ForceTask, bonds: &Bonds<L>) -> (L, [L; 4], L) {
     let (meam, species) = (task.meam, &bonds.species_j);
     let c = joint_adjoints::<L>(task, bonds.i, bonds.j);
     let y = harmonics::evaluate(bonds.line.u);
@@ -297,14 +301,18 @@ fn bond_alike<L: Lanes>(task: Task, bonds: &Bonds<L>) -> (L, [L; 4], L) {
 
 /// The adjoints of an atom to its harmonics.
 #[inline(always)]
-fn words<'a>(task: Task<'a>, atom: u32) -> &'a [f64] {
+fn words<'a>(task: ForceTask<'a>, atom: u32) -> &'a [f64] {
     // SAFETY: records hold atoms of the list, and each has its words (`Meam::forces`).
     unsafe { task.adjoints.adjoints(atom, 0, COMPONENTS) }
 }
 
 /// The adjoints of i plus those of j seen from i, where odd ones change sign.
 #[inline(always)]
-fn joint_adjoints<L: Lanes>(task: Task, i: &[u32; WIDTH], j: &[u32; WIDTH]) -> [L; COMPONENTS] {
+fn joint_adjoints<L: Lanes>(
+    task: ForceTask,
+    i: &[u32; WIDTH],
+    j: &[u32; WIDTH],
+) -> [L; COMPONENTS] {
     let sign = |word: usize| if ODD >> word & 1 == 1 { -1.0 } else { 1.0 };
     let signs: [f64; COMPONENTS] = std::array::from_fn(sign);
     let (low_sign, high_sign) = (L::load(eight(&signs, 0)), L::load(eight(&signs, WIDTH)));
@@ -322,7 +330,7 @@ fn joint_adjoints<L: Lanes>(task: Task, i: &[u32; WIDTH], j: &[u32; WIDTH]) -> [
 
 /// The adjoints of eight atoms to their harmonics.
 #[inline(always)]
-fn adjoints<L: Lanes>(task: Task, atoms: &[u32; WIDTH]) -> [L; COMPONENTS] {
+fn adjoints<L: Lanes>(task: ForceTask, atoms: &[u32; WIDTH]) -> [L; COMPONENTS] {
     let mut low = [L::splat(0.0); WIDTH];
     let mut high = low;
     for lane in 0..WIDTH {
@@ -339,7 +347,7 @@ fn adjoints<L: Lanes>(task: Task, atoms: &[u32; WIDTH]) -> [L; COMPONENTS] {
 /// density, and of the sums of weights, if they are kept.
 #[inline(always)]
 fn spherical<L: Lanes>(
-    task: Task,
+    task: ForceTask,
     atoms: &[u32; WIDTH],
     species: &[u32; WIDTH],
     mut total: L,
@@ -357,7 +365,7 @@ fn spherical<L: Lanes>(
 
 /// Names the closest pair of the block in which it happened.
 #[cold]
-fn out_of_bounds(task: Task, records: &Records, pairs: Range<usize>) -> Error {
+fn out_of_bounds(task: ForceTask, records: &Records, pairs: Range<usize>) -> Error {
     let ends = |pair: usize| (records.pairs.i[pair] as usize, records.pairs.j[pair] as usize);
     let distance = |(i, j): &(usize, usize)| task.env.distance(*i, *j);
     let closest = pairs.map(ends).min_by(|p, q| distance(p).total_cmp(&distance(q)));

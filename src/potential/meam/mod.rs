@@ -32,7 +32,7 @@ use crate::sweep::Tile;
 use coefficients::Coefficients;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use filter::{Bounds, View, coarsen};
-use force::Task;
+use force::ForceTask;
 use harmonics::FIRST;
 use parameters::{Averaging, Parameters};
 use records::{Block, Records};
@@ -408,7 +408,7 @@ impl Potential for Meam {
                 }
             };
             let words = &mut words[run.start * self.word_count..run.end * self.word_count];
-            let task = embedding::Task {
+            let task = embedding::EmbeddingTask {
                 embeddings: &self.embeddings,
                 quanta,
                 word_count: self.word_count,
@@ -418,7 +418,7 @@ impl Potential for Meam {
                 force: &mut force[run.clone()],
             };
             let done = dispatch!(self.instruction_set, embedding::embed, (
-                task: embedding::Task,
+                task: embedding::EmbeddingTask,
             ) -> std::result::Result<(), Unsound>);
             done.map_err(|Unsound { atom, energy }| {
                 let message = format!(
@@ -444,11 +444,11 @@ impl Potential for Meam {
         assert!(force.has_room_for(env.position.len()));
         assert!(adjoints.has_room_for(env.position.len()));
         // SAFETY: by the caller's promise.
-        let task = unsafe { Task::new(self, env, tile, adjoints, force) };
+        let task = unsafe { ForceTask::new(self, env, tile, adjoints, force) };
         let Workbench { records, workspace } = bench;
         let scales = &mut workspace.scales;
         dispatch!(self.instruction_set, force::accumulate, (
-            task: Task,
+            task: ForceTask,
             records: &Records,
             scales: &mut Vec<f64>,
         ) -> Result<()>)
