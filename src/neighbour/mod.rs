@@ -157,9 +157,18 @@ impl Neighbours {
     /// The other atoms of pairs that are looked at from owned atom i: each pair of owned
     /// atoms comes from one of its ends, each with a ghost from the owned one.
     pub fn pairs_of(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
+        self.others(self.of(i))
+    }
+
+    /// Those of them that may be within range now.
+    pub fn near_pairs_of(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
+        self.others(self.within_range(i))
+    }
+
+    fn others<'a>(&self, list: List<'a>) -> impl Iterator<Item = usize> + use<'a> {
         let owned = self.owned() as u32;
         let counts = move |entry: u32| entry & MINE != 0 || entry >= owned;
-        self.of(i).iter().filter(move |entry| counts(*entry)).map(|entry| (entry & !MINE) as usize)
+        list.iter().filter(move |entry| counts(*entry)).map(|entry| (entry & !MINE) as usize)
     }
 
     /// How many neighbours each owned atom has, whichever of them are kept.

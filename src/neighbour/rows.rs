@@ -110,6 +110,11 @@ impl Rows {
         (a + 1) * (self.count[1] + 2) + b + 1
     }
 
+    /// The slab of a place, counted without the border; the first of what lies before it.
+    pub fn slab_of(&self, place: Vec3) -> usize {
+        ((place[self.axes[0]] - self.low[0]) * self.per_width[0]) as usize
+    }
+
     /// The cells of these rows.
     pub fn pieces_of(&self, rows: Range<usize>) -> Range<usize> {
         rows.start * self.count[2]..rows.end * self.count[2]

@@ -335,7 +335,8 @@ fn necks(
 /// Owned atoms with one of another particle in their surroundings: few, as it takes a contact.
 struct Strangers(Vec<Stranger>);
 
-/// In the list of an owned atom an atom of another particle, and the square of how far it is, Å².
+/// Within range of an owned atom, or little more, an atom of another particle, and the square of how
+/// far it is, Å².
 struct Stranger {
     of: u32,
     particle: u32,
@@ -347,7 +348,7 @@ impl Strangers {
         let Snapshot { system, neighbours, .. } = &scene.snapshot;
         let Atoms { owned, particle, position, .. } = system.atoms;
         let of_atom = |i: usize| {
-            let others = neighbours.pairs_of(i).filter(move |&j| particle[j] != particle[i]);
+            let others = neighbours.near_pairs_of(i).filter(move |&j| particle[j] != particle[i]);
             others.flat_map(move |j| {
                 let square = square_between(position, i, j);
                 let here = Stranger { of: i as u32, particle: particle[j], square };

@@ -7,6 +7,7 @@
 
 mod cost;
 mod space;
+mod waiting;
 
 use super::arguments;
 use super::warnings;
@@ -175,7 +176,7 @@ impl Planned<'_> {
     fn of_space(&self, shares: &[Share], per_node: usize) -> [String; 8] {
         let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
         let words = self.field.words();
-        let memory = cost::memories(shares, per_node, words, self.space.reach);
+        let memory = cost::memories(shares, per_node, words);
         let of_node = |node: &[u64]| node.iter().sum::<u64>();
         [
             shares.len().to_string(),

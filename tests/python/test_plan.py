@@ -159,6 +159,23 @@ def raft(tmp_path_factory):
     return path, done.stdout
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 8])
+def test_memory_is_that_of_a_run_whose_atoms_take_more_than_the_program(tmp_path, ranks):
+    """60,537 atoms, of which those in slabs that others have copies of wait for these."""
+    text = RAFT.read_text()
+    text = text[: text.index("[[stage]]")].replace('"../potentials', f'"{POTENTIALS}')
+    larger = re.sub(r"((?:mean|fwhm)_nm = )([0-9.]+)", lambda m: f"{m[1]}{1.45 * float(m[2]):.3f}", text)
+    path = write_input(tmp_path, larger + PROTOCOL.replace("0.06", "0.004"), "larger.toml")
+    plan = sinter("plan", path, "--ranks", ranks, "--speed", "1000000")
+    memory, node = (size(*pair) for pair in zip(*[iter(rows(plan.stdout, ranks)[0][4:8])] * 2))
+    done = run("--output", tmp_path / "out", path, ranks=ranks if ranks > 1 else None, timeout=600)
+    assert done.returncode == 0, done.stderr
+    most, *all_ = re.search(r"^memory: at most ([\d.]+ \w+)(?: on a rank, ([\d.]+ \w+) on all)?$", done.stdout, re.M).groups()
+    assert memory == pytest.approx(size(*most.split()), rel=0.1)
+    if ranks > 1:
+        assert node == pytest.approx(size(*all_[0].split()), rel=0.12)
+
+
 def counts(pattern, text):
     """Numbers and sizes in what the log says."""
     found = re.search(pattern, text, re.M)

@@ -31,7 +31,8 @@ const PACKING: f64 = 77e-9;
 pub const REDUCTIONS: f64 = 3.0;
 
 /// What follows was measured as the greatest resident set of a rank (`VmHWM`) on 1, 2, 4
-/// and 8 ranks, with 5,304 and 59,784 atoms, and met there to 6 %; bytes.
+/// and 8 ranks, with 5,304 to 4 million atoms, and met there to 12 % (one run of a million atoms on one
+/// rank took 29 % more); bytes.
 ///
 /// The program, MPI and HDF5 before there is an atom.
 const BASE: u64 = 38_000_000;
@@ -51,13 +52,9 @@ const KERNEL: u64 = 16 + 93;
 const BUFFERS: u64 = 202;
 const MOST_BUFFERS: u64 = 12_000_000;
 
-/// Pairs and triples of a dense metal that wait for the sums of ghosts, in vectors that
-/// grow by doubling.
-const WAITING: u64 = 814;
-
-/// Atoms of columns at borders, and of those behind, for each ghost: measured with 1.5 and 13
-/// million atoms on a rank.
-const WAITING_PER_GHOST: u64 = 10;
+/// Pairs and triples of a dense metal that wait for the sums of ghosts (`Share::waiting`), in vectors
+/// that grow by doubling: of rafts of 60 thousand, 236 thousand and a million atoms on 2 to 8 ranks.
+const WAITING: u64 = 670;
 
 /// A ghost and its copy on the way, in the buffers of MPI.
 const TRAVELLING: u64 = 1000;
@@ -67,29 +64,24 @@ fn travels(words: usize) -> u64 {
     2 * (8 * words as u64 + size_of::<[f64; 4]>() as u64)
 }
 
-/// Memory of a rank, bytes; `words` per atom between the phases, `reach` of its lists in Å.
-pub fn memory(share: &Share, words: usize, reach: f64) -> u64 {
+/// Memory of a rank, bytes; `words` per atom between the phases.
+pub fn memory(share: &Share, words: usize) -> u64 {
     let word = 8 * words as u64;
     let Share { atoms, ghosts, .. } = *share;
-    let waiting = match ghosts {
-        0 => 0,
-        _ if share.has_columns(reach) => atoms.min(WAITING_PER_GHOST * ghosts),
-        _ => atoms,
-    };
     let sums = if ghosts > 0 { atoms * word } else { 0 };
     let lists = Neighbours::bytes_of(atoms as usize, share.neighbours as usize);
     BASE + Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
         + lists as u64
         + atoms * (size_of::<Vec3>() as u64 + KERNEL)
         + sums
-        + waiting * WAITING
+        + share.waiting * WAITING
         + (atoms * BUFFERS).min(MOST_BUFFERS)
         + ghosts * (2 * word + size_of::<u32>() as u64 + TRAVELLING)
 }
 
 /// The same of each rank, of which `per_node` share a node.
-pub fn memories(shares: &[Share], per_node: usize, words: usize, reach: f64) -> Vec<u64> {
-    let mut all: Vec<u64> = shares.iter().map(|share| memory(share, words, reach)).collect();
+pub fn memories(shares: &[Share], per_node: usize, words: usize) -> Vec<u64> {
+    let mut all: Vec<u64> = shares.iter().map(|share| memory(share, words)).collect();
     if all.len() > 1 {
         all[0] += FIRST + FIRST_PER_RANK * per_node.min(all.len()).min(MOST_OF_A_NODE) as u64;
     }

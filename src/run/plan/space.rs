@@ -3,6 +3,7 @@
 //! and images within the range of the potential plus the skin of the bounding box of a
 //! rank's atoms.
 
+use super::waiting::Waiting;
 use crate::atoms::Atom;
 use crate::build::{Built, Parts};
 use crate::comm::Comm;
@@ -11,11 +12,9 @@ use crate::error::{Error, Result};
 use crate::exchange::{Traffic, bytes_sent};
 use crate::force::{Engine, Settings, System};
 use crate::geometry::{Cell, Vec3, add, on_grid, scale};
-use crate::neighbour::Rows;
 use crate::potential::{ForceField, Potential};
 use crate::random::{Purpose, Stream};
 use crate::run::warnings;
-use crate::sweep::Measures;
 use crate::write::progress::Bar;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -88,6 +87,8 @@ pub struct Share {
     /// Ghosts that are of other ranks, and copies of its atoms there.
     pub received: u64,
     pub sent: u64,
+    /// Atoms that wait for ghosts.
+    pub waiting: u64,
     low: Vec3,
     high: Vec3,
 }
@@ -101,6 +102,7 @@ impl Share {
         receivers: 0,
         received: 0,
         sent: 0,
+        waiting: 0,
         low: [f64::INFINITY; 3],
         high: [f64::NEG_INFINITY; 3],
     };
@@ -121,14 +123,6 @@ impl Share {
     fn clip(&mut self, region: &Region) {
         self.low = std::array::from_fn(|d| self.low[d].max(region.low[d]));
         self.high = std::array::from_fn(|d| self.high[d].min(region.high[d]));
-    }
-
-    /// Whether its slabs are so thick that they are cut into columns, of which only those at
-    /// borders wait for ghosts.
-    pub fn has_columns(&self, reach: f64) -> bool {
-        let atoms = self.atoms as usize;
-        let rows = Rows::within((self.low, self.high), atoms, reach);
-        atoms > 0 && Measures::default().columns(atoms, rows.counts()) > 1
     }
 
     /// The part of a heap that lies within `reach` (Å) of the bounding box, its atoms being spread
@@ -233,6 +227,13 @@ impl Space {
         for (rank, share) in shares.iter_mut().enumerate() {
             share.clip(&domains.region(rank));
         }
+        let waiting = |share: &Share| {
+            let extent =
+                if share.atoms > 0 { (share.low, share.high) } else { ([0.0; 3], [0.0; 3]) };
+            Waiting::within(extent, share.atoms, *reach)
+        };
+        let mut waiting: Vec<Waiting> = shares.iter().map(waiting).collect();
+        let mut sends = vec![false; heaps.len()];
         let mut ways = HashSet::new();
         // Ghosts of its own images and of others, copies on others.
         let mut shared = vec![[0.0; 3]; ranks];
@@ -245,6 +246,7 @@ impl Space {
                 let near = shares[rank].part_within(heap, *reach) * heap.atoms as f64;
                 if near == 0.0 {
                 } else if owner != rank {
+                    sends[of] = true;
                     shared[rank][1] += near;
                     shared[owner][2] += near;
                     ways.insert((owner, rank));
@@ -253,12 +255,17 @@ impl Space {
                 }
             });
         }
+        for ((heap, &sends), &owner) in heaps.iter().zip(&sends).zip(&owners) {
+            waiting[owner].take(heap.middle(), heap.atoms, sends);
+        }
         for (owner, rank) in ways {
             shares[owner].receivers += 1;
             shares[rank].senders += 1;
         }
-        for (share, [own, received, sent]) in shares.iter_mut().zip(shared) {
+        for ((share, waiting), [own, received, sent]) in shares.iter_mut().zip(&waiting).zip(shared)
+        {
             share.ghosts = (own + received).round() as u64;
+            share.waiting = waiting.count(share.ghosts);
             (share.received, share.sent) = (received.round() as u64, sent.round() as u64);
         }
         shares
@@ -431,7 +438,6 @@ pub fn speed(parts: &Parts, field: &ForceField, settings: Settings) -> Result<f6
 
 #[cfg(test)]
 mod tests {
-    use super::super::cost;
     use super::*;
     use crate::input;
     use crate::run::potential::potential;
@@ -472,32 +478,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    /// Half of inputs/ensemble/raft_264.toml, on one of two ranks: its greatest resident set was
-    /// 8.2 GB (`benches/ensemble`) when entries of lists had 32 bits, which are 16 now.
-    const MEASURED: f64 = 8.2e9 - 2.0 * 47.5 * 12_954_244.0;
-
-    /// Of what is predicted.
-    const CLOSE: f64 = 0.15;
-
-    #[test]
-    fn where_slabs_are_cut_into_columns_only_borders_wait_for_ghosts() {
-        let atoms = 12_954_244;
-        let half = Share {
-            atoms,
-            ghosts: 56_172,
-            neighbours: 475 * atoms / 10,
-            senders: 1,
-            low: [0.0; 3],
-            high: [1566.0, 3123.3, 163.6],
-            ..Share::NONE
-        };
-        assert!(half.has_columns(5.6));
-        let predicted = cost::memory(&half, 16, 5.6) as f64;
-        assert!((predicted / MEASURED - 1.0).abs() < CLOSE, "{predicted}");
-        // Thin slabs all touch the border.
-        let thin = Share { high: [530.0, 1060.0, 163.6], atoms: atoms / 9, ..half };
-        assert!(!thin.has_columns(5.6));
     }
 }
