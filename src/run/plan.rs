@@ -29,8 +29,8 @@ const MOST_RANKS: usize = 1 << 20;
 
 /// What HDF5 and the schema take beside the atoms of a trajectory, bytes: with the series of a
 /// short run, and room held for chunks unless they are compressed.
-const TRAJECTORY_HEAD: u64 = 1_500_000;
-const COMPRESSED_HEAD: u64 = 420_000;
+const TRAJECTORY_HEAD: u64 = 2_000_000;
+const COMPRESSED_HEAD: u64 = 560_000;
 
 /// Below this a core waits more than it works.
 const PAYS: f64 = 0.5;
