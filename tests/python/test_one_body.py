@@ -198,7 +198,7 @@ def test_frames_are_evaluated_with_planes(tmp_path):
 
     frame.write_text("1\nProperties=species:S:1:pos:R:3\nPt 0 0 -1.6\n")
     done = sinter("evaluate", path, frame, "--output", tmp_path / "out.xyz")
-    assert done.returncode == 2 and "plane[0]: 1 of the atoms are behind this plane" in done.stderr
+    assert done.returncode == 2 and "`[[plane]]` number 1: 1 of the atoms are behind this plane" in done.stderr
 
     held = write_input(tmp_path, HEAD + TERMS.replace("particles = [0], ", "") + PROTOCOL, name="held.toml")
     frame.write_text("1\nProperties=species:S:1:pos:R:3\nPt 0 0 -1.6\n")

@@ -201,7 +201,8 @@ def test_restart_with_another_potential_is_refused(alone, tmp_path):
     assert "augt1 = 1" in (tmp_path / "other.meam").read_text()
     old = f'"{ROOT}/inputs/potentials/PtFe.meam"'
     other = write_input(tmp_path, path.read_text().replace(old, '"other.meam"'))
-    refuses(reference, tmp_path, other, r"potential\.parameters .PtFe\.meam \(\w{12}\)., and the input says .other\.meam \(\w{12}\)")
+    then, now = (rf"\(\w{{12}}, line \d+: `augt1 = {value}`\)" for value in "01")
+    refuses(reference, tmp_path, other, rf"potential\.parameters .PtFe\.meam {then}., and the input says .other\.meam {now}")
     begins_another_trajectory(reference, tmp_path, other, "potential")
 
 

@@ -320,7 +320,7 @@ def test_forces_on_atoms_that_a_frame_lacks_are_refused_or_told(tmp_path):
     for atoms in ('{ species = ["Fe"] }', "{ above_angstrom = 9 }"):
         done = force(atoms)
         assert done.returncode == 0, done.stderr
-        said = "frame 0: uniform_force[0] of the input does nothing: no atom is of these elements"
+        said = "frame 0: `[[uniform_force]]` number 1 of the input does nothing: no atom is of these elements"
         assert done.stderr.count(said) == 1, done.stderr
     assert "warning" not in force("{ numbers = [1] }").stderr
 
