@@ -20,6 +20,7 @@ use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temp
 use crate::dynamics::protocol::{Progress, Protocol, Stage};
 use crate::dynamics::swaps::{self, Tally};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
+use crate::dynamics::verlet::Velocities;
 use crate::dynamics::{momentum, velocities, verlet};
 use crate::error::Result;
 use crate::force::{System, Totals};
@@ -190,6 +191,9 @@ impl Integrator {
         let free = system.cell().periodic == [false; 3];
         let at_rest = largest_speed(&View::new(system, comm)) == 0.0;
         let first_temperature = stage.first_temperature.filter(|&t| at_rest && t > 0.0);
+        if stage.reverse {
+            verlet::turn_around(system.atoms_mut());
+        }
         if let Some(t) = first_temperature {
             velocities::draw(system, t, self.seed, step);
             momentum::remove_linear(system, comm, Group::Particle);
@@ -207,6 +211,9 @@ impl Integrator {
         let freedom = self.count_freedom(&View::new(system, comm));
         if let Some(t) = first_temperature {
             velocities::set_temperature(system, comm, &self.groups, &freedom, t);
+        }
+        if stage.reversible {
+            verlet::round_velocities(system.atoms_mut());
         }
         let thermostat = match stage.thermostat {
             None => ThermostatState::None,
@@ -299,6 +306,10 @@ impl Integrator {
         };
         let masses = system.masses().to_vec();
         let half = self.timestep / 2.0;
+        let velocities = match self.stage.reversible {
+            true => Velocities::OnGrid,
+            false => Velocities::Any,
+        };
         let target = self.stage.thermostat.map_or(NO_TARGET, |settings| Target {
             temperature: self.stage.temperature_at(progress.step_in_stage).unwrap_or(0.0),
             relaxation: settings.relaxation,
@@ -311,7 +322,7 @@ impl Integrator {
             one_body.drift(self.timestep);
         }
         if let ThermostatState::Langevin { taken } = &mut motion.thermostat {
-            verlet::kick_and_drift(system.atoms_mut(), &masses, half, half);
+            verlet::kick_and_drift(system.atoms_mut(), &masses, [half, half], velocities);
             let key = langevin::Key { seed: self.seed, step: progress.step };
             *taken -= langevin::friction_and_noise(
                 system,
@@ -324,10 +335,11 @@ impl Integrator {
             .map_err(|atom| atom.at(progress.step))?;
             verlet::drift(system.atoms_mut(), half);
         } else {
-            verlet::kick_and_drift(system.atoms_mut(), &masses, half, self.timestep);
+            let durations = [half, self.timestep];
+            verlet::kick_and_drift(system.atoms_mut(), &masses, durations, velocities);
         }
         let totals = system.update_forces(virial)?;
-        verlet::kick(system.atoms_mut(), &masses, half);
+        verlet::kick(system.atoms_mut(), &masses, half, velocities);
         if let Some(one_body) = system.one_body_mut() {
             one_body.end_step(half);
         }

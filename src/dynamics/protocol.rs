@@ -40,6 +40,10 @@ pub struct Stage {
     pub pressure: Option<barostat::Settings>,
     /// Each particle alone.
     pub apart: bool,
+    /// Velocities are turned around when it begins.
+    pub reverse: bool,
+    /// Velocities are kept on a grid, which makes the motion exactly reversible.
+    pub reversible: bool,
     pub remove_linear: Option<Group>,
     pub remove_angular: Option<Group>,
     /// Of the largest force component at the end of `minimise` and `quench`, eV/Å.
@@ -144,6 +148,8 @@ impl Stage {
             swaps: swaps::Settings::new(config, stage),
             pressure: barostat::Settings::new(config, stage),
             apart,
+            reverse: stage.reverse_velocities,
+            reversible: stage.reversible,
             remove_linear: stage.remove_linear_momentum,
             remove_angular: stage.remove_angular_momentum,
             force_tolerance: stage.force_tolerance_ev_per_angstrom,

@@ -162,6 +162,8 @@ pub fn constant_energy(steps: u64) -> Stage {
         swaps: None,
         pressure: None,
         apart: false,
+        reverse: false,
+        reversible: false,
         remove_linear: None,
         remove_angular: None,
         force_tolerance: 1e-6,

@@ -17,15 +17,34 @@ use crate::geometry::{Vec3, on_grid};
 use crate::lanes::{Loop, run_loop};
 use crate::units::FORCE_PER_MASS;
 
+/// Which velocities there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Velocities {
+    Any,
+    /// Those on a grid, as positions are: kicks are rounded to it, so a kick with the velocity turned around
+    /// undoes one to the bit, as a drift does; and so does a whole run.
+    OnGrid,
+}
+
 /// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
 /// g/mol by species.
-pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64) {
+pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64, kind: Velocities) {
     let per_quantum = velocity_per_quantum(atoms, masses, duration);
     let Atoms { owned, velocity, force, species, .. } = atoms;
     parallel::for_each_task(&mut velocity[..*owned], |first, velocity| {
         let (force, species) = (&force[first..], &species[first..]);
-        run_loop(Kick { velocity, force, species, per_quantum: &per_quantum });
+        Kick { velocity, force, species, per_quantum: &per_quantum }.carry_out(kind);
     });
+}
+
+/// Puts the velocities of the owned atoms on the grid.
+pub fn round_velocities(atoms: &mut Atoms) {
+    parallel::change_velocities(atoms, |_, _, v| *v = v.map(on_grid));
+}
+
+/// Turns the velocities of the owned atoms around.
+pub fn turn_around(atoms: &mut Atoms) {
+    parallel::change_velocities(atoms, |_, _, v| *v = v.map(|x| -x));
 }
 
 /// Moves the owned atoms along their velocities for `duration` (ps). Those that have departed
@@ -39,13 +58,18 @@ pub fn drift(atoms: &mut Atoms, duration: f64) {
 }
 
 /// A kick and then a drift, for some atoms after the other.
-pub fn kick_and_drift(atoms: &mut Atoms, masses: &[f64], kicked: f64, drifted: f64) {
+pub fn kick_and_drift(
+    atoms: &mut Atoms,
+    masses: &[f64],
+    [kicked, drifted]: [f64; 2],
+    kind: Velocities,
+) {
     let per_quantum = velocity_per_quantum(atoms, masses, kicked);
     let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
     let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
     parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
         let (force, species) = (&force[first..], &species[first..]);
-        run_loop(Kick { velocity, force, species, per_quantum: &per_quantum });
+        Kick { velocity, force, species, per_quantum: &per_quantum }.carry_out(kind);
         run_loop(Drift { position, velocity, border, duration: drifted });
     });
 }
@@ -59,15 +83,28 @@ struct Kick<'a> {
     per_quantum: &'a [f64],
 }
 
-impl Loop for Kick<'_> {
+impl Kick<'_> {
+    fn carry_out(self, kind: Velocities) {
+        match kind {
+            Velocities::Any => run_loop(Kicks::<false>(self)),
+            Velocities::OnGrid => run_loop(Kicks::<true>(self)),
+        }
+    }
+}
+
+struct Kicks<'a, const ON_GRID: bool>(Kick<'a>);
+
+impl<const ON_GRID: bool> Loop for Kicks<'_, ON_GRID> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for ((v, force), species) in self.velocity.iter_mut().zip(self.force).zip(self.species) {
-            let per_quantum = self.per_quantum[*species as usize];
+        let Kick { velocity, force, species, per_quantum } = self.0;
+        for ((v, force), species) in velocity.iter_mut().zip(force).zip(species) {
+            let per_quantum = per_quantum[*species as usize];
             for d in 0..3 {
-                v[d] += per_quantum * force[d] as f64;
+                let change = per_quantum * force[d] as f64;
+                v[d] += if ON_GRID { on_grid(change) } else { change };
             }
         }
     }

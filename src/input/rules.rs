@@ -45,6 +45,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stages(config, problems);
     intervals(config, problems);
     stops(config, problems);
+    reversible(config, problems);
     swaps::check(config, problems);
     pressure::check(config, problems);
     traces::check(config, problems);
@@ -480,6 +481,10 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
         needs("temperature_k", stage.temperature_k.is_some(), dynamic);
     }
     needs("end_temperature_k", stage.end_temperature_k.is_some(), stage.kind.is_ramp());
+    if !dynamic {
+        needs("reverse_velocities", stage.reverse_velocities, false);
+        needs("reversible", stage.reversible, false);
+    }
 
     if stage.kind.is_ramp() {
         if stage.ensemble == Ensemble::Nve {
@@ -503,6 +508,25 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
                 );
             }
         }
+    }
+}
+
+/// Adds what a motion that is to be undone cannot have beside it to `problems`.
+fn reversible(config: &Config, problems: &mut Problems) {
+    for (i, stage) in config.stages.iter().enumerate().filter(|(_, stage)| stage.reversible) {
+        let wrong = match stage {
+            _ if !stage.kind.is_dynamic() => continue,
+            _ if stage.ensemble != Ensemble::Nve => {
+                "heat baths cannot be undone: write `ensemble = \"nve\"`"
+            }
+            _ if stage.swaps.is_some() => "swaps cannot be undone",
+            _ if !config.pistons.is_empty() => "a `[[piston]]` moves on and cannot be undone",
+            _ if config.evaporation.atoms != Evaporated::Keep => {
+                "atoms that come to rest or are removed (`[evaporation]`) cannot be undone"
+            }
+            _ => continue,
+        };
+        problems.at(&format!("stage[{i}].reversible"), wrong);
     }
 }
 

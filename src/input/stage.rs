@@ -57,6 +57,13 @@ pub struct StageConfig {
     /// Unless given: as for the linear momentum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remove_angular_momentum: Option<Group>,
+    /// Turn all velocities around when the stage begins: the atoms go back where they came from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reverse_velocities: bool,
+    /// For `nve`: velocities are kept on a grid of 2⁻³⁶ Å/ps, so that the motion can be undone to
+    /// the bit (`reverse_velocities` in a stage after it).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reversible: bool,
     /// For `minimise` and `quench`: stop when no force component exceeds this.
     #[serde(default = "default_force_tolerance")]
     #[schemars(extend("exclusiveMinimum" = 0))]

@@ -1,0 +1,70 @@
+"""Motion that is undone to the bit: there on some ranks, back on others."""
+
+import h5py
+import numpy as np
+import pytest
+
+from running import HEAD, run, sinter, write_input
+
+PROTOCOL = """
+[[stage]]
+kind = "equilibrate"
+temperature_k = 1200
+duration_ps = 0.05
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = 0.3
+reversible = true
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = 0.3
+reversible = true
+reverse_velocities = true
+"""
+# Of velocities: Å/ps.
+GRID = 2.0**-36
+
+
+def atoms(path):
+    """Places and velocities in the order of ids."""
+    with h5py.File(path) as file:
+        table = file["atoms"]
+        assert (np.diff(table["id"][:]) == 1).all() if "id" in table else True
+        return table["position"][:], table["velocity"][:]
+
+
+def test_a_run_comes_back_on_other_ranks(tmp_path):
+    path = write_input(tmp_path, HEAD + "[checkpoint]\nkeep = 9\n" + PROTOCOL)
+    out = tmp_path / "out"
+    done = run("--output", out, path)
+    assert done.returncode == 0, done.stderr
+    back = tmp_path / "back"
+    done = run("--output", back, "--restart", out / "checkpoint-175.h5", path, ranks=2)
+    assert done.returncode == 0, done.stderr
+    place, velocity = atoms(out / "checkpoint-25.h5")
+    farthest, _ = atoms(out / "checkpoint-175.h5")
+    assert np.linalg.norm(farthest - place, axis=1).mean() > 0.2, "nothing moved"
+    for folder in (out, back):
+        again, turned = atoms(folder / "checkpoint-325.h5")
+        np.testing.assert_array_equal(again, place)
+        # They were put on the grid when the reversible stage began.
+        assert np.abs(turned + velocity).max() <= GRID / 2
+        np.testing.assert_array_equal(turned, np.round(turned / GRID) * GRID)
+
+
+@pytest.mark.parametrize(
+    ["change", "told"],
+    [
+        (('ensemble = "nve"', 'ensemble = "nvt"\ntemperature_k = 300'), "heat baths cannot be undone"),
+        (("reversible = true", "reversible = true\nswaps = { interval_ps = 0.1, attempts = 1, temperature_k = 9 }"), "swaps cannot be undone"),
+        (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreversible = true'), "`reversible` has no meaning"),
+        (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreverse_velocities = true'), "`reverse_velocities` has no meaning"),
+    ],
+)
+def test_what_cannot_be_undone_is_refused(tmp_path, change, told):
+    text = HEAD + PROTOCOL
+    assert change[0] in text
+    done = sinter("check", write_input(tmp_path, text.replace(*change, 1)))
+    assert done.returncode == 2 and told in done.stderr, done.stderr
