@@ -235,7 +235,13 @@ fn the_head_of_the_log() {
     });
     let (head, body) = text.split_once('\n').unwrap();
     assert!(head.starts_with(concat!("sinter-hpc ", env!("CARGO_PKG_VERSION"), ", 2")), "{head}");
-    let body: Vec<&str> = body.lines().filter(|line| !line.contains("libraries")).collect();
+    let mut body: Vec<&str> = body.lines().filter(|line| !line.contains("libraries")).collect();
+    // Of this build, on one line or two.
+    let [begin, end] = ["  program       ", "  runs on "]
+        .map(|label| body.iter().position(|line| line.starts_with(label)).unwrap());
+    let program: Vec<&str> = body.drain(begin..end).map(str::trim).collect();
+    let told = format!("program       revision {GIT_REVISION}; rustc ");
+    assert!(program.join(" ").starts_with(&told), "{program:?}");
     let expected = "  \
   input         pair.toml
   title         Two particles
