@@ -48,7 +48,7 @@ kind = "equilibrate"
 ensemble = "npt"
 temperature_k = {temperature}
 duration_ps = {DURATION}
-pressure = {{ target_gpa = 0, barostat = "{barostat}", interval_fs = 20 }}
+pressure = {{ target_gpa = 0, barostat = "{barostat}", relaxation_fs = 200, interval_fs = 20 }}
 """)
     done = subprocess.run([program, "--threads", "1", "--force", "--output", folder / "out", folder / "input.toml"], capture_output=True, text=True)
     if done.returncode != 0:
