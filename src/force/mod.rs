@@ -47,7 +47,7 @@ pub trait System {
     /// Owned atoms may be reordered and change rank.
     ///
     /// # Errors
-    /// [`Error::Physics`] on every rank, with the id of an atom that is no longer where it can be
+    /// [`Error::Physics`](crate::error::Error::Physics) on every rank, with the id of an atom that is no longer where it can be
     /// evaluated: too close to another, torn away, or with a force beyond the quantum's bound.
     fn update_forces(&mut self, virial: bool) -> Result<Totals>;
     /// Gives the periodic box these lengths (Å), and stretches places along with it, from its

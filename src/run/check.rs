@@ -18,7 +18,7 @@ use std::path::Path;
 /// its place; what only deserves a second look is a warning.
 ///
 /// # Errors
-/// [`Error::Input`] with the place of what is wrong.
+/// [`Error::Input`](crate::error::Error::Input) with the place of what is wrong.
 pub fn check(path: &Path) -> Result<()> {
     let mut config = warnings::read_input(path)?;
     say(&report(&mut config)?);
