@@ -38,7 +38,10 @@ def ours(program, folder, atoms, temperature, barostat):
     rows = [f"{s} {x:.10f} {y:.10f} {z:.10f}" for s, (x, y, z) in zip(species, places)]
     head = f'Lattice="{box} 0 0 0 {box} 0 0 0 {box}" pbc="T T T" Properties=species:S:1:pos:R:3'
     (folder / "start.xyz").write_text(f"{len(rows)}\n{head}\n" + "\n".join(rows) + "\n")
+    # A seed for each case: with one for all, the noise of the box would be the same in each.
+    seed = round(temperature + 10000 * (species == "Fe").mean()) + len(barostat)
     (folder / "input.toml").write_text(f"""
+seed = {seed}
 potential = {{ library = "{POTENTIAL[0]}", parameters = "{POTENTIAL[1]}", elements = ["Pt", "Fe"] }}
 structure = {{ file = "start.xyz" }}
 dynamics = {{ timestep_fs = {TIMESTEP * 1000} }}
