@@ -126,10 +126,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether anything acts on atoms by where they are: planes, pistons, tethers, what holds them.
+    /// Whether anything acts on atoms by where they are: one-body terms, and what holds atoms.
     pub fn acts_one_by_one(&self) -> bool {
-        let places = [self.planes.len(), self.pistons.len(), self.tethers.len(), self.fixed.len()];
-        places.iter().any(|&count| count > 0)
+        let of_walls = self.planes.len() + self.pistons.len();
+        of_walls + self.tethers.len() + self.fixed.len() + self.uniform_forces.len() > 0
     }
 
     /// The tables of the force field with their keys: `[potential]`, then each `[[term]]`.

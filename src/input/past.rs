@@ -407,10 +407,13 @@ impl Comparison<'_> {
             "duration_ps" => {
                 let before = length(self.then, then.duration_ps);
                 let after = length(self.now, now.duration_ps);
+                let ramps = then.ramps().filter(|_| just_ended || under_way);
+                if let Some(ramps) = ramps {
+                    return Some(format!(
+                        "the ramp would have had other {ramps} so far; {elsewhere}"
+                    ));
+                }
                 match (just_ended, under_way, after) {
-                    (true, ..) | (_, true, _) if then.kind.is_ramp() => Some(format!(
-                        "the ramp would have had other temperatures so far; {elsewhere}"
-                    )),
                     (true, _, after) if after > before => {
                         self.changes.longer = Some(before);
                         None

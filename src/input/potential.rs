@@ -33,6 +33,7 @@ pub struct PotentialConfig {
     /// `lennard-jones`, `morse` and `johnson`: the pairs of these elements between which it acts, such as
     /// `[["Ag", "C"]]`; without it all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
     pub pairs: Vec<[String; 2]>,
 }
 

@@ -173,8 +173,8 @@ fn one_table(
     if config.acts_one_by_one() {
         problems.at(
             key,
-            "the box cannot change while something holds, tethers or presses atoms at places of its own \
-             (`[[fixed]]`, `[[tether]]`, `[[plane]]`, `[[piston]]`)",
+            "the box cannot change while something holds, tethers, presses or pulls atoms at places of its own \
+             (`[[fixed]]`, `[[tether]]`, `[[plane]]`, `[[piston]]`, `[[uniform_force]]`)",
         );
     }
 }

@@ -74,6 +74,7 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
         );
     }
     thermostats(config, warnings);
+    turned_around(config, warnings);
     for (key, time_ps) in times(config) {
         let steps = dynamics.steps(time_ps);
         let used = steps as f64 * dynamics.timestep_fs / 1000.0;
@@ -89,6 +90,18 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
                     (used * 1e10).round() / 1e10
                 ),
             );
+        }
+    }
+}
+
+/// Velocities that are turned around behind a stage that cannot be undone.
+fn turned_around(config: &Config, warnings: &mut Problems) {
+    let moving = config.stages.iter().enumerate().filter(|(_, stage)| stage.kind.is_dynamic());
+    for ((_, before), (i, stage)) in moving.clone().zip(moving.skip(1)) {
+        if stage.reverse_velocities && stage.reversible && !before.reversible {
+            let message =
+                "the stage before is not `reversible`: what came of it is not undone to the bit";
+            warnings.at(&format!("stage[{i}].reverse_velocities"), message);
         }
     }
 }
@@ -520,6 +533,12 @@ fn reversible(config: &Config, problems: &mut Problems) {
                 "heat baths cannot be undone: write `ensemble = \"nve\"`"
             }
             _ if stage.swaps.is_some() => "swaps cannot be undone",
+            _ if stage.remove_linear_momentum.is_some()
+                || stage.remove_angular_momentum.is_some()
+                || stage.kind == StageKind::Equilibrate =>
+            {
+                "momenta that are taken away cannot be given back: write `kind = \"hold\"`, without `remove_...`"
+            }
             _ if !config.pistons.is_empty() => "a `[[piston]]` moves on and cannot be undone",
             _ if config.evaporation.atoms != Evaporated::Keep => {
                 "atoms that come to rest or are removed (`[evaporation]`) cannot be undone"

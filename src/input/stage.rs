@@ -100,6 +100,17 @@ pub struct Idle {
 const THERMOSTAT: [&str; 4] = ["thermostat", "relaxation_fs", "chain_length", "thermostat_for"];
 
 impl StageConfig {
+    /// What follows a ramp, of which the length of the stage decides the slope; none if nothing does.
+    pub fn ramps(&self) -> Option<&'static str> {
+        let rises = |p: &PressureConfig| p.end_gpa.is_some_and(|end| end != p.target_gpa);
+        match (self.kind.is_ramp(), self.pressure.as_ref().is_some_and(rises)) {
+            (true, true) => Some("temperatures and pressures"),
+            (true, false) => Some("temperatures"),
+            (false, true) => Some("pressures"),
+            (false, false) => None,
+        }
+    }
+
     /// The keys that have no effect beside the others, given or not; `moved` tells whether atoms
     /// move in a stage before.
     pub fn idle(&self, moved: bool) -> Vec<Idle> {

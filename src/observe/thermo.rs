@@ -139,10 +139,19 @@ impl Observer for Thermo {
         if self.pressure {
             let virial = snapshot.totals.virial.unwrap_or([f64::NAN; 6]);
             let [xx, yy, zz, ..] = virial;
-            let volume = snapshot.system.cell.volume();
+            // Particles that are apart share no box.
+            let volume = match snapshot.together {
+                true => snapshot.system.cell.volume(),
+                false => f64::NAN,
+            };
             let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * volume);
             let flow = if snapshot.moving { momentum_flow(scene) } else { [0.0; 6] };
-            columns.push(Column::real("volume", "Angstrom3", "of the periodic box", volume));
+            columns.push(Column::real(
+                "volume",
+                "Angstrom3",
+                "of the periodic box; none (NaN) while particles are apart",
+                volume,
+            ));
             let target = snapshot.place.target_pressure.unwrap_or(f64::NAN);
             columns.push(Column::real(
                 "target_pressure",

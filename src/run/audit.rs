@@ -52,10 +52,17 @@ pub struct Arguments {
 /// Runs the piece again and compares. Collective.
 pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     let folder = &wanted.folder;
-    let piece = comm.is_root().then(|| choose(&steps(folder)?, wanted)).transpose();
+    let piece = comm.is_root().then(|| choose(&kept(folder)?, wanted)).transpose();
     let [first, last]: [u64; 2] = comm.broadcast(0, comm.agree(piece)?);
     let [from, to] = [first, last].map(|step| folder.join(checkpoint_name(step)));
     let [(begin, _), (end, _)] = [read_checkpoint(&from, comm)?, read_checkpoint(&to, comm)?];
+    for (path, named, told) in [(&from, first, begin.step), (&to, last, end.step)] {
+        if named != told {
+            let why =
+                format!("its name says step {named}, and it is of step {told}: was it renamed?");
+            return Err(Error::input(path, 0, 0, why));
+        }
+    }
     let asked = comm.agree(one_input(&begin, &end).map_err(|why| Error::input(&to, 0, 0, why)))?;
     log.say(&format!(
         "{}: steps {first} to {last} of {} are done again",
@@ -100,11 +107,25 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// The steps of the checkpoints in the folder of a run, the newest first.
+fn kept(folder: &Path) -> Result<Vec<u64>> {
+    match folder.is_dir() {
+        true => steps(folder),
+        false => {
+            Err(Error::input(folder, 0, 0, "this is no folder: name the output folder of a run"))
+        }
+    }
+}
+
 /// The steps of the two checkpoints between which is the piece; `kept`: the newest first.
 fn choose(kept: &[u64], wanted: &Arguments) -> Result<[u64; 2]> {
     let refused = |why: String| Err(Error::input(&wanted.folder, 0, 0, why));
     let all: Vec<String> = kept.iter().rev().map(u64::to_string).collect();
     let all = all.join(", ");
+    if wanted.between.len() > 2 {
+        let message = "--between is given twice: an audit is of one piece";
+        return Err(Error::Usage(message.into()));
+    }
     match (kept, &wanted.between[..]) {
         (_, &[first, last]) => match [first, last].iter().find(|step| !kept.contains(step)) {
             Some(step) => refused(format!(
@@ -194,6 +215,10 @@ struct Scratch {
 impl Scratch {
     fn make(comm: &Comm, wanted: Option<&Path>) -> Result<Scratch> {
         let home = wanted.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        if comm.any(comm.is_root() && !home.is_dir()) {
+            let message = format!("--scratch {}: there is no such folder", home.display());
+            return Err(Error::Usage(message));
+        }
         let make = || tempfile::Builder::new().prefix("sinter-audit-").tempdir_in(&home);
         let held = comm.is_root().then(make).transpose();
         let held = comm.agree(held.map_err(|error| Error::file(&home, error)))?;
@@ -300,9 +325,12 @@ impl Piece<'_> {
     fn frames(&self, [run, piece]: [&Path; 2]) -> Result<frames::Comparison> {
         let path = run.join(TRAJECTORY);
         if !path.exists() {
+            let why = format!("there is no {} any more", path.display());
+            warnings::tell([format!("frames are not compared: {why}")]);
             return Ok(frames::Comparison::default());
         }
-        let steps = self.begin.step + 1..=self.end.step;
+        // The last one comes with the piece that begins there: a job leaves no frame where it is stopped.
+        let steps = self.begin.step..=self.end.step;
         match frames::compare(&path, &piece.join(TRAJECTORY), steps) {
             Err(error) => {
                 warnings::tell([format!("frames are not compared: {error}")]);

@@ -15,7 +15,7 @@ use crate::build::Parts;
 use crate::dynamics::Stage;
 use crate::error::{Error, Result};
 use crate::force::Settings;
-use crate::input::{Arrangement, Config};
+use crate::input::{self, Arrangement, Config};
 use crate::potential::{ForceField, Potential};
 use crate::terminal::counted;
 use crate::write::progress::Bar;
@@ -67,6 +67,7 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     let parts = Parts::new(&together);
     bar.finish();
     let parts = parts?;
+    input::settle(&mut config.clone(), parts.whole().layout.cell.periodic)?;
     let space = Space::new(&parts, &field, settings)?;
     let speed = match wanted.speed {
         Some(speed) => speed.get() as f64,

@@ -119,6 +119,9 @@ def test_what_cannot_be_done_again_is_refused(done, tmp_path):
         ([done, "--between", all_[0], 1], "there is no checkpoint of step 1;"),
         ([done, "--between", all_[1], all_[0]], "the first step is to be below the second"),
         ([done, "--between", all_[0]], "2 values"),
+        ([done, "--between", all_[0], all_[1], "--between", all_[1], all_[2]], "is given twice"),
+        ([done / "nowhere"], "this is no folder: name the output folder of a run"),
+        ([done, "--scratch", done / "nowhere"], "there is no such folder"),
         ([done, "--scratch", tmp_path / "nowhere"], "nowhere"),
     ]:
         told = audit(*words)

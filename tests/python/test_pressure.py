@@ -134,6 +134,29 @@ def test_same_bits_through_restarts(case, tmp_path, step):
         np.testing.assert_array_equal(values[whole["step"] >= step], rest[name], name)
 
 
+RAMP = """
+[[stage]]
+kind = "hold"
+ensemble = "npt"
+temperature_k = 300
+duration_ps = 0.1
+pressure = { target_gpa = 0, end_gpa = 5 }
+"""
+
+
+def test_a_ramp_of_pressure_that_has_begun_keeps_its_length(case, tmp_path):
+    path = write_input(tmp_path, HEAD + RAMP)
+    folder = finished(tmp_path / "out", path)
+    longer = write_input(tmp_path, HEAD + RAMP.replace("duration_ps = 0.1", "duration_ps = 0.2"), "longer.toml")
+    for more in (["--extend", "0.1ps", path], [longer]):
+        done = run("--output", folder, "--resume", *more)
+        assert done.returncode == 2 and "other pressures so far" in done.stderr, done.stderr
+    # Both at once, in the middle.
+    path, folder = case
+    done = run("--output", tmp_path / "longer", "--restart", folder / "checkpoint-1020.h5", "--extend", "0.1ps", path)
+    assert done.returncode == 2 and "other temperatures and pressures so far" in done.stderr, done.stderr
+
+
 def test_figure_and_summary_tell_what_pressure_does(case):
     """A crystal without voids stays one; its box has no contacts."""
     _, folder = case
@@ -178,3 +201,15 @@ def test_what_contradicts_a_pressure_is_refused(tmp_path, change, told):
     path = write_input(tmp_path, text.replace(*change, 1))
     done = sinter("check", path)
     assert done.returncode == 2 and told in done.stderr, done.stderr
+
+
+def test_a_file_that_is_not_periodic_has_no_pressure(tmp_path):
+    rows = [f"Cu {1.8 * i} {1.8 * j} {1.8 * k}" for i in range(4) for j in range(4) for k in range(4) if (i + j + k) % 2 == 0]
+    head = f'{len(rows)}\nLattice="7.2 0 0 0 7.2 0 0 0 7.2" pbc="T T F" Properties=species:S:1:pos:R:3\n'
+    (tmp_path / "slab.xyz").write_text(head + "\n".join(rows) + "\n")
+    crystal = HEAD[HEAD.index("[crystal]") : HEAD.index("[checkpoint]")]
+    text = HEAD.replace(crystal, '[structure]\nfile = "slab.xyz"\n') + PROTOCOL
+    path = write_input(tmp_path, text)
+    for how in (["check", path], ["plan", "--ranks", "1", "--speed", "1000000", path]):
+        done = sinter(*how)
+        assert done.returncode == 2 and "periodic in x, y and z" in done.stderr, (how, done.stderr)

@@ -58,6 +58,7 @@ def test_a_run_comes_back_on_other_ranks(tmp_path):
     ["change", "told"],
     [
         (('ensemble = "nve"', 'ensemble = "nvt"\ntemperature_k = 300'), "heat baths cannot be undone"),
+        (("reversible = true", 'reversible = true\nremove_linear_momentum = "system"'), "momenta that are taken away"),
         (("reversible = true", "reversible = true\nswaps = { interval_ps = 0.1, attempts = 1, temperature_k = 9 }"), "swaps cannot be undone"),
         (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreversible = true'), "`reversible` has no meaning"),
         (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreverse_velocities = true'), "`reverse_velocities` has no meaning"),
@@ -68,3 +69,9 @@ def test_what_cannot_be_undone_is_refused(tmp_path, change, told):
     assert change[0] in text
     done = sinter("check", write_input(tmp_path, text.replace(*change, 1)))
     assert done.returncode == 2 and told in done.stderr, done.stderr
+
+
+def test_a_way_back_from_what_is_not_reversible_is_told(tmp_path):
+    path = write_input(tmp_path, HEAD + PROTOCOL.replace("reversible = true\n", "", 1))
+    done = sinter("check", path)
+    assert done.returncode == 0 and "not undone to the bit" in done.stderr, done.stderr

@@ -17,6 +17,8 @@ def tree(positions, lengths, periodic):
     span = np.ptp(positions, axis=0)
     if not np.any(periodic):
         return cKDTree(positions), positions
+    # While particles are apart a box has no lengths: each is alone.
+    periodic = np.asarray(periodic) & (np.asarray(lengths) > 0)
     size = np.where(periodic, lengths, 3 * span + 100)
     wrapped = np.mod(positions - np.where(periodic, 0, low), size)
     # The remainder of a tiny negative number is the divisor itself.
