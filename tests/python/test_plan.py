@@ -173,7 +173,8 @@ def test_memory_is_that_of_a_run_whose_atoms_take_more_than_the_program(tmp_path
     most, *all_ = re.search(r"^memory: at most ([\d.]+ \w+)(?: on a rank, ([\d.]+ \w+) on all)?$", done.stdout, re.M).groups()
     assert memory == pytest.approx(size(*most.split()), rel=0.1)
     if ranks > 1:
-        assert node == pytest.approx(size(*all_[0].split()), rel=0.12)
+        # On two ranks 12 to 13 % more are planned: the one that has less to do is taken for the other.
+        assert node == pytest.approx(size(*all_[0].split()), rel=0.15)
 
 
 def counts(pattern, text):
