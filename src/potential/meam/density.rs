@@ -86,32 +86,45 @@ impl<'a, L: Lanes> Bonds<'a, L> {
     }
 }
 
-/// Adds what the pairs of a block give to the sums.
-///
-/// The caller keeps two threads from working on atoms with common neighbours.
+/// Atoms as phase 1 sees them, and their sums. Who has one may write to the sums of the atoms of a tile
+/// and of their neighbours: that is what `new` asks for.
+#[derive(Clone, Copy)]
+pub struct DensityTask<'a> {
+    pub view: View<'a>,
+    sums: &'a Sums<'a>,
+}
+
+impl<'a> DensityTask<'a> {
+    /// # Safety
+    /// As for `Potential::densities`, with the tile whose pairs are then summed.
+    pub unsafe fn new(view: View<'a>, sums: &'a Sums<'a>) -> DensityTask<'a> {
+        DensityTask { view, sums }
+    }
+}
+
+/// Adds what the pairs of a block of the tile give to the sums.
 #[inline(always)]
 pub fn accumulate<L: Lanes>(
-    view: View,
+    task: DensityTask,
     pairs: &mut Pairs,
     range: Range<usize>,
     alike: usize,
-    sums: &Sums,
     lines: &mut Lines<L>,
     mut ahead: Ahead,
 ) {
-    let View { meam, env, .. } = view;
+    let View { meam, env, .. } = task.view;
     for first in range.clone().step_by(AHEAD * WIDTH) {
         let lines = lines.find(env, pairs, first..range.end);
         for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
             if let Some(atoms) = ahead.next() {
-                fetch::<L>(view, sums, atoms);
+                fetch::<L>(task, atoms);
             }
             let screening = screen(meam, line, pairs, at);
             let bonds = Bonds::new(pairs, at, line);
             if at + WIDTH <= alike {
-                add_alike(meam, sums, &bonds, screening);
+                add_alike(task, &bonds, screening);
             } else {
-                add_unlike(meam, sums, &bonds, screening, WIDTH.min(range.end - at));
+                add_unlike(task, &bonds, screening, WIDTH.min(range.end - at));
             }
         }
     }
@@ -119,7 +132,8 @@ pub fn accumulate<L: Lanes>(
 
 /// Fetches what phase 1 sees of these atoms.
 #[inline(always)]
-pub fn fetch<L: Lanes>(view: View, sums: &Sums, atoms: Range<usize>) {
+pub fn fetch<L: Lanes>(task: DensityTask, atoms: Range<usize>) {
+    let DensityTask { view, sums } = task;
     L::Coarse::fetch(&view.coarse[atoms.clone()]);
     L::Coarse::fetch(&view.env.position[atoms.clone()]);
     // SAFETY: atoms of tiles around this one, which no other thread has meanwhile.
@@ -128,29 +142,31 @@ pub fn fetch<L: Lanes>(view: View, sums: &Sums, atoms: Range<usize>) {
 
 /// Pairs whose ends are alike, which give both the same.
 #[inline(always)]
-fn add_alike<L: Lanes>(meam: &Meam, sums: &Sums, bonds: &Bonds<L>, screening: L) {
+fn add_alike<L: Lanes>(task: DensityTask, bonds: &Bonds<L>, screening: L) {
+    let meam = task.view.meam;
     let y = harmonics::evaluate(bonds.line.u);
     let densities = meam.coefficients.densities(&bonds.species_j, bonds.line.r);
     let densities = scaled(screening, densities);
     let terms = Terms::new(meam, densities, &y);
-    terms.add::<false>(sums, bonds.i);
-    terms.add::<true>(sums, bonds.j);
-    add_weights(meam, sums, bonds.i, &bonds.species_j, densities[0]);
-    add_weights(meam, sums, bonds.j, &bonds.species_j, densities[0]);
+    terms.add::<false>(task, bonds.i);
+    terms.add::<true>(task, bonds.j);
+    add_weights(task, bonds.i, &bonds.species_j, densities[0]);
+    add_weights(task, bonds.j, &bonds.species_j, densities[0]);
 }
 
 /// The first `count` of pairs of any species.
 #[inline(always)]
-fn add_unlike<L: Lanes>(meam: &Meam, sums: &Sums, bonds: &Bonds<L>, screening: L, count: usize) {
+fn add_unlike<L: Lanes>(task: DensityTask, bonds: &Bonds<L>, screening: L, count: usize) {
+    let meam = task.view.meam;
     let y = harmonics::evaluate(bonds.line.u);
     let (i, j) = (&bonds.i[..count], &bonds.j[..count]);
     let [from_j, from_i] =
         meam.coefficients.both_densities([&bonds.species_j, &bonds.species_i], bonds.line.r);
     let (from_j, from_i) = (scaled(screening, from_j), scaled(screening, from_i));
-    Terms::new(meam, from_j, &y).add::<false>(sums, i);
-    Terms::new(meam, from_i, &y).add::<true>(sums, j);
-    add_weights(meam, sums, i, &bonds.species_j, from_j[0]);
-    add_weights(meam, sums, j, &bonds.species_i, from_i[0]);
+    Terms::new(meam, from_j, &y).add::<false>(task, i);
+    Terms::new(meam, from_i, &y).add::<true>(task, j);
+    add_weights(task, i, &bonds.species_j, from_j[0]);
+    add_weights(task, j, &bonds.species_i, from_i[0]);
 }
 
 #[inline(always)]
@@ -204,14 +220,14 @@ impl<L: Lanes> Terms<L> {
 
     /// Adds to the sums of these atoms; towards the other end odd components change sign.
     #[inline(always)]
-    fn add<const OTHER_END: bool>(&self, sums: &Sums, atoms: &[u32]) {
+    fn add<const OTHER_END: bool>(&self, task: DensityTask, atoms: &[u32]) {
         for lane in 0..WIDTH {
             if lane == atoms.len() {
                 break;
             }
-            // SAFETY: atoms of this tile and their neighbours, each with its words, which no
-            // other thread touches meanwhile.
-            let words = unsafe { sums.of(atoms[lane], 0, COMPONENTS) };
+            // SAFETY: atoms of this tile and their neighbours, each with its words, by the promise
+            // that the task was made with; the reference ends before the next.
+            let words = unsafe { task.sums.of(atoms[lane], 0, COMPONENTS) };
             let (first, second) = words.split_at_mut(WIDTH);
             let first = first.first_chunk_mut().expect("eight words");
             let second = second.first_chunk_mut().expect("eight words");
@@ -228,20 +244,15 @@ impl<L: Lanes> Terms<L> {
 
 /// Adds S t ρ₀ and S t² ρ₀ of neighbours of these species, where the weights are averages.
 #[inline(always)]
-fn add_weights<L: Lanes>(
-    meam: &Meam,
-    sums: &Sums,
-    atoms: &[u32],
-    species: &[u32; WIDTH],
-    density: L,
-) {
+fn add_weights<L: Lanes>(task: DensityTask, atoms: &[u32], species: &[u32; WIDTH], density: L) {
+    let meam = task.view.meam;
     for (h, weights) in meam.coefficients.weights.iter().enumerate() {
         let mut quanta = [0; WIDTH];
         let per_unit = L::splat(meam.quanta[WEIGHTS + h].per_unit());
         (L::lookup(weights, species) * density).quanta(per_unit).add_to(&mut quanta);
         for (atom, quanta) in atoms.iter().zip(quanta) {
             // SAFETY: as in `Terms::add`.
-            let words = unsafe { sums.of(*atom, WEIGHTS + h, 1) };
+            let words = unsafe { task.sums.of(*atom, WEIGHTS + h, 1) };
             words[0] += quanta;
         }
     }

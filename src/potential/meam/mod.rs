@@ -30,6 +30,7 @@ use crate::potential::ahead::Ahead;
 use crate::potential::{Environment, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use coefficients::Coefficients;
+use density::DensityTask;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use filter::{Bounds, View, coarsen};
 use force::ForceTask;
@@ -307,28 +308,22 @@ fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
 
 /// Phase 1 for one tile.
 #[inline(always)]
-fn screen_and_sum<L: Lanes>(
-    view: View,
-    tile: &Tile,
-    bench: &mut Workbench,
-    sums: &Sums,
-) -> Result<()> {
+fn screen_and_sum<L: Lanes>(task: DensityTask, tile: &Tile, bench: &mut Workbench) -> Result<()> {
     let Workbench { records, workspace } = bench;
     records.clear();
     let mut lines = density::Lines::new();
     let blocks = tile.atoms.len().div_ceil(BLOCK);
-    Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(view, sums, atoms));
+    Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(task, atoms));
     for (block, first) in tile.atoms.clone().step_by(BLOCK).enumerate() {
         let first_pair = records.pairs.len;
         let atoms = first..tile.atoms.end.min(first + BLOCK);
-        screening::find::<L>(view, atoms, records, workspace)?;
+        screening::find::<L>(task.view, atoms, records, workspace)?;
         let &Block { alike, pairs, .. } = records.blocks.last().expect("the block just found");
         density::accumulate::<L>(
-            view,
+            task,
             &mut records.pairs,
             first_pair..pairs,
             alike,
-            sums,
             &mut lines,
             Ahead::of(tile, block + 1, blocks).by_vectors_of(pairs - first_pair),
         );
@@ -373,11 +368,12 @@ impl Potential for Meam {
         // All that the list names have sums.
         assert!(sums.has_room_for(env.position.len()));
         let view = View { meam: self, env, coarse };
+        // SAFETY: by the caller's promise.
+        let task = unsafe { DensityTask::new(view, sums) };
         dispatch!(self.instruction_set, screen_and_sum, (
-            view: View,
+            task: DensityTask,
             tile: &Tile,
             bench: &mut Workbench,
-            sums: &Sums,
         ) -> Result<()>)
     }
 
