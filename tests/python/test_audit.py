@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import h5py
 import pytest
 
 from running import HEAD, MPIRUN, ONE_PROCESS, PROGRAM, PROTOCOL, environment, run, sinter, write_input
@@ -109,6 +110,25 @@ def test_a_checkpoint_that_changed_is_found(done, broken, tmp_path):
         file.write(bytes([byte[0] ^ 1]))
     told = audit(folder, "--between", first, last)
     assert told.returncode == 1 and "not a sound checkpoint" in told.stderr
+
+
+def test_a_frame_at_the_border_of_two_pieces_is_found_by_the_later_one(done, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(done, folder)
+    with h5py.File(folder / "trajectory.h5md", "r+") as file:
+        frames = file["step"][:].tolist()
+        inner = [step for step in steps(done)[1:-1] if step in frames]
+        position = file["coordinates"]
+        row = frames.index(inner[0])
+        position[row, 3, 0] += 1e-9
+    kept = steps(done)
+    after = kept[kept.index(inner[0]) + 1]
+    told = audit(folder, "--between", inner[0], after)
+    assert told.returncode == 1 and f"the frame of step {inner[0]}" in told.stderr, told.stderr
+    # None of it is said to be the same where there are no frames to compare.
+    (folder / "trajectory.h5md").unlink()
+    told = audit(folder, "--between", inner[0], after)
+    assert told.returncode == 0 and "frames are not compared" in told.stderr, told.stderr
 
 
 def test_what_cannot_be_done_again_is_refused(done, tmp_path):
