@@ -12,7 +12,7 @@ mod waiting;
 use super::arguments;
 use super::warnings;
 use crate::build::Parts;
-use crate::dynamics::Stage;
+use crate::dynamics::{Protocol, Stage};
 use crate::error::{Error, Result};
 use crate::force::Settings;
 use crate::input::{self, Arrangement, Config};
@@ -93,29 +93,25 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     if work.minimisation > 0 {
         let _ = writeln!(text, "minimisations: at most {} steps on top", work.minimisation);
     }
-    let attempts = swaps(config);
+    let stages = Protocol::new(config).stages;
+    let attempts = in_all(&stages, |stage| {
+        stage.swaps.as_ref().map(|swaps| stage.steps / swaps.interval * swaps.attempts)
+    });
     if attempts > 0 {
         let _ =
             writeln!(text, "swaps: {attempts} attempts on top, a step for those that do not touch");
     }
-    let changes = changes_of_box(config);
+    let changes = in_all(&stages, |stage| {
+        stage.pressure.as_ref().map(|pressure| stage.steps / pressure.interval)
+    });
     if changes > 0 {
         let _ = writeln!(text, "changes of the box: {changes} on top, a step and a list each");
     }
     Ok(text)
 }
 
-/// How often barostats change the box in all stages.
-fn changes_of_box(config: &Config) -> u64 {
-    let stages = crate::dynamics::Protocol::new(config).stages;
-    let of = |stage: &Stage| stage.pressure.as_ref().map(|p| stage.steps / p.interval);
-    stages.iter().filter_map(of).sum()
-}
-
-/// How many swaps all stages try.
-fn swaps(config: &Config) -> u64 {
-    let stages = crate::dynamics::Protocol::new(config).stages;
-    let of = |stage: &Stage| stage.swaps.as_ref().map(|s| stage.steps / s.interval * s.attempts);
+/// How often something is done that not each stage has.
+fn in_all(stages: &[Stage], of: impl Fn(&Stage) -> Option<u64>) -> u64 {
     stages.iter().filter_map(of).sum()
 }
 

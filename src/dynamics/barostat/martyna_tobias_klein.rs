@@ -15,11 +15,8 @@
 //! n² V/β per unit of it, so W = n² V/β (τ/2π)². Conserved is K + U + ∫ P° dV + W ν²/2 and the energies of the
 //! chains and of the thermostat.
 
-use super::{Change, Inside, Settings, stretch};
-use crate::comm::Comm;
+use super::{Change, Inside, Settings, Stretch};
 use crate::dynamics::thermostat::{Chain, Target};
-use crate::error::Result;
-use crate::force::{System, Totals};
 use serde::{Deserialize, Serialize};
 
 /// The box in motion.
@@ -66,33 +63,37 @@ impl MovingBox {
         self.kinetic_energy() + self.chains.iter().map(Chain::energy).sum::<f64>() + self.work
     }
 
-    /// The motion of the box in one interval, and of what is in it along with it.
-    pub(super) fn act(
+    /// The first half of an interval, and how the box changes in it.
+    pub(super) fn begin(
         &mut self,
         settings: &Settings,
-        (system, comm): (&mut dyn System, &Comm),
         change: &Change,
-        totals: &Totals,
-    ) -> Result<Totals> {
-        let before = Inside::of(system, comm, totals, change.step)?;
+        before: &Inside,
+    ) -> Stretch {
         self.half_chain_step(settings, change);
-        self.half_kick(settings, change, &before);
-
+        self.half_kick(settings, change, before);
         let mut rates = [0.0; 3];
         for (axes, &rate) in settings.groups.iter().zip(&self.rate) {
             axes.iter().for_each(|&k| rates[k] = rate);
         }
         let slowed = rates.iter().sum::<f64>() / before.freedom;
-        let strains = rates.map(|rate| rate * change.duration);
-        let factors = rates.map(|rate| libm::exp(-(rate + slowed) * change.duration));
-        stretch((system, comm), strains, factors, before.centre, change.step)?;
+        Stretch {
+            strains: rates.map(|rate| rate * change.duration),
+            factors: rates.map(|rate| libm::exp(-(rate + slowed) * change.duration)),
+        }
+    }
 
-        let totals = system.update_forces(true)?;
-        let after = Inside::of(system, comm, &totals, change.step)?;
-        self.work += change.pressure * (after.volume - before.volume);
-        self.half_kick(settings, change, &after);
+    /// The second half, in the box that has become larger by so much (Å³).
+    pub(super) fn end(
+        &mut self,
+        settings: &Settings,
+        change: &Change,
+        larger: f64,
+        after: &Inside,
+    ) {
+        self.work += change.pressure * larger;
+        self.half_kick(settings, change, after);
         self.half_chain_step(settings, change);
-        Ok(totals)
     }
 
     fn half_kick(&mut self, settings: &Settings, change: &Change, inside: &Inside) {

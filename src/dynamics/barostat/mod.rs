@@ -146,14 +146,24 @@ impl BarostatState {
         change: &Change,
         totals: &Totals,
     ) -> Result<Totals> {
+        let atoms = Groups::moving(Group::System, &View::new(system, comm));
+        let before = Inside::of(&View::new(system, comm), &atoms, totals, change.step)?;
+        let stretch = match self {
+            BarostatState::Stochastic { .. } => stochastic::stretch(settings, change, &before),
+            BarostatState::MartynaTobiasKlein(moving) => moving.begin(settings, change, &before),
+        };
+        stretch.carry_out((system, comm), before.centre, change.step)?;
+        let totals = system.update_forces(true)?;
+        let after = Inside::of(&View::new(system, comm), &atoms, &totals, change.step)?;
         match self {
             BarostatState::Stochastic { given } => {
-                stochastic::act(given, settings, (system, comm), change, totals)
+                *given += after.potential - before.potential + (after.kinetic - before.kinetic);
             }
             BarostatState::MartynaTobiasKlein(moving) => {
-                moving.act(settings, (system, comm), change, totals)
+                moving.end(settings, change, after.volume - before.volume, &after);
             }
         }
+        Ok(totals)
     }
 }
 
@@ -175,12 +185,11 @@ struct Inside {
 }
 
 impl Inside {
-    fn of(system: &dyn System, comm: &Comm, totals: &Totals, step: u64) -> Result<Inside> {
-        let view = View::new(system, comm);
-        let View { atoms, masses, .. } = view;
-        let all = Groups::moving(Group::System, &view);
+    /// Of all atoms, which are one group.
+    fn of(view: &View, all: &Groups, totals: &Totals, step: u64) -> Result<Inside> {
+        let View { atoms, masses, .. } = *view;
         let (e, p) = (Quantum::STANDARD, MOMENTUM_QUANTUM);
-        let sums = all.quick_sum(&view, [e, e, e, p, p, p], |i| {
+        let sums = all.quick_sum(view, [e, e, e, p, p, p], |i| {
             let (m, [x, y, z]) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
             let flow = MASS_VELOCITY_SQUARED * m;
             [flow * (x * x), flow * (y * y), flow * (z * z), m * x, m * y, m * z]
@@ -208,23 +217,31 @@ impl Inside {
     }
 }
 
-/// Stretches the box and what is in it by these strains, and multiplies velocities relative to the
-/// centre of mass, which has this one.
-fn stretch(
-    (system, comm): (&mut dyn System, &Comm),
+/// What a change does to the box and to the velocities relative to the centre of mass, by axis.
+struct Stretch {
+    /// Of ln L.
     strains: Vec3,
     factors: Vec3,
-    centre: Vec3,
-    step: u64,
-) -> Result<()> {
-    let length = system.cell().length;
-    let new: Vec3 = std::array::from_fn(|k| length[k] * libm::exp(strains[k]));
-    comm.agree(allowed(length, new, strains, step))?;
-    system.stretch(new);
-    parallel::change_velocities(system.atoms_mut(), |_, _, v| {
-        *v = std::array::from_fn(|k| centre[k] + factors[k] * (v[k] - centre[k]));
-    });
-    Ok(())
+}
+
+impl Stretch {
+    /// Stretches the box and all places in it; `centre`: velocity of the centre of mass, which stays.
+    fn carry_out(
+        &self,
+        (system, comm): (&mut dyn System, &Comm),
+        centre: Vec3,
+        step: u64,
+    ) -> Result<()> {
+        let Stretch { strains, factors } = *self;
+        let length = system.cell().length;
+        let new: Vec3 = std::array::from_fn(|k| length[k] * libm::exp(strains[k]));
+        comm.agree(allowed(length, new, strains, step))?;
+        system.stretch(new);
+        parallel::change_velocities(system.atoms_mut(), |_, _, v| {
+            *v = std::array::from_fn(|k| centre[k] + factors[k] * (v[k] - centre[k]));
+        });
+        Ok(())
+    }
 }
 
 fn allowed(length: Vec3, new: Vec3, strains: Vec3, step: u64) -> Result<()> {

@@ -13,22 +13,12 @@
 //! the noise-induced drift, kT dμ/dη = -kT μ, cancels the last term. A step of it is the explicit one of
 //! Euler and Maruyama, its error of the order of the interval over τ.
 
-use super::{Change, Inside, Settings, stretch};
-use crate::comm::Comm;
-use crate::error::Result;
-use crate::force::{System, Totals};
+use super::{Change, Inside, Settings, Stretch};
 use crate::random::{Purpose, Stream};
 use crate::units::BOLTZMANN;
 
-/// One change of the box; what it puts into the atoms (eV) is added to `given`.
-pub(super) fn act(
-    given: &mut f64,
-    settings: &Settings,
-    (system, comm): (&mut dyn System, &Comm),
-    change: &Change,
-    totals: &Totals,
-) -> Result<Totals> {
-    let before = Inside::of(system, comm, totals, change.step)?;
+/// How the box changes.
+pub(super) fn stretch(settings: &Settings, change: &Change, before: &Inside) -> Stretch {
     let mut strains = [0.0; 3];
     for (g, axes) in settings.groups.iter().enumerate() {
         // Shares of axes in the whole strain: n β dt/(3 τ V).
@@ -40,10 +30,5 @@ pub(super) fn act(
         let eta = mobility * before.excess(axes, change.pressure) / n + noise;
         axes.iter().for_each(|&k| strains[k] = eta / n);
     }
-    let factors = strains.map(|strain| libm::exp(-strain));
-    stretch((system, comm), strains, factors, before.centre, change.step)?;
-    let totals = system.update_forces(true)?;
-    let after = Inside::of(system, comm, &totals, change.step)?;
-    *given += after.potential - before.potential + (after.kinetic - before.kinetic);
-    Ok(totals)
+    Stretch { strains, factors: strains.map(|strain| libm::exp(-strain)) }
 }
