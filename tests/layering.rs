@@ -224,3 +224,16 @@ fn comm_alone_names_mpi() {
         }
     }
 }
+
+/// A file of a run that cannot be read or written is told with the step and with what to do,
+/// whoever comes across it.
+#[test]
+fn failure_alone_tells_what_a_file_of_a_run_met() {
+    let house = house();
+    let (_, write) = house.iter().find(|(name, _)| name == "write").expect("the module");
+    for (file, text) in write.iter().filter(|(file, _)| !file.ends_with("failure.rs")) {
+        for forbidden in ["Error::file(", "Error::Library"] {
+            assert!(!code(file, text).contains(forbidden), "{} names {forbidden}", file.display());
+        }
+    }
+}

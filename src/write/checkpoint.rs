@@ -237,7 +237,7 @@ fn parse_header(path: &Path, text: &str) -> Result<Checkpoint> {
 
 /// Steps of the finished checkpoints in a folder, newest first; for one process.
 pub fn steps(folder: &Path) -> Result<Vec<u64>> {
-    let failed = |error| Error::file(folder, error);
+    let failed = |error| failure::unread(folder, error);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -256,12 +256,12 @@ pub fn newer_than(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
 /// Removes what a killed job has begun to write; returns what that was.
 pub fn remove_partial(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut removed = Vec::new();
-    let failed = |error| Error::file(folder, error);
+    let failed = |error| failure::unread(folder, error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.strip_suffix(PARTIAL).and_then(step_of).is_some() {
-            std::fs::remove_file(&path).map_err(|error| Error::file(&path, error))?;
+            std::fs::remove_file(&path).map_err(|error| failure::unread(&path, error))?;
             removed.push(path);
         }
     }

@@ -1,6 +1,7 @@
 //! Where a file comes from: what a run was asked, with which program, and from
 //! which checkpoints it went on.
 
+use super::failure;
 use crate::atoms::Species;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ impl StructureFile {
     pub fn of(key: &str, path: &Path) -> Result<StructureFile> {
         let mut digest = Sha256::new();
         let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut digest));
-        read.map_err(|error| Error::file(path, error))?;
+        read.map_err(|error| failure::unread(path, error))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(StructureFile { key: key.into(), name, sha256: hexadecimal(&digest.finalize()) })
     }

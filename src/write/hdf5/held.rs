@@ -112,7 +112,7 @@ impl Held {
     /// Of the file as the system sees it, bytes.
     pub fn length(&self) -> Result<u64> {
         let data = std::fs::metadata(&self.path);
-        Ok(data.map_err(|error| Error::file(&self.path, error))?.len())
+        Ok(data.map_err(|error| failure::unread(&self.path, error))?.len())
     }
 
     /// The bytes of so many elements. More than the file has is not sound: no buffer is
