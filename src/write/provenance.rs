@@ -4,7 +4,7 @@
 use super::failure;
 use crate::atoms::Species;
 use crate::comm::Comm;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::extension::Extension;
 use crate::lanes::InstructionSet;
 use serde::{Deserialize, Serialize};
