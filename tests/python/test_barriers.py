@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 
 import ase.io
 import numpy as np
@@ -14,7 +18,7 @@ from running import PROGRAM, ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import barriers
+from sinter_tools import barriers, inputs, survey
 from sinter_tools.ase import SinterHPC
 from sinter_tools.cli import main
 from sinter_tools.trajectory import Unusable
@@ -108,17 +112,119 @@ def test_tables_have_means_of_alloys_and_say_what_is_missing(tmp_path):
         return barriers.Found(slab, "100", "hop", sample, "Pt", energy=energy, fault=fault)
 
     found = [one("Pt", 0, 1.25), one("Pt3Fe", 0, 1.0), one("Pt3Fe", 1, 1.5), one("Pt3Fe", 2, 0.1, "it leads to other minima")]
-    assert barriers.table(found) == [
+    assert survey.table(found) == [
         "| eV | Pt | Pt3Fe | paper, DFT |",
         "| --- | --- | --- | --- |",
         "| hop (100) | 1.250 | 1.250 ± 0.354 (2 of 3) | 1.08 |",
     ]
-    told = json.loads(barriers.writer(tmp_path / "out.json")(found))
-    assert told[0]["energy_ev"] == 1.25 and told[0]["back_ev"] is None
     assert barriers.composition("Pt85Fe15") == {"Pt": 0.85, "Fe": 0.15}
     for wrong in ("", "85", "Pt-Fe", "Pt0"):
         with pytest.raises(Unusable, match="an element or an alloy, as Pt or Pt85Fe15"):
             barriers.composition(wrong)
+
+
+def kept(path, settings={"size": 6, "layers": 6, "seed": 1, "force_field": "ab"}):
+    return survey.Rows(path, settings)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json"])
+def test_rows_are_kept_as_they_are_found_and_read_back(tmp_path, name):
+    path = tmp_path / name
+    rows = [survey.Row("Pt", sample, "100", process) for sample in (0, 1) for process in ("detachment", "hop")]
+    made = kept(path)
+    for row in rows[::-1]:
+        fault = "it leads to other minima, and on" if row.process == "hop" else ""
+        one = barriers.Found(row.slab, row.surface, row.process, row.sample, "Pt", energy=0.1 + row.sample, fault=fault)
+        made.keep(row, one, rows)
+        assert list(kept(path).found) == [row for row in rows if row in made.found]
+    again = kept(path).found
+    assert [again[row].energy for row in rows] == [0.1, 0.1, 1.1, 1.1]
+    assert [again[row].fault for row in rows[:2]] == ["", "it leads to other minima, and on"]
+    assert np.isnan(again[rows[0]].back)
+    # Of rows that are not wanted now none is lost.
+    made.keep(rows[0], again[rows[0]], rows[:1])
+    assert len(kept(path).found) == 4
+
+
+def test_rows_found_otherwise_and_foreign_files_are_not_mixed_in(tmp_path):
+    path = tmp_path / "rows.csv"
+    row = survey.Row("Pt", 0, "100", "hop")
+    kept(path).keep(row, barriers.Found("Pt", "100", "hop", 0, "Pt", energy=1.0), [row])
+    whole = path.read_bytes()
+    other = {"size": 4, "layers": 6, "seed": 1, "force_field": "ab"}
+    with pytest.raises(Unusable, match=r"rows.csv: row 1 was found with size 6, and 4 is asked for: another --output"):
+        kept(path, other)
+    for foreign in (b"time,energy\n1,2\n", b"notes\n", whole[:-20], b"\xff\xfe\x00", whole.replace(b",0,", b",x,", 1)):
+        path.write_bytes(foreign)
+        with pytest.raises(Unusable, match="rows.csv.*another --output, or remove it"):
+            kept(path)
+        assert path.read_bytes() == foreign
+    for foreign in ("{", "3", "[1]", '{"a": 1}'):
+        (tmp_path / "rows.json").write_text(foreign)
+        with pytest.raises(Unusable, match="rows.json.*another --output, or remove it"):
+            kept(tmp_path / "rows.json")
+
+
+def test_a_survey_goes_on_where_it_was(copper, tmp_path, capsys):
+    """What is there is not computed again, and what is missing is found with the same value, by however many processes."""
+    lines = (copper / "out.csv").read_text().splitlines(keepends=True)
+    part = tmp_path / "out.csv"
+    part.write_text("".join(lines[:1] + lines[2:5] + lines[6:]))
+    where = ["--output", str(part), "--jobs", "1"]
+    assert main(["barriers", str(FIELD), "--slabs", "Cu", *SMALL, *where]) == 0
+    told = capsys.readouterr().out
+    assert f"{part}: 4 of 6 rows are there already" in told
+    assert "Cu (111) 0: hop of Cu" in told and "exchange of Cu-Cu:" not in told
+    assert part.read_text() == "".join(lines)
+    # With a program that is not there: nothing is left to ask it.
+    assert main(["barriers", str(FIELD), "--slabs", "Cu", *SMALL[:-1], "/nowhere", *where]) == 0
+    # Structures that are wanted and are not there are made.
+    assert main(["barriers", str(FIELD), "--slabs", "Cu", *SMALL[:-1], "/nowhere", *where, "--structures", str(tmp_path)]) == 2
+    assert "/nowhere" in capsys.readouterr().err
+
+
+def test_a_survey_that_is_killed_keeps_its_rows_and_leaves_nothing_running(tmp_path):
+    path = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "sinter_tools", "barriers", FIELD, "--slabs", "Cu", "Ag", *SMALL, "--output", path]
+    ours = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "TMPDIR": str(tmp_path)}
+    begun = subprocess.Popen(list(map(str, command)), env=ours, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        waited(lambda: path.exists())
+        begun.kill()
+        begun.wait()
+        # The processes of its group: the workers and the programs that they drive.
+        waited(lambda: not is_there(begun.pid))
+    finally:
+        if is_there(begun.pid):
+            os.killpg(begun.pid, signal.SIGKILL)
+    assert len(path.read_text().splitlines()) >= 2
+    assert not list(tmp_path.glob("sinter-hpc-*"))
+
+
+def waited(done):
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_there(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_force_fields_have_fingerprints_of_what_is_in_their_files(tmp_path):
+    def known(name, text, places="file"):
+        path = tmp_path / name
+        path.write_text(text)
+        return inputs.fingerprint({"potential": {"kind": "eam/alloy", places: str(path)}})
+
+    one = known("one", "a")
+    assert known("other", "a") == one and known("other", "b") != one and known("other", "a", "library") != one
+    assert inputs.fingerprint({"potential": {"file": "/none"}}) != inputs.fingerprint({"potential": {"file": "/nil"}})
 
 
 def test_what_cannot_be_done_is_told_before_anything_is_computed(capsys):

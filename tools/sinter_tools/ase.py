@@ -14,6 +14,7 @@ It is started anew when elements, number of atoms or periodic directions change.
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -131,7 +132,7 @@ class _Server:
         self.system = system
         self.timeout = parameters["timeout"]
         folder = tempfile.mkdtemp(prefix="sinter-hpc-")
-        self._parts = [lambda: _remove(folder)]
+        self._parts = [lambda: shutil.rmtree(folder, ignore_errors=True)]
         # Also when nobody closes it: at the latest when Python ends.
         self.close = weakref.finalize(self, _undo, self._parts)
         try:
@@ -141,7 +142,7 @@ class _Server:
             raise
 
     def _start(self, folder, parameters, atoms):
-        tables = _tables(parameters["potential"])
+        tables = force_field(parameters["potential"])
         tables["structure"] = {"file": str(folder / "atoms.xyz"), "particles_from": "one"}
         (folder / "atoms.xyz").write_text(extended_xyz(atoms))
         self.input = folder / "input.toml"
@@ -218,8 +219,8 @@ class _Server:
         return kind("\n".join(errors or lines[-20:]) or f"sinter-hpc ended with {code} and without a word")
 
 
-def _tables(potential):
-    """The tables of an input that say what acts on atoms."""
+def force_field(potential):
+    """The tables of an input (a path, or tables themselves) that say what acts on atoms, with absolute paths."""
     if potential is None:
         raise CalculatorSetupError("which force field? potential= an input file, or the table [potential] of one")
     if isinstance(potential, (str, os.PathLike)):
@@ -286,9 +287,3 @@ def _wait(program):
     except subprocess.TimeoutExpired:
         program.kill()
         program.wait()
-
-
-def _remove(folder):
-    for path in Path(folder).iterdir():
-        path.unlink()
-    Path(folder).rmdir()

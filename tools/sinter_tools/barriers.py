@@ -15,10 +15,7 @@ more than 0.01 eV above it; where they do, their saddles are found too, and the 
 barrier. In an alloy each sample has another arrangement of the atoms.
 """
 
-import csv
-import io
 import itertools
-import json
 import re
 from dataclasses import dataclass, field
 
@@ -29,14 +26,15 @@ from .trajectory import Unusable
 try:
     from ase import Atoms
     from ase.build import bulk, fcc100, fcc111
-    from ase.calculators.calculator import CalculatorError
+    from ase.calculators.singlepoint import SinglePointCalculator
     from ase.constraints import FixAtoms
     from ase.data import atomic_numbers, reference_states
     from ase.filters import FrechetCellFilter
     from ase.mep import NEB, DimerControl, MinModeAtoms, MinModeTranslate
+    from ase.mep.neb import NEBOptimizer
     from ase.optimize import FIRE
 
-    from .ase import SinterHPC, extended_xyz
+    from .ase import SinterHPC
 except ImportError as error:
     raise Unusable(f'this wants ASE: pip install "./tools[ase]" ({error})') from None
 
@@ -54,7 +52,7 @@ IMAGES = 7
 # eV: the highest image climbs by less than the first; a saddle this near to it is the one that was sought,
 # and none is higher by more; what the rest of a way may be above the highest saddle.
 RUNAWAY, NEAR, EXACT = 0.5, 0.1, 0.01
-MOST_STEPS = 1000
+MOST_STEPS, BAND_STEPS = 1000, 100
 # eV/Å: the largest force that counts as none at minima and saddles, and in the band.
 AT_REST, IN_BAND = 2e-3, 0.05
 # Å: of the differences that make a Hessian; of a push off a saddle; how far an atom may be from where
@@ -89,14 +87,6 @@ class Found:
     fault: str = ""
     #: Structures by name.
     structures: dict = field(default_factory=dict, repr=False)
-
-    def row(self):
-        energies = ("energy", "back", "between")
-        row = {name: getattr(self, name) for name in ("slab", "surface", "process", "sample", "atoms")}
-        for name in energies:
-            energy = float(getattr(self, name))
-            row[name + "_ev"] = None if np.isnan(energy) else energy
-        return row | {"negative_eigenvalues": self.negative_eigenvalues, "fault": self.fault}
 
 
 class NoSaddle(Exception):
@@ -137,14 +127,14 @@ def apart(atoms, one, other):
 class Landscape:
     """What adatoms find on slabs of one composition."""
 
-    def __init__(self, potential, name, size=6, layers=6, seed=1, command=None):
+    def __init__(self, potential, name, size=6, layers=6, seed=1, command=None, constant=None):
         self.name, self.shares = name, composition(name)
         self.size, self.layers, self.seed = size, layers, seed
         self.adatom = max(self.shares, key=self.shares.get)
         self._calculators = {}
         # Slabs are too small for more threads.
         self._make = lambda: SinterHPC(potential, command=command, threads=1)
-        self._constant = None
+        self._constant = constant
 
     def __enter__(self):
         return self
@@ -224,6 +214,10 @@ class Face:
         atoms += Atoms(self.landscape.adatom, [self.over(self.hollows[0])])
         return relaxed(self.landscape.served(atoms))
 
+    def find(self, process):
+        """One of `PROCESSES`."""
+        return self.detachment() if process == "detachment" else self.barrier(process)
+
     def detachment(self):
         found = self._found("detachment")
         bound = self.with_adatom()
@@ -293,20 +287,27 @@ def energies(images):
     return np.array([image.get_potential_energy() for image in images])
 
 
+def known(atoms):
+    """The same, with energy and forces kept: the ends of a band are asked for theirs again and again."""
+    kept = atoms.copy()
+    kept.calc = SinglePointCalculator(kept, energy=atoms.get_potential_energy(), forces=atoms.get_forces())
+    return kept
+
+
 def band(start, end):
     """Images from one minimum to another; the highest has climbed."""
-    images = [start, *(start.copy() for _ in range(IMAGES)), end]
+    images = [known(start), *(start.copy() for _ in range(IMAGES)), known(end)]
     for image in images[1:-1]:
         image.calc = start.calc
     made = NEB(images, k=1.0, method="improvedtangent", allow_shared_calculator=True)
     made.interpolate("idpp", mic=True)
-    # Short steps: in long ones atoms of a band run into each other.
-    FIRE(made, maxstep=0.05, logfile=None).run(fmax=2 * IN_BAND, steps=MOST_STEPS // 2)
+    # What does not come to rest here is left to the dimer method.
+    NEBOptimizer(made, logfile=None).run(fmax=2 * IN_BAND, steps=BAND_STEPS)
     before, heights = made.get_positions(), energies(images)
     if heights.argmax() in (0, len(images) - 1):
         return images
     made.climb = True
-    FIRE(made, maxstep=0.05, logfile=None).run(fmax=IN_BAND, steps=MOST_STEPS // 4)
+    NEBOptimizer(made, logfile=None).run(fmax=IN_BAND, steps=BAND_STEPS)
     if energies(images).max() > heights.max() + RUNAWAY:
         # Where images are sparse, the highest one may climb past the saddle for ever; as it was, it is near.
         made.set_positions(before)
@@ -409,96 +410,3 @@ def far(one, other):
 
 def is_same(one, other):
     return bool(np.linalg.norm(apart(one, one.positions, other.positions), axis=1).max() < SAME)
-
-
-def table(found):
-    """Lines for people: a row for each process, a column for each slab."""
-    slabs = list(dict.fromkeys(one.slab for one in found))
-    of_paper = any(composition(slab).get("Pt", 0) > 0.5 for slab in slabs)
-    head = ["eV", *slabs, *(["paper, DFT"] if of_paper else [])]
-    rows = []
-    for process in PROCESSES:
-        for surface in SURFACES:
-            here = [one for one in found if (one.process, one.surface) == (process, surface)]
-            if not here:
-                continue
-            cells = [_cell([one for one in here if one.slab == slab]) for slab in slabs]
-            if of_paper:
-                cells.append(f"{PAPER[process, surface]:.2f}" if (process, surface) in PAPER else "")
-            rows.append([f"{process} ({surface})", *cells])
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
-
-
-def _cell(found):
-    """Mean, spread and number of samples."""
-    sound = np.array([one.energy for one in found if not one.fault])
-    if len(sound) == 0:
-        return found[0].fault if found else ""
-    missing = f" of {len(found)}" if len(sound) < len(found) else ""
-    if len(found) == 1:
-        return f"{sound[0]:.3f}"
-    spread = sound.std(ddof=1) if len(sound) > 1 else 0.0
-    return f"{sound.mean():.3f} ± {spread:.3f} ({len(sound)}{missing})"
-
-
-def survey(wanted, tell=print):
-    """All that `sinter-tools barriers` was asked for."""
-    if min(wanted.size, wanted.layers) < 4:
-        raise Unusable("the adatom sees itself or the fixed layers in slabs of fewer than 4 atoms or layers")
-    found = []
-    samples = {slab: wanted.samples if len(composition(slab)) > 1 else 1 for slab in wanted.slabs}
-    try:
-        for slab, count in samples.items():
-            with Landscape(wanted.input, slab, wanted.size, wanted.layers, wanted.seed, wanted.command) as landscape:
-                tell(f"{slab}: lattice constant {landscape.lattice_constant():.4f} Å")
-                for sample in range(count):
-                    for surface in wanted.surfaces:
-                        found += _of_face(landscape, surface, sample)
-                        tell("\n".join(map(_line, found[-len(PROCESSES) :])))
-    except CalculatorError as error:
-        raise Unusable(str(error).removeprefix("error: ")) from None
-    return found
-
-
-def _of_face(landscape, surface, sample):
-    try:
-        face = Face(landscape, surface, sample)
-        return [face.detachment(), face.barrier("hop"), face.barrier("exchange")]
-    except NoSaddle as why:
-        return [Found(landscape.name, surface, process, sample, landscape.adatom, fault=str(why)) for process in PROCESSES]
-
-
-def _line(one):
-    name = f"{one.slab} ({one.surface}) {one.sample}: {one.process} of {one.atoms}"
-    return f"{name}: {one.fault}" if one.fault else f"{name}: {one.energy:.4f} eV"
-
-
-def _csv(found):
-    rows = [one.row() for one in found]
-    text = io.StringIO()
-    lines = csv.DictWriter(text, rows[0], lineterminator="\n")
-    lines.writeheader()
-    lines.writerows(rows)
-    return text.getvalue()
-
-
-def _json(found):
-    return json.dumps([one.row() for one in found], indent=1) + "\n"
-
-
-def writer(path):
-    """What makes the text of a file, by its ending."""
-    if path.suffix not in (known := {".csv": _csv, ".json": _json}):
-        raise Unusable(f"{path}: the ending must tell the format: .csv or .json")
-    return known[path.suffix]
-
-
-def write_structures(found, folder):
-    """Minima and saddles, a file for each process of each sample; gives the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for one in found:
-        path = folder / f"{one.slab}-{one.surface}-{one.sample}-{one.process}.xyz"
-        path.write_text("".join(map(extended_xyz, one.structures.values())))
-        files += [path] if one.structures else []
-    return files

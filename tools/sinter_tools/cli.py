@@ -172,19 +172,12 @@ def campaign(arguments):
 
 
 def barriers(arguments):
-    from . import barriers as landscapes
+    from . import barriers  # noqa: F401, says first whether ASE is there
+    from . import survey
 
-    if arguments.output:
-        # Before anything is computed.
-        landscapes.writer(arguments.output)
-    found = landscapes.survey(arguments)
-    lines = landscapes.table(found)
-    print("\n".join(lines))
-    if arguments.output:
-        arguments.output.write_text(landscapes.writer(arguments.output)(found))
-        _tell([arguments.output])
-    if arguments.structures:
-        _tell(landscapes.write_structures(found, arguments.structures))
+    found = survey.survey(arguments)
+    print("\n".join(survey.table(found)))
+    _tell([path for path in (arguments.output, arguments.structures) if path])
 
 
 def parser():
@@ -294,8 +287,9 @@ def parser():
     made.add_argument("--size", type=positive(int), default=6, help="atoms along each side of the slab [6]")
     made.add_argument("--layers", type=positive(int), default=6, help="layers of the slab, two of them fixed [6]")
     made.add_argument("--seed", type=int, default=1, help="of the arrangements [1]")
-    made.add_argument("--output", type=Path, help="file that ends in .csv or .json, a row for each sample")
+    made.add_argument("--output", type=Path, help="file that ends in .csv or .json, a row for each sample; rows that it has are not computed again")
     made.add_argument("--structures", type=Path, help="folder for minima and saddles in extended XYZ")
+    made.add_argument("--jobs", type=positive(int), default=os.cpu_count(), help="processes at a time [one for each core]")
     made.add_argument("--command", help='what starts the program, as "mpirun -n 4 sinter-hpc" [sinter-hpc on the path, or as built]')
     return top
 
@@ -310,3 +304,6 @@ def main(arguments=None):
     except OSError as error:
         print(f"sinter-tools: error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("sinter-tools: interrupted", file=sys.stderr)
+        return 130

@@ -1,5 +1,9 @@
 """Inputs of sinter-hpc as dictionaries."""
 
+import hashlib
+import json
+from pathlib import Path
+
 # Where an input names files, in whichever table.
 _FILES = ("library", "parameters", "file")
 
@@ -17,3 +21,18 @@ def absolute(tables, folder):
             tables[key] = str((folder / value).resolve())
         elif key in _FILES and isinstance(value, list):
             tables[key] = [str((folder / part).resolve()) if isinstance(part, str) else part for part in value]
+
+
+def fingerprint(tables):
+    """The beginning of the SHA-256 of tables with the files that they name by absolute paths (`absolute`), by content."""
+
+    def known(value, key=None):
+        if isinstance(value, dict):
+            return {key: known(part, key) for key, part in sorted(value.items())}
+        if isinstance(value, list):
+            return [known(part, key) for part in value]
+        if key in _FILES and isinstance(value, str) and Path(value).is_file():
+            return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+        return value
+
+    return hashlib.sha256(json.dumps(known(tables), default=str).encode()).hexdigest()[:16]
