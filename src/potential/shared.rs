@@ -10,6 +10,7 @@ use crate::lanes::Lanes;
 use crate::sweep::RingBuffer;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A slice to which several threads write, each in places that are its own meanwhile.
 pub struct Shared<'a, T> {
@@ -171,5 +172,81 @@ pub(super) unsafe fn add(force: &Shared<FixedForce>, atom: u32, quanta: [i64; 4]
 pub(super) fn ensure<T: Copy + Default>(values: &mut Vec<T>, needed: usize) {
     if values.len() < needed {
         values.resize(needed + needed / 4, T::default());
+    }
+}
+
+/// What is known of a tile when `done` of the `all` parts of it are through, and the first `len` values
+/// are of these. Many tiles wait for others at the same time: what they hold shall be no more than they need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Through {
+    pub len: usize,
+    pub done: usize,
+    pub all: usize,
+}
+
+impl Through {
+    /// Lengthens `values` by room for `more`; where it must, for as many as the parts so far let
+    /// expect of the whole tile.
+    #[inline(always)]
+    pub fn ensure<T: Copy + Default>(self, values: &mut Vec<T>, more: usize) {
+        if values.len() < self.len + more {
+            self.lengthen(values, more);
+        }
+    }
+
+    #[cold]
+    fn lengthen<T: Copy + Default>(self, values: &mut Vec<T>, more: usize) {
+        let Through { len, done, all } = self;
+        let expected = if done > 0 { len * all / done * 21 / 20 } else { 0 };
+        let needed = expected.max(len) + more;
+        values.reserve_exact(needed - values.len());
+        values.resize(needed, T::default());
+    }
+}
+
+/// What threads need while they are at a tile, as many as there are threads that work at once: making it
+/// anew for each tile takes ten microseconds, and keeping it with each tile that waits, memory.
+#[derive(Debug, Default)]
+pub(super) struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T: Default> Pool<T> {
+    pub fn take(&self) -> T {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    pub fn give_back(&self, used: T) {
+        self.lock().push(used);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tile_keeps_is_little_more_than_it_needs() {
+        // Ten parts with 200 values each, of which at most 300 are foreseen.
+        let (mut values, all) = (Vec::<u64>::new(), 10);
+        for done in 0..all {
+            Through { len: 200 * done, done, all }.ensure(&mut values, 300);
+            assert!(values.len() >= 200 * done + 300);
+        }
+        assert_eq!(values.len(), 2100 + 300);
+        assert_eq!(values.capacity(), values.len());
+        // The next tile of its size has room enough.
+        Through { len: 0, done: 0, all }.ensure(&mut values, 2400);
+        assert_eq!(values.capacity(), 2400);
+    }
+
+    #[test]
+    fn what_is_given_back_to_a_pool_is_taken_again() {
+        let pool = Pool::<Vec<u8>>::default();
+        pool.give_back(vec![7]);
+        assert_eq!(pool.take(), [7]);
+        assert!(pool.take().is_empty());
     }
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::neighbour::MINE;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
-use crate::potential::shared::{add, bounded, ensure};
+use crate::potential::shared::{Through, add, bounded, ensure};
 use crate::potential::{Environment, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
@@ -37,14 +37,15 @@ pub struct Records {
     /// for eight of an atom and for what is left of them; and how many bytes there are.
     kept: Vec<u8>,
     bytes: usize,
-    work: Workspace,
+    /// While a thread is at the tile, its own.
+    pub(super) work: Workspace,
 }
 
 /// The pairs of the atoms at hand, in the order of the records. A root, a quotient and an
 /// entry of a table take long, and are on their way for several vectors at once only where
 /// little stands between them: so each is found for all of these pairs before the next is.
 #[derive(Debug, Default)]
-struct Workspace {
+pub struct Workspace {
     /// Å²
     square: Vec<f64>,
     /// To the neighbour, Å.
@@ -274,18 +275,12 @@ impl Records {
         self.ends.clear();
     }
 
-    /// Room for so many more neighbours behind those so far.
-    #[inline(always)]
-    fn ensure_near(&mut self, more: usize) {
-        ensure(&mut self.near, self.len + more + 2 * WIDTH);
-    }
-
     /// Appends the neighbours of atom i again, of which the bytes from `at` on tell; gives where
     /// those of the next atom are.
     #[inline(always)]
     fn recall<L: Lanes>(&mut self, env: Environment, i: usize, at: usize) -> usize {
         let list = env.neighbours.within_range(i);
-        self.ensure_near(list.len());
+        ensure(&mut self.near, self.len + list.len() + 2 * WIDTH);
         fetch_list::<L>(env, i + AHEAD);
         let Records { near, kept, .. } = self;
         let near = &mut near[self.len..];
@@ -306,17 +301,24 @@ impl Records {
     /// first, and their squared distances; the block's pairs begin with the record `base`.
     #[inline(always)]
     fn collect<L: Lanes>(&mut self, view: View, i: usize, base: usize) -> Result<()> {
-        let View { functional, env, species, .. } = view;
+        let View { functional, env, species, tile } = view;
         let list = env.neighbours.within_range(i);
         let start = self.len;
-        self.ensure_near(list.len());
+        let through = |len| Through { len, done: i - tile.atoms.start, all: tile.atoms.len() };
+        let more = list.len() + 2 * WIDTH;
+        match self.compact {
+            true => ensure(&mut self.near, self.len + more),
+            false => through(self.len).ensure(&mut self.near, more),
+        }
         let square_start = start - base;
         ensure(&mut self.work.square, square_start + list.len() + 2 * WIDTH);
         let bytes = list.len().div_ceil(WIDTH);
-        ensure(&mut self.kept, self.bytes + bytes);
+        through(self.bytes).ensure(&mut self.kept, bytes);
         fetch_list::<L>(env, i + AHEAD);
         let records = &mut self.kept[self.bytes..self.bytes + bytes];
-        self.bytes += bytes;
+        if self.compact {
+            self.bytes += bytes;
+        }
         let near = &mut self.near[start..];
         let square = &mut self.work.square[square_start..];
         let [x, y, z] = centre::<L>(env, i);

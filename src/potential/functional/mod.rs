@@ -19,9 +19,10 @@ use crate::atoms::{FixedForce, Species};
 use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, WIDTH, dispatch};
+use crate::potential::shared::Pool;
 use crate::potential::{Environment, Shared, Sums};
 use crate::sweep::Tile;
-use kernel::View;
+use kernel::{View, Workspace};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -83,6 +84,7 @@ pub struct Functional {
     density_quantum: Quantum,
     embedding: Embedding,
     instruction_set: InstructionSet,
+    workspaces: Pool<Workspace>,
     /// From so many atoms of a rank on records are compact.
     many_atoms: usize,
 }
@@ -158,6 +160,7 @@ impl Functional {
             density_quantum: quantum(largest),
             embedding,
             instruction_set,
+            workspaces: Pool::default(),
             many_atoms: kernel::MANY_ATOMS,
         })
     }
@@ -244,7 +247,8 @@ impl Functional {
         assert!(self.species.len() == 1 || species.len() >= env.position.len());
         // SAFETY: by the caller's promise, and all atoms have a species.
         let view = unsafe { View::new(self, env, species, tile) };
-        if self.species.len() == 1 {
+        records.work = self.workspaces.take();
+        let done = if self.species.len() == 1 {
             dispatch!(self.instruction_set, kernel::sum_one, (
                 view: View,
                 records: &mut Records,
@@ -256,7 +260,9 @@ impl Functional {
                 records: &mut Records,
                 sums: &Sums,
             ) -> Result<()>)
-        }
+        };
+        self.workspaces.give_back(std::mem::take(&mut records.work));
+        done
     }
 
     /// Phase 2 (`Potential::embed`), one word for each atom.
@@ -312,7 +318,8 @@ impl Functional {
         assert!(self.species.len() == 1 || species.len() >= env.position.len());
         // SAFETY: by the caller's promise, and all atoms have a species.
         let view = unsafe { View::new(self, env, species, tile) };
-        if self.species.len() == 1 {
+        records.work = self.workspaces.take();
+        let done = if self.species.len() == 1 {
             dispatch!(self.instruction_set, kernel::push_one, (
                 view: View,
                 records: &mut Records,
@@ -326,7 +333,9 @@ impl Functional {
                 adjoints: &Sums,
                 force: &Shared<FixedForce>,
             ) -> Result<()>)
-        }
+        };
+        self.workspaces.give_back(std::mem::take(&mut records.work));
+        done
     }
 }
 

@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::ahead::Ahead;
+use crate::potential::shared::Pool;
 use crate::potential::{Environment, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use coefficients::Coefficients;
@@ -82,6 +83,7 @@ pub struct Meam {
     /// Of the words of the sums; the harmonics of one l share theirs.
     quanta: [Quantum; MOST_WORDS],
     instruction_set: InstructionSet,
+    workspaces: Pool<Workspace>,
 }
 
 /// Which species of a force field are those of a potential.
@@ -121,14 +123,6 @@ const LONGEST_RANGE: f64 = 30.0;
 /// Atoms whose pairs and triples are worked on at a time: some two hundred pairs, which
 /// with the neighbours of these atoms stay in the first level of the cache.
 const BLOCK: usize = 32;
-
-/// The records of a tile, and room to find them in: making that anew for each tile takes
-/// ten microseconds.
-#[derive(Debug, Default)]
-pub struct Workbench {
-    records: Records,
-    workspace: Workspace,
-}
 
 impl Meam {
     /// Reads a library and a parameter file (without: the library alone). `elements` are
@@ -245,6 +239,7 @@ impl Meam {
             word_count: embedding::words(parameters.averaging),
             quanta,
             instruction_set,
+            workspaces: Pool::default(),
             parameters,
         })
     }
@@ -308,11 +303,15 @@ fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
 
 /// Phase 1 for one tile.
 #[inline(always)]
-fn screen_and_sum<L: Lanes>(task: DensityTask, tile: &Tile, bench: &mut Workbench) -> Result<()> {
-    let Workbench { records, workspace } = bench;
-    records.clear();
+fn screen_and_sum<L: Lanes>(
+    task: DensityTask,
+    tile: &Tile,
+    records: &mut Records,
+    workspace: &mut Workspace,
+) -> Result<()> {
     let mut lines = density::Lines::new();
     let blocks = tile.atoms.len().div_ceil(BLOCK);
+    records.begin(blocks);
     Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(task, atoms));
     for (block, first) in tile.atoms.clone().step_by(BLOCK).enumerate() {
         let first_pair = records.pairs.len;
@@ -334,7 +333,7 @@ fn screen_and_sum<L: Lanes>(task: DensityTask, tile: &Tile, bench: &mut Workbenc
 impl Potential for Meam {
     type Prepared = Vec<CoarseAtom>;
 
-    type Records = Workbench;
+    type Records = Records;
 
     fn species(&self) -> &[Species] {
         &self.species
@@ -362,7 +361,7 @@ impl Potential for Meam {
         env: Environment,
         coarse: &Vec<CoarseAtom>,
         tile: &Tile,
-        bench: &mut Workbench,
+        records: &mut Records,
         sums: &Sums,
     ) -> Result<()> {
         // All that the list names have sums.
@@ -370,11 +369,16 @@ impl Potential for Meam {
         let view = View { meam: self, env, coarse };
         // SAFETY: by the caller's promise.
         let task = unsafe { DensityTask::new(view, sums) };
-        dispatch!(self.instruction_set, screen_and_sum, (
+        let mut used = self.workspaces.take();
+        let workspace = &mut used;
+        let done = dispatch!(self.instruction_set, screen_and_sum, (
             task: DensityTask,
             tile: &Tile,
-            bench: &mut Workbench,
-        ) -> Result<()>)
+            records: &mut Records,
+            workspace: &mut Workspace,
+        ) -> Result<()>);
+        self.workspaces.give_back(used);
+        done
     }
 
     fn embed(
@@ -432,7 +436,7 @@ impl Potential for Meam {
         env: Environment,
         _: &Vec<CoarseAtom>,
         tile: &Tile,
-        bench: &mut Workbench,
+        records: &mut Records,
         adjoints: &Sums,
         force: &Shared<FixedForce>,
     ) -> Result<()> {
@@ -441,13 +445,15 @@ impl Potential for Meam {
         assert!(adjoints.has_room_for(env.position.len()));
         // SAFETY: by the caller's promise.
         let task = unsafe { ForceTask::new(self, env, tile, adjoints, force) };
-        let Workbench { records, workspace } = bench;
+        let mut workspace = self.workspaces.take();
         let scales = &mut workspace.scales;
-        dispatch!(self.instruction_set, force::accumulate, (
+        let done = dispatch!(self.instruction_set, force::accumulate, (
             task: ForceTask,
             records: &Records,
             scales: &mut Vec<f64>,
-        ) -> Result<()>)
+        ) -> Result<()>);
+        self.workspaces.give_back(workspace);
+        done
     }
 }
 

@@ -5,13 +5,15 @@
 //! atoms, so the last vector is computed as any other; its results are left out.
 
 use crate::potential::lanes::WIDTH;
-use crate::potential::shared::ensure;
+use crate::potential::shared::Through;
 
 #[derive(Debug, Default)]
 pub struct Records {
     pub pairs: Pairs,
     pub triples: Triples,
     pub blocks: Vec<Block>,
+    /// How many blocks the tile has.
+    all_blocks: usize,
 }
 
 /// Where the records of a block of atoms end.
@@ -50,10 +52,47 @@ pub struct Triples {
 }
 
 impl Records {
-    pub fn clear(&mut self) {
+    /// For a tile of so many blocks, none of which is known yet.
+    pub fn begin(&mut self, blocks: usize) {
         self.pairs.len = 0;
         self.triples.len = 0;
         self.blocks.clear();
+        self.all_blocks = blocks;
+    }
+
+    /// When the first `len` of something are of the blocks that are known.
+    fn through(&self, len: usize) -> Through {
+        Through { len, done: self.blocks.len(), all: self.all_blocks }
+    }
+
+    /// Room for `more` pairs of the next block, and eight.
+    #[inline(always)]
+    pub fn reserve_pairs(&mut self, more: usize) {
+        let through = self.through(self.pairs.len);
+        let Pairs { i, j, species, screening, slope, .. } = &mut self.pairs;
+        for values in [i, j, species] {
+            through.ensure(values, more + WIDTH);
+        }
+        for values in [screening, slope] {
+            through.ensure(values, more + WIDTH);
+        }
+    }
+
+    /// Appends triples of the next block: the pair, counted from its first, and k. Leaves room for
+    /// their slopes, and eight.
+    #[inline(always)]
+    pub fn append_triples(&mut self, pair_of: &[u32], third: &[u32]) {
+        let (through, more) = (self.through(self.triples.len), third.len());
+        let Triples { len, pair, k, slope_i, slope_j } = &mut self.triples;
+        for values in [&mut *pair, &mut *k] {
+            through.ensure(values, more + WIDTH);
+        }
+        for values in [slope_i, slope_j] {
+            through.ensure(values, more + WIDTH);
+        }
+        pair[*len..][..more].copy_from_slice(pair_of);
+        k[*len..][..more].copy_from_slice(third);
+        *len += more;
     }
 
     /// All pairs and triples of a block are known: makes what stands behind them valid.
@@ -63,8 +102,6 @@ impl Records {
             0 => (0, 0, 0),
             n => (pairs.i[n - 1], pairs.j[n - 1], pairs.species[n - 1]),
         };
-        pairs.reserve(0);
-        triples.reserve(0);
         let behind = pairs.len..pairs.len + WIDTH;
         pairs.i[behind.clone()].fill(i);
         pairs.j[behind.clone()].fill(j);
@@ -73,30 +110,5 @@ impl Records {
         triples.pair[behind.clone()].fill(0);
         triples.k[behind].fill(j);
         self.blocks.push(Block { alike, pairs: pairs.len, triples: triples.len });
-    }
-}
-
-impl Pairs {
-    /// Room for `more` behind the last, and eight.
-    #[inline(always)]
-    pub fn reserve(&mut self, more: usize) {
-        let needed = self.len + more + WIDTH;
-        ensure(&mut self.i, needed);
-        ensure(&mut self.j, needed);
-        ensure(&mut self.species, needed);
-        ensure(&mut self.screening, needed);
-        ensure(&mut self.slope, needed);
-    }
-}
-
-impl Triples {
-    /// Room for `more` behind the last, and eight.
-    #[inline(always)]
-    pub fn reserve(&mut self, more: usize) {
-        let needed = self.len + more + WIDTH;
-        ensure(&mut self.pair, needed);
-        ensure(&mut self.k, needed);
-        ensure(&mut self.slope_i, needed);
-        ensure(&mut self.slope_j, needed);
     }
 }
