@@ -246,12 +246,22 @@ impl Groups {
         quanta: [Quantum; K],
         summand: impl Summand<K>,
     ) -> Result<Vec<[f64; K]>, OutOfBounds> {
-        // One more than the largest id among atoms out of bounds.
+        let mut share = self.quick_share(view.atoms, quanta, summand);
+        view.comm.sum_i128(share.sums());
+        share.values(view.comm)
+    }
+
+    /// What this rank has to add to a quick sum.
+    fn quick_share<const K: usize>(
+        &self,
+        atoms: &Atoms,
+        quanta: [Quantum; K],
+        summand: impl Summand<K>,
+    ) -> QuickShare<K> {
         let culprit = AtomicU64::new(0);
-        let quick =
-            QuickSummands { groups: self, atoms: view.atoms, quanta, summand, culprit: &culprit };
+        let quick = QuickSummands { groups: self, atoms, quanta, summand, culprit: &culprit };
         let parts = parallel::fold_tasks(
-            view.atoms.owned,
+            atoms.owned,
             self.len(),
             || QuickSums::new(self.len()),
             |sums, atoms| run_loop((&quick, sums, atoms)),
@@ -261,12 +271,7 @@ impl Groups {
         let culprit = culprit.into_inner();
         sums.push([0; K]);
         sums[self.len()][0] = (culprit > 0) as i128;
-        view.comm.sum_i128(sums.as_flattened_mut());
-        if sums.pop().is_some_and(|last| last[0] > 0) {
-            return Err(OutOfBounds { atom: view.comm.max_u64(culprit) - 1 });
-        }
-        let value = |sums: [i128; K]| std::array::from_fn(|k| quanta[k].value_wide(sums[k]));
-        Ok(sums.into_iter().map(value).collect())
+        QuickShare { sums, quanta, culprit }
     }
 
     /// Sums over the owned atoms of this rank.
@@ -293,11 +298,16 @@ impl Groups {
     /// The error names an atom whose kinetic energy is beyond 2048 eV, or whose
     /// coordinates are beyond those that the grid is made for.
     pub fn kinetics(&self, view: &View) -> Result<Vec<Kinetics>, OutOfBounds> {
+        let mut share = self.share_of_kinetics(view);
+        view.comm.sum_i128(share.sums());
+        share.kinetics(view.comm)
+    }
+
+    /// What this rank has to add to kinetic energies and momenta.
+    pub fn share_of_kinetics(&self, view: &View) -> QuickShare<4> {
         let View { atoms, masses, .. } = *view;
         let quanta = [ENERGY_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM, MOMENTUM_QUANTUM];
-        let sums = self.quick_sum(view, quanta, Motion { atoms, masses })?;
-        let kinetics = |[energy, x, y, z]: [f64; 4]| Kinetics { energy, momentum: [x, y, z] };
-        Ok(sums.into_iter().map(kinetics).collect())
+        self.quick_share(atoms, quanta, Motion { atoms, masses })
     }
 
     /// Everything mechanical about each group: two passes over the atoms.
@@ -352,6 +362,43 @@ impl Groups {
             }
         }
         bodies
+    }
+}
+
+/// A quick sum of which this rank has its own part, until it is added up over all: by whoever has more
+/// to add up at the same time.
+pub struct QuickShare<const K: usize> {
+    /// Of each group; then in how many parts there is an atom out of bounds.
+    sums: Vec<[i128; K]>,
+    quanta: [Quantum; K],
+    /// One more than the largest id among atoms of this rank that are out of bounds.
+    culprit: u64,
+}
+
+impl<const K: usize> QuickShare<K> {
+    /// To be added up over all ranks, on each of which there are as many.
+    pub fn sums(&mut self) -> &mut [i128] {
+        self.sums.as_flattened_mut()
+    }
+
+    /// Of each group, after `sums` were added up. Collective.
+    fn values(mut self, comm: &Comm) -> Result<Vec<[f64; K]>, OutOfBounds> {
+        if self.sums.pop().is_some_and(|last| last[0] > 0) {
+            return Err(OutOfBounds { atom: comm.max_u64(self.culprit) - 1 });
+        }
+        let value = |sums: [i128; K]| std::array::from_fn(|k| self.quanta[k].value_wide(sums[k]));
+        Ok(self.sums.into_iter().map(value).collect())
+    }
+}
+
+impl QuickShare<4> {
+    /// Of each group, after `sums` were added up. Collective.
+    ///
+    /// # Errors
+    /// As for [`Groups::kinetics`].
+    pub fn kinetics(self, comm: &Comm) -> Result<Vec<Kinetics>, OutOfBounds> {
+        let kinetics = |[energy, x, y, z]: [f64; 4]| Kinetics { energy, momentum: [x, y, z] };
+        Ok(self.values(comm)?.into_iter().map(kinetics).collect())
     }
 }
 

@@ -338,20 +338,20 @@ impl Integrator {
             let durations = [half, self.timestep];
             verlet::kick_and_drift(system.atoms_mut(), &masses, durations, velocities);
         }
-        let totals = system.update_forces(virial)?;
+        let share = system.begin_forces(virial)?;
         verlet::kick(system.atoms_mut(), &masses, half, velocities);
+        self.see_departures(system, comm);
+        // Potential and kinetic energies are added up over all ranks together.
+        let mut kinetics = self.groups.share_of_kinetics(&View::new(system, comm));
+        let totals = system.finish_forces(share, kinetics.sums())?;
         if let Some(one_body) = system.one_body_mut() {
             one_body.end_step(half);
         }
         self.balance = balance(system);
-        self.see_departures(system, comm);
         let IntegratorState::Dynamics(motion) = &mut self.state else {
             unreachable!("called for dynamics only");
         };
-        motion.kinetics = self
-            .groups
-            .kinetics(&View::new(system, comm))
-            .map_err(|atom| atom.at(progress.step))?;
+        motion.kinetics = kinetics.kinetics(comm).map_err(|atom| atom.at(progress.step))?;
         motion.half_chain_step(system, &self.groups, &target);
         motion.stochastic_rescaling(system, &self.groups, &target, self.seed, progress.step);
         Ok(totals)

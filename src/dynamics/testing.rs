@@ -6,7 +6,7 @@ use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::{Integrator, Progress, Protocol, Stage, ThermostatSettings};
 use crate::error::Result;
-use crate::force::{System, Totals};
+use crate::force::{Share, System, Totals};
 use crate::geometry::{Cell, Vec3, on_grid};
 use crate::input::config::{StageKind, Thermostat};
 use crate::random::{Purpose, Stream};
@@ -101,7 +101,7 @@ impl System for LennardJones {
         unreachable!("its boundaries are free");
     }
 
-    fn update_forces(&mut self, _virial: bool) -> Result<Totals> {
+    fn begin_forces(&mut self, _virial: bool) -> Result<Share> {
         self.evaluations += 1;
         if self.shuffle {
             self.reorder();
@@ -125,7 +125,12 @@ impl System for LennardJones {
                 }
             }
         }
-        Ok(Totals { potential_energy: quantum.value(energy), virial: None })
+        Ok(Share::of_one_process(energy))
+    }
+
+    fn finish_forces(&mut self, share: Share, _more: &mut [i128]) -> Result<Totals> {
+        let potential_energy = self.atoms.quantum.value_wide(share.energy());
+        Ok(Totals { potential_energy, virial: None })
     }
 }
 

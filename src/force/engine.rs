@@ -19,7 +19,7 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::phases::{Memory, Phases};
-use super::{Departures, OneBodyTerms, System, Totals, displacement};
+use super::{Departures, OneBodyTerms, Share, System, Totals, displacement};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
@@ -560,7 +560,7 @@ impl<P: Potential> System for Engine<'_, P> {
         Some(&mut self.one_body).filter(|terms| !terms.is_empty())
     }
 
-    fn update_forces(&mut self, virial: bool) -> Result<Totals> {
+    fn begin_forces(&mut self, virial: bool) -> Result<Share> {
         let caller = self.clock.enter(Phase::Exchange);
         let (moved_far, has_departed) = self.look_around();
         if has_departed {
@@ -577,23 +577,33 @@ impl<P: Potential> System for Engine<'_, P> {
         let phases = self.run_phases(is_new, &mut partial_virial);
         self.departures.rest(&mut self.atoms);
         let outside = phases.and_then(|()| self.one_body.act(&mut self.atoms, &self.cell));
-        let result = outside.and_then(|()| self.sum_energies());
-
-        // Energy, failures, virial, one-body terms: one reduction.
-        let mut sums = vec![*result.as_ref().unwrap_or(&0), result.is_err() as i128];
+        let energy = outside.and_then(|()| self.sum_energies());
+        let mut sums = vec![*energy.as_ref().unwrap_or(&0), energy.is_err() as i128];
         sums.extend(partial_virial.into_iter().flatten());
-        let first = sums.len();
         sums.extend(self.one_body.sums());
-        self.comm.sum_i128(&mut sums);
         self.clock.enter(caller);
-        if sums[1] > 0 {
+        Ok(Share { result: energy.map(drop), sums })
+    }
+
+    fn finish_forces(&mut self, share: Share, more: &mut [i128]) -> Result<Totals> {
+        let Share { result, mut sums } = share;
+        let caller = self.clock.enter(Phase::Exchange);
+        let own = sums.len();
+        sums.extend(&*more);
+        self.comm.sum_i128(&mut sums);
+        more.copy_from_slice(&sums[own..]);
+        self.clock.enter(caller);
+        let [energy, failures] = [sums[0], sums[1]];
+        if failures > 0 {
             self.comm.agree(result.map_err(|e| at_step(e, self.step)))?;
         }
+        let (virial, one_body) = sums[2..own].split_at(own - 2 - self.one_body.sums().len());
         let quantum = self.atoms.quantum;
-        self.one_body.learn(&sums[first..], quantum);
+        self.one_body.learn(one_body, quantum);
+        let virial = virial.as_array::<6>();
         Ok(Totals {
-            potential_energy: quantum.value_wide(sums[0]),
-            virial: virial.then(|| std::array::from_fn(|k| quantum.value_wide(sums[2 + k]) * GRID)),
+            potential_energy: quantum.value_wide(energy),
+            virial: virial.map(|virial| virial.map(|quanta| quantum.value_wide(quanta) * GRID)),
         })
     }
 }

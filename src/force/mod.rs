@@ -30,6 +30,30 @@ pub struct Totals {
     pub virial: Option<[f64; 6]>,
 }
 
+/// What an evaluation of the forces came to on this rank, until it is added up over all: no rank knows
+/// of a failure on another before.
+#[derive(Debug)]
+#[must_use]
+pub struct Share {
+    /// Whether this rank could evaluate its atoms.
+    result: Result<()>,
+    /// Energy, number of failures, virial, what one-body terms add: quanta, as many on every rank.
+    sums: Vec<i128>,
+}
+
+#[cfg(test)]
+impl Share {
+    /// Of a system that knows of no other ranks: nothing failed, energy in quanta.
+    pub fn of_one_process(energy: i64) -> Share {
+        Share { result: Ok(()), sums: vec![energy as i128, 0] }
+    }
+
+    /// In quanta.
+    pub fn energy(&self) -> i128 {
+        self.sums[0]
+    }
+}
+
 /// What integrators and minimisers see of the system: atoms whose forces belong
 /// to their positions.
 pub trait System {
@@ -49,7 +73,22 @@ pub trait System {
     /// # Errors
     /// [`Error::Physics`](crate::error::Error::Physics) on every rank, with the id of an atom that is no longer where it can be
     /// evaluated: too close to another, torn away, or with a force beyond the quantum's bound.
-    fn update_forces(&mut self, virial: bool) -> Result<Totals>;
+    fn update_forces(&mut self, virial: bool) -> Result<Totals> {
+        let share = self.begin_forces(virial)?;
+        self.finish_forces(share, &mut [])
+    }
+    /// The first part of `update_forces`: the forces are there, but what is told of them is not yet added
+    /// up over all ranks, which is for `finish_forces`. Meanwhile owned atoms may change.
+    ///
+    /// # Errors
+    /// Those of `update_forces` that all ranks know of already.
+    fn begin_forces(&mut self, virial: bool) -> Result<Share>;
+    /// Adds up over all ranks what there is of the evaluation and `more`, as long on every rank, that the
+    /// caller has to add up: in one reduction. Collective.
+    ///
+    /// # Errors
+    /// As for `update_forces`.
+    fn finish_forces(&mut self, share: Share, more: &mut [i128]) -> Result<Totals>;
     /// Gives the periodic box these lengths (Å), and stretches places along with it, from its
     /// origin; then call `update_forces`. Velocities stay.
     fn stretch(&mut self, length: Vec3);
