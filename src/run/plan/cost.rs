@@ -27,8 +27,8 @@ pub const BANDWIDTH: f64 = 1e9;
 /// What a ghost costs in all four exchanges without wires, s. Measured (benches/README.md).
 const PACKING: f64 = 77e-9;
 
-/// Sums over all ranks in a step: the farthest displacement, energies, kinetic energies.
-pub const REDUCTIONS: f64 = 3.0;
+/// Reductions over all ranks in a step: of the farthest displacement; of potential and kinetic energies.
+pub const REDUCTIONS: f64 = 2.0;
 
 /// What follows was measured as the greatest resident set of a rank (`VmHWM`) on 1, 2, 4
 /// and 8 ranks, with 5,304 to 4 million atoms, and met there to 12 % (one run of a million atoms on one
