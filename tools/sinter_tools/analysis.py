@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 OTHER, FCC, HCP, BCC, ICO = range(5)
 STRUCTURES = ["other", "fcc", "hcp", "bcc", "icosahedral"]
+FAULTS = ["twin boundaries", "stacking faults", "hcp crystals"]
 
 
 def tree(positions, lengths, periodic):
@@ -28,6 +29,8 @@ def tree(positions, lengths, periodic):
 
 def nearest_images(vectors, lengths, periodic):
     """Vectors between atoms (... x 3), each to the nearest image."""
+    # While particles are apart a box has no lengths: each is alone.
+    periodic = np.asarray(periodic) & (np.asarray(lengths) > 0)
     size = np.where(periodic, lengths, 1.0)
     return vectors - np.where(periodic, size * np.round(vectors / size), 0)
 
@@ -92,6 +95,38 @@ def _classes(delta, distance):
     return found
 
 
+def planar_faults(classes, positions, lengths, periodic):
+    """Where close-packed layers are stacked otherwise than in fcc: masks of the atoms in twin boundaries, in stacking
+    faults and in hcp crystals, from the classes of all atoms.
+
+    The layer of an atom in hcp surroundings is that of its six neighbours that have one opposite to them; of the six
+    others three lie in either layer beside it. A twin boundary is one such layer between layers of fcc, an intrinsic
+    stacking fault two side by side, hcp more. By majority, where surfaces and heat leave some without a class: a layer
+    beside is hcp, or fcc, where two or all of its three are; a hcp layer beside another that has none of fcc on its
+    other side is of a hcp crystal."""
+    inside = np.flatnonzero(classes == HCP)
+    masks = np.zeros((3, len(classes)), bool)
+    if len(inside):
+        neighbours, places = tree(positions, lengths, periodic)
+        _, index = neighbours.query(places[inside], k=13)
+        around = index[:, 1:]
+        vectors = nearest_images(places[around] - places[inside, None], lengths, periodic)
+        vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+        # Best opposites: six of hcp's twelve have none nearer than 110° to the straight line.
+        opposite = np.einsum("nik,njk->nij", vectors, vectors).min(2)
+        beside = np.argsort(opposite, axis=1)[:, 6:]
+        rows = np.arange(len(inside))[:, None]
+        out = vectors[rows, beside]
+        up = np.einsum("nk,nik->ni", out[:, 0], out) > 0
+        found = classes[around[rows, beside]]
+        most = lambda kind, side: ((found == kind) & side).sum(1) >= 2
+        like = most(HCP, up).astype(int) + most(HCP, ~up)
+        fault = (like == 1) & (most(FCC, up) | most(FCC, ~up))
+        for kind, own in enumerate((like == 0, fault, (like > 0) & ~fault)):
+            masks[kind, inside[own]] = True
+    return tuple(masks)
+
+
 def coordination(positions, lengths, periodic, cutoff):
     """Number of neighbours of each atom within the cutoff, Å."""
     neighbours, places = tree(positions, lengths, periodic)
@@ -154,25 +189,27 @@ def g_of_r(positions, lengths, periodic, reach=10.0, width=0.05):
     return (edges[1:] + edges[:-1]) / 2, counts / (len(places) * density * shells)
 
 
-def mean_square_displacements(trajectory, since, chosen):
+def mean_square_displacements(trajectory, since, chosen, bound=None):
     """Of groups of atoms from a time on, the motion of their particles' centres taken away:
-    times (ps) and a row of Å^2 for each group. `chosen`: masks of the atoms by name."""
+    times (ps) and a row of Å^2 for each group. `chosen`: masks of the atoms by name; `bound`:
+    of those that centres are of, unless all are."""
+    bound = np.ones(trajectory.atoms, bool) if bound is None else bound
     first = trajectory.at(since)
-    reference = _about_centres(trajectory, first)
+    reference = _about_centres(trajectory, first, bound)
     times, rows = [], {name: [] for name in chosen}
     for index in range(first, len(trajectory)):
-        square = ((_about_centres(trajectory, index) - reference) ** 2).sum(1)
+        square = ((_about_centres(trajectory, index, bound) - reference) ** 2).sum(1)
         times.append(trajectory.times[index] - trajectory.times[first])
         for name, mask in chosen.items():
             rows[name].append(square[mask].mean() if mask.any() else np.nan)
     return np.array(times), {name: np.array(row) for name, row in rows.items()}
 
 
-def _about_centres(trajectory, index):
+def _about_centres(trajectory, index, bound):
     positions = trajectory.frame(index).positions
-    counts = np.bincount(trajectory.particle)
-    centres = np.stack([np.bincount(trajectory.particle, positions[:, d]) for d in range(3)], 1)
-    return positions - (centres / counts[:, None])[trajectory.particle]
+    counts = np.bincount(trajectory.particle, bound)
+    centres = np.stack([np.bincount(trajectory.particle, bound * positions[:, d]) for d in range(3)], 1)
+    return positions - (centres / np.maximum(counts, 1)[:, None])[trajectory.particle]
 
 
 def mean_and_error(values, blocks=5):

@@ -92,7 +92,7 @@ def xrd(arguments):
         found = diffraction.peaks(angles, intensity, arguments.wavelength)
         for place, width, size in found:
             print(f"peak at {place:6.2f} deg, width {width:.2f} deg, Scherrer size {size / 10:.2f} nm")
-        figure = diffraction.figure(angles, intensity, found, f"{frame.time:g} ps")
+        figure = diffraction.figure(angles, intensity, found, f"{frame.time:g} ps", arguments.wavelength)
         _tell(style.save(figure, _named(arguments, trajectory, "xrd.png")))
 
 

@@ -17,6 +17,8 @@ from .style import COLOURS
 from .trajectory import Unusable, number_of
 
 WIDTH = 2e-4
+#: Å: of bins; what is farther (atoms that have evaporated) stands for itself.
+FAR = 2000.0
 COPPER = 1.5406  # Å, K alpha 1
 SCHERRER = 0.94
 MOST_ATOMS = 100_000
@@ -25,8 +27,9 @@ MOST_ATOMS = 100_000
 def _distances(one, other, same):
     """Counts and sums of the distances between two groups of atoms, by bin."""
     everything = np.concatenate([one, other])
-    bins = int(np.linalg.norm(np.ptp(everything, axis=0)) / WIDTH) + 2
-    counts, sums = np.zeros(bins), np.zeros(bins)
+    longest = np.linalg.norm(np.ptp(everything, axis=0))
+    bins = int(min(longest, FAR) / WIDTH) + 2
+    counts, sums, far = np.zeros(bins), np.zeros(bins), []
     rows = max(1, 4_000_000 // len(other))
     square = (other**2).sum(1)
     for first in range(0, len(one), rows):
@@ -37,11 +40,15 @@ def _distances(one, other, same):
             later = np.arange(len(other)) > np.arange(first, first + len(some))[:, None]
             distance = distance[later]
         flat = distance.ravel()
+        if longest > FAR:
+            far.append(flat[flat > FAR])
+            flat = flat[flat <= FAR]
         index = (flat / WIDTH).astype(np.int64)
         counts += np.bincount(index, minlength=bins)
         sums += np.bincount(index, flat, minlength=bins)
     full = counts > 0
-    return sums[full] / counts[full], counts[full]
+    beyond = np.concatenate([np.zeros(0), *far])
+    return np.concatenate([sums[full] / counts[full], beyond]), np.concatenate([counts[full], np.ones(len(beyond))])
 
 
 def debye(positions, symbols, q):
@@ -92,15 +99,28 @@ def pattern(trajectory, frame, particle=None, wavelength=COPPER, low=30.0, high=
     return two_theta, debye(frame.positions[chosen], frame.symbols[chosen], q)
 
 
-def figure(two_theta, intensity, found, title):
+def figure(two_theta, intensity, found, title, wavelength=COPPER):
+    """Pattern with position and size at each peak, as far as there is room: the higher ones first."""
     figure, axis = plt.subplots(figsize=(6, 3.4))
     axis.plot(two_theta, intensity, lw=1)
-    for place, _, size in found:
-        height = np.interp(place, two_theta, intensity)
+    height_at = lambda place: np.interp(place, two_theta, intensity)
+    # Widths of a label in both directions, as parts of the axes.
+    across, up, top = 0.075 * np.ptp(two_theta), 0.13, 1.18 * intensity.max()
+    written = []
+    for place, _, size in sorted(found, key=lambda peak: -height_at(peak[0])):
+        height = height_at(place)
+        if any(abs(place - x) < across and abs(height - y) < up * top for x, y in written):
+            continue
+        # Nor over a flank of its higher neighbours.
+        beside = np.abs(two_theta - place) < across / 2
+        if intensity[beside].max() > height + 0.02 * top:
+            continue
+        written.append((place, height))
         axis.annotate(f"{place:.1f}°\n{size / 10:.1f} nm", (place, height), xytext=(0, 4), textcoords="offset points",
                       ha="center", va="bottom", fontsize="x-small", color=COLOURS[1])
-    axis.set_ylim(0, 1.18 * intensity.max())
-    axis.set_xlabel(r"$2\theta$ / ° (Cu K$\alpha_1$)")
+    axis.set_ylim(0, top)
+    radiation = r"Cu K$\alpha_1$" if wavelength == COPPER else rf"$\lambda$ = {wavelength:g} Å"
+    axis.set_xlabel(rf"$2\theta$ / ° ({radiation})")
     axis.set_ylabel("intensity per atom / electrons²")
     axis.set_title(title, fontsize="small", loc="right")
     return figure

@@ -150,6 +150,8 @@ def export(trajectory, kind, path=None, frames=None):
         raise Unusable(f"formats are {', '.join(FORMATS)}, not {kind}")
     writer, ending = FORMATS[kind]
     path = Path(path or trajectory.path.with_suffix(ending))
+    if kind == "vtk" and path.suffix.startswith(".vt") and path.suffix != ending:
+        raise Unusable(f"{path}: {path.suffix} is the ending of another of VTK's formats; this is VTKHDF, {ending}")
     if path.resolve() == trajectory.path.resolve():
         raise Unusable(f"{path}: this is the trajectory itself")
     return writer(trajectory, trajectory.frames() if frames is None else frames, path)

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from . import pictures
 from .trajectory import Unusable
@@ -40,7 +40,8 @@ def images(trajectory, frames, kind, size, **options):
         image = Image.open(buffer).convert("RGB")
         # ffmpeg's usual pixel format takes even numbers only.
         shape = shape or tuple(side // 2 * 2 for side in image.size)
-        yield image.resize(shape)
+        # Room beside it rather than another shape of what is seen.
+        yield ImageOps.pad(image, shape, color="black" if kind == "haadf" else "white")
 
 
 def write(trajectory, path, frames, kind="balls", rate=10, size=600, **options):

@@ -12,6 +12,10 @@ from .style import COLOURS
 from .trajectory import Unusable
 
 
+#: Of the atoms that are followed: colours that are not the particles', and shapes where these are used up.
+PATHS = [(colour, marker) for marker in "osD^v" for colour in COLOURS[2:7]]
+
+
 def _axis(positions, one, other):
     """Middle between two particles, and the direction from the first to the second."""
     a, b = positions[one].mean(0), positions[other].mean(0)
@@ -45,6 +49,8 @@ def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
     one, other = (trajectory.particle == p for p in pair)
     if not one.any() or not other.any():
         raise Unusable(f"there are no particles {pair[0]} and {pair[1]} in this file")
+    if not trajectory.is_together():
+        raise Unusable("the particles of this file are never together: there is no gap to look at yet")
     start = trajectory.at(trajectory.together())
     atoms = followed(trajectory, pair, count)
     moments = np.unique(np.linspace(start, len(trajectory) - 1, 4).round().astype(int))
@@ -65,8 +71,9 @@ def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
         axis.scatter(places[order, 0], places[order, 1], s=size, c=colour, alpha=0.35, edgecolors="white", linewidths=0.4)
         for k, atom in enumerate(atoms):
             path = paths[: index - start + 1, k]
-            axis.plot(path[:, 0], path[:, 1], color=COLOURS[2 + k % 5], lw=0.9)
-            axis.scatter(*path[-1, :2], s=0.5 * size, color=COLOURS[2 + k % 5], edgecolors="black", linewidths=0.6,
+            colour, marker = PATHS[k % len(PATHS)]
+            axis.plot(path[:, 0], path[:, 1], color=colour, lw=0.9)
+            axis.scatter(*path[-1, :2], s=0.5 * size, color=colour, marker=marker, edgecolors="black", linewidths=0.6,
                          zorder=3, label=f"atom {atom}")
         axis.set_xlim(-half_width, half_width)
         axis.set_ylim(-half_width, half_width)
@@ -78,5 +85,5 @@ def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
     for axis in axes[0, 1:]:
         axis.set_yticklabels([])
     if len(atoms):
-        figure.legend(*axes[0, -1].get_legend_handles_labels(), loc="outside lower center", ncols=len(atoms))
+        figure.legend(*axes[0, -1].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(atoms), 8))
     return figure

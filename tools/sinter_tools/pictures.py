@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 
 from . import analysis
 from .style import COLOURS, STRUCTURE_COLOURS
@@ -35,6 +36,21 @@ def axes_of(view):
     return np.stack([right, np.cross(towards, right), towards])
 
 
+def in_view(positions):
+    """Which atoms a picture has room for: all but those that have evaporated and are more than half as far away from
+    what is bonded as that is wide."""
+    count = len(positions)
+    if count < 4:
+        return np.ones(count, bool)
+    distance = cKDTree(positions).query(positions, k=4)[0]
+    bonded = distance[:, 3] < 1.6 * np.median(distance[:, 1])
+    if not bonded.any():
+        return np.ones(count, bool)
+    low, high = positions[bonded].min(0), positions[bonded].max(0)
+    room = 0.5 * (high - low).max()
+    return ((positions >= low - room) & (positions <= high + room)).all(1)
+
+
 def _window(places, margin, pixels):
     """Lower corner, Å per pixel, and shape (rows, columns) of a picture of all atoms, with
     room above and below them for what is written there."""
@@ -49,7 +65,10 @@ def _window(places, margin, pixels):
 def haadf(positions, numbers, view="z", probe=0.8, thickness=None, pixels=1000):
     """Intensities (rows x columns, 1 at the most) and Å per pixel; `probe`: full width at
     half maximum in Å; `thickness`: of the slab about the middle that is seen, Å."""
-    places = positions @ axes_of(view).T
+    if not np.all(numbers):
+        raise Unusable("an atom that is no chemical element has no atomic number: there is no HAADF picture of it")
+    seen = in_view(positions)
+    places, numbers = positions[seen] @ axes_of(view).T, numbers[seen]
     if thickness is not None:
         middle = (places[:, 2].min() + places[:, 2].max()) / 2
         seen = np.abs(places[:, 2] - middle) <= thickness / 2
@@ -100,7 +119,8 @@ def colours(trajectory, frame, by):
 def balls(positions, colour, view="z", radius=1.4, pixels=1000):
     """Balls lit from the upper left, the nearest in front: rows x columns x 3, white where
     there is nothing, and Å per pixel."""
-    places = positions @ axes_of(view).T
+    seen = in_view(positions)
+    places, colour = positions[seen] @ axes_of(view).T, colour[seen]
     low, scale, shape = _window(places, radius + 4, pixels)
     size = radius / scale
     half = int(np.ceil(size))

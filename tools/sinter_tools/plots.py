@@ -26,20 +26,31 @@ def thermo(trajectory):
     energy = trajectory.series("thermo", "total_energy")
     if temperature is None or energy is None or not len(temperature.time):
         return None
-    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.2))
-    above.plot(temperature.time, temperature.values, lw=0.8)
-    above.set_ylabel("temperature / K")
-    below.plot(energy.time, energy.values / trajectory.atoms, lw=0.8, color=COLOURS[1])
+    if np.isfinite(temperature.values).any():
+        figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.2))
+        above.plot(temperature.time, temperature.values, lw=0.8)
+        above.set_ylabel("temperature / K")
+        _mark(above, trajectory)
+    else:
+        figure, below = plt.subplots(figsize=(6, 3.2))
+    along, name = _clock(energy.time, energy.step)
+    below.plot(along, energy.values / trajectory.atoms, lw=0.8, color=COLOURS[1])
     below.set_ylabel("total energy per atom / eV")
-    below.set_xlabel("time / ps")
-    _mark(above, trajectory)
+    below.set_xlabel(name)
     figure.align_ylabels()
     return figure
 
 
-def _from_zero(axis):
-    """A little below zero begins the axis, so that what stays at zero is seen beside its line."""
-    axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
+def _from_zero(axis, least=0.0):
+    """A little below zero begins the axis, so that what stays at zero is seen beside its line; it reaches to `least`
+    at the least, so that rounding is not seen."""
+    top = max(axis.get_ylim()[1], least)
+    axis.set_ylim(-0.03 * top, top)
+
+
+def _clock(times, steps):
+    """What to draw against, and its name: the time, or steps where no time passes, as in minimisation."""
+    return (times, "time / ps") if len(times) < 2 or np.ptp(times) > 0 else (steps, "number of the step")
 
 
 def neck(trajectory):
@@ -71,52 +82,63 @@ def neck(trajectory):
     below.set_ylabel("neck radius / Å")
     below.set_xlabel("time / ps")
     for axis in (above, below):
-        _from_zero(axis)
+        _from_zero(axis, 1.0)
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
     figure.align_ylabels()
     return figure
 
 
+#: Å: what moves less is at rest, and a picture of it one of rounding.
+LEAST_MOTION = 0.01
+
+
 def centres(trajectory):
     """How far each particle's centre has moved, and the distance of the centres."""
     displacement = trajectory.series("particles", "displacement")
     distance = trajectory.series("pairs", "centre_distance")
-    if displacement is None or not len(displacement.time):
+    if displacement is None or not np.isfinite(displacement.values).any():
         return None
     rows = 1 if distance is None or not len(distance.time) else 2
     figure, axes = plt.subplots(rows, sharex=True, figsize=(6, 2.3 * rows), squeeze=False)
     above = axes[0, 0]
     count = displacement.values.shape[1]
     since = displacement.time >= trajectory.together()
+    along, name = _clock(displacement.time[since], displacement.step[since])
     if count <= 6:
         for k in range(count):
-            above.plot(displacement.time[since], displacement.values[since, k], "-" if k % 2 == 0 else "--", lw=1, label=f"particle {k}")
-        above.legend()
+            above.plot(along, displacement.values[since, k], "-" if k % 2 == 0 else "--", lw=1, label=f"particle {k}")
+        if count > 1:
+            above.legend()
     else:
         low, middle, high = np.percentile(displacement.values[since], [10, 50, 90], axis=1)
-        above.fill_between(displacement.time[since], low, high, alpha=0.25, lw=0, label="10 to 90 %")
-        above.plot(displacement.time[since], middle, label=f"median of {count} particles")
+        above.fill_between(along, low, high, alpha=0.25, lw=0, label="10 to 90 %")
+        above.plot(along, middle, label=f"median of {count} particles")
         above.legend()
     above.set_ylabel("centre moved by / Å")
-    _from_zero(above)
+    _from_zero(above, LEAST_MOTION)
     if rows == 2:
         for k, pair in enumerate(trajectory.pairs()):
             axes[1, 0].plot(distance.time, distance.values[:, k], lw=0.8, color=COLOURS[k % len(COLOURS)])
         axes[1, 0].set_ylabel("distance of centres / Å")
-    axes[-1, 0].set_xlabel("time / ps")
+        low, high = axes[1, 0].get_ylim()
+        if high - low < LEAST_MOTION:
+            axes[1, 0].set_ylim((low + high - LEAST_MOTION) / 2, (low + high + LEAST_MOTION) / 2)
+    axes[-1, 0].set_xlabel(name)
     figure.align_ylabels()
     return figure
 
 
 def displacements(trajectory):
-    """Mean square displacement of surface and inner atoms, particles' motion taken away."""
+    """Mean square displacement of surface and inner atoms, particles' motion taken away; atoms that are vapour in the
+    first or in the last frame do not count."""
     first = trajectory.frame(trajectory.at(trajectory.together()))
-    if len(trajectory) - first.index < 3:
+    if len(trajectory) - first.index < 3 or trajectory.times[-1] == first.time:
         return None
-    surface = surfaces.around(trajectory, first).surface
-    groups = {"surface atoms": surface, "inner atoms": ~surface}
-    times, rows = analysis.mean_square_displacements(trajectory, first.time, groups)
+    here = surfaces.around(trajectory, first)
+    bound = (here.coordination > 0) & ~surfaces.vapour(trajectory, trajectory.frame(-1))
+    groups = {"surface atoms": here.surface & bound, "inner atoms": ~here.surface & bound}
+    times, rows = analysis.mean_square_displacements(trajectory, first.time, groups, bound)
     figure, axis = plt.subplots(figsize=(6, 3.2))
     for name, row in rows.items():
         if np.isfinite(row).all():
@@ -188,13 +210,15 @@ def layers(trajectory):
         mean = (atoms.values * np.nan_to_num(energy.values)).sum(1) / number
         share = 100 * melted.values.sum(1) / number
     figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.6))
+    along, clock = _clock(atoms.time, atoms.step)
     for k, name in enumerate(surfaces.LAYERS):
-        above.plot(atoms.time, mean[:, k], lw=1, label=name)
-        below.plot(atoms.time, share[:, k], lw=1)
+        if number[:, k].any():
+            above.plot(along, mean[:, k], lw=1, label=name, color=COLOURS[k])
+            below.plot(along, share[:, k], lw=1, color=COLOURS[k])
     above.set_ylabel("potential energy\nper atom / eV")
     below.set_ylabel("melted atoms / %")
-    below.set_xlabel("time / ps")
-    _from_zero(below)
+    below.set_xlabel(clock)
+    _from_zero(below, 1.0)
     figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     figure.align_ylabels()
     return figure
@@ -214,14 +238,17 @@ def order(trajectory):
         ("Warren-Cowley, first shell", alpha.values[..., 0, 0]),
         ("second shell", alpha.values[..., 1, 0]),
     ]
+    if not any(np.isfinite(values).any() for _, values in columns):
+        return None
+    along, clock = _clock(alpha.time, alpha.step)
     figure, axis = plt.subplots(figsize=(6, 3.4))
     for name, values in columns:
         known = np.isfinite(values)
         mean = np.where(known, values, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
         if known.any():
-            axis.plot(alpha.time, mean, lw=1, label=name)
+            axis.plot(along, mean, lw=1, label=name)
     axis.axhline(0, color="0.5", lw=0.8)
-    axis.set_xlabel("time / ps")
+    axis.set_xlabel(clock)
     axis.set_ylabel("order parameter")
     axis.set_ylim(-0.4, 1.05)
     figure.legend(loc="outside upper center", ncols=4)
@@ -283,32 +310,37 @@ def surface(trajectory, most=16):
         volume.append(found[0])
         area.append(found[1])
         room.append(np.prod(frame.lengths))
-    times, volume, area = trajectory.times[chosen], np.array(volume), np.array(area)
+    (times, clock), volume, area = _clock(trajectory.times[chosen], trajectory.steps[chosen]), np.array(volume), np.array(area)
     figure, axes = plt.subplots(2, sharex=True, figsize=(6, 4.2))
     axes[0].plot(times, area / 100, ".-")
     axes[0].set_ylabel("surface area / nm²")
+    if not area.any():
+        _from_zero(axes[0], 1.0)
     if trajectory.periodic.all():
-        axes[1].plot(times, 100 * (1 - volume / np.array(room)), ".-", color=COLOURS[1])
+        axes[1].plot(times, 100 * np.maximum(1 - volume / np.array(room), 0), ".-", color=COLOURS[1])
         axes[1].set_ylabel("void fraction / %")
+        _from_zero(axes[1], 0.1)
     else:
         axes[1].plot(times, volume / 1000, ".-", color=COLOURS[1])
         axes[1].set_ylabel("volume / nm³")
-    axes[1].set_xlabel("time / ps")
+    axes[1].set_xlabel(clock)
     figure.align_ylabels()
     return figure
 
 
 def composition(trajectory):
-    """Fraction of each element in shells about each particle's centre, first and last frame."""
+    """Fraction of each element in shells below each particle's surface, first and last frame."""
     elements = trajectory.elements
-    if len(elements) < 2:
+    start = trajectory.frame(trajectory.at(trajectory.together()))
+    if len(elements) < 2 or not _finite(trajectory, start).any():
         return None
     figure, axis = plt.subplots(figsize=(6, 3.2))
-    start = trajectory.frame(trajectory.at(trajectory.together()))
-    for frame, style in [(start, "--"), (trajectory.frame(-1), "-")]:
+    end = trajectory.frame(-1)
+    when = lambda frame: f"{frame.time:g} ps" if end.time > start.time else f"step {frame.step}"
+    for frame, style in [(start, ".--"), (end, ".-")][end.step == start.step :]:
         for colour, element in zip(COLOURS, elements[1:]):
             radius, fraction = _shells(trajectory, frame, frame.symbols == element)
-            axis.plot(radius, 100 * fraction, style, color=colour, label=f"{element}, {frame.time:g} ps")
+            axis.plot(radius, 100 * fraction, style, color=colour, label=f"{element}, {when(frame)}")
     axis.set_xlabel("distance from the surface of the particle / Å")
     axis.set_ylabel("atoms / %")
     _from_zero(axis)
@@ -316,38 +348,63 @@ def composition(trajectory):
     return figure
 
 
+def _finite(trajectory, frame):
+    """Which particles end within the box: those of bulk and slabs have no outermost atoms."""
+    periodic = trajectory.periodic & (frame.lengths > 0)
+    room = np.where(periodic, frame.lengths, np.inf)
+    # What reaches to within two bonds of its own image fills the box.
+    bond = 2 * surfaces.mean_distance(trajectory, frame)
+    own = [frame.positions[trajectory.particle == particle] for particle in np.unique(trajectory.particle)]
+    return np.array([(np.ptp(places, axis=0) + bond < room).all() for places in own])
+
+
 def _shells(trajectory, frame, is_element, width=2.5):
     """Against the depth below each particle's outermost atoms, all particles together."""
-    depth = np.empty(trajectory.atoms)
-    for particle in np.unique(trajectory.particle):
+    depth = np.full(trajectory.atoms, np.nan)
+    for particle in np.unique(trajectory.particle)[_finite(trajectory, frame)]:
         own = trajectory.particle == particle
         centre = frame.positions[own].mean(0)
         away = np.linalg.norm(frame.positions[own] - centre, axis=1)
         depth[own] = np.percentile(away, 99.5) - away
-    shell = np.maximum(depth // width, 0).astype(int)
+    inside = np.isfinite(depth)
+    shell = np.maximum(depth[inside] // width, 0).astype(int)
     counts = np.bincount(shell)
     enough = counts >= 20
-    return ((np.arange(len(counts)) + 0.5) * width)[enough], (np.bincount(shell, is_element) / np.maximum(counts, 1))[enough]
+    share = np.bincount(shell, is_element[inside]) / np.maximum(counts, 1)
+    return ((np.arange(len(counts)) + 0.5) * width)[enough], share[enough]
 
 
 def structures(trajectory, most=40):
-    """Fraction of atoms in each structure class against time."""
+    """Fraction of atoms in each structure class against time; where some are hcp, also what faults they are in."""
     chosen = np.unique(np.linspace(0, len(trajectory) - 1, most).round().astype(int))
-    fractions = []
+    fractions, faults = [], []
     for index in chosen:
         frame = trajectory.frame(int(index))
-        classes = analysis.structure_classes(frame.positions, frame.lengths, trajectory.periodic)
+        where = frame.positions, frame.lengths, trajectory.periodic
+        classes = analysis.structure_classes(*where)
         fractions.append(np.bincount(classes, minlength=5) / trajectory.atoms)
-    fractions = 100 * np.array(fractions)
-    figure, axis = plt.subplots(figsize=(6, 3.2))
+        faults.append([mask.mean() for mask in analysis.planar_faults(classes, *where)])
+    fractions, faults = 100 * np.array(fractions), 100 * np.array(faults)
+    rows = 2 if faults.max() >= 0.1 else 1
+    figure, axes = plt.subplots(rows, sharex=True, figsize=(6, 1.2 + 2 * rows), squeeze=False)
+    above, below = axes[0, 0], axes[-1, 0]
+    along, clock = _clock(trajectory.times[chosen], trajectory.steps[chosen])
     for k, name in enumerate(analysis.STRUCTURES):
         if fractions[:, k].max() >= 0.1:
-            axis.plot(trajectory.times[chosen], fractions[:, k], ".-", color=STRUCTURE_COLOURS[k], label=name)
-    axis.set_xlabel("time / ps")
-    axis.set_ylabel("atoms / %")
-    axis.set_ylim(0, 100)
-    axis.legend(ncols=3)
-    _mark(axis, trajectory)
+            above.plot(along, fractions[:, k], ".-", color=STRUCTURE_COLOURS[k], label=name)
+    if rows == 2:
+        for k, name in enumerate(analysis.FAULTS):
+            if faults[:, k].max() >= 0.1:
+                below.plot(along, faults[:, k], ".-", color=COLOURS[3 + k], label=name)
+        below.set_ylabel("atoms / %")
+        _from_zero(below)
+        below.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.1)
+    above.set_ylabel("atoms / %")
+    above.set_ylim(0, 100)
+    above.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.1)
+    below.set_xlabel(clock)
+    _mark(above, trajectory)
+    figure.align_ylabels()
     return figure
 
 

@@ -6,7 +6,8 @@ from io import BytesIO
 
 import matplotlib.pyplot as plt
 
-from . import pictures, plots, summary
+from . import diffraction, necks, pictures, plots, strain, summary
+from .trajectory import Unusable
 
 CAPTIONS = {
     "thermo": "Temperature and total energy.",
@@ -20,7 +21,7 @@ CAPTIONS = {
     "surface": "Surface area and volume of what the atoms enclose (alpha shape of 2.8 Å).",
     "pressing": "Void fraction (of the alpha shape) and contact area (π R² of all necks) against the pressure on the box.",
     "composition": "Composition below the surface, when the particles were put together and at the end.",
-    "structures": "Structure classes by adaptive common neighbour analysis.",
+    "structures": "Structure classes by adaptive common neighbour analysis, and faults of the stacking.",
     "g_of_r": "Pair distribution function at the end.",
     "sizes": "Sizes of the particles at the start.",
 }
@@ -48,18 +49,47 @@ def _figure(source, caption):
     return f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
+#: The Debye sum over more takes minutes.
+MOST_SCATTERERS = 10_000
+
+
+def _of_the_end(trajectory):
+    """Figures of the last frame with form and caption, as far as there is something to draw them from."""
+    end = trajectory.frame(-1)
+
+    def pattern():
+        angles, intensity = diffraction.pattern(trajectory, end)
+        return diffraction.figure(angles, intensity, diffraction.peaks(angles, intensity), f"{end.time:g} ps")
+
+    wanted = [
+        (lambda: pictures.haadf_figure(trajectory, end), "png", "As a HAADF detector would see the end (Z to the power 1.7)."),
+        (lambda: strain.figure(trajectory, end), "svg", "Strain of the lattice at the end, in the plane of the picture."),
+    ]
+    if trajectory.pairs():
+        caption = "The gap of the first pair from when the particles were put together to the end, with atoms that came into it."
+        wanted.insert(0, (lambda: necks.figure(trajectory, trajectory.pairs()[0]), "png", caption))
+    if trajectory.atoms <= MOST_SCATTERERS:
+        wanted.append((pattern, "svg", "X-ray pattern of the end by the Debye sum, with Scherrer sizes."))
+    for draw, kind, caption in wanted:
+        try:
+            yield draw(), kind, caption
+        except Unusable:
+            continue
+
+
 def page(trajectory):
     """The page as text."""
     parts = [f"<h1>{html.escape(trajectory.title)}</h1>"]
     parts.append(f"<pre>{html.escape(chr(10).join(summary.lines(trajectory)))}</pre>")
     parts.append("<h2>Pictures</h2>")
     start = trajectory.frame(trajectory.at(trajectory.together()))
-    for frame, when in [(start, "when the particles were put together"), (trajectory.frame(-1), "at the end")]:
+    several = int(trajectory.particle.max()) > 0 and trajectory.is_together()
+    first = "when the particles were put together" if several else "at the beginning"
+    for frame, when in [(start, first), (trajectory.frame(-1), "at the end")]:
         for by in ("particle", "structure"):
             figure = pictures.balls_figure(trajectory, frame, by=by)
             parts.append(_figure(_embedded(figure, "png"), f"Atoms {when}, {frame.time:g} ps, by {by}."))
-    figure = pictures.haadf_figure(trajectory, trajectory.frame(-1))
-    parts.append(_figure(_embedded(figure, "png"), "As a HAADF detector would see the end (Z to the power 1.7)."))
+    parts += [_figure(_embedded(figure, kind), caption) for figure, kind, caption in _of_the_end(trajectory)]
     parts.append("<h2>Figures</h2>")
     parts += [_figure(_embedded(figure, "svg"), CAPTIONS[name]) for name, figure in plots.draw(trajectory)]
     text = trajectory.file.get("parameters/input")

@@ -12,6 +12,8 @@ import numpy as np
 from . import analysis, pictures
 from .trajectory import Unusable
 
+#: Atoms of a column that is shown.
+FEWEST = 5
 SHELL = np.array([(a, b, 0) for a in (1, -1) for b in (1, -1)]
                  + [(a, 0, b) for a in (1, -1) for b in (1, -1)]
                  + [(0, a, b) for a in (1, -1) for b in (1, -1)]) / np.sqrt(2)
@@ -84,14 +86,21 @@ def figure(trajectory, frame, view="z", resolution=4.0):
     tensor = axes @ strains(trajectory, frame) @ axes.T
     places = frame.positions @ axes.T
     known = np.isfinite(tensor[:, 0, 0])
-    low, high = places[:, :2].min(0) - 2, places[:, :2].max(0) + 2
+    seen = places[pictures.in_view(frame.positions), :2]
+    low, high = seen.min(0) - 2, seen.max(0) + 2
     bins = np.maximum(((high - low) / resolution).astype(int), 1)
     box = [[low[0], high[0]], [low[1], high[1]]]
     count, _, _ = np.histogram2d(places[known, 0], places[known, 1], bins, box)
-    drawn, panels = plt.subplots(2, sharex=True, figsize=(6, 9 * (high - low)[1] / (high - low)[0] + 1))
+    if count.max() < FEWEST:
+        raise Unusable(
+            f"no column {resolution:g} Å wide of this picture has {FEWEST} atoms in fcc surroundings: "
+            "a coarser --resolution, or another --view"
+        )
+    span = (high - low)[1] / (high - low)[0]
+    drawn, panels = plt.subplots(2, sharex=True, figsize=(6, min(max(9 * span, 4), 12) + 1), layout="compressed")
     for panel, (d, name) in zip(panels, [(0, "horizontal"), (1, "vertical")]):
         sums, _, _ = np.histogram2d(places[known, 0], places[known, 1], bins, box, weights=tensor[known, d, d])
-        mean = 100 * np.where(count >= 5, sums / np.maximum(count, 1), np.nan)
+        mean = 100 * np.where(count >= FEWEST, sums / np.maximum(count, 1), np.nan)
         # A cell with few atoms shows heat, not strain.
         top = max(float(np.nanpercentile(np.abs(mean), 98)), 0.1)
         shown = panel.imshow(mean.T, origin="lower", extent=[*box[0], *box[1]], cmap="RdBu_r", vmin=-top, vmax=top)

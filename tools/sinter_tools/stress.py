@@ -23,7 +23,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis, surfaces
+from . import analysis, pictures, surfaces
 from .campaign import find_program
 from .trajectory import Unusable
 
@@ -170,11 +170,18 @@ def figure(trajectory, frame, tensor, found):
     across /= np.linalg.norm(across)
     places = analysis.nearest_images(frame.positions - middle, frame.lengths, trajectory.periodic)
     d = surfaces.mean_distance(trajectory, frame)
-    cut = np.abs(places @ np.cross(along, across)) <= 0.75 * d
+    cut = (np.abs(places @ np.cross(along, across)) <= 0.75 * d) & pictures.in_view(frame.positions)
     x, y = places[cut] @ along, places[cut] @ across
     span = np.ptp(y) / max(np.ptp(x), 1e-9)
-    drawn, panels = plt.subplots(2, sharex=True, figsize=(6, min(max(2 * 4.6 * span, 3), 10) + 1))
     panels_of = [(pressure(smooth), "pressure / GPa", "RdBu_r"), (von_mises(smooth), "von Mises stress / GPa", "viridis")]
+    # In periodic boxes von Mises's stress is not known.
+    panels_of = [panel for panel in panels_of if np.isfinite(panel[0][cut]).any()]
+    if not panels_of:
+        raise Unusable("no atom of this section has a stress that is known")
+    rows = len(panels_of)
+    shape = (6, min(max(rows * 4.6 * span, 1.5 * rows), 5 * rows) + 1)
+    drawn, panels = plt.subplots(rows, sharex=True, figsize=shape, squeeze=False, layout="compressed")
+    panels = panels[:, 0]
     size = (72 * 4.4 * d / max(np.ptp(x) + 2 * d, 1e-9)) ** 2 * 0.8
     for panel, (values, name, palette) in zip(panels, panels_of):
         shown = values[cut]
@@ -185,7 +192,8 @@ def figure(trajectory, frame, tensor, found):
         panel.set_aspect("equal")
         panel.set_ylabel("Å")
         panel.grid(False)
-        panel.margins(0.06)
-    panels[1].set_xlabel("along the line of centres / Å")
+        panel.set_xlim(x.min() - d, x.max() + d)
+        panel.set_ylim(y.min() - d, y.max() + d)
+    panels[-1].set_xlabel("along the line of centres / Å" if found else "x / Å")
     panels[0].set_title(f"{frame.time:g} ps", fontsize="small", loc="right")
     return drawn

@@ -69,26 +69,31 @@ def lines(trajectory):
         names = sorted(set(table) - {"step", "time"})
         yield f"  series {group}: {len(table['time'])} points of {', '.join(names)}"
     temperature = _last(trajectory.series("thermo", "temperature"))
-    if temperature is not None:
+    if temperature is not None and np.isfinite(temperature):
         yield f"  at the end {float(temperature):.0f} K"
     yield from at_pressure(trajectory)
     evaporated = _last(trajectory.series("thermo", "evaporated_atoms"))
     if evaporated is not None:
         yield f"  evaporated atoms: {int(evaporated)}"
+    end = trajectory.frame(-1)
+    where = end.positions, end.lengths, trajectory.periodic
+    faults = analysis.planar_faults(analysis.structure_classes(*where), *where)
+    found = [f"{mask.sum():,} in {name}" for name, mask in zip(analysis.FAULTS, faults) if mask.any()]
+    if found:
+        yield f"  atoms in hcp surroundings at the end: {', '.join(found)}"
     if particles <= 8 and trajectory.atoms <= surfaces.MOST_ATOMS:
-        for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, trajectory.frame(-1))):
+        for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, end)):
             if area > 0:
                 yield (
                     f"  particle {k} at the end: surface {area / 100:.2f} nm², volume {volume / 1000:.2f} nm³, "
                     f"sphericity {roundness:.3f}"
                 )
     if trajectory.periodic.all() and trajectory.atoms <= surfaces.MOST_ATOMS:
-        end = trajectory.frame(-1)
-        void = surfaces.void_fraction(end.positions, end.lengths, trajectory.periodic)
+        void = surfaces.void_fraction(*where)
         yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
     radius = trajectory.series("pairs", "neck_radius")
     gap = _last(trajectory.series("pairs", "gap"))
-    for k, (a, b) in enumerate(trajectory.pairs()):
+    for k, (a, b) in enumerate(trajectory.pairs() if gap is not None and radius is not None else []):
         since = contact(trajectory, k)
         if since is None:
             open_ = f"gap {gap[k]:.1f} Å" if gap[k] > 0 else "though they touch"

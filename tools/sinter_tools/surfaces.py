@@ -7,7 +7,7 @@ in, n = -Σ u / |Σ u|. Facets: n, averaged with those of the neighbours at the 
 ⟨111⟩ or ⟨110⟩ of the particle's lattice (`lattice_axes` in /sinter/structure); else the atom is at a step or an edge.
 
 Diffusion: mean square displacements against lag, of each kind of site at the lag's beginning, averaged over several
-beginnings, each particle turned and shifted back by what its inner atoms fit best; at surfaces across n, so that MSD = 4 D t + c, and 6 D t + c within. D is the slope of a line through lags
+beginnings (atoms that are vapour then or at the end do not count), each particle turned and shifted back by what its inner atoms fit best; at surfaces across n, so that MSD = 4 D t + c, and 6 D t + c within. D is the slope of a line through lags
 from a fifth of the longest on; its error is that of the mean over beginnings.
 
 Enclosed: the Delaunay tetrahedra with a circumscribed sphere of at most `RADIUS` (H. Edelsbrunner, E. P. Mücke, ACM
@@ -23,7 +23,7 @@ from . import analysis
 
 HALF_WAY = (1 + np.sqrt(2)) / 2
 CONE_REACH, CONE = 1.5, np.sqrt(0.5)
-INNER, FACE_100, FACE_111, FACE_110, STEPS = range(5)
+INNER, FACE_100, FACE_111, FACE_110, STEPS, NOWHERE = range(6)
 KINDS = ["inner", "(100)", "(111)", "(110)", "steps and edges"]
 NEAR_FACE = np.cos(np.radians(15))
 LAYERS = ["surface", "second layer", "third layer", "deeper"]
@@ -74,6 +74,11 @@ def around(trajectory, frame):
     return Around(coordination, surface, outward, pairs[bonded])
 
 
+def vapour(trajectory, frame):
+    """Which atoms have no neighbour."""
+    return around(trajectory, frame).coordination == 0
+
+
 def layers(here):
     """Of each atom 0 at the surface, 1 and 2 in the layers below, 3 deeper; -1 without a neighbour."""
     found = np.where(here.coordination == 0, -1, np.where(here.surface, 0, 3))
@@ -104,7 +109,8 @@ def lattice_axes(trajectory, frame):
 
 
 def facets(trajectory, frame, here=None):
-    """Of each atom its kind of site, an index of `KINDS` (atoms of particles without axes: steps), and the normal
+    """Of each atom its kind of site, an index of `KINDS` (atoms of particles without axes: steps; of the vapour:
+    `NOWHERE`), and the normal
     of its facet, in space; None where the file has no axes."""
     axes = lattice_axes(trajectory, frame)
     if axes is None:
@@ -125,6 +131,7 @@ def facets(trajectory, frame, here=None):
         kinds[found], best[found] = kind, cosines.max(1)[found]
         normals[found] = np.einsum("nk,nkd->nd", faces[nearest[found]], of_atom[found])
     kinds[~here.surface] = INNER
+    kinds[here.coordination == 0] = NOWHERE
     return kinds, normals
 
 
@@ -155,6 +162,7 @@ def diffusion(trajectory, beginnings=6):
         return {}
     starts = np.unique(np.linspace(0, len(chosen) - 1 - longest, beginnings).astype(int))
     lags = trajectory.times[chosen[1 : longest + 1]] - trajectory.times[first]
+    gone = vapour(trajectory, trajectory.frame(chosen[-1]))
     open_, rows = {}, {kind: np.full((len(starts), longest), np.nan) for kind in range(len(KINDS))}
     counts = np.zeros((len(starts), len(KINDS)))
     for index, number in enumerate(chosen):
@@ -165,8 +173,9 @@ def diffusion(trajectory, beginnings=6):
                 found = facets(trajectory, frame)
                 if found is None:
                     return {}
+                found[0][gone] = NOWHERE
                 open_[n] = (places, *found)
-                counts[n] = np.bincount(found[0], minlength=len(KINDS))
+                counts[n] = np.bincount(found[0], minlength=len(KINDS))[: len(KINDS)]
             elif n in open_ and index <= start + longest:
                 then, kinds, normals = open_[n]
                 moved = _turned_back(trajectory.particle, kinds == INNER, then, places) - then

@@ -70,6 +70,10 @@ def symbol_of(number):
         return f"X{number}"
 
 
+#: What nothing can be told without.
+NEEDED = [f"{ATOMS}/{name}" for name in ("position/value", "position/step", "position/time", "species/value", "box", "box/edges/value")]
+
+
 class Trajectory:
     """A trajectory of sinter-hpc, open for reading; `path` is the file or its folder."""
 
@@ -82,8 +86,18 @@ class Trajectory:
             raise Unusable(f"{self.path}: there is no such file") from None
         except OSError as error:
             raise Unusable(f"{self.path}: this is no HDF5 file that can be read ({error})") from None
-        if f"{ATOMS}/position/value" not in self.file:
+        try:
+            self._begin()
+        except (KeyError, OSError, RuntimeError) as error:
+            raise self._damaged(error) from error
+
+    def _begin(self):
+        """What is there of all that is needed."""
+        missing = [name for name in NEEDED if name not in self.file]
+        if ATOMS not in self.file or f"{ATOMS}/position/value" in missing:
             raise Unusable(f"{self.path}: this file holds no trajectory of sinter-hpc")
+        if missing or "boundary" not in self.file[f"{ATOMS}/box"].attrs:
+            raise Unusable(f"{self.path}: this is no whole trajectory of sinter-hpc: {(missing or ['box/boundary'])[0]} is missing")
         self._position = self.file[f"{ATOMS}/position/value"]
         self.steps = self.file[f"{ATOMS}/position/step"][:]
         self.times = self.file[f"{ATOMS}/position/time"][:]
@@ -98,8 +112,16 @@ class Trajectory:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _, error, trace):
         self.file.close()
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        # What HDF5 cannot find or read, wherever it was asked for.
+        if trace is not None and "h5py" in trace.tb_frame.f_code.co_filename and isinstance(error, Exception):
+            raise self._damaged(error) from error
+
+    def _damaged(self, error):
+        return Unusable(f"{self.path}: this file is damaged or not whole ({error.args[0] if error.args else error})")
 
     def __len__(self):
         return len(self.steps)
@@ -209,10 +231,17 @@ class Trajectory:
         pairs = self.series("pairs", "particles")
         return [] if pairs is None or not len(pairs.values) else [tuple(map(int, p)) for p in pairs.values[-1]]
 
+    def is_together(self):
+        """Whether the particles come to share one space: how far they have moved is told from then on."""
+        moved = self.series("particles", "displacement")
+        return moved is None or bool(np.isfinite(moved.values).any())
+
     def together(self):
-        """Time at which the particles stand together, ps: the pairs are observed from then on."""
-        pairs = self.series("pairs", "particles")
-        return float(self.times[0]) if pairs is None or not len(pairs.time) else float(pairs.time[0])
+        """Time at which the particles stand together, ps; that of the first frame where they do from the start or
+        never come to."""
+        moved = self.series("particles", "displacement")
+        known = [] if moved is None else np.flatnonzero(np.isfinite(moved.values).any(axis=1))
+        return float(moved.time[known[0]]) if len(known) else float(self.times[0])
 
 
 def _text(value):

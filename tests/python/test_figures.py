@@ -1,0 +1,243 @@
+"""Figures of runs that are out of the ordinary: atoms that have left, bulk, minimisations, particles that never meet,
+files that are damaged."""
+
+import shutil
+import sys
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from running import HEAD, ROOT, run, write_input
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from sinter_tools import Trajectory, analysis, diffraction, movie, necks, pictures, plots, strain, summary
+from sinter_tools.cli import main
+from sinter_tools.trajectory import Unusable
+from test_surfaces import Made, shape
+
+APART = """
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 800
+duration_ps = 0.1
+"""
+
+
+def carried_out(folder, text):
+    done = run("--output", folder / "out", write_input(folder, text))
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory):
+    """The folder of a run whose particles are never put together."""
+    return carried_out(tmp_path_factory.mktemp("apart"), HEAD + APART)
+
+
+@pytest.fixture(scope="module")
+def bulk(tmp_path_factory):
+    """The folder of a crystal that is relaxed, and nothing else."""
+    head = HEAD[: HEAD.index("[[particle]]")] + HEAD[HEAD.index("[output]") :] + "layers = true\n"
+    crystal = '[crystal]\nlattice_constant_angstrom = 3.88\ncomposition = { Pt = 0.85, Fe = 0.15 }\nrepeats = [4, 4, 4]\n'
+    return carried_out(tmp_path_factory.mktemp("bulk"), head + crystal + '[[stage]]\nkind = "minimise"\nmax_steps = 60\n')
+
+
+def labels(figure):
+    return [text for axis in figure.axes for text in (axis.get_xlabel(), axis.get_ylabel())]
+
+
+def test_atoms_that_have_evaporated_do_not_diffuse():
+    """Nor do those that evaporate later."""
+    positions, axes = shape(face_100=6)
+    rng = np.random.default_rng(2)
+    leaving = int(np.linalg.norm(positions, axis=1).argmax())
+    frames = []
+    for step in range(41):
+        places = np.concatenate([positions + rng.normal(0, 0.01, positions.shape), [[60.0 + 5 * step, 0, 0]]])
+        places[leaving] *= 1 + 0.2 * step
+        frames.append(places)
+    made = Made(frames, axes)
+    figure = plots.displacements(made)
+    rows = [line.get_ydata() for line in figure.axes[0].get_lines()]
+    assert len(rows) == 2 and max(row.max() for row in rows) < 0.01
+    drawn = plots.diffusion(made)
+    assert max(line.get_ydata().max() for line in drawn.axes[0].get_lines()) < 0.01
+    plots.plt.close("all")
+
+
+def test_pictures_have_room_for_what_is_bonded():
+    """And for what has left no farther than half as far as that is wide."""
+    positions, _ = shape(face_100=6)
+    numbers = np.full(len(positions), 29)
+    far, near = ([*positions[0] + [x, 0, 0]] for x in (1e5, 6 + np.ptp(positions)))
+    for extra, expected in ((far, False), (near, True)):
+        assert pictures.in_view(np.vstack([positions, extra]))[-1] == expected
+        assert pictures.in_view(np.vstack([positions, extra]))[:-1].all()
+    alone, _ = pictures.haadf(positions, numbers, pixels=100)
+    with_far, _ = pictures.haadf(np.vstack([positions, far]), np.append(numbers, 29), pixels=100)
+    np.testing.assert_array_equal(alone, with_far)
+    colour = np.ones((len(positions) + 1, 3)) * 0.5
+    np.testing.assert_array_equal(
+        pictures.balls(positions, colour[1:], pixels=100)[0], pictures.balls(np.vstack([positions, far]), colour, pixels=100)[0]
+    )
+
+
+def test_no_picture_of_atoms_without_a_number():
+    with pytest.raises(Unusable, match="no atomic number"):
+        pictures.haadf(np.eye(3), np.zeros(3, int))
+
+
+def stacked(letters, count=10):
+    """Close-packed layers by their letters, 2.8 Å between neighbours, with a little heat."""
+    u, v = np.meshgrid(np.arange(count), np.arange(count))
+    layers = []
+    for k, letter in enumerate(letters):
+        a, b = u.ravel() + "ABC".index(letter) / 3, v.ravel() + "ABC".index(letter) / 3
+        layers.append(np.stack([a + b / 2, b * np.sqrt(3) / 2, np.full(len(a), k * np.sqrt(2 / 3))], 1))
+    return 2.8 * np.concatenate(layers) + np.random.default_rng(1).normal(0, 0.05, (len(letters) * count**2, 3))
+
+
+@pytest.mark.parametrize(
+    "letters, layers",
+    [("ABCABCABC", {}), ("ABCABACBA", {4: 0}), ("ABCABABCABC", {4: 1, 5: 1}), ("ABABABABAB", dict.fromkeys(range(1, 9), 2))],
+)
+def test_faults_of_the_stacking_are_told_apart(letters, layers):
+    positions, free = stacked(letters), (np.zeros(3), np.zeros(3, bool))
+    classes = analysis.structure_classes(positions, *free)
+    masks = np.array(analysis.planar_faults(classes, positions, *free))
+    assert (masks.sum(0) == (classes == analysis.HCP)).all()
+    level = np.round(positions[:, 2] / 2.8 / np.sqrt(2 / 3)).astype(int)
+    for k in range(len(letters)):
+        own = masks[:, level == k].sum(1)
+        if k in layers:
+            assert own[layers[k]] >= 60 and own.sum() - own[layers[k]] <= 4, (k, own)
+        else:
+            assert own.sum() == 0, (k, own)
+
+
+def test_far_atoms_are_in_the_debye_sum():
+    """One 40,000 Å away adds its own scattering and all but no interference, without room for all distances."""
+    rng = np.random.default_rng(3)
+    positions, symbols = rng.uniform(0, 12, (40, 3)), np.array(["Pt"] * 41)
+    q = np.linspace(1, 6, 40)
+    with_far = diffraction.debye(np.vstack([positions, [4e4, 0, 0]]), symbols, q)
+    near, one = diffraction.debye(positions, symbols[:40], q), diffraction.debye(positions[:1], symbols[:1], q)
+    np.testing.assert_allclose(with_far, (40 * near + one) / 41, rtol=2e-3)
+    apart = np.linalg.norm(positions - [4e4, 0, 0], axis=1)
+    interference = 2 * one / 41 * np.sinc(np.outer(q, apart) / np.pi).sum(1)
+    np.testing.assert_allclose(with_far - (40 * near + one) / 41, interference, atol=1e-6 * near.max())
+
+
+def test_peaks_are_labelled_where_there_is_room():
+    angles = np.arange(20, 120, 0.1)
+    places = [30, 36, 38, 60, 61.5, 100]
+    intensity = sum((10 - k) * np.exp(-(((angles - place) / 0.5) ** 2)) for k, place in enumerate(places))
+    found = [(float(place), 1.0, 20.0) for place in places]
+    for wavelength, told in ((diffraction.COPPER, r"Cu K$\alpha_1$"), (0.7107, r"$\lambda$ = 0.7107 Å")):
+        figure = diffraction.figure(angles, intensity, found, "", wavelength)
+        axis = figure.axes[0]
+        assert told in axis.get_xlabel()
+        figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in axis.texts]
+        assert 3 <= len(boxes) < len(places)
+        assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
+        plots.plt.close(figure)
+
+
+def test_followed_atoms_look_different():
+    assert len(set(necks.PATHS)) == len(necks.PATHS) >= 20
+
+
+def test_a_map_without_columns_is_refused(monkeypatch):
+    positions, _ = shape(face_100=3)
+    made = Made([positions])
+    with pytest.raises(Unusable, match="no column 0.5 Å wide of this picture has 5 atoms"):
+        strain.figure(made, made.frame(0), resolution=0.5)
+
+
+def test_a_box_without_lengths_has_no_images():
+    """As while particles are apart."""
+    vectors = np.array([[3.0, -8.0, 1.0]])
+    np.testing.assert_array_equal(analysis.nearest_images(vectors, np.zeros(3), np.ones(3, bool)), vectors)
+    np.testing.assert_array_equal(analysis.nearest_images(vectors, np.array([5.0, 5, 0]), np.ones(3, bool)), [[-2, 2, 1]])
+
+
+def test_a_movie_keeps_the_shape_of_what_it_shows(apart):
+    with Trajectory(apart) as trajectory:
+        frames = [trajectory.frame(0), trajectory.frame(-1)]
+        frames[1].positions[:, 1] *= 3
+        first, second = movie.images(trajectory, frames, "balls", 120)
+    assert first.size == second.size
+    # The taller one has room beside it.
+    assert (np.asarray(second)[:, :5] == 255).all()
+
+
+def test_particles_that_are_never_together(apart, tmp_path, capsys):
+    assert main(["neck", str(apart), "--output", str(tmp_path / "neck.png")]) == 2
+    assert "the particles of this file are never together" in capsys.readouterr().err
+    with Trajectory(apart) as trajectory:
+        assert not trajectory.is_together()
+        assert plots.centres(trajectory) is None
+    assert main(["report", str(apart), "--output", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "put together, 0 ps" not in page and "Atoms at the beginning, 0 ps" in page and "X-ray pattern" in page
+
+
+def test_a_minimisation_is_drawn_against_steps(bulk, capsys):
+    with Trajectory(bulk) as trajectory:
+        figures = dict(plots.draw(trajectory))
+        # Bulk has no surface to be told the distance from, and no time passes in which atoms move.
+        assert not {"composition", "displacements", "diffusion"} & set(figures)
+        for name in ("thermo", "centres", "layers", "order", "structures"):
+            assert "number of the step" in labels(figures[name]), name
+        assert "temperature / K" not in labels(figures["thermo"])
+        plots.plt.close("all")
+        assert not any("nan" in line for line in summary.lines(trajectory))
+    assert main(["summary", str(bulk)]) == 0
+
+
+def test_rounding_is_not_drawn(bulk):
+    with Trajectory(bulk) as trajectory:
+        area, void = plots.surface(trajectory).axes
+    assert area.get_ylim()[1] >= 1 and void.get_ylim()[1] >= 0.1
+    assert all((line.get_ydata() >= 0).all() for line in void.get_lines())
+    plots.plt.close("all")
+
+
+def test_vtkhdf_has_no_ending_of_another_format(apart, tmp_path, capsys):
+    assert main(["export", str(apart), "--to", "vtk", "--output", str(tmp_path / "out.vtk")]) == 2
+    assert ".vtk is the ending of another of VTK's formats" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["position/time", "species", "box", "box/edges"])
+def test_files_that_lack_something_say_what(apart, tmp_path, capsys, missing):
+    path = tmp_path / "part.h5md"
+    shutil.copy(apart / "trajectory.h5md", path)
+    with h5py.File(path, "a") as file:
+        del file[f"particles/trajectory/{missing}"]
+    assert main(["summary", str(path)]) == 2
+    assert f"this is no whole trajectory of sinter-hpc: particles/trajectory/{missing}" in capsys.readouterr().err
+
+
+def test_files_that_are_damaged_say_so(apart, tmp_path, capsys):
+    path = tmp_path / "part.h5md"
+    whole = (apart / "trajectory.h5md").read_bytes()
+    shutil.copy(apart / "trajectory.h5md", path)
+    with h5py.File(path, "a") as file:
+        del file["sinter/thermo/time"]
+    assert main(["summary", str(path)]) == 2
+    assert f"{path}: this file is damaged or not whole" in capsys.readouterr().err
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        bytes_ = bytearray(whole)
+        for place in rng.integers(0, len(whole), 300):
+            bytes_[place] ^= 16
+        path.write_bytes(bytes_)
+        code = main(["summary", str(path)])
+        assert code == 0 or (code in (1, 2) and "sinter-tools: error: " in capsys.readouterr().err)
