@@ -134,7 +134,7 @@ def test_rows_are_kept_as_they_are_found_and_read_back(tmp_path, name):
     made = kept(path)
     for row in rows[::-1]:
         fault = "it leads to other minima, and on" if row.process == "hop" else ""
-        one = barriers.Found(row.slab, row.surface, row.process, row.sample, "Pt", energy=0.1 + row.sample, fault=fault)
+        one = barriers.Found(row.slab, row.surface, row.process, row.sample, "Pt", energy=0.1 + row.sample, constant=3.9, fault=fault)
         made.keep(row, one, rows)
         assert list(kept(path).found) == [row for row in rows if row in made.found]
     again = kept(path).found
@@ -149,7 +149,7 @@ def test_rows_are_kept_as_they_are_found_and_read_back(tmp_path, name):
 def test_rows_found_otherwise_and_foreign_files_are_not_mixed_in(tmp_path):
     path = tmp_path / "rows.csv"
     row = survey.Row("Pt", 0, "100", "hop")
-    kept(path).keep(row, barriers.Found("Pt", "100", "hop", 0, "Pt", energy=1.0), [row])
+    kept(path).keep(row, barriers.Found("Pt", "100", "hop", 0, "Pt", energy=1.0, constant=3.9), [row])
     whole = path.read_bytes()
     other = {"size": 4, "layers": 6, "seed": 1, "force_field": "ab"}
     with pytest.raises(Unusable, match=r"rows.csv: row 1 was found with size 6, and 4 is asked for: another --output"):
@@ -174,6 +174,8 @@ def test_a_survey_goes_on_where_it_was(copper, tmp_path, capsys):
     assert main(["barriers", str(FIELD), "--slabs", "Cu", *SMALL, *where]) == 0
     told = capsys.readouterr().out
     assert f"{part}: 4 of 6 rows are there already" in told
+    # Nor is the crystal relaxed again.
+    assert "lattice constant" not in told
     assert "Cu (111) 0: hop of Cu" in told and "exchange of Cu-Cu:" not in told
     assert part.read_text() == "".join(lines)
     # With a program that is not there: nothing is left to ask it.

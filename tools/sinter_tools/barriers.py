@@ -81,6 +81,8 @@ class Found:
     #: Of the way back, and of the lowest minimum between the two ends.
     back: float = np.nan
     between: float = np.nan
+    #: Of the slab's crystal, Å.
+    constant: float = np.nan
     #: Of the Hessian at the saddle.
     negative_eigenvalues: int = -1
     #: Why it does not count; empty where it does.
@@ -253,7 +255,8 @@ class Face:
         symbols = self.landscape.adatom
         if process == "exchange":
             symbols += f"-{self.atoms.symbols[self.centre]}"
-        return Found(self.landscape.name, self.surface, process, self.sample, symbols)
+        constant = self.landscape.lattice_constant()
+        return Found(self.landscape.name, self.surface, process, self.sample, symbols, constant=constant)
 
 
 def cross(start, end, found):

@@ -295,8 +295,8 @@ def parser():
 
 
 def main(arguments=None):
-    parsed = parser().parse_args(arguments)
     try:
+        parsed = parser().parse_args(arguments)
         return parsed.function(parsed) or 0
     except Unusable as error:
         print(f"sinter-tools: error: {error}", file=sys.stderr)

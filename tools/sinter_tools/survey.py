@@ -73,7 +73,8 @@ def find(settings, constant, row):
         try:
             found = Face(landscape, row.surface, row.sample).find(row.process)
         except NoSaddle as why:
-            found = Found(row.slab, row.surface, row.process, row.sample, landscape.adatom, fault=str(why))
+            names = row.slab, row.surface, row.process, row.sample, landscape.adatom
+            found = Found(*names, constant=constant, fault=str(why))
     for atoms in found.structures.values():
         # A calculator is of the process that has it.
         atoms.calc = None
@@ -105,6 +106,7 @@ class Rows:
             for name in ENERGIES:
                 energy = row[name + "_ev"]
                 setattr(one, name, np.nan if energy in (None, "") else float(energy))
+            one.constant = float(row["lattice_constant_angstrom"])
             one.negative_eigenvalues, one.fault = int(row["negative_eigenvalues"]), row["fault"]
             theirs = {name: type(ours)(row[name]) for name, ours in self.settings.items()}
         except (KeyError, TypeError, ValueError):
@@ -133,7 +135,8 @@ def as_told(one):
     for name in ENERGIES:
         energy = float(getattr(one, name))
         row[name + "_ev"] = None if np.isnan(energy) else energy
-    return row | {"negative_eigenvalues": one.negative_eigenvalues, "fault": one.fault}
+    more = {"negative_eigenvalues": one.negative_eigenvalues, "fault": one.fault}
+    return row | more | {"lattice_constant_angstrom": one.constant}
 
 
 def survey(wanted, tell=print):
@@ -149,7 +152,8 @@ def survey(wanted, tell=print):
         missing = [row for row in rows if row not in kept.found or not _is_drawn(row, kept.found[row], wanted.structures)]
         if len(missing) < len(rows):
             tell(f"{wanted.output}: {len(rows) - len(missing)} of {len(rows)} rows are there already")
-        for row, one in carried_out(settings, missing, wanted.jobs, tell):
+        constants = {row.slab: one.constant for row, one in kept.found.items()}
+        for row, one in carried_out(settings, constants, missing, wanted.jobs, tell):
             if wanted.structures:
                 _write_structures(row, one, wanted.structures)
             kept.keep(row, one, rows)
@@ -161,9 +165,9 @@ def survey(wanted, tell=print):
     return [kept.found[row] for row in rows]
 
 
-def carried_out(settings, rows, jobs, tell):
-    """Rows as they are found, by so many processes at once."""
-    slabs = list(dict.fromkeys(row.slab for row in rows))
+def carried_out(settings, constants, rows, jobs, tell):
+    """Rows as they are found, by so many processes at once; lattice constants (Å) by slab, as far as they are known."""
+    slabs = [slab for slab in dict.fromkeys(row.slab for row in rows) if slab not in constants]
     if not rows:
         return
     # Not forked: what this process has open is not theirs.
@@ -171,9 +175,9 @@ def carried_out(settings, rows, jobs, tell):
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(min(jobs, len(rows)), context, initializer=_end_when_told)
     try:
-        constants = dict(zip(slabs, pool.map(lattice_constant, itertools.repeat(settings), slabs)))
-        for slab, constant in constants.items():
+        for slab, constant in zip(slabs, pool.map(lattice_constant, itertools.repeat(settings), slabs)):
             tell(f"{slab}: lattice constant {constant:.4f} Å")
+            constants[slab] = constant
         of = {pool.submit(find, settings, constants[row.slab], row): row for row in rows}
         for done in as_completed(of):
             yield of[done], done.result()

@@ -143,9 +143,11 @@ class Trajectory:
     @cached_property
     def elements(self):
         """All elements that atoms are of in some frame: those of the first, the most frequent first,
-        then those that swaps have brought. (All frames are looked through, once.)"""
+        then those that swaps have brought. (Where there were some, all frames are looked through, once.)"""
         found = Counter(self.symbols_of(0).tolist())
         first = [symbol for symbol, _ in found.most_common()]
+        if "sinter/swaps" not in self.file:
+            return first
         species = self.file[f"{ATOMS}/species/value"]
         later = {number for index in range(len(self)) for number in np.unique(species[index]).tolist()}
         return first + sorted({self._name(number) for number in later} - set(first))
