@@ -5,8 +5,10 @@ by it on the other, which costs two roundings. Positions are put on the program'
 so that they come back to the same bits there, and energies and forces differ by these two roundings.
 """
 
+import copy
 import gc
 import os
+import pickle
 import re
 import signal
 import socket
@@ -401,6 +403,32 @@ def test_the_program_is_started_anew_where_it_has_to_be():
         served.set(potential=IRON_PLATINUM)
         with pytest.raises(CalculatorSetupError, match="atom 0 .* is Ag, but the potential has only Pt, Fe"):
             atoms.get_potential_energy()
+
+
+def test_copies_have_programs_of_their_own():
+    """As `copy.deepcopy` and `pickle` make them, of a calculator and of atoms that have one."""
+    atoms = bulk("Cu", cubic=True) * 2
+    with calculator() as atoms.calc:
+        energy = atoms.get_potential_energy()
+        for made in (copy.deepcopy(atoms), pickle.loads(pickle.dumps(atoms))):
+            assert made.get_potential_energy() == energy
+            made.positions[0] += 0.1
+            assert made.get_potential_energy() > energy + 1e-3
+            assert atoms.get_potential_energy() == energy
+            made.calc.close()
+
+
+def test_what_is_no_place_is_told_by_its_atom():
+    """And not by a line of a file that was made here."""
+    atoms = bulk("Cu", cubic=True) * 2
+    atoms.positions[3, 1] = np.nan
+    with calculator() as atoms.calc:
+        with pytest.raises(CalculatorSetupError, match=r"the position of atom 3 \(counted from 0\) is no finite number"):
+            atoms.get_forces()
+        atoms.positions[3, 1] = 0.5
+        assert np.isfinite(atoms.get_potential_energy())
+        with pytest.raises(CalculatorSetupError, match="which atoms"):
+            calculator().get_potential_energy()
 
 
 def test_failures_have_the_words_of_the_program():

@@ -94,6 +94,8 @@ class SinterHPC(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         self.results = {}
+        if self.atoms is None:
+            raise CalculatorSetupError("which atoms? this calculator has none")
         system = self.atoms.get_chemical_symbols(), self.atoms.pbc.tolist()
         if self._server is not None and not self._server.is_for(system):
             self.close()
@@ -111,6 +113,10 @@ class SinterHPC(Calculator):
         # As `evaluate` has it: what is free in a direction has no stress.
         if self.atoms.pbc.all():
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / self.atoms.get_volume())
+
+    def __getstate__(self):
+        """Of a copy, which starts a program of its own."""
+        return self.__dict__ | {"_server": None}
 
     def close(self):
         """Ends the program. The calculator can go on: the next calculation starts it again."""
@@ -142,6 +148,9 @@ class _Server:
             raise
 
     def _start(self, folder, parameters, atoms):
+        strange = ~np.isfinite(atoms.positions).all(axis=1)
+        if strange.any():
+            raise CalculatorSetupError(f"the position of atom {strange.argmax()} (counted from 0) is no finite number")
         tables = force_field(parameters["potential"])
         tables["structure"] = {"file": str(folder / "atoms.xyz"), "particles_from": "one"}
         (folder / "atoms.xyz").write_text(extended_xyz(atoms))
