@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
-use crate::dynamics::barostat::{BarostatState, Change};
+use crate::dynamics::barostat::{BarostatState, Change, Deviation, History};
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::protocol::{Progress, Protocol, Stage};
@@ -87,6 +87,9 @@ pub struct Motion {
     /// Of the box, in a stage at constant pressure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barostat: Option<BarostatState>,
+    /// The pressures that it found.
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    pub pressures: History,
 }
 
 /// A stage under way.
@@ -172,6 +175,7 @@ impl Integrator {
                 kinetics: Vec::new(),
                 swaps: None,
                 barostat: None,
+                pressures: History::default(),
             }),
             seed: protocol.seed,
             timestep: protocol.timestep,
@@ -232,7 +236,8 @@ impl Integrator {
             self.groups.kinetics(&View::new(system, comm)).map_err(|atom| atom.at(step))?;
         let swaps = stage.swaps.as_ref().map(|_| Tally::default());
         let barostat = stage.pressure.as_ref().map(|p| p.begin(system.cell().volume()));
-        Ok(Motion { thermostat, freedom, kinetics, swaps, barostat })
+        let pressures = History::default();
+        Ok(Motion { thermostat, freedom, kinetics, swaps, barostat, pressures })
     }
 
     /// Degrees of freedom of each group, as it moves now.
@@ -384,7 +389,8 @@ impl Integrator {
         let (Some(barostat), Some(settings)) = (&mut motion.barostat, &self.stage.pressure) else {
             unreachable!("called for a stage at constant pressure only");
         };
-        let totals = barostat.act(settings, system, comm, change, totals)?;
+        let (totals, found) = barostat.act(settings, system, comm, change, totals)?;
+        motion.pressures.add(settings, change, &found);
         let kinetics = self.groups.kinetics(&View::new(system, comm));
         motion.kinetics = kinetics.map_err(|atom| atom.at(change.step))?;
         Ok(totals)
@@ -450,6 +456,17 @@ impl Integrator {
             IntegratorState::Dynamics(_) => None,
             IntegratorState::Minimisation(fire) => Some(fire.told(self.stage.force_tolerance)),
         }
+    }
+
+    /// The pressure that was not held in the last part of the stage, if one was not; `volume`: of the box, Å³.
+    pub fn deviation(&self, volume: f64) -> Option<Deviation> {
+        let (IntegratorState::Dynamics(motion), Some(settings)) =
+            (&self.state, &self.stage.pressure)
+        else {
+            return None;
+        };
+        let times = [settings.interval, self.stage.steps].map(|steps| steps as f64 * self.timestep);
+        motion.pressures.judge(settings, times, volume)
     }
 
     /// Kinetic energy of all atoms, eV; none while energy is minimised.

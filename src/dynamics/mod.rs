@@ -9,6 +9,7 @@
 
 pub mod barostat;
 mod fire;
+pub mod flow;
 pub mod groups;
 mod inertia;
 mod integrator;

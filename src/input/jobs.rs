@@ -45,16 +45,27 @@ impl Default for CheckpointConfig {
     }
 }
 
-/// What makes another system of the same atoms.
+/// What may be other when the same atoms go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// The files of the potential; the elements stay.
     Potential,
-    /// Which directions are periodic.
+    /// Which directions are periodic, and the lengths of the box: atoms stay where they are.
     Box,
     /// The random numbers to come.
     Seed,
+}
+
+impl Change {
+    /// As in the input.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Potential => "potential",
+            Change::Box => "box",
+            Change::Seed => "seed",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

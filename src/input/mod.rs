@@ -21,6 +21,7 @@ mod potential;
 mod read_particle;
 mod no_effect;
 pub mod reference;
+mod reversible;
 mod rules;
 mod schema;
 mod source;
@@ -30,6 +31,7 @@ mod stage;
 mod structure;
 mod pressure;
 mod swaps;
+mod times;
 mod traces;
 mod unit;
 

@@ -167,6 +167,9 @@ fn meaning(asked: &Asked) -> Value {
             particle.surface_energy_j_per_m2 = Default::default();
         }
     }
+    for pressure in config.stages.iter_mut().filter_map(|stage| stage.pressure.as_mut()) {
+        *pressure = pressure.plain();
+    }
     let mut value = serde_json::to_value(&config).expect("a Config is plain data");
     let stages = value["stage"].as_array_mut().into_iter().flatten();
     for ((i, stage), table) in config.stages.iter().enumerate().zip(stages) {
@@ -315,10 +318,12 @@ impl Comparison<'_> {
     /// Times that are the same number of time steps.
     fn same_steps(&self, key: &str, then: Option<&Value>, now: Option<&Value>) -> bool {
         let [then, now] = [(then, self.then), (now, self.now)].map(|(value, config)| {
-            value.and_then(Value::as_f64).map(|time_ps| config.dynamics.steps(time_ps))
+            let unit = if key.ends_with("_fs") { 1e-3 } else { 1.0 };
+            value.and_then(Value::as_f64).map(|time| config.dynamics.steps(unit * time))
         });
-        // Those of a piston are numbers in its equation, not counts of steps.
-        let is_span = key.ends_with("_ps") && !key.starts_with("piston[");
+        // Those of a piston are numbers in its equation, not counts of steps; so are relaxation times.
+        let is_span =
+            (key.ends_with("_ps") && !key.starts_with("piston[")) || key.ends_with(".interval_fs");
         is_span && then.is_some() && then == now
     }
 
@@ -339,8 +344,11 @@ impl Comparison<'_> {
             return;
         }
         let or = change.map_or(String::new(), |change| {
-            let name = serde_json::to_string(&change).expect("a name");
-            format!(", or let it change: `[checkpoint] may_change = [{name}]`")
+            let name = change.name();
+            format!(
+                ", or let it change and go on in a new folder: `[checkpoint] may_change = [\"{name}\"]`, \
+                 --restart with --output"
+            )
         });
         let Standing { checkpoint, step, .. } = self.standing;
         self.problems.at(
@@ -365,10 +373,15 @@ impl Comparison<'_> {
             Fixed::Motion => {
                 advice(self.is_moving(), "the atoms have been set in motion with it: go on")
             }
-            Fixed::Join => advice(
-                self.is_together(),
-                "the particles stand together: go on from a checkpoint before that (--restart),",
-            ),
+            Fixed::Join if self.then.stages.iter().any(|s| s.particles == Arrangement::Apart) => {
+                advice(
+                    self.is_together(),
+                    "the particles stand together: go on from a checkpoint before that (--restart),",
+                )
+            }
+            Fixed::Join => {
+                advice(self.is_together(), "the atoms stand where they do with it: go on")
+            }
             Fixed::Trajectory => advice(
                 !self.standing.new_trajectory,
                 "the trajectory has begun with it: go on in a new folder (--restart with --output),",

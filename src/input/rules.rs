@@ -9,14 +9,15 @@ use super::placement;
 use super::potential;
 use super::pressure;
 use super::read_particle;
+use super::reversible;
 use super::schema::or;
 use super::sizes;
 use super::source::Problems;
 use super::stage::default_relaxation;
 use super::swaps;
+use super::times;
 use super::traces;
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
-use crate::terminal::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,9 +30,6 @@ pub const MOST_ATOMS: f64 = 1e9;
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
 const LONG_TIMESTEP_FS: f64 = 5.0;
 
-/// Relative difference that is owed to decimal fractions alone.
-const ROUNDING: f64 = 1e-9;
-
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
     force_field(config, problems);
@@ -43,9 +41,9 @@ pub fn check(config: &Config, problems: &mut Problems) {
     placement::check(config, problems);
     cell(config, problems);
     stages(config, problems);
-    intervals(config, problems);
+    times::check(config, problems);
     stops(config, problems);
-    reversible(config, problems);
+    reversible::check(config, problems);
     swaps::check(config, problems);
     pressure::check(config, problems);
     traces::check(config, problems);
@@ -74,36 +72,8 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
         );
     }
     thermostats(config, warnings);
-    turned_around(config, warnings);
-    for (key, time_ps) in times(config) {
-        let steps = dynamics.steps(time_ps);
-        let used = steps as f64 * dynamics.timestep_fs / 1000.0;
-        if (used - time_ps).abs() > ROUNDING * used {
-            warnings.at(
-                &key,
-                format!(
-                    "{time_ps} ps is not a whole number of time steps of {} fs: the \
-                     nearest is used, {} = {} ps",
-                    dynamics.timestep_fs,
-                    counted(steps, "step"),
-                    // Ten digits hide the rounding of the product.
-                    (used * 1e10).round() / 1e10
-                ),
-            );
-        }
-    }
-}
-
-/// Velocities that are turned around behind a stage that cannot be undone.
-fn turned_around(config: &Config, warnings: &mut Problems) {
-    let moving = config.stages.iter().enumerate().filter(|(_, stage)| stage.kind.is_dynamic());
-    for ((_, before), (i, stage)) in moving.clone().zip(moving.skip(1)) {
-        if stage.reverse_velocities && stage.reversible && !before.reversible {
-            let message =
-                "the stage before is not `reversible`: what came of it is not undone to the bit";
-            warnings.at(&format!("stage[{i}].reverse_velocities"), message);
-        }
-    }
+    reversible::warn(config, warnings);
+    times::warn(config, warnings);
 }
 
 /// A thermostat in less time than steps resolve, or in more than the stage has.
@@ -136,31 +106,6 @@ fn thermostats(config: &Config, warnings: &mut Problems) {
             );
         }
     }
-}
-
-/// Every duration and interval that the file gives, with its key.
-fn times(config: &Config) -> Vec<(String, f64)> {
-    let mut times = vec![
-        ("output.trajectory_interval_ps".to_string(), config.output.trajectory_interval_ps),
-        ("output.series_interval_ps".to_string(), config.output.series_interval_ps),
-    ];
-    let traces = config.traces.iter().map(|traces| traces.interval_ps);
-    times.extend(traces.map(|time| ("traces.interval_ps".to_string(), time)));
-    for (i, stage) in config.stages.iter().enumerate() {
-        let own = [
-            ("duration_ps", stage.duration_ps),
-            ("trajectory_interval_ps", stage.trajectory_interval_ps),
-            ("series_interval_ps", stage.series_interval_ps),
-            ("swaps.interval_ps", stage.swaps.as_ref().map(|swaps| swaps.interval_ps)),
-        ];
-        for (name, time) in own {
-            let key = format!("stage[{i}].{name}");
-            times.extend(time.map(|time| (key, time)));
-        }
-    }
-    // Nobody wrote the others; an interval that `complete` took from `output` is looked at there.
-    times.retain(|(key, _)| config.source.has(key));
-    times
 }
 
 /// Adds what is wrong with the tables of the force field to `problems`.
@@ -524,31 +469,6 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
     }
 }
 
-/// Adds what a motion that is to be undone cannot have beside it to `problems`.
-fn reversible(config: &Config, problems: &mut Problems) {
-    for (i, stage) in config.stages.iter().enumerate().filter(|(_, stage)| stage.reversible) {
-        let wrong = match stage {
-            _ if !stage.kind.is_dynamic() => continue,
-            _ if stage.ensemble != Ensemble::Nve => {
-                "heat baths cannot be undone: write `ensemble = \"nve\"`"
-            }
-            _ if stage.swaps.is_some() => "swaps cannot be undone",
-            _ if stage.remove_linear_momentum.is_some()
-                || stage.remove_angular_momentum.is_some()
-                || stage.kind == StageKind::Equilibrate =>
-            {
-                "momenta that are taken away cannot be given back: write `kind = \"hold\"`, without `remove_...`"
-            }
-            _ if !config.pistons.is_empty() => "a `[[piston]]` moves on and cannot be undone",
-            _ if config.evaporation.atoms != Evaporated::Keep => {
-                "atoms that come to rest or are removed (`[evaporation]`) cannot be undone"
-            }
-            _ => continue,
-        };
-        problems.at(&format!("stage[{i}].reversible"), wrong);
-    }
-}
-
 /// What depends on the boundaries, which those of a file may decide.
 pub fn boundaries(config: &Config, problems: &mut Problems) {
     if config.evaporation.beyond_angstrom.is_some() && config.cell.periodic() == [true; 3] {
@@ -567,19 +487,6 @@ pub fn boundaries(config: &Config, problems: &mut Problems) {
     }
     one_body::boundaries(config, problems);
     pressure::boundaries(config, problems);
-}
-
-fn intervals(config: &Config, problems: &mut Problems) {
-    let timestep = config.dynamics.timestep_fs;
-    for (key, time_ps) in times(config) {
-        if time_ps * 1000.0 < timestep / 2.0 {
-            let name = key.rsplit('.').next().unwrap_or(&key);
-            problems.at(
-                &key,
-                format!("`{name}` = {time_ps} ps is shorter than one time step of {timestep} fs"),
-            );
-        }
-    }
 }
 
 fn stops(config: &Config, problems: &mut Problems) {

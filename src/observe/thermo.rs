@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! K = sum m v² / 2       T = 2 (K - K_c) / (f k)       E = K + U
-//! P_ab = (sum m v_a v_b + W_ab) / V,  W_ab = sum r_a f_b,  P = (P_xx + P_yy + P_zz) / 3
+//! P_ab = (sum m u_a u_b + W_ab) / V,  W_ab = sum r_a f_b,  P = (P_xx + P_yy + P_zz) / 3
 //! ```
+//!
+//! with u the velocity about the centre of mass, as barostats have it (`dynamics::flow`).
 //!
 //! f counts the degrees of freedom that are not held fixed, and not those of the centre of
 //! mass, whose motion has K_c: that of the system, or of each particle while they are apart. While energy is minimised K
@@ -14,10 +16,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Needs, Observer, Scene, Series};
-use crate::dynamics::groups::{Groups, Kinetics, View, largest_force, temperature};
+use crate::dynamics::flow::Flow;
+use crate::dynamics::groups::{Groups, Kinetics, largest_force, temperature};
 use crate::error::Result;
 use crate::geometry::add;
-use crate::units::{MASS_VELOCITY_SQUARED, PRESSURE_GPA};
+use crate::units::PRESSURE_GPA;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Thermo {
@@ -33,17 +36,6 @@ impl Thermo {
 /// In the order of virials.
 const COMPONENTS: [&str; 6] =
     ["pressure_xx", "pressure_yy", "pressure_zz", "pressure_xy", "pressure_xz", "pressure_yz"];
-
-/// sum m v_a v_b over all atoms, eV; xx, yy, zz, xy, xz, yz.
-fn momentum_flow(scene: &Scene) -> [f64; 6] {
-    let View { atoms, masses, .. } = scene.snapshot.system;
-    let parts = scene.groups.sum(&scene.snapshot.system, |i| {
-        let m = MASS_VELOCITY_SQUARED * masses[atoms.species[i] as usize];
-        let [x, y, z] = atoms.velocity[i];
-        [x * x, y * y, z * z, x * y, x * z, y * z].map(|square| m * square)
-    });
-    parts.into_iter().fold([0.0; 6], |sum, part| std::array::from_fn(|k| sum[k] + part[k]))
-}
 
 /// Kinetic energy relative to the centre of mass, of each particle while they are apart, eV.
 fn thermal_energy(scene: &Scene, kinetics: &[Kinetics]) -> f64 {
@@ -144,8 +136,11 @@ impl Observer for Thermo {
                 true => snapshot.system.cell.volume(),
                 false => f64::NAN,
             };
-            let pressure = (2.0 * kinetic + (xx + yy + zz)) / (3.0 * volume);
-            let flow = if snapshot.moving { momentum_flow(scene) } else { [0.0; 6] };
+            let flow = match snapshot.moving {
+                true => Flow::of(&snapshot.system).map_err(|e| e.at(snapshot.step))?.tensor,
+                false => [0.0; 6],
+            };
+            let pressure = (flow[..3].iter().sum::<f64>() + (xx + yy + zz)) / (3.0 * volume);
             columns.push(Column::real(
                 "volume",
                 "Angstrom3",
@@ -162,12 +157,12 @@ impl Observer for Thermo {
             columns.push(Column::real(
                 "pressure",
                 "GPa",
-                "(2 K + trace of the virial) / (3 V)",
+                "(sum m u^2 + trace of the virial) / (3 V), u the velocity about the centre of mass",
                 pressure * PRESSURE_GPA,
             ));
             for ((name, flow), virial) in COMPONENTS.into_iter().zip(flow).zip(virial) {
                 let component = (flow + virial) / volume * PRESSURE_GPA;
-                let definition = "component of the pressure: (sum m v_a v_b + W_ab) / V";
+                let definition = "component of the pressure: (sum m u_a u_b + W_ab) / V";
                 columns.push(Column::real(name, "GPa", definition, component));
             }
         }

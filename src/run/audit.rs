@@ -56,13 +56,8 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     let [first, last]: [u64; 2] = comm.broadcast(0, comm.agree(piece)?);
     let [from, to] = [first, last].map(|step| folder.join(checkpoint_name(step)));
     let [(begin, _), (end, _)] = [read_checkpoint(&from, comm)?, read_checkpoint(&to, comm)?];
-    for (path, named, told) in [(&from, first, begin.step), (&to, last, end.step)] {
-        if named != told {
-            let why =
-                format!("its name says step {named}, and it is of step {told}: was it renamed?");
-            return Err(Error::input(path, 0, 0, why));
-        }
-    }
+    begin.goes_by_its_name(&from)?;
+    end.goes_by_its_name(&to)?;
     let asked = comm.agree(one_input(&begin, &end).map_err(|why| Error::input(&to, 0, 0, why)))?;
     log.say(&format!(
         "{}: steps {first} to {last} of {} are done again",

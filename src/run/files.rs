@@ -61,14 +61,14 @@ impl<'c> Files<'c> {
         let species = &start.provenance.species;
         let periodic = start.layout.cell.periodic;
         let there = comm.any(comm.is_root() && path.exists());
-        if there && start.changed {
-            return comm.agree(Err(Error::input(
-                &path,
-                0,
-                0,
-                "this trajectory is of another system than the input: go on in a new folder \
-                 (--restart with --output)",
-            )));
+        if there && !start.changed.is_empty() {
+            let names: Vec<&str> = start.changed.iter().map(|change| change.name()).collect();
+            let why = format!(
+                "this trajectory was begun with another {} (`may_change` in `[checkpoint]`), and one file is of \
+                 one: go on in a new folder (--restart with --output)",
+                names.join(" and another ")
+            );
+            return comm.agree(Err(Error::input(&path, 0, 0, why)));
         }
         let tidied = if comm.is_root() { tidy(folder, start) } else { Ok(()) };
         comm.agree(tidied)?;
@@ -207,7 +207,7 @@ impl<'c> Files<'c> {
         close: Close,
         record: Record,
         observers: &Observers,
-        (minimisation, unconverged): (Option<Minimisation>, Vec<String>),
+        last: LastStage,
         engine: &mut Engine<ForceField>,
     ) -> Result<()> {
         let Files { log, comm, folder, input, trajectory, patience, .. } = self;
@@ -222,8 +222,9 @@ impl<'c> Files<'c> {
         log.end_stage();
         let end = End {
             close: &close,
-            minimisation,
-            unconverged: &unconverged,
+            minimisation: last.minimisation,
+            ramps: last.ramps,
+            shortfalls: &last.shortfalls,
             checkpoints: self.checkpoints,
             contacts: observers.pairs.contacts(),
             statistics: engine.statistics(),
@@ -241,6 +242,15 @@ impl<'c> Files<'c> {
         let finished = log.finish(&times, &end);
         comm.agree(finished)
     }
+}
+
+/// What the last lines say of the protocol, where a run ends.
+pub struct LastStage {
+    pub minimisation: Option<Minimisation>,
+    /// Whether something follows a ramp.
+    pub ramps: bool,
+    /// What this stage and those before have not reached.
+    pub shortfalls: Vec<String>,
 }
 
 /// Makes the folder one of a run that has come as far as `start` and no further.

@@ -8,7 +8,7 @@ use crate::terminal::counted;
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
 use crate::write::provenance::{Build, Restart};
 use crate::write::seal;
-use crate::write::survey::{Span, Survey, survey};
+use crate::write::survey::{Pressed, Span, Survey, survey};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -128,7 +128,19 @@ fn of_trajectory(survey: &Survey) -> String {
             table.line("", composition(survey.atoms, &last) + " in the last");
         }
     }
-    table.line("box", boxed(survey.edges, survey.periodic));
+    let [first, last] = survey.edges.map(|edges| boxed(edges, survey.periodic));
+    match first == last {
+        true => table.line("box", last),
+        false => {
+            table.line("box", first + " in the first frame");
+            table.line("", last + " in the last");
+        }
+    }
+    if let Some(Pressed { at: place, pressure, target, volume }) = survey.pressed {
+        let each = volume / survey.atoms as f64;
+        let told = format!("{pressure:.3} GPa at {}, {target:.3} GPa asked for", at(place));
+        table.line("pressure", format!("{told}; {each:.3} Å³ per atom"));
+    }
     for (name, extent) in &survey.series {
         table.line("series", format!("{name}: {}", span(extent)));
     }

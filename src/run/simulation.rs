@@ -10,7 +10,7 @@
 
 use super::Ending;
 use super::fault::Fault;
-use super::files::Files;
+use super::files::{Files, LastStage};
 use super::limits::{Verdict, judge};
 use super::reason::Reason;
 use super::start::Start;
@@ -55,7 +55,7 @@ pub struct Simulation<'c> {
     integrator: Option<IntegratorState>,
     observers: Observers,
     stage_energy: Option<f64>,
-    unconverged: Vec<String>,
+    shortfalls: Vec<String>,
     departures: Vec<Departure>,
     /// Step of the checkpoint that this job goes on from with the input that wrote it.
     kept: Option<u64>,
@@ -93,7 +93,7 @@ impl<'c> Simulation<'c> {
             integrator: state.integrator,
             observers: state.observers,
             stage_energy: state.stage_energy,
-            unconverged: state.unconverged,
+            shortfalls: state.shortfalls,
             departures: state.departures,
             kept,
             resumed,
@@ -202,24 +202,25 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    /// Says what came of swaps, and how a minimisation ended; one that has not converged is told
-    /// again at the end.
+    /// Says what came of swaps, and how a minimisation ended; what has not been reached is told again at the end.
     fn conclude(&mut self, integrator: &Integrator) {
         if integrator.stage().swaps.is_some() {
             self.files.log.say(&report::swapped(&integrator.swaps()));
         }
-        let Some(end) = integrator.minimisation() else { return };
-        let name = &integrator.stage().name;
-        let told =
-            format!("stage {} ({name}) {}", self.progress.stage + 1, report::minimised(&end));
-        match end.outcome {
-            Some(dynamics::Outcome::Converged) => self.files.log.say(&told),
-            _ => {
-                if self.comm.is_root() {
-                    log::warn!("{told}");
-                }
-                self.unconverged.push(told);
+        let stage = format!("stage {} ({})", self.progress.stage + 1, integrator.stage().name);
+        let minimised = integrator.minimisation();
+        let reached = |end: &Minimisation| end.outcome == Some(dynamics::Outcome::Converged);
+        if let Some(end) = minimised.filter(reached) {
+            self.files.log.say(&format!("{stage} {}", report::minimised(&end)));
+        }
+        let failed = minimised.filter(|end| !reached(end)).map(|end| report::minimised(&end));
+        let deviation = integrator.deviation(self.engine.cell().volume());
+        for what in failed.into_iter().chain(deviation.map(|d| report::not_held(&d))) {
+            let told = format!("{stage} {what}");
+            if self.comm.is_root() {
+                log::warn!("{told}");
             }
+            self.shortfalls.push(told);
         }
     }
 
@@ -311,9 +312,14 @@ impl<'c> Simulation<'c> {
         warnings::of_densities(self.engine.potential(), self.comm);
     }
 
-    /// What the last lines say of minimisations.
-    fn told(&self, integrator: &Integrator) -> (Option<Minimisation>, Vec<String>) {
-        (integrator.minimisation(), self.unconverged.clone())
+    /// What the last lines say of the protocol.
+    fn told(&self, integrator: &Integrator) -> LastStage {
+        let last = self.progress.stage.min(self.config.stages.len() - 1);
+        LastStage {
+            minimisation: integrator.minimisation(),
+            ramps: self.config.stages[last].ramps().is_some(),
+            shortfalls: self.shortfalls.clone(),
+        }
     }
 
     fn begin_stage(&mut self) -> Result<Integrator> {
@@ -484,7 +490,7 @@ impl<'c> Simulation<'c> {
             observers: self.observers.clone(),
             stage_energy: self.stage_energy,
             last_frame: self.files.last_frame(),
-            unconverged: self.unconverged.clone(),
+            shortfalls: self.shortfalls.clone(),
             departures: self.departures.clone(),
             one_body: self.engine.one_body().map(OneBodyTerms::states),
         };

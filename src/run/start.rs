@@ -34,8 +34,8 @@ pub struct Start {
     pub provenance: Provenance,
     /// Checkpoint and its step, where the run goes on from one.
     pub resumed: Option<(PathBuf, u64)>,
-    /// Whether it goes on as another system (`may_change`).
-    pub changed: bool,
+    /// What is other than in the run so far (`may_change`).
+    pub changed: Vec<Change>,
 }
 
 impl Start {
@@ -62,7 +62,7 @@ impl Start {
                     .of_particles(built.layout.measures_particles()),
                 stage_energy: None,
                 last_frame: None,
-                unconverged: Vec::new(),
+                shortfalls: Vec::new(),
                 departures: Vec::new(),
                 one_body: None,
             },
@@ -71,7 +71,7 @@ impl Start {
             cell: built.cell,
             atoms: built.atoms,
             resumed: None,
-            changed: false,
+            changed: Vec::new(),
         })
     }
 
@@ -85,6 +85,7 @@ impl Start {
     ) -> Result<Start> {
         let path = from.checkpoint;
         let (checkpoint, atoms) = read_checkpoint(path, comm)?;
+        checkpoint.goes_by_its_name(path)?;
         let state = serde_json::from_value(checkpoint.state.clone()).map_err(|error| {
             Error::Run(format!("{}: its state cannot be read: {error}", path.display()))
         });
@@ -106,12 +107,13 @@ impl Start {
         let checked = past.check(config, (&layout, &atoms, comm), &progress);
         comm.agree(checked.map_err(|message| Error::input(path, 0, 0, message)))?;
         state.progress = progress;
-        if let (Some(_), Some(IntegratorState::Minimisation(fire))) =
-            (changes.longer, &mut state.integrator)
-        {
-            fire.go_on();
-            // That it has not converged was said of its old length.
-            state.unconverged.pop();
+        if changes.longer.is_some() {
+            if let Some(IntegratorState::Minimisation(fire)) = &mut state.integrator {
+                fire.go_on();
+            }
+            // What it has not reached was said of its old length.
+            let stage = format!("stage {} ", progress.stage + 1);
+            state.shortfalls.retain(|told| !told.starts_with(&stage));
         }
 
         provenance.lineage = checkpoint.provenance.lineage.clone();
@@ -141,7 +143,7 @@ impl Start {
             state,
             provenance,
             resumed: Some((path.to_path_buf(), checkpoint.step)),
-            changed: !changes.system.is_empty(),
+            changed: changes.system,
         })
     }
 }

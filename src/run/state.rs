@@ -19,9 +19,9 @@ pub struct State {
     /// Step of the last frame of the trajectory that lies behind.
     #[serde(default)]
     pub last_frame: Option<u64>,
-    /// What became of each minimisation that has not converged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unconverged: Vec<String>,
+    /// What stages have not reached: minimisations that have not converged, pressures that were not held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "unconverged")]
+    pub shortfalls: Vec<String>,
     /// Atoms that have come to rest or were removed far out, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departures: Vec<Departure>,

@@ -85,6 +85,26 @@ impl Checkpoint {
         }
     }
 
+    /// That the name of its file says which step it is of, where it says any.
+    ///
+    /// # Errors
+    /// Names both.
+    pub fn goes_by_its_name(&self, path: &Path) -> Result<()> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match step_of(name).filter(|&named| named != self.step) {
+            None => Ok(()),
+            Some(named) => {
+                let told = self.step;
+                let why = format!(
+                    "its name says step {named}, and it is of step {told}: was it renamed? Name it \
+                     {} again",
+                    checkpoint_name(told)
+                );
+                Err(Error::input(path, 0, 0, why))
+            }
+        }
+    }
+
     fn expected(&self) -> Expected<'_> {
         let kinds = self.provenance.species.len();
         Expected { total: self.atoms, cell: &self.cell, kinds }

@@ -1,8 +1,10 @@
 //! The words and tables of the log, as text: what runs, how it goes, what came of it.
 //! Nothing here prints.
 
+mod outcome;
 mod sharing;
 mod table;
+pub use outcome::{minimised, not_held, swapped};
 pub use sharing::{Memory, ranks};
 pub use table::{head, row};
 
@@ -13,7 +15,6 @@ use super::departure::Departure;
 use super::provenance::{Build, GIT_REVISION};
 use crate::clock::{Clock, Phase};
 use crate::comm::Comm;
-use crate::dynamics::swaps::Tally;
 use crate::dynamics::{Minimisation, Outcome};
 use crate::force::Statistics;
 use crate::geometry::Cell;
@@ -328,48 +329,16 @@ pub fn traced(atoms: usize, interval_ps: f64) -> String {
     format!("\nThe paths of {} are kept, every {interval_ps} ps", counted(atoms, "atom"))
 }
 
-/// What came of the swaps of a stage.
-pub fn swapped(tally: &Tally) -> String {
-    let Tally { attempts, accepted, evaluations, energy } = *tally;
-    let part = if attempts > 0 { 100.0 * accepted as f64 / attempts as f64 } else { 0.0 };
-    format!(
-        "swaps: {accepted} of {attempts} accepted ({part:.1} %), {energy:.3} eV in all, in {} of the energy",
-        counted(evaluations, "evaluation")
-    )
-}
-
-/// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.
-pub fn minimised(end: &Minimisation) -> String {
-    let Minimisation { outcome, steps, largest_force, tolerance } = end;
-    let steps = counted(*steps, "step");
-    let forces = format!("the largest force component is {largest_force:.3e} eV/Å");
-    // As people write it.
-    let tolerance = match *tolerance {
-        tolerance if tolerance < 1e-5 => format!("{tolerance:e}"),
-        tolerance => tolerance.to_string(),
-    };
-    let how = match outcome {
-        Some(Outcome::Converged) => {
-            return format!("converged in {steps}: {forces}, at most {tolerance} was wanted");
-        }
-        Some(Outcome::OutOfSteps) => {
-            format!("gave up after {steps}, as many as `max_steps` allows")
-        }
-        Some(Outcome::Stuck) => {
-            format!("gave up after {steps}: rounding lets the energy fall no further")
-        }
-        None => format!("was left after {steps}"),
-    };
-    format!("has not converged: it {how}; {forces}, {tolerance} was wanted")
-}
-
 /// What is known when a run ends.
 pub struct End<'a> {
     pub close: &'a Close,
     /// Of the last stage, if energy was minimised there.
     pub minimisation: Option<Minimisation>,
-    /// Of each minimisation of the run that has not converged, what became of it.
-    pub unconverged: &'a [String],
+    /// Whether a temperature or a pressure follows a ramp in the last stage, whose slope a longer stage
+    /// would change.
+    pub ramps: bool,
+    /// What stages of the run have not reached, in words.
+    pub shortfalls: &'a [String],
     pub checkpoints: Checkpoints,
     pub record: &'a Record,
     pub contacts: &'a [Contact],
@@ -437,7 +406,7 @@ pub fn end(end: &End) -> String {
         }
     };
     out += &format!(" at step {}: {:.3} ps, {motion}.\n", record.step, record.time_ps);
-    for what in end.unconverged {
+    for what in end.shortfalls {
         out += &format!("Warning: {what}.\n");
     }
     if let Some(pairs) = record.series("/sinter/pairs") {
@@ -505,6 +474,9 @@ fn next(end: &End) -> Vec<(&'static str, String)> {
                     false => "add a stage",
                 };
                 ("go on for longer", format!("{what}, then {}", again("--resume")))
+            }
+            Close::Through if end.ramps => {
+                ("go on for longer", format!("add a stage, then {}", again("--resume")))
             }
             Close::Through => ("go on for longer", again("--resume --extend 10ps")),
         });

@@ -35,13 +35,27 @@ pub struct Survey {
     /// Names and numbers of atoms, by rising number in the file: in the first frame and in the last.
     pub composition: Vec<(String, [u64; 2])>,
     pub periodic: [bool; 3],
-    /// Box lengths of the last frame, Å; 0 in free directions.
-    pub edges: [f64; 3],
+    /// Box lengths of the first frame and of the last, Å; 0 in free directions.
+    pub edges: [[f64; 3]; 2],
+    /// The last point of the series at which a pressure was held.
+    pub pressed: Option<Pressed>,
     /// Names of what frames hold.
     pub content: Vec<String>,
     pub frames: Span,
     /// Name and extent of each time series.
     pub series: Vec<(String, Span)>,
+}
+
+/// A pressure that a barostat steers to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pressed {
+    /// Step and time in ps.
+    pub at: (i64, f64),
+    /// GPa
+    pub pressure: f64,
+    pub target: f64,
+    /// Å³
+    pub volume: f64,
 }
 
 /// How far a list of steps and times reaches.
@@ -123,6 +137,7 @@ impl Surveyor<'_> {
             composition: self.composition(frames.rows, atoms)?,
             periodic: self.periodic(frames.rows)?,
             edges: self.edges(frames.rows)?,
+            pressed: self.pressed()?,
             content: self.content(frames.rows, atoms)?,
             frames,
             series: self.series()?,
@@ -271,7 +286,27 @@ impl Surveyor<'_> {
         }
     }
 
-    fn edges(&self, frames: u64) -> Result<[f64; 3]> {
+    fn pressed(&self) -> Result<Option<Pressed>> {
+        let column = |name: &str| format!("{}/thermo/{name}", schema::SERIES);
+        if !self.file.exists(&column("target_pressure"))? {
+            return Ok(None);
+        }
+        let read = |name: &str| self.file.dataset(&column(name))?.read_all::<f64>();
+        let target = read("target_pressure")?;
+        let Some(row) = target.iter().rposition(|target| !target.is_nan()) else {
+            return Ok(None);
+        };
+        let steps: Vec<i64> = self.file.dataset(&column("step"))?.read_all()?;
+        let number = |name: &str| Ok(read(name)?.get(row).copied().unwrap_or(f64::NAN));
+        Ok(Some(Pressed {
+            at: (steps.get(row).copied().unwrap_or_default(), number("time")?),
+            pressure: number("pressure")?,
+            target: target[row],
+            volume: number("volume")?,
+        }))
+    }
+
+    fn edges(&self, frames: u64) -> Result<[[f64; 3]; 2]> {
         for quantity in [schema::EDGES, schema::ANGLES, schema::ORIGIN] {
             let shape = self.file.dataset(&quantity.value())?.shape()?;
             if shape != [frames, 3] {
@@ -280,7 +315,8 @@ impl Surveyor<'_> {
             }
         }
         let edges: Vec<f64> = self.file.dataset(&schema::EDGES.value())?.read_all()?;
-        Ok(edges.last_chunk().copied().unwrap_or_default())
+        let ends = [edges.first_chunk().copied(), edges.last_chunk().copied()];
+        Ok(ends.map(Option::unwrap_or_default))
     }
 
     fn series(&self) -> Result<Vec<(String, Span)>> {

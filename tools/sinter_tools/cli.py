@@ -113,7 +113,7 @@ def stress(arguments):
         frame = _frame(arguments, trajectory)
         tensor = stresses.stresses(trajectory, frame, arguments.input, arguments.program)
         found = list(stresses.necks(trajectory, frame, tensor))
-        print("\n".join(stresses.lines(found)) or "no pair of particles is bonded in this frame")
+        print("\n".join(stresses.lines(found, trajectory.pairs())) or "there is no pair of particles")
         figure = stresses.figure(trajectory, frame, tensor, found)
         _tell(style.save(figure, _named(arguments, trajectory, "stress.png")))
 

@@ -143,13 +143,17 @@ def necks(trajectory, frame, tensor):
         yield NeckStress((first, second), atoms, float(pressure(mean)), float(von_mises(mean)), axis, middle)
 
 
-def lines(found):
-    for neck in found:
-        a, b = neck.particles
-        yield (
-            f"particles {a} and {b}: pressure {neck.pressure:.2f} GPa, von Mises {neck.von_mises:.2f} GPa "
-            f"in {len(neck.atoms)} neck atoms"
-        )
+def lines(found, pairs):
+    """A line for each pair of particles."""
+    bonded = {neck.particles: neck for neck in found}
+    for a, b in pairs:
+        neck = bonded.get((a, b))
+        if neck is None:
+            yield f"particles {a} and {b}: not bonded in this frame, no neck"
+            continue
+        known = np.isfinite(neck.von_mises)
+        shear = f"von Mises {neck.von_mises:.2f} GPa" if known else "von Mises not known across periodic directions"
+        yield f"particles {a} and {b}: pressure {neck.pressure:.2f} GPa, {shear}, in {len(neck.atoms)} neck atoms"
 
 
 def figure(trajectory, frame, tensor, found):

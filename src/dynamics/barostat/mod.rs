@@ -19,20 +19,22 @@
 //! computed anew, so what the change does to the energy is known exactly. Between two changes the
 //! dynamics is that of the thermostat in a box of given lengths; so it is with any of them.
 
+mod history;
 mod martyna_tobias_klein;
 mod stochastic;
 #[cfg(test)]
 mod tests;
 
 use crate::comm::Comm;
-use crate::dynamics::groups::{Group, Groups, MOMENTUM_QUANTUM, View};
+use crate::dynamics::flow::Flow;
+use crate::dynamics::groups::{Group, Groups, View};
 use crate::dynamics::parallel;
 use crate::error::{Error, Result};
-use crate::fixed::Quantum;
 use crate::force::{System, Totals};
-use crate::geometry::{Vec3, is_period, scale};
+use crate::geometry::{Vec3, is_period};
 use crate::input::config::{Barostat, Config, StageConfig};
-use crate::units::{MASS_VELOCITY_SQUARED, PRESSURE_GPA};
+use crate::units::PRESSURE_GPA;
+pub use history::{Deviation, History};
 pub use martyna_tobias_klein::MovingBox;
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +136,7 @@ impl BarostatState {
     }
 
     /// Changes the box and computes the forces in it, with the virial; `totals`: of the forces before, with
-    /// theirs. Collective.
+    /// theirs. Gives them, and what pressed before. Collective.
     ///
     /// # Errors
     /// A box that would change by more than a tenth at once or become too short or long; an atom out of bounds.
@@ -145,7 +147,7 @@ impl BarostatState {
         comm: &Comm,
         change: &Change,
         totals: &Totals,
-    ) -> Result<Totals> {
+    ) -> Result<(Totals, Inside)> {
         let atoms = Groups::moving(Group::System, &View::new(system, comm));
         let before = Inside::of(&View::new(system, comm), &atoms, totals, change.step)?;
         let stretch = match self {
@@ -163,13 +165,13 @@ impl BarostatState {
                 moving.end(settings, change, after.volume - before.volume, &after);
             }
         }
-        Ok(totals)
+        Ok((totals, before))
     }
 }
 
 /// What presses from within, as of now.
 #[derive(Debug, Clone, Copy)]
-struct Inside {
+pub struct Inside {
     /// P_k V of each axis, eV.
     pressed: [f64; 3],
     /// Σ m u²/2, eV.
@@ -187,27 +189,16 @@ struct Inside {
 impl Inside {
     /// Of all atoms, which are one group.
     fn of(view: &View, all: &Groups, totals: &Totals, step: u64) -> Result<Inside> {
-        let View { atoms, masses, .. } = *view;
-        let (e, p) = (Quantum::STANDARD, MOMENTUM_QUANTUM);
-        let sums = all.quick_sum(view, [e, e, e, p, p, p], |i| {
-            let (m, [x, y, z]) = (masses[atoms.species[i] as usize], atoms.velocity[i]);
-            let flow = MASS_VELOCITY_SQUARED * m;
-            [flow * (x * x), flow * (y * y), flow * (z * z), m * x, m * y, m * z]
-        });
-        let sums = sums.map_err(|atom| atom.at(step))?;
-        let [flow_x, flow_y, flow_z, px, py, pz] = sums[0];
-        let (mass, momentum) = (all.mass[0], [px, py, pz]);
+        let Flow { tensor, centre, atoms } =
+            Flow::of_group(view, all).map_err(|atom| atom.at(step))?;
         let virial = totals.virial.expect("where the box changes, the virial is asked for");
-        let flow: [f64; 3] = std::array::from_fn(|k| {
-            [flow_x, flow_y, flow_z][k] - MASS_VELOCITY_SQUARED * momentum[k] * momentum[k] / mass
-        });
         Ok(Inside {
-            pressed: std::array::from_fn(|k| flow[k] + virial[k]),
-            kinetic: flow.iter().sum::<f64>() / 2.0,
+            pressed: std::array::from_fn(|k| tensor[k] + virial[k]),
+            kinetic: tensor[..3].iter().sum::<f64>() / 2.0,
             potential: totals.potential_energy,
-            freedom: 3.0 * all.atoms[0] as f64 - 3.0,
+            freedom: 3.0 * atoms as f64 - 3.0,
             volume: view.cell.volume(),
-            centre: scale(momentum, 1.0 / mass),
+            centre,
         })
     }
 

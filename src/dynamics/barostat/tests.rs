@@ -199,3 +199,55 @@ fn volumes_of_a_crystal_fluctuate_as_its_bulk_modulus_says() {
         assert!((ratio - 1.0).abs() < TOLERANCE, "{kind:?}, {groups:?}: {ratio} of the modulus");
     }
 }
+
+/// What a barostat finds whose pressure (GPa) is `mean` off and shakes by ±1, so many times.
+fn found(mean: f64, times: u32, settings: &Settings) -> History {
+    let mut history = History::default();
+    for n in 0..times {
+        let off = (mean + if n % 2 == 0 { 1.0 } else { -1.0 }) / PRESSURE_GPA;
+        let volume = 1000.0 + n as f64;
+        let change = Change {
+            seed: 1,
+            step: 0,
+            temperature: 300.0,
+            pressure: settings.target[0],
+            duration: 0.1,
+        };
+        let inside = Inside {
+            pressed: [(settings.target[0] + off) * volume; 3],
+            kinetic: 1.0,
+            potential: 0.0,
+            freedom: 3.0,
+            volume,
+            centre: [0.0; 3],
+        };
+        history.add(settings, &change, &inside);
+    }
+    history
+}
+
+#[test]
+fn a_pressure_that_was_not_held_is_told_from_one_that_shakes() {
+    let settings = gas(Barostat::Stochastic, 2.0 / PRESSURE_GPA);
+    let judge = |mean: f64, times: u32| {
+        found(mean, times, &settings).judge(&settings, [0.1, 0.1 * times as f64], 1200.0)
+    };
+    // 100 of 200 changes are looked at, 10 ps: 2 relaxation times of 100 fs in that are 0.14 of the fluctuation.
+    assert_eq!(judge(0.0, 200), None);
+    assert_eq!(judge(0.3, 200), None);
+    let told = judge(1.0, 200).unwrap();
+    let gpa = [told.pressure, told.target, told.error].map(|p| p * PRESSURE_GPA);
+    assert!((gpa[0] - 3.0).abs() < 1e-9 && (gpa[1] - 2.0).abs() < 1e-9, "{gpa:?}");
+    assert!((0.12..0.17).contains(&gpa[2]), "{gpa:?}");
+    assert_eq!(told.axes, "xyz");
+    assert!((9.0..12.0).contains(&told.time) && (0.05..0.15).contains(&told.growth), "{told:?}");
+    // A few changes tell nothing, and many take no more room.
+    assert_eq!(judge(10.0, 30), None);
+    assert!(judge(1.0, 100_000).is_some());
+    let text = serde_json::to_string(&found(1.0, 100_000, &settings)).unwrap();
+    assert!(text.len() < 4000);
+    // One that is followed along a ramp lags behind.
+    let ramp = Settings { target: [0.0, 100.0 / PRESSURE_GPA], ..settings.clone() };
+    assert_eq!(found(-0.9, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0), None);
+    assert!(found(-3.0, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0).is_some());
+}

@@ -348,7 +348,8 @@ fn another_system_is_refused_unless_it_may_change() {
     let text =
         "/in.toml:2:1: checkpoint-7.h5 (step 7) was written with seed 1, and the input says 2";
     assert!(error.to_string().starts_with(text), "{error}");
-    assert!(error.to_string().ends_with("may_change = [\"seed\"]`"), "{error}");
+    let or = "may_change = [\"seed\"]`, --restart with --output";
+    assert!(error.to_string().ends_with(or), "{error}");
     let may = "[checkpoint]\nmay_change = [\"seed\", \"potential\"]";
     let seed = seed.replace("[checkpoint]", may);
     assert_eq!(told(EVERYTHING, &seed, &at(1, 0)).unwrap().system, [Change::Seed]);
@@ -415,4 +416,24 @@ fn files_that_differ_are_told_by_the_first_line_that_does() {
     }
     let longer = compare(&asked("a = 1\n"), &asked("a = 1\nb = 2\n"), &at(0, 0));
     assert!(longer.unwrap_err().to_string().contains("no line 2"));
+}
+
+#[test]
+fn a_pressure_is_the_same_however_its_axes_are_named() {
+    let with = |pressure: &str| {
+        let npt = "[[stage]]\nkind = \"hold\"\nensemble = \"npt\"\ntemperature_k = 300\nduration_ps = 1\n";
+        let text = EVERYTHING.replace("boundary", "# boundary");
+        parse(&format!("{text}{npt}pressure = {{ target_gpa = 1, {pressure} }}\n"))
+    };
+    let one = with(r#"axes = ["yx", "z"], interval_fs = 40"#);
+    let same = with(r#"axes = ["z", "xy"], end_gpa = 1, interval_fs = 40.3"#);
+    let changes = compare(&asked(&one), &asked(&same), &at(STAGES + 1, 0)).unwrap();
+    assert_eq!(changes.noted, []);
+    assert_eq!(one.stages[STAGES].pressure.as_ref().unwrap().groups(), [vec![0, 1], vec![2]]);
+    let ramp = with(r#"axes = ["z", "xy"], end_gpa = 2"#);
+    let refused = compare(&asked(&one), &asked(&ramp), &at(STAGES + 1, 0)).unwrap_err().to_string();
+    assert!(
+        refused.contains("stage[8].pressure.end_gpa") || refused.contains("pressure.end_gpa"),
+        "{refused}"
+    );
 }

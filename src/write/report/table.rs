@@ -1,7 +1,8 @@
 //! The table of a run: a line now and then. What stands in it follows from the record,
 //! so that no column is empty: a temperature only
-//! where atoms move in time, the contact of particles only where there are some to
-//! touch, the gap in Å of two, how many gaps are closed of more.
+//! where atoms move in time, pressure and volume only where a pressure is held, the contact of particles
+//! only where there are some to touch: the gap in Å of two, how many gaps are closed of more. Beside pressure and
+//! volume there is room for no more of it than that.
 
 use crate::observe::{Record, Series, Values};
 
@@ -14,9 +15,13 @@ pub fn head(record: &Record) -> String {
         1 => [["gap", "neck", "neck R"], ["Å", "atoms", "Å"]],
         _ => [["gaps", "neck", "mean R"], ["closed", "atoms", "Å"]],
     });
+    if is_pressed(record) {
+        names += &of_box(["P", "V"]);
+        units += &of_box(["GPa", "Å³/atom"]);
+    }
     if let Some([name, unit]) = contact {
-        names += &of_contact(name);
-        units += &of_contact(unit);
+        names += &of_contact(record, name);
+        units += &of_contact(record, unit);
     }
     format!("{names} {:>8}\n{units} {:>8}", "speed", "ns/day")
 }
@@ -35,13 +40,17 @@ pub fn row(record: &Record, atoms: u64, ns_per_day: f64) -> String {
         },
         &format!("{:.5}", get("total_energy") / atoms as f64),
     ]);
+    if is_pressed(record) {
+        let volume = get("volume") / atoms as f64;
+        text += &of_box([&format!("{:.2}", get("pressure")), &format!("{volume:.3}")]);
+    }
     if let Some(necks) = record.series("/sinter/pairs").map(Necks::of) {
         let radius = match necks.closed() {
             0 => "-".into(),
             _ => format!("{:.2}", necks.mean_radius()),
         };
         let in_necks = necks.atoms.iter().sum::<f64>().to_string();
-        text += &of_contact([&necks.gap_cell(), &in_necks, &radius]);
+        text += &of_contact(record, [&necks.gap_cell(), &in_necks, &radius]);
     }
     let speed = if ns_per_day > 0.0 { format!("{ns_per_day:.3}") } else { "-".into() };
     format!("{text} {speed:>8}")
@@ -57,8 +66,20 @@ fn common([step, time, measure, energy]: [&str; 4]) -> String {
     format!("{step:>10} {time:>11} {measure:>6} {energy:>11}")
 }
 
-fn of_contact([gap, atoms, radius]: [&str; 3]) -> String {
-    format!(" {gap:>9} {atoms:>6} {radius:>7}")
+/// Whether a barostat acts.
+fn is_pressed(record: &Record) -> bool {
+    !number_of(record, "/sinter/thermo", "target_pressure").is_nan()
+}
+
+fn of_box([pressure, volume]: [&str; 2]) -> String {
+    format!(" {pressure:>7} {volume:>8}")
+}
+
+fn of_contact(record: &Record, [gap, atoms, radius]: [&str; 3]) -> String {
+    match is_pressed(record) {
+        true => format!(" {gap:>9}"),
+        false => format!(" {gap:>9} {atoms:>6} {radius:>7}"),
+    }
 }
 
 /// The pairs of a record.

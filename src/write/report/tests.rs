@@ -268,7 +268,8 @@ fn the_last_lines_say_what_happened_and_what_to_do_next() {
     let text = end(&End {
         close: &Close::Through,
         minimisation: None,
-        unconverged: &[],
+        ramps: false,
+        shortfalls: &[],
         checkpoints: Checkpoints::default(),
         output: None,
         record: &record,
@@ -314,7 +315,8 @@ fn a_run_that_stopped_early_says_how_to_go_on() {
     let mut stopped = End {
         close: &Close::Interrupted("wall time".into()),
         minimisation: None,
-        unconverged: &[],
+        ramps: false,
+        shortfalls: &[],
         checkpoints: Checkpoints::default(),
         output: Some(Path::new("out")),
         record: &record,
@@ -408,7 +410,8 @@ fn a_minimisation_says_whether_it_converged() {
     let mut ending = End {
         close: &Close::Through,
         minimisation: Some(used_up),
-        unconverged: &told,
+        ramps: false,
+        shortfalls: &told,
         checkpoints: Checkpoints::default(),
         output: None,
         record: &record,
@@ -432,7 +435,7 @@ fn a_minimisation_says_whether_it_converged() {
         )),
         "{text}"
     );
-    (ending.minimisation, ending.unconverged) = (Some(converged), &[]);
+    (ending.minimisation, ending.shortfalls) = (Some(converged), &[]);
     let text = end(&ending);
     let first = "ps, converged, largest force component 9.877e-5 eV/Å.\n";
     assert!(text.contains(first) && !text.contains("Warning"), "{text}");
