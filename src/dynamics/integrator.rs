@@ -8,7 +8,20 @@
 //! rescale,  kick dt/2,  drift dt/2, noise, drift dt/2,  forces,  kick dt/2,  rescale
 //! ```
 //!
-//! Invariants: between steps, forces belong to positions, and `State` with the
+//! A stage may ask for another integrator than this velocity Verlet one:
+//!
+//! ```text
+//! leapfrog         kick -dt/2,  kick dt,  drift dt,  forces,  kick dt/2
+//! position Verlet  rescale,  drift dt/2,  forces,  kick dt,  drift dt/2,  rescale
+//! ```
+//!
+//! Leapfrog has its velocities at half steps. Between steps they are shown half a kick on, as of the
+//! positions, and the next step begins by undoing that: on the grid of velocities to the bit, so what frames,
+//! series and checkpoints hold is of whole steps and the motion is that of the half steps alone. Position Verlet
+//! has its forces in the middle of a step, where the motion needs no others; who looks at it asks for those of the whole step
+//! (`catch_up`), which changes nothing that follows.
+//!
+//! Invariants: between steps, forces belong to positions once it has caught up, and `State` with the
 //! atoms' positions, velocities and images is all that the future depends on.
 
 use serde::{Deserialize, Serialize};
@@ -17,16 +30,16 @@ use crate::comm::Comm;
 use crate::dynamics::barostat::{BarostatState, Change, Deviation, History};
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
+use crate::dynamics::motion::Motion;
 use crate::dynamics::protocol::{Progress, Protocol, Stage};
 use crate::dynamics::swaps::{self, Tally};
-use crate::dynamics::thermostat::{Chain, Target, ThermostatState, bussi, langevin};
+use crate::dynamics::thermostat::{Chain, Target, ThermostatState, langevin};
 use crate::dynamics::verlet::Velocities;
 use crate::dynamics::{momentum, velocities, verlet};
 use crate::error::Result;
 use crate::force::{System, Totals};
-use crate::geometry::{Vec3, add, scale};
-use crate::input::config::Thermostat;
-use crate::random::{Purpose, Stream};
+use crate::geometry::{Vec3, add};
+use crate::input::config::{Scheme, Thermostat};
 
 /// All that an integrator remembers from step to step; goes into checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,25 +86,6 @@ impl IntegratorState {
     }
 }
 
-/// The state of a stage that moves in time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Motion {
-    pub thermostat: ThermostatState,
-    /// Of the motion of each group relative to its centre of mass.
-    pub freedom: Vec<u64>,
-    /// Of each group, as the thermostat left it.
-    pub kinetics: Vec<Kinetics>,
-    /// What came of swaps, in a stage that has some.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swaps: Option<Tally>,
-    /// Of the box, in a stage at constant pressure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub barostat: Option<BarostatState>,
-    /// The pressures that it found.
-    #[serde(default, skip_serializing_if = "History::is_empty")]
-    pub pressures: History,
-}
-
 /// A stage under way.
 #[derive(Debug, Clone)]
 pub struct Integrator {
@@ -106,6 +100,8 @@ pub struct Integrator {
     state: IntegratorState,
     /// How many atoms have departed: the groups are of the others.
     departed: u64,
+    /// Whether forces and totals are those of the middle of the last step.
+    behind: bool,
     /// Whether one-body terms act, which turn what nothing else would, and what they add to the
     /// conserved energy, eV.
     turned: bool,
@@ -181,6 +177,7 @@ impl Integrator {
             timestep: protocol.timestep,
             stage,
             departed: system.departed(),
+            behind: false,
             turned: system.one_body().is_some(),
             balance: balance(system),
             totals,
@@ -216,7 +213,7 @@ impl Integrator {
         if let Some(t) = first_temperature {
             velocities::set_temperature(system, comm, &self.groups, &freedom, t);
         }
-        if stage.reversible {
+        if stage.velocities() == Velocities::OnGrid {
             verlet::round_velocities(system.atoms_mut());
         }
         let thermostat = match stage.thermostat {
@@ -310,41 +307,54 @@ impl Integrator {
             unreachable!("called for dynamics only");
         };
         let masses = system.masses().to_vec();
-        let half = self.timestep / 2.0;
-        let velocities = match self.stage.reversible {
-            true => Velocities::OnGrid,
-            false => Velocities::Any,
-        };
+        let (whole, half) = (self.timestep, self.timestep / 2.0);
+        let velocities = self.stage.velocities();
         let target = self.stage.thermostat.map_or(NO_TARGET, |settings| Target {
             temperature: self.stage.temperature_at(progress.step_in_stage).unwrap_or(0.0),
             relaxation: settings.relaxation,
-            timestep: self.timestep,
+            timestep: whole,
         });
 
         motion.half_chain_step(system, &self.groups, &target);
         if let Some(one_body) = system.one_body_mut() {
             one_body.begin_step(half);
-            one_body.drift(self.timestep);
+            one_body.drift(whole);
         }
-        if let ThermostatState::Langevin { taken } = &mut motion.thermostat {
-            verlet::kick_and_drift(system.atoms_mut(), &masses, [half, half], velocities);
-            let key = langevin::Key { seed: self.seed, step: progress.step };
-            *taken -= langevin::friction_and_noise(
-                system,
-                comm,
-                &self.particles,
-                &target,
-                key,
-                &mut self.scratch,
-            )
-            .map_err(|atom| atom.at(progress.step))?;
-            verlet::drift(system.atoms_mut(), half);
-        } else {
-            let durations = [half, self.timestep];
-            verlet::kick_and_drift(system.atoms_mut(), &masses, durations, velocities);
+        let scheme = self.stage.integrator;
+        match (scheme, &mut motion.thermostat) {
+            (Scheme::VelocityVerlet, ThermostatState::Langevin { taken }) => {
+                verlet::kick_and_drift(system.atoms_mut(), &masses, [half, half], velocities);
+                let key = langevin::Key { seed: self.seed, step: progress.step };
+                *taken -= langevin::friction_and_noise(
+                    system,
+                    comm,
+                    &self.particles,
+                    &target,
+                    key,
+                    &mut self.scratch,
+                )
+                .map_err(|atom| atom.at(progress.step))?;
+                verlet::drift(system.atoms_mut(), half);
+            }
+            (Scheme::VelocityVerlet, _) => {
+                verlet::kick_and_drift(system.atoms_mut(), &masses, [half, whole], velocities);
+            }
+            (Scheme::Leapfrog, _) => {
+                verlet::kick(system.atoms_mut(), &masses, -half, velocities);
+                verlet::kick_and_drift(system.atoms_mut(), &masses, [whole, whole], velocities);
+            }
+            (Scheme::PositionVerlet, _) => verlet::drift(system.atoms_mut(), half),
         }
         let share = system.begin_forces(virial)?;
-        verlet::kick(system.atoms_mut(), &masses, half, velocities);
+        match scheme {
+            Scheme::VelocityVerlet | Scheme::Leapfrog => {
+                verlet::kick(system.atoms_mut(), &masses, half, velocities);
+            }
+            Scheme::PositionVerlet => {
+                verlet::kick_and_drift(system.atoms_mut(), &masses, [whole, half], velocities);
+            }
+        }
+        self.behind = scheme == Scheme::PositionVerlet;
         self.see_departures(system, comm);
         // Potential and kinetic energies are added up over all ranks together.
         let mut kinetics = self.groups.share_of_kinetics(&View::new(system, comm));
@@ -426,6 +436,14 @@ impl Integrator {
             self.balance = balance(system);
         }
         Ok(totals)
+    }
+
+    /// Computes the forces of the whole step, where those that there are are of its middle: before anyone looks.
+    pub fn catch_up(&mut self, system: &mut dyn System, virial: bool) -> Result<()> {
+        if std::mem::take(&mut self.behind) {
+            self.totals = system.update_forces(virial)?;
+        }
+        Ok(())
     }
 
     /// Whether the stage is over after the step that `progress` tells.
@@ -538,57 +556,3 @@ fn balance(system: &dyn System) -> f64 {
 
 /// Of a stage without thermostat; never looked at.
 const NO_TARGET: Target = Target { temperature: 0.0, relaxation: 1.0, timestep: 0.0 };
-
-impl Motion {
-    fn thermal_energies(&self, groups: &Groups) -> Vec<f64> {
-        self.kinetics.iter().zip(&groups.mass).map(|(k, &mass)| k.thermal_energy(mass)).collect()
-    }
-
-    /// Half a step of the chains, if there are any.
-    fn half_chain_step(&mut self, system: &mut dyn System, groups: &Groups, target: &Target) {
-        let thermal = self.thermal_energies(groups);
-        let ThermostatState::NoseHoover(chains) = &mut self.thermostat else { return };
-        let factors: Vec<f64> = chains
-            .iter_mut()
-            .zip(thermal.iter().zip(&self.freedom))
-            .map(|(chain, (&kinetic, &freedom))| chain.half_step(kinetic, freedom, target))
-            .collect();
-        self.rescale(system, groups, &factors);
-    }
-
-    /// Bussi's rescaling, if it is the thermostat.
-    fn stochastic_rescaling(
-        &mut self,
-        system: &mut dyn System,
-        groups: &Groups,
-        target: &Target,
-        seed: u64,
-        step: u64,
-    ) {
-        let thermal = self.thermal_energies(groups);
-        let ThermostatState::Bussi { taken } = &mut self.thermostat else { return };
-        let factors: Vec<f64> = thermal
-            .iter()
-            .zip(&self.freedom)
-            .enumerate()
-            .map(|(k, (&kinetic, &freedom))| {
-                let mut random = Stream::new(seed, Purpose::Bussi, step, k as u64);
-                bussi::factor(kinetic, freedom, target, &mut random)
-            })
-            .collect();
-        *taken += thermal.iter().zip(&factors).map(|(k, f)| k * (1.0 - f * f)).sum::<f64>();
-        self.rescale(system, groups, &factors);
-    }
-
-    /// Scales the thermal motion of each group.
-    fn rescale(&mut self, system: &mut dyn System, groups: &Groups, factors: &[f64]) {
-        let mut centres = Vec::with_capacity(groups.len());
-        for ((kinetics, &mass), factor) in self.kinetics.iter_mut().zip(&groups.mass).zip(factors) {
-            let inverse_mass = if mass > 0.0 { 1.0 / mass } else { 0.0 };
-            centres.push(scale(kinetics.momentum, inverse_mass));
-            kinetics.energy =
-                kinetics.thermal_energy(mass) * factor * factor + kinetics.centre_energy(mass);
-        }
-        momentum::rescale(system, groups, &centres, factors);
-    }
-}

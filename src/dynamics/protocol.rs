@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::dynamics::barostat;
 use crate::dynamics::groups::View;
 use crate::dynamics::swaps;
-use crate::input::config::{Arrangement, Config, Group, StageConfig, StageKind, Thermostat};
+use crate::dynamics::verlet::Velocities;
+use crate::input::config::{
+    Arrangement, Config, Group, Scheme, StageConfig, StageKind, Thermostat,
+};
 
 /// The whole protocol.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +45,8 @@ pub struct Stage {
     pub apart: bool,
     /// Velocities are turned around when it begins.
     pub reverse: bool,
+    /// The integrator of the motion in time.
+    pub integrator: Scheme,
     /// Velocities are kept on a grid, which makes the motion exactly reversible.
     pub reversible: bool,
     pub remove_linear: Option<Group>,
@@ -149,6 +154,7 @@ impl Stage {
             pressure: barostat::Settings::new(config, stage),
             apart,
             reverse: stage.reverse_velocities,
+            integrator: stage.integrator,
             reversible: stage.reversible,
             remove_linear: stage.remove_linear_momentum,
             remove_angular: stage.remove_angular_momentum,
@@ -158,6 +164,14 @@ impl Stage {
             ),
             series_interval: steps(stage.series_interval_ps.unwrap_or(output.series_interval_ps)),
             trace_interval: config.traces.as_ref().map(|traces| steps(traces.interval_ps)),
+        }
+    }
+
+    /// Which velocities its atoms have: those of leapfrog can be kicked forth and back to the bit.
+    pub fn velocities(&self) -> Velocities {
+        match self.reversible || self.integrator == Scheme::Leapfrog {
+            true => Velocities::OnGrid,
+            false => Velocities::Any,
         }
     }
 

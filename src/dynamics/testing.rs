@@ -8,7 +8,7 @@ use crate::dynamics::{Integrator, Progress, Protocol, Stage, ThermostatSettings}
 use crate::error::Result;
 use crate::force::{Share, System, Totals};
 use crate::geometry::{Cell, Vec3, on_grid};
-use crate::input::config::{StageKind, Thermostat};
+use crate::input::config::{Scheme, StageKind, Thermostat};
 use crate::random::{Purpose, Stream};
 
 pub struct LennardJones {
@@ -168,6 +168,7 @@ pub fn constant_energy(steps: u64) -> Stage {
         pressure: None,
         apart: false,
         reverse: false,
+        integrator: Scheme::VelocityVerlet,
         reversible: false,
         remove_linear: None,
         remove_angular: None,

@@ -25,7 +25,7 @@ pub use super::sizes::{
     GaussianSizes, HistogramSizes, ListedSizes, LogNormalSizes, SizeOf, SizesConfig,
 };
 use super::source::Source;
-pub use super::stage::{Arrangement, Ensemble, Group, StageConfig, StageKind, Thermostat};
+pub use super::stage::{Arrangement, Ensemble, Group, Scheme, StageConfig, StageKind, Thermostat};
 pub use super::structure::{ParticlesFrom, StructureConfig, StructureFormat};
 pub use super::swaps::{SwapEnsemble, SwapRegion, SwapsConfig};
 pub use super::traces::{TracedAtoms, TracesConfig};
@@ -486,7 +486,7 @@ pub enum GapBetween {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicsConfig {
-    /// Time step of the velocity Verlet integration.
+    /// Time step of the integration.
     #[serde(default = "default_timestep")]
     #[schemars(range(min = 0.01, max = 20))]
     pub timestep_fs: f64,

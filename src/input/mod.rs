@@ -12,6 +12,7 @@ mod conform;
 mod crystal;
 pub mod extension;
 pub mod jobs;
+mod integrator;
 mod make;
 pub mod parameters;
 mod one_body;

@@ -3,6 +3,7 @@
 use super::config::*;
 use super::conform::nearest;
 use super::crystal;
+use super::integrator;
 use super::make;
 use super::one_body;
 use super::placement;
@@ -43,6 +44,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     stages(config, problems);
     times::check(config, problems);
     stops(config, problems);
+    integrator::check(config, problems);
     reversible::check(config, problems);
     swaps::check(config, problems);
     pressure::check(config, problems);
@@ -442,6 +444,7 @@ fn one_stage(stage: &StageConfig, key: &str, problems: &mut Problems) {
     if !dynamic {
         needs("reverse_velocities", stage.reverse_velocities, false);
         needs("reversible", stage.reversible, false);
+        needs("integrator", stage.integrator != Scheme::VelocityVerlet, false);
     }
 
     if stage.kind.is_ramp() {

@@ -31,6 +31,9 @@ pub struct StageConfig {
     /// What is kept constant.
     #[serde(default)]
     pub ensemble: Ensemble,
+    /// How positions and velocities are taken from step to step.
+    #[serde(default, skip_serializing_if = "Scheme::is_default")]
+    pub integrator: Scheme,
     /// How `nvt` and `npt` keep the temperature.
     #[serde(default)]
     pub thermostat: Thermostat,
@@ -235,6 +238,35 @@ impl Ensemble {
     /// Whether a thermostat keeps the temperature.
     pub fn has_temperature(self) -> bool {
         self != Ensemble::Nve
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// Half a kick, a drift, half a kick.
+    #[default]
+    VelocityVerlet,
+    /// A kick and a drift, velocities half a step behind; for `nve`. Files hold velocities of whole steps,
+    /// half a kick further on.
+    Leapfrog,
+    /// Half a drift, a kick, half a drift; not with `langevin`. Forces of whole steps are computed besides
+    /// where something is measured or written.
+    PositionVerlet,
+}
+
+impl Scheme {
+    fn is_default(&self) -> bool {
+        *self == Scheme::VelocityVerlet
+    }
+
+    /// As in the input.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::VelocityVerlet => "velocity-verlet",
+            Scheme::Leapfrog => "leapfrog",
+            Scheme::PositionVerlet => "position-verlet",
+        }
     }
 }
 

@@ -139,7 +139,8 @@ pub enum Command {
     ///
     /// A check of the hardware: on any machine, ranks and threads the piece has the bits that the
     /// run has left, or something is broken. Needs the folder alone, writes nothing into it. Exit
-    /// code 0: the same; 1: not (what differs is told); 2: there is no piece that could be done again.
+    /// code 0: the same; 1: not (what differs is told), or one of its checkpoints is damaged; 2: there is no
+    /// such piece.
     Audit(audit::Arguments),
     /// Print what completes commands and options in a shell
     ///

@@ -55,7 +55,7 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     let piece = comm.is_root().then(|| choose(&kept(folder)?, wanted)).transpose();
     let [first, last]: [u64; 2] = comm.broadcast(0, comm.agree(piece)?);
     let [from, to] = [first, last].map(|step| folder.join(checkpoint_name(step)));
-    let [(begin, _), (end, _)] = [read_checkpoint(&from, comm)?, read_checkpoint(&to, comm)?];
+    let [(begin, _), (end, _)] = [read(&from, comm)?, read(&to, comm)?];
     begin.goes_by_its_name(&from)?;
     end.goes_by_its_name(&to)?;
     let asked = comm.agree(one_input(&begin, &end).map_err(|why| Error::input(&to, 0, 0, why)))?;
@@ -84,7 +84,9 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     if !comm.any(comm.is_root() && again.exists()) {
         return match ending {
             Ending::Stopped => {
-                warnings::tell(["stopped before the end of the piece, which says nothing"]);
+                warnings::tell([
+                    "stopped before the end of the piece: nothing was compared, audit it again",
+                ]);
                 Ok(Ending::Stopped)
             }
             Ending::Done => {
@@ -100,6 +102,15 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     let judged = comm.is_root().then(|| piece.judge(&atoms, &config, [folder, &scratch.path]));
     log.say(&comm.agree(judged.transpose())?.unwrap_or_default());
     Ok(Ending::Done)
+}
+
+/// A checkpoint, in which a bit that has changed is a fault found, as one in what follows from it.
+fn read(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
+    read_checkpoint(path, comm).map_err(|error| {
+        let why = "what was written is not what is there now, and nothing can be done again from it \
+                   (--between names other checkpoints)";
+        Error::Run(format!("{error}: {why}"))
+    })
 }
 
 /// The steps of the checkpoints in the folder of a run, the newest first.
@@ -193,8 +204,8 @@ fn tell_revisions(checkpoints: [&Checkpoint; 2]) {
     others.retain(|revision| *revision != GIT_REVISION);
     warnings::tell((!others.is_empty()).then(|| {
         format!(
-            "the checkpoints are of revision {} of the program, and this is {GIT_REVISION}: where these \
-             compute otherwise, so will the piece",
+            "the checkpoints are of revision {} of the program, and this is {GIT_REVISION}: if the piece comes \
+             out otherwise, that may be the program's doing; an audit with that revision tells",
             others.join(" and ")
         )
     }));
@@ -320,15 +331,17 @@ impl Piece<'_> {
     fn frames(&self, [run, piece]: [&Path; 2]) -> Result<frames::Comparison> {
         let path = run.join(TRAJECTORY);
         if !path.exists() {
-            let why = format!("there is no {} any more", path.display());
-            warnings::tell([format!("frames are not compared: {why}")]);
+            warnings::tell([format!(
+                "there is no {}: its frames are not compared",
+                path.display()
+            )]);
             return Ok(frames::Comparison::default());
         }
         // The last one comes with the piece that begins there: a job leaves no frame where it is stopped.
         let steps = self.begin.step..=self.end.step;
         match frames::compare(&path, &piece.join(TRAJECTORY), steps) {
             Err(error) => {
-                warnings::tell([format!("frames are not compared: {error}")]);
+                warnings::tell([format!("{error}: its frames are not compared")]);
                 Ok(frames::Comparison::default())
             }
             found => found,

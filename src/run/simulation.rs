@@ -170,25 +170,25 @@ impl<'c> Simulation<'c> {
                     let order = self.watch.order(self.progress.step);
                     let more = self.protocol.stage(&self.progress).is_some();
                     if let (Order::Stop(reason), true) = (order, more) {
-                        return self.stopped(reason, &integrator);
+                        return self.stopped(reason, &mut integrator);
                     }
                 }
                 Outcome::Stopped(reason) => {
                     self.checkpoint(Some(integrator.state().clone()))?;
-                    return self.stopped(reason, &integrator);
+                    return self.stopped(reason, &mut integrator);
                 }
                 Outcome::Reached(why) => {
                     self.checkpoint_within(&integrator)?;
-                    return self.done(Close::Reached(why), &integrator);
+                    return self.done(Close::Reached(why), &mut integrator);
                 }
             }
             last = Some(integrator);
         }
-        let last = match last {
+        let mut last = match last {
             Some(integrator) => integrator,
             None => self.finished_before()?,
         };
-        self.done(Close::Through, &last)
+        self.done(Close::Through, &mut last)
     }
 
     /// A checkpoint between two stages tells the input of the job that wrote it. One that goes on from it
@@ -285,7 +285,7 @@ impl<'c> Simulation<'c> {
     }
 
     /// The last state, which is observed and written whatever the intervals are.
-    fn done(mut self, close: Close, integrator: &Integrator) -> Result<Ending> {
+    fn done(mut self, close: Close, integrator: &mut Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         self.write_series(&record)?;
         self.write_frame(integrator)?;
@@ -298,7 +298,7 @@ impl<'c> Simulation<'c> {
 
     /// The state of the checkpoint just written. It is looked at for the log alone: the
     /// files must not show where jobs begin and end.
-    fn stopped(mut self, reason: Reason, integrator: &Integrator) -> Result<Ending> {
+    fn stopped(mut self, reason: Reason, integrator: &mut Integrator) -> Result<Ending> {
         let record = self.observe(integrator)?;
         let close = Close::Interrupted(reason.words().into());
         self.remark();
@@ -390,18 +390,20 @@ impl<'c> Simulation<'c> {
     }
 
     /// Observes and writes the present state where that is due, and judges it.
-    fn report(&mut self, integrator: &Integrator) -> Result<Verdict> {
+    fn report(&mut self, integrator: &mut Integrator) -> Result<Verdict> {
         let (stage, step) = (integrator.stage(), self.progress.step_in_stage);
+        let [series, frame, trace] =
+            [stage.series_is_due(step), stage.frame_is_due(step), stage.trace_is_due(step)];
         let mut verdict = Verdict::GoOn;
-        if stage.series_is_due(step) {
+        if series {
             let record = self.observe(integrator)?;
             self.write_series(&record)?;
             verdict = judge(&self.config.stop, &record, self.drift(integrator));
         }
-        if stage.frame_is_due(step) {
+        if frame {
             self.write_frame(integrator)?;
         }
-        if stage.trace_is_due(step) {
+        if trace {
             self.trace(integrator)?;
         }
         Ok(verdict)
@@ -424,7 +426,13 @@ impl<'c> Simulation<'c> {
         observed && self.observers.needs().virial
     }
 
-    fn observe(&mut self, integrator: &Integrator) -> Result<Record> {
+    /// Forces of the present positions, before anyone looks.
+    fn catch_up(&mut self, integrator: &mut Integrator) -> Result<()> {
+        integrator.catch_up(&mut self.engine, self.observers.needs().virial)
+    }
+
+    fn observe(&mut self, integrator: &mut Integrator) -> Result<Record> {
+        self.catch_up(integrator)?;
         self.engine.clock().enter(Phase::Observe);
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
@@ -440,7 +448,8 @@ impl<'c> Simulation<'c> {
         Ok(())
     }
 
-    fn write_frame(&mut self, integrator: &Integrator) -> Result<()> {
+    fn write_frame(&mut self, integrator: &mut Integrator) -> Result<()> {
+        self.catch_up(integrator)?;
         self.engine.clock().enter(Phase::Observe);
         let snapshot =
             snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
@@ -462,8 +471,9 @@ impl<'c> Simulation<'c> {
     }
 
     /// Where the atoms are whose paths are wanted.
-    fn trace(&mut self, integrator: &Integrator) -> Result<()> {
+    fn trace(&mut self, integrator: &mut Integrator) -> Result<()> {
         let Some(wanted) = &self.config.traces else { return Ok(()) };
+        self.catch_up(integrator)?;
         self.engine.clock().enter(Phase::Observe);
         let known = self.observers.traces.count();
         let snapshot =

@@ -134,6 +134,68 @@ def test_same_bits_through_restarts(case, tmp_path, step):
         np.testing.assert_array_equal(values[whole["step"] >= step], rest[name], name)
 
 
+STILL = """
+[[stage]]
+kind = "hold"
+ensemble = "npt"
+temperature_k = 300
+duration_ps = 2
+pressure = { target_gpa = 0, relaxation_fs = 200, interval_fs = 20, axes = ["yzx"] }
+"""
+
+
+@pytest.mark.parametrize(
+    ["change", "told"],
+    [
+        ("target_gpa = 0", None),
+        ("target_gpa = -20", ["where -20.000 GPa was asked for", "does what is in it withstand this pressure?"]),
+        ("target_gpa = 2, compressibility_per_gpa = 1e-20", ["where 2.000 GPa was asked for", "larger `compressibility_per_gpa` than 1e-20"]),
+    ],
+)
+def test_a_pressure_that_was_not_held_is_told(tmp_path, change, told):
+    """A crystal that tension tears apart, and a box too stiff to move."""
+    path = write_input(tmp_path, HEAD + STILL.replace("target_gpa = 0", change))
+    done = run("--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    warned = "warning: stage 1 (hold) has not held its pressure: "
+    assert (warned in done.stderr) == (told is not None), done.stderr
+    for words in told or []:
+        assert words in done.stderr and words in done.stdout, done.stderr
+    # A longer stage is judged anew.
+    if told is None:
+        return
+    done = run("--output", tmp_path / "out", "--resume", "--extend", "0.1ps", path)
+    assert done.returncode == 0 and done.stdout.count("Warning: stage 1 (hold)") == 1, done.stdout
+
+
+def test_log_and_inspect_tell_pressure_and_volume(case):
+    _, folder = case
+    log = (folder / "run.log").read_text()
+    heads = [line.split() for line in log.splitlines() if line.split()[:1] == ["step"]]
+    assert [("P" in head, "V" in head) for head in heads] == [(False, False), (True, True), (True, True)]
+    assert max(len(line) for line in log.splitlines() if line[:10].strip().isdigit()) <= 80
+    told = sinter("inspect", folder / "trajectory.h5md").stdout
+    end = thermo(folder)
+    assert f"pressure    {end['pressure'][-1]:.3f} GPa at step 1300 (2.600 ps), 5.000 GPa asked for" in told, told
+    assert "11.040 Å in the first frame" in told and "in the last" in told, told
+
+
+def test_the_order_of_axes_and_a_ramp_to_where_it_is_are_no_change(tmp_path):
+    path = write_input(tmp_path, HEAD + STILL.replace("duration_ps = 2", "duration_ps = 0.2"))
+    folder = finished(tmp_path / "out", path)
+    same = path.read_text().replace('"yzx"', '"xyz"').replace("target_gpa = 0", "target_gpa = 0, end_gpa = 0")
+    same = write_input(tmp_path, same.replace("interval_fs = 20", "interval_fs = 19.6"), "same.toml")
+    done = run("--output", tmp_path / "rest", "--restart", folder / "checkpoint-85.h5", same)
+    assert done.returncode == 0 and "Different" not in done.stdout, done.stdout + done.stderr
+    assert "19.6 fs is not a whole number of time steps of 2 fs: the nearest is used, 10 steps = 20 fs" in done.stderr
+    assert different_atoms(folder / "checkpoint-100.h5", tmp_path / "rest/checkpoint-100.h5") == []
+
+
+def test_the_advice_after_a_ramp_is_one_that_is_followed(tmp_path):
+    done = run("--output", tmp_path / "out", write_input(tmp_path, HEAD + RAMP))
+    assert "add a stage, then" in done.stdout and "--extend" not in done.stdout, done.stdout
+
+
 RAMP = """
 [[stage]]
 kind = "hold"

@@ -106,3 +106,13 @@ duration_ps = 0.1
         np.testing.assert_allclose(neck.pressure, stress.pressure(tensor[neck.atoms]).mean())
     assert main(["stress", str(tmp_path / "out"), "--input", str(tmp_path / "none.toml")]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+def test_pairs_without_a_neck_and_what_is_not_known_are_told_in_words():
+    """Across periodic directions there is no shear."""
+    neck = stress.NeckStress((0, 1), np.arange(3), 1.25, np.nan, np.array([1.0, 0, 0]), np.zeros(3))
+    told = list(stress.lines([neck], [(0, 1), (1, 2)]))
+    assert told == [
+        "particles 0 and 1: pressure 1.25 GPa, von Mises not known across periodic directions, in 3 neck atoms",
+        "particles 1 and 2: not bonded in this frame, no neck",
+    ]

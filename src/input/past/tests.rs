@@ -49,6 +49,7 @@ duration_ps = 1
 kind = "hold"
 temperature_k = 400
 duration_ps = 1
+integrator = "position-verlet"
 [traces]
 atoms = "gap"
 ids = [1]

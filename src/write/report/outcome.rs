@@ -9,6 +9,9 @@ use crate::units::PRESSURE_GPA;
 /// A box that has grown or shrunk by so much in what was looked at is on its way to somewhere else.
 const FAR: f64 = 0.02;
 
+/// One that has changed by less has hardly begun to.
+const NEAR: f64 = 0.001;
+
 /// What came of the swaps of a stage.
 pub fn swapped(tally: &Tally) -> String {
     let Tally { attempts, accepted, evaluations, energy } = *tally;
@@ -46,17 +49,23 @@ pub fn not_held(deviation: &Deviation) -> String {
     let [mean, target, error] =
         [deviation.pressure, deviation.target, deviation.error].map(|p| p * PRESSURE_GPA);
     let along = if axes.len() == 3 { String::new() } else { format!(" along {axes}") };
-    let (change, percent) = (if *growth < 0.0 { "shrunk" } else { "grown" }, 100.0 * growth.abs());
+    let change = if *growth < 0.0 { "shrunk" } else { "grown" };
+    let percent = 100.0 * growth.abs();
     let advice = if growth.abs() > FAR {
         format!(
             "the box has {change} by {percent:.1} % in this time: does what is in it withstand this pressure? If it \
              was only on its way, take a longer stage or a shorter `relaxation_fs`"
         )
+    } else if growth.abs() > NEAR {
+        format!(
+            "the box has {change} by {percent:.2} % in this time and was on its way: take a longer stage or a shorter \
+             `relaxation_fs`"
+        )
     } else {
         let guess = plain(compressibility / PRESSURE_GPA);
         format!(
-            "the box has {change} by no more than {percent:.1e} % in this time: take a longer stage, a shorter \
-             `relaxation_fs`, or a larger `compressibility_per_gpa` than {guess} (metals have 0.003 to 0.03)"
+            "the box has hardly changed in this time ({percent:.1e} %): take a longer stage, a shorter `relaxation_fs`, or a \
+             larger `compressibility_per_gpa` than {guess} (metals have 0.003 to 0.03)"
         )
     };
     format!(

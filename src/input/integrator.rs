@@ -1,0 +1,37 @@
+//! The rules for `integrator`: what goes with velocity Verlet alone.
+
+use super::config::{Config, Ensemble, Evaporated, Scheme, Thermostat};
+use super::source::Problems;
+
+/// Adds what an integrator cannot have beside it to `problems`.
+pub fn check(config: &Config, problems: &mut Problems) {
+    for (i, stage) in config.stages.iter().enumerate() {
+        let (scheme, warm) = (stage.integrator, stage.ensemble.has_temperature());
+        let frozen = config.evaporation.atoms != Evaporated::Keep;
+        let wrong = match scheme {
+            Scheme::VelocityVerlet => continue,
+            _ if !stage.kind.is_dynamic() => continue,
+            _ if stage.ensemble == Ensemble::Npt => {
+                "the box changes between steps of velocity Verlet"
+            }
+            _ if stage.swaps.is_some() => "swaps come between steps of velocity Verlet",
+            _ if !config.pistons.is_empty() => "a `[[piston]]` moves by velocity Verlet",
+            Scheme::Leapfrog if warm => {
+                "its velocities are of half steps, on which no thermostat acts: write `ensemble = \"nve\"`"
+            }
+            Scheme::Leapfrog if stage.reversible => {
+                "turned around at a whole step it does not come back to the bit, as the others do"
+            }
+            Scheme::PositionVerlet if warm && stage.thermostat == Thermostat::Langevin => {
+                "the noise of `langevin` comes in the middle of a drift of velocity Verlet: take another thermostat"
+            }
+            Scheme::PositionVerlet if frozen => {
+                "what atoms take along that come to rest or are removed (`[evaporation]`) is known at whole steps alone"
+            }
+            _ => continue,
+        };
+        let key = format!("stage[{i}].integrator");
+        let name = scheme.name();
+        problems.at(&key, format!("not with `{name}`: {wrong}, or leave `integrator` out"));
+    }
+}
