@@ -5,7 +5,7 @@
 //! Positions lie on the grid of `geometry`; the fourth component is padding.
 
 use crate::fixed::Quantum;
-use crate::geometry::Vec3;
+use crate::geometry::{Vec3, dot};
 use bytemuck::Pod;
 use rayon::prelude::*;
 
@@ -134,6 +134,13 @@ impl Atoms {
         self.particle.push(particle);
         self.position.push([x, y, z, 0.0]);
         self.force.push([0; 4]);
+    }
+
+    /// Å², between two atoms (owned or ghosts).
+    pub fn square_between(&self, i: usize, j: usize) -> f64 {
+        let [a, b] = [self.position[i], self.position[j]];
+        let apart: Vec3 = std::array::from_fn(|d| b[d] - a[d]);
+        dot(apart, apart)
     }
 
     /// Makes room for just so many owned atoms.

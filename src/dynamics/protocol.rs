@@ -102,10 +102,17 @@ impl Protocol {
     }
 
     /// The key of the swaps of the first stage from `first` on that could do nothing with these
-    /// atoms, and why; as far ahead as their composition is known. Collective.
-    pub fn idle_swaps(&self, first: usize, view: &View) -> Option<(String, String)> {
+    /// atoms, and why; as far ahead as their composition is known. `cutoff`: of the potential, Å. Collective.
+    pub fn idle_swaps(&self, first: usize, view: &View, cutoff: f64) -> Option<(String, String)> {
         for (n, stage) in self.stages.iter().enumerate().skip(first) {
             let Some(swaps) = &stage.swaps else { continue };
+            if let Some(bond) = swaps.bond.filter(|&bond| bond > cutoff) {
+                let why = format!(
+                    "{bond} Å is beyond the cutoff of the potential, {cutoff} Å: atoms so far from one another do not hang \
+                     together"
+                );
+                return Some((format!("stage[{n}].swaps.bond_angstrom"), why));
+            }
             if let Some(why) = swaps.idle(view) {
                 let key = format!("stage[{n}].swaps");
                 return Some((key, format!("there is nothing to swap: {why}")));

@@ -23,11 +23,13 @@
 //! The ghosts of one rank stand together, so their words travel straight from and to
 //! where they stand; those of owned atoms, which are scattered, are packed and unpacked.
 
+mod connected;
 mod ghosts;
 mod migrate;
 #[cfg(test)]
 mod tests;
 
+pub use connected::{Sets, connected};
 pub use ghosts::share_ghosts;
 pub use migrate::{Census, migrate};
 

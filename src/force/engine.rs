@@ -25,7 +25,7 @@ use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::{Balance, Domains};
 use crate::error::{Error, Result};
-use crate::exchange::{Census, Routes, Traffic, migrate, share_ghosts};
+use crate::exchange::{Census, Routes, Traffic, connected, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
@@ -546,6 +546,10 @@ impl<P: Potential> System for Engine<'_, P> {
 
     fn energy_reach(&self) -> f64 {
         self.potential.energy_reach()
+    }
+
+    fn clusters(&self, bond: f64) -> Vec<u64> {
+        connected(&self.atoms, &self.neighbours, self.comm, bond)
     }
 
     fn departed(&self) -> u64 {

@@ -98,6 +98,11 @@ pub trait System {
     fn energy_reach(&self) -> f64 {
         f64::INFINITY
     }
+    /// Of each owned atom the name of the cluster that it is in by neighbours nearer than `bond` (Å), as places were in the last
+    /// evaluation; one for all where nobody knows better. Collective.
+    fn clusters(&self, _bond: f64) -> Vec<u64> {
+        vec![0; self.atoms().owned]
+    }
     /// How many atoms have departed so far, over all ranks (`Atoms::has_departed`).
     fn departed(&self) -> u64 {
         0

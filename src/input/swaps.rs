@@ -33,6 +33,11 @@ pub struct SwapsConfig {
     /// `within-particles` while the particles are apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<SwapRegion>,
+    /// For `within-clusters`: atoms nearer to one another than this hang together; half-way between first and second
+    /// neighbours, for fcc 0.85 lattice constants. At most the cutoff of the potential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 20))]
+    pub bond_angstrom: Option<f64>,
     /// For `variance-constrained`: K in the energy K N/2 Σ (c - c₀)², the sum over the elements with
     /// their fractions c of the N atoms and c₀ of `composition`. N counts the atoms that take part: of
     /// these elements, in all particles together, without those that are fixed, came to rest or were removed.
@@ -75,6 +80,9 @@ pub enum SwapRegion {
     Anywhere,
     /// Both of one particle.
     WithinParticles,
+    /// Both of one cluster: of atoms that hang together, each nearer than `bond_angstrom` to another, as they stand when a round
+    /// begins. Particles that have grown together are one, and what has evaporated is left out.
+    WithinClusters,
     /// Of two particles.
     BetweenParticles,
 }
@@ -85,6 +93,7 @@ impl SwapRegion {
         match self {
             SwapRegion::Anywhere => "anywhere",
             SwapRegion::WithinParticles => "within-particles",
+            SwapRegion::WithinClusters => "within-clusters",
             SwapRegion::BetweenParticles => "between-particles",
         }
     }
@@ -184,6 +193,17 @@ fn one_table(
                 ),
             );
         }
+    }
+    match (swaps.bond_angstrom, swaps.region == Some(SwapRegion::WithinClusters)) {
+        (None, true) => problems.at(
+            &at("region"),
+            "`within-clusters` needs `bond_angstrom`: how near atoms are that hang together",
+        ),
+        (Some(_), false) => problems.at(
+            &at("bond_angstrom"),
+            "`bond_angstrom` is for `region = \"within-clusters\"`: write that, or leave it out",
+        ),
+        _ => {}
     }
     open(config, swaps, key, problems);
 }

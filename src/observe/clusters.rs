@@ -1,14 +1,11 @@
-//! Clusters: atoms that hang together by bonds, neighbours within 1.21 of
+//! Clusters: atoms that hang together by bonds (`exchange::connected`), neighbours within 1.21 of
 //! `nearest_neighbour_distance` (`surroundings`), over all ranks and periodic boundaries.
-//!
-//! Each rank joins what hangs together there, ghosts included, under the lowest id of its
-//! atoms. Then every rank tells under which name it has the ghosts of others (that a ghost
-//! and its owner are one atom makes their names one), and all ranks join all names alike.
-//! The name of a cluster is the lowest id in it: a set of atoms has but one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Column, Series, Snapshot, Values, squared_distance};
+use super::{Column, Series, Snapshot, Values};
+use crate::dynamics::groups::View;
+use crate::exchange::connected;
 
 /// The clusters of all atoms.
 pub struct Clusters {
@@ -22,91 +19,11 @@ pub struct Clusters {
     particles: Vec<Option<u64>>,
 }
 
-/// Sets that are joined; each is named by its least member.
-pub(super) struct Sets(Vec<u32>);
-
-impl Sets {
-    /// So many sets of one member each.
-    pub fn apart(members: usize) -> Sets {
-        Sets((0..members as u32).collect())
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn root(&mut self, mut i: u32) -> u32 {
-        while self.0[i as usize] != i {
-            let above = self.0[self.0[i as usize] as usize];
-            self.0[i as usize] = above;
-            i = above;
-        }
-        i
-    }
-
-    /// Of each member the root.
-    fn into_roots(mut self) -> Vec<u32> {
-        (0..self.0.len()).for_each(|i| self.0[i] = self.root(i as u32));
-        self.0
-    }
-
-    pub fn join(&mut self, i: u32, j: u32) {
-        let (a, b) = (self.root(i), self.root(j));
-        self.0[a.max(b) as usize] = a.min(b);
-    }
-}
-
-/// Two names of one cluster.
-type Same = [u64; 2];
-
 impl Clusters {
     /// Collective. `bond`: Å, within which lists are complete.
     pub fn find(snapshot: &Snapshot, bond: f64) -> Clusters {
-        let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
-        let mut sets = Sets::apart(atoms.len());
-        for i in 0..atoms.owned {
-            let near = |j: &usize| squared_distance(snapshot, i, *j) <= bond * bond;
-            for j in snapshot.neighbours.pairs_of(i).filter(near) {
-                sets.join(i as u32, j as u32);
-            }
-        }
-        // Of each atom the name of what it hangs on: that of the root, which stands no later.
-        let roots = sets.into_roots();
-        let mut names = vec![u64::MAX; atoms.len()];
-        for (&root, &id) in roots.iter().zip(&atoms.id) {
-            names[root as usize] = names[root as usize].min(id);
-        }
-        for (i, &root) in roots.iter().enumerate().rev() {
-            names[i] = names[root as usize];
-        }
-
-        // What others have as a ghost has a name there; a ghost that hangs on nothing, which is
-        // its own root as no owned atom is, says nothing.
-        let ghosts = (atoms.owned..atoms.len()).filter(|&i| roots[i] as usize != i);
-        let mut mine: Vec<Same> = ghosts.map(|i| [atoms.id[i], names[i]]).collect();
-        drop(roots);
-        names.truncate(atoms.owned);
-        mine.sort_unstable();
-        mine.dedup();
-        let mut there = comm.all_gather(&mine).concat();
-        drop(mine);
-        there.sort_unstable();
-        let mut same = Vec::new();
-        if !there.is_empty() {
-            for (&id, &name) in atoms.id.iter().zip(&names) {
-                let first = there.partition_point(|[ghost, _]| *ghost < id);
-                let other = there[first..].iter().take_while(|[ghost, _]| *ghost == id);
-                same.extend(other.map(|&[_, other]| [name, other]).filter(|[a, b]| a != b));
-            }
-        }
-        drop(there);
-        same.sort_unstable();
-        same.dedup();
-        let joined = join(comm.all_gather(&same).concat());
-        if !joined.is_empty() {
-            names.iter_mut().for_each(|name| *name = joined.get(name).copied().unwrap_or(*name));
-        }
-        Clusters::count(snapshot, names)
+        let View { atoms, comm, .. } = snapshot.system;
+        Clusters::count(snapshot, connected(atoms, snapshot.neighbours, comm, bond))
     }
 
     /// Sizes of the clusters and those of particles.
@@ -162,14 +79,4 @@ impl Clusters {
         ];
         Series { path: "/sinter/clusters", columns }
     }
-}
-
-/// The name that each of these names goes by at last: the lowest that is the same.
-fn join(same: Vec<Same>) -> BTreeMap<u64, u64> {
-    let all: BTreeSet<u64> = same.iter().flatten().copied().collect();
-    let names: Vec<u64> = all.into_iter().collect();
-    let number = |name: &u64| names.binary_search(name).expect("one of them") as u32;
-    let mut sets = Sets::apart(names.len());
-    same.iter().for_each(|[one, other]| sets.join(number(one), number(other)));
-    names.iter().map(|name| (*name, names[sets.root(number(name)) as usize])).collect()
 }

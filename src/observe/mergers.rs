@@ -4,10 +4,10 @@
 //! stand; what fills the box beside them joins none. A row says which clusters its neck joins, so
 //! the rows in their order are the history of each.
 
-use super::clusters::Sets;
 use super::contact::{Closure, Contact, fills};
 use super::{Column, Series, Values};
 use crate::build::Filling;
+use crate::exchange::Sets;
 
 /// Clusters of particles that necks have joined; what fills the box joins none.
 struct Grown {

@@ -15,13 +15,11 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::atoms::Atoms;
 use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::swaps::Tally;
 use crate::error::Result;
 use crate::force::{OneBodyTerms, Totals};
-use crate::geometry::{dot, sub};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
@@ -346,8 +344,8 @@ impl Observers {
 /// For each owned atom, whether no other atom is within `cutoff`.
 fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
     let Snapshot { system, neighbours, .. } = snapshot;
-    let Atoms { owned, position, .. } = system.atoms;
-    let within = |i: usize, j: usize| square_between(position, i, j) <= cutoff * cutoff;
+    let (atoms, owned) = (system.atoms, &system.atoms.owned);
+    let within = |i: usize, j: usize| atoms.square_between(i, j) <= cutoff * cutoff;
     // Most have a near one in what the list has at their end; of the others the other ends are
     // looked at.
     let near_one = |i: usize| neighbours.of(i).atoms().find(|&j| within(i, j));
@@ -370,17 +368,6 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
 /// Pairs of species a ≤ b, in the order (0, 0), (0, 1), ..., (1, 1), ...
 fn pairs_of_species(species: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..species).flat_map(move |a| (a..species).map(move |b| (a, b)))
-}
-
-/// Å², between two atoms (owned or ghosts).
-fn squared_distance(snapshot: &Snapshot, i: usize, j: usize) -> f64 {
-    square_between(&snapshot.system.atoms.position, i, j)
-}
-
-fn square_between(position: &[[f64; 4]], i: usize, j: usize) -> f64 {
-    let place = |i: usize| [position[i][0], position[i][1], position[i][2]];
-    let apart = sub(place(j), place(i));
-    dot(apart, apart)
 }
 
 #[cfg(test)]

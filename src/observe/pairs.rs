@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::contact::{Contact, fills};
 use super::mergers::mergers;
 use super::neck::{self, CrossSection, Faces, Line, Neck, Profile, sphere_radius};
-use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values, square_between};
+use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values};
 use crate::atoms::Atoms;
 use crate::build::Filling;
 use crate::dynamics::View;
@@ -346,11 +346,12 @@ struct Stranger {
 impl Strangers {
     fn find(scene: &Scene) -> Strangers {
         let Snapshot { system, neighbours, .. } = &scene.snapshot;
-        let Atoms { owned, particle, position, .. } = system.atoms;
+        let atoms = system.atoms;
+        let Atoms { owned, particle, .. } = atoms;
         let of_atom = |i: usize| {
             let others = neighbours.near_pairs_of(i).filter(move |&j| particle[j] != particle[i]);
             others.flat_map(move |j| {
-                let square = square_between(position, i, j);
+                let square = atoms.square_between(i, j);
                 let here = Stranger { of: i as u32, particle: particle[j], square };
                 let there = Stranger { of: j as u32, particle: particle[i], square };
                 std::iter::once(here).chain((j < *owned).then_some(there))

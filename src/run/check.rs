@@ -94,7 +94,7 @@ fn can_swap(config: &Config, built: &Built, potential: &ForceField) -> Result<()
     let (comm, atoms) = (Comm::single(), Atoms::from_list(&built.atoms));
     let masses: Vec<f64> = potential.species().iter().map(|species| species.mass).collect();
     let view = View { atoms: &atoms, cell: &built.cell, masses: &masses, comm: &comm };
-    match Protocol::new(config).idle_swaps(0, &view) {
+    match Protocol::new(config).idle_swaps(0, &view, potential.cutoff()) {
         Some((key, why)) => Err(config.source.error(&key, why)),
         None => Ok(()),
     }

@@ -113,7 +113,8 @@ impl<'c> Simulation<'c> {
     /// Swaps that are asked for must be possible.
     fn can_swap(&self) -> Result<()> {
         let view = View::new(&self.engine, self.comm);
-        let idle = self.protocol.idle_swaps(self.progress.stage, &view);
+        let idle =
+            self.protocol.idle_swaps(self.progress.stage, &view, self.engine.potential().cutoff());
         self.comm.agree(match idle {
             Some((key, why)) => Err(self.config.source.error(&key, why)),
             None => Ok(()),

@@ -198,3 +198,60 @@ def test_another_composition_is_still_refused(alone, tmp_path):
     text = path.read_text().replace("Pt = 0.75, Fe = 0.25", "Pt = 0.7, Fe = 0.3")
     done = run("--output", tmp_path / "out", "--restart", reference / "checkpoint-98.h5", write_input(tmp_path, text))
     assert done.returncode == 2 and "composition" in done.stderr
+
+
+# Two particles far apart, of which the second is all Pt: what is within a cluster cannot reach it. Two that touch are one.
+CLUSTERS = """
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.08
+[stage.swaps]
+interval_ps = 0.008
+attempts = 20
+temperature_k = 4000
+region = "within-clusters"
+bond_angstrom = 3.3
+"""
+
+
+def of_two(folder, gap):
+    """Pt3Fe and Pt across a gap, and what is Fe in each in the end."""
+    second = HEAD[HEAD.index("[[particle]]") : HEAD.index("[placement]")].replace("count = 2", "count = 1")
+    text = HEAD.replace("count = 2", "count = 1").replace(
+        "[placement]", second.replace("{ Pt = 0.75, Fe = 0.25 }", "{ Pt = 1.0 }") + "[placement]"
+    )
+    text = text.replace("gap_angstrom = 3.0", f"gap_angstrom = {gap}") + "[checkpoint]\nevery_steps = 9\nkeep = 99\n" + CLUSTERS
+    path = write_input(folder, text)
+    finished(folder / "one", path)
+    with h5py.File(folder / "one/trajectory.h5md") as file:
+        species = file["particles/trajectory/species/value"][:]
+        particle = file["particle"][0] if file["particle"].ndim > 1 else file["particle"][:]
+    return path, [int((species[-1][particle == k] == 26).sum()) for k in (0, 1)]
+
+
+def test_swaps_within_clusters_go_where_particles_touch(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").mkdir()
+    _, far = of_two(tmp_path / "far", 8.0)
+    path, near = of_two(tmp_path / "near", 1.9)
+    assert far[1] == 0 and near[1] > 0 and sum(far) == sum(near)
+    reference = tmp_path / "near/one"
+    finished(tmp_path / "three", path, ranks=3)
+    assert checkpoints(tmp_path / "three") == checkpoints(reference)
+    finished(tmp_path / "rest", path, "--restart", reference / "checkpoint-18.h5", ranks=2)
+    assert different_atoms(reference / "checkpoint-40.h5", tmp_path / "rest/checkpoint-40.h5") == []
+
+
+@pytest.mark.parametrize(
+    ["change", "told"],
+    [
+        ("bond_angstrom = 3.3\n", "needs `bond_angstrom`"),
+        ('region = "within-clusters"\n', "is for `region = \"within-clusters\"`"),
+        ("bond_angstrom = 3.3", "beyond the cutoff of the potential"),
+    ],
+)
+def test_clusters_want_a_bond_and_only_they_do(tmp_path, change, told):
+    new = "bond_angstrom = 9.0" if "beyond" in told else ""
+    done = sinter("check", write_input(tmp_path, HEAD + CLUSTERS.replace(change, new)))
+    assert done.returncode == 2 and told in done.stderr, done.stderr

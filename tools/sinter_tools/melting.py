@@ -1,8 +1,7 @@
 """Melting of particles and of the bulk: what campaigns with `figure = "melting"` measure and draw.
 
-Particles are heated and cooled along ramps. The melting point is where the energy jumps: two straight lines of one
-slope each, with a step between them, are laid through the energies per atom against the target temperature, and
-the step is where they fit best. Besides, where the Lindemann index (the relative fluctuation of distances to
+Particles are heated and cooled along ramps. The melting point is where the energy jumps: where the energy per atom, averaged over parts
+of the ramp and smoothed by parabolas, rises fastest with the target temperature. Besides, where the Lindemann index (the relative fluctuation of distances to
 neighbours, over windows of frames) passes 0.1, and where half of the atoms below the surface layer are melted by the order of
 their bonds (`/sinter/layers`).
 
@@ -13,6 +12,7 @@ Gibbs and Thomson: T_m(d) = T_b - K/d, by least squares, with intervals of Stude
 """
 
 import numpy as np
+from scipy.signal import savgol_filter
 from scipy.stats import t as student
 
 from . import analysis, surfaces
@@ -22,28 +22,33 @@ BOLTZMANN = 8.617333262e-5  # eV/K
 RICHARD = 1.1
 LINDEMANN = 0.1
 CONFIDENCE = 0.95
+# Of a ramp: parts over which energies are averaged, and over how many of these they are smoothed.
+PARTS, SMOOTH = 60, 11
 
 
-def step_of(temperature, energy):
-    """Temperature and height of the jump in energies against temperature, and the width in which it lies: the
-    temperatures at which a step fits within twice the least sum of squares."""
+def jump_of(temperature, energy):
+    """Where energies jump as the temperature rises: temperature, height, and half of the width in which they do. No
+    numbers of too few points."""
     order = np.argsort(temperature)
-    x, y = np.asarray(temperature)[order], np.asarray(energy)[order]
-    least = max(5, len(x) // 20)
-    tried = np.arange(least, len(x) - least)
-    if not len(tried):
+    x, y = np.asarray(temperature, float)[order], np.asarray(energy, float)[order]
+    if len(x) < 2 * PARTS:
         return float("nan"), 0.0, float("nan")
-    squares, heights = [], []
-    for k in tried:
-        lines = [np.polyfit(x[part], y[part], 1) for part in (slice(None, k), slice(k, None))]
-        rest = [y[part] - np.polyval(line, x[part]) for line, part in zip(lines, (slice(None, k), slice(k, None)))]
-        squares.append(sum((r**2).sum() for r in rest))
-        middle = (x[k - 1] + x[k]) / 2
-        heights.append(np.polyval(lines[1], middle) - np.polyval(lines[0], middle))
-    best = int(np.argmin(squares))
-    k = tried[best]
-    near = tried[np.asarray(squares) <= 2 * squares[best]]
-    return float((x[k - 1] + x[k]) / 2), float(heights[best]), float(np.ptp(x[near]) / 2)
+    parts = np.array_split(np.arange(len(x)), PARTS)
+    x, y = (np.array([values[part].mean() for part in parts]) for values in (x, y))
+    capacity = np.gradient(savgol_filter(y, SMOOTH, 2), x)
+    # At the ends parabolas are not held on either side.
+    inner = slice(SMOOTH // 2, -(SMOOTH // 2))
+    best = int(np.argmax(capacity[inner])) + SMOOTH // 2
+    usual = float(np.median(capacity[inner]))
+    high = capacity > (capacity[best] + usual) / 2
+    first = best - int(np.argmin(high[: best + 1][::-1])) + 1 if not high[: best + 1].all() else 0
+    last = best + int(np.argmin(high[best:])) - 1 if not high[best:].all() else len(x) - 1
+    above = np.clip(capacity - usual, 0, None)
+    # What is above the usual one on either side of the peak, down to it.
+    low = best - int(np.argmin((above > 0)[: best + 1][::-1])) + 1 if not (above > 0)[: best + 1].all() else 0
+    up = best + int(np.argmin((above > 0)[best:])) if not (above > 0)[best:].all() else len(x)
+    height = float(np.trapezoid(above[low:up], x[low:up])) if up - low > 1 else 0.0
+    return float(x[best]), height, float((x[last] - x[first]) / 2)
 
 
 def passes(x, y, level):
@@ -74,7 +79,7 @@ def particle(trajectory):
     for name, stage, settings in ramps(trajectory):
         inside = np.flatnonzero(number == stage)[1:]
         x, y = target[inside], energy[inside]
-        point, jump, width = step_of(x, y)
+        point, jump, width = jump_of(x, y)
         begin, end = time[inside[0]], time[inside[-1]]
         rate = (settings["end_temperature_k"] - settings["temperature_k"]) / settings["duration_ps"]
         at = lambda times: np.interp(times, time[inside], x)
@@ -284,12 +289,14 @@ def figure(results):
     order.axhline(LINDEMANN, color="0.6", lw=0.7)
     order.plot([], [], "-", color="0.3", label="liquid fraction below the surface")
     order.plot([], [], ":", color="0.3", label="Lindemann index")
-    order.legend(fontsize="small")
+    order.legend(fontsize="small", loc="upper left")
     order.set_xlabel("temperature / K")
     order.set_ylabel("when heated")
     at = [r["temperature_k"] for r in slabs]
     if slabs:
         growth.errorbar(at, [1000 * r["rate_ev_per_ps"] for r in slabs], [1000 * r["error"] for r in slabs], fmt="o", ms=4, color="C0")
+    else:
+        growth.set_axis_off()
     growth.axhline(0, color="0.6", lw=0.7)
     found = bulk(slabs) if slabs else None
     if found:

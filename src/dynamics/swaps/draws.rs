@@ -2,6 +2,8 @@
 
 use super::near::Near;
 use super::{Ensemble, Key, Settings};
+use crate::atoms::Atoms;
+use crate::comm::Comm;
 use crate::dynamics::View;
 use crate::geometry::Vec3;
 use crate::input::config::SwapRegion;
@@ -30,7 +32,8 @@ const MOST_DRAWS: u64 = 1 << 16;
 pub struct Site {
     pub id: u64,
     pub species: u8,
-    pub particle: u32,
+    /// Its particle, or its cluster where that counts.
+    pub part: u32,
     /// Å
     pub position: Vec3,
 }
@@ -62,6 +65,36 @@ impl Attempt {
     }
 }
 
+/// What atoms may be exchanged within, or between.
+enum Parts {
+    Particles,
+    /// Of each owned atom the number of its cluster, by rising names.
+    Clusters(Vec<u32>),
+}
+
+impl Parts {
+    /// Collective.
+    fn numbered(names: Vec<u64>, comm: &Comm) -> Parts {
+        let mut all: Vec<u64> = names.clone();
+        let one_of_each = |names: &mut Vec<u64>| {
+            names.sort_unstable();
+            names.dedup();
+        };
+        one_of_each(&mut all);
+        let mut all = comm.all_gather(&all).concat();
+        one_of_each(&mut all);
+        let number = |name: &u64| all.binary_search(name).expect("one of them") as u32;
+        Parts::Clusters(names.iter().map(number).collect())
+    }
+
+    fn of(&self, atoms: &Atoms, i: usize) -> u32 {
+        match self {
+            Parts::Particles => atoms.particle[i],
+            Parts::Clusters(of) => of[i],
+        }
+    }
+}
+
 /// What draws need to know of a system whose atoms stay where they are.
 pub struct Draws<'a> {
     settings: &'a Settings,
@@ -72,9 +105,10 @@ pub struct Draws<'a> {
     atoms: u64,
     /// Owned atoms that may take part.
     here: HashMap<u64, u32>,
-    /// First and last id of each particle.
+    parts: Parts,
+    /// First and last id of each part.
     ids: Vec<[u64; 2]>,
-    /// Of atoms that take part: by particle and species, when the round began.
+    /// Of atoms that take part: by part and species, when the round began.
     began: Vec<Vec<i64>>,
     /// The same by species, as things stand.
     pub counts: Vec<i64>,
@@ -83,8 +117,13 @@ pub struct Draws<'a> {
 }
 
 impl<'a> Draws<'a> {
-    /// `reach`: of energies, Å. Collective.
-    pub fn new(settings: &'a Settings, (view, reach): (&View, f64), key: Key) -> Draws<'a> {
+    /// `reach`: of energies, Å; `clusters`: of each owned atom the name of its cluster, where they count. Collective.
+    pub fn new(
+        settings: &'a Settings,
+        (view, reach): (&View, f64),
+        clusters: Option<Vec<u64>>,
+        key: Key,
+    ) -> Draws<'a> {
         let View { atoms, comm, .. } = *view;
         let owned = 0..atoms.owned;
         let here: HashMap<u64, u32> = owned
@@ -92,20 +131,24 @@ impl<'a> Draws<'a> {
             .filter(|&i| settings.takes_part(atoms, i))
             .map(|i| (atoms.id[i], i as u32))
             .collect();
-        let last = owned.clone().map(|i| atoms.particle[i]).max().unwrap_or(0);
-        let particles = comm.max_u64(last as u64) as usize + 1;
+        let parts = match clusters {
+            None => Parts::Particles,
+            Some(names) => Parts::numbered(names, comm),
+        };
+        let last = owned.clone().map(|i| parts.of(atoms, i)).max().unwrap_or(0);
+        let count = comm.max_u64(last as u64) as usize + 1;
         // Greatest of the negative first and of the last; one without atoms has neither.
-        let mut ids = vec![[-i64::MAX; 2]; particles];
+        let mut ids = vec![[-i64::MAX; 2]; count];
         for i in owned {
-            let ([first, last], id) = (&mut ids[atoms.particle[i] as usize], atoms.id[i] as i64);
+            let ([first, last], id) = (&mut ids[parts.of(atoms, i) as usize], atoms.id[i] as i64);
             (*first, *last) = ((*first).max(-id), (*last).max(id));
         }
         comm.max_i64(ids.as_flattened_mut());
         let kinds = settings.exchanged.len();
-        let mut began = vec![0i64; particles * kinds];
+        let mut began = vec![0i64; count * kinds];
         for &i in here.values() {
             let i = i as usize;
-            began[atoms.particle[i] as usize * kinds + atoms.species[i] as usize] += 1;
+            began[parts.of(atoms, i) as usize * kinds + atoms.species[i] as usize] += 1;
         }
         comm.sum_i64(&mut began);
         let began: Vec<Vec<i64>> = began.chunks(kinds).map(<[i64]>::to_vec).collect();
@@ -115,6 +158,7 @@ impl<'a> Draws<'a> {
             touching: 2.0 * reach,
             atoms: comm.sum(atoms.owned as i64) as u64,
             here,
+            parts,
             ids: ids.into_iter().map(|[first, last]| [-first as u64, last.max(0) as u64]).collect(),
             counts: (0..kinds).map(|s| began.iter().map(|of| of[s]).sum()).collect(),
             began,
@@ -141,7 +185,9 @@ impl<'a> Draws<'a> {
         match &self.settings.ensemble {
             Ensemble::Open { .. } => self.counts.iter().all(|&n| n == 0),
             Ensemble::Canonical(SwapRegion::Anywhere) => unlike(&self.counts) == 0.0,
-            Ensemble::Canonical(SwapRegion::WithinParticles) => within().all(|pairs| pairs == 0.0),
+            Ensemble::Canonical(SwapRegion::WithinParticles | SwapRegion::WithinClusters) => {
+                within().all(|pairs| pairs == 0.0)
+            }
             Ensemble::Canonical(SwapRegion::BetweenParticles) => {
                 unlike(&self.counts) == within().sum::<f64>()
             }
@@ -158,7 +204,7 @@ impl<'a> Draws<'a> {
         match &self.settings.ensemble {
             Ensemble::Open { .. } => sum(&self.counts) / atoms,
             Ensemble::Canonical(SwapRegion::Anywhere) => unlike(&self.counts) / (atoms * atoms),
-            Ensemble::Canonical(SwapRegion::WithinParticles) => {
+            Ensemble::Canonical(SwapRegion::WithinParticles | SwapRegion::WithinClusters) => {
                 self.began.iter().zip(&self.ids).map(within).sum::<f64>() / atoms
             }
             Ensemble::Canonical(SwapRegion::BetweenParticles) => {
@@ -182,7 +228,7 @@ impl<'a> Draws<'a> {
         let (sites, scarce) = match &self.settings.ensemble {
             Ensemble::Open { .. } => (1.0, all),
             Ensemble::Canonical(SwapRegion::Anywhere) => (2.0, minority(&self.counts)),
-            Ensemble::Canonical(SwapRegion::WithinParticles) => {
+            Ensemble::Canonical(SwapRegion::WithinParticles | SwapRegion::WithinClusters) => {
                 (2.0, self.began.iter().map(|counts| minority(counts)).sum())
             }
             Ensemble::Canonical(SwapRegion::BetweenParticles) => {
@@ -258,7 +304,9 @@ impl<'a> Draws<'a> {
             return draws.map(|(site, random)| self.transmutation(site?, random)).collect();
         };
         let range = |site: &Option<Site>| match (region, site) {
-            (SwapRegion::WithinParticles, Some(site)) => self.ids[site.particle as usize],
+            (SwapRegion::WithinParticles | SwapRegion::WithinClusters, Some(site)) => {
+                self.ids[site.part as usize]
+            }
             _ => [0, self.atoms - 1],
         };
         let partner = |(site, random): (&Option<Site>, &mut Stream)| {
@@ -289,7 +337,7 @@ impl<'a> Draws<'a> {
             if let Some(i) = self.place(*id) {
                 // Never 0, which stands for none.
                 words[0] = atoms.species[i] as i64 + 1;
-                words[1] = atoms.particle[i] as i64;
+                words[1] = self.parts.of(atoms, i) as i64;
                 (0..3).for_each(|d| words[2 + d] = atoms.position[i][d].to_bits() as i64);
             }
         }
@@ -298,7 +346,7 @@ impl<'a> Draws<'a> {
             (words[0] > 0).then(|| Site {
                 id: *id,
                 species: (words[0] - 1) as u8,
-                particle: words[1] as u32,
+                part: words[1] as u32,
                 position: std::array::from_fn(|d| f64::from_bits(words[2 + d] as u64)),
             })
         };
@@ -315,10 +363,10 @@ fn unlike(counts: &[i64]) -> f64 {
 /// The exchange of two atoms, if they may. Between particles like pairs count, which change nothing: how
 /// many pairs are unlike is not the same before and after there.
 fn exchange(region: SwapRegion, one: Site, other: Site, mut random: Stream) -> Option<Attempt> {
-    let (alike, same) = (one.species == other.species, one.particle == other.particle);
+    let (alike, same) = (one.species == other.species, one.part == other.part);
     let is_possible = match region {
         SwapRegion::Anywhere => !alike,
-        SwapRegion::WithinParticles => !alike && same,
+        SwapRegion::WithinParticles | SwapRegion::WithinClusters => !alike && same,
         SwapRegion::BetweenParticles => !same,
     };
     is_possible.then(|| Attempt {

@@ -26,7 +26,7 @@
 //! attempt, and the energies in the end those that the trials promised, to the bit: both are checked.
 //!
 //! **Detailed balance.** Let σ say which atom is of which species. A group is chosen by drawing pairs of
-//! atoms uniformly (within particles: an atom, and another of its particle), without a look at σ; those
+//! atoms uniformly (within particles or clusters: an atom, and another of its own), without a look at σ; those
 //! count that are unlike and do not touch one that was chosen before. Given the first k - 1, the k-th is
 //! therefore any of the allowed pairs, those of unlike species outside of spheres about the earlier
 //! sites, with a probability that is inversely proportional to their number. Let σ' come of σ by
@@ -38,6 +38,9 @@
 //! pairs count as attempts too, so that groups are chosen without a look at σ at all. So are the sites
 //! at which an atom becomes another; where the composition is constrained, decisions one after another
 //! make each the usual step.
+//!
+//! Clusters are those of places, which no move of a round changes, and no species has a say in them: from σ and from σ'
+//! they are the same, and as good as particles. Between rounds the atoms move, and clusters with them.
 //!
 //! How large groups are follows from positions and from numbers that no move changes, and how many there
 //! are from the number of attempts: never from what became of those before. A group in which nothing
@@ -76,6 +79,8 @@ pub struct Settings {
     /// Of each species, whether atoms become it and cease to be it.
     pub exchanged: Vec<bool>,
     pub ensemble: Ensemble,
+    /// Atoms nearer than this are of one cluster, Å; where exchanges are within clusters.
+    pub bond: Option<f64>,
 }
 
 /// What an attempt changes and what decides it besides U.
@@ -142,6 +147,7 @@ impl Settings {
             attempts: swaps.attempts,
             temperature: swaps.temperature_k,
             exchanged: all.iter().map(|symbol| chosen.contains(symbol)).collect(),
+            bond: swaps.bond_angstrom,
             ensemble: match swaps.ensemble {
                 SwapEnsemble::Canonical => Ensemble::Canonical(swaps.region(stage)),
                 SwapEnsemble::SemiGrand => open(None),
@@ -160,10 +166,12 @@ impl Settings {
 
     /// Why no attempt is possible at all among these atoms, if that is so. Collective.
     pub fn idle(&self, view: &View) -> Option<&'static str> {
-        let draws = Draws::new(self, (view, 0.0), Key { seed: 0, step: 0 });
+        // Clusters are to come: all may be one.
+        let clusters = self.bond.map(|_| vec![0; view.atoms.owned]);
+        let draws = Draws::new(self, (view, 0.0), clusters, Key { seed: 0, step: 0 });
         draws.are_idle().then_some(match self.ensemble {
             Ensemble::Open { .. } => "no atom is of these elements",
-            Ensemble::Canonical(SwapRegion::Anywhere) => {
+            Ensemble::Canonical(SwapRegion::Anywhere | SwapRegion::WithinClusters) => {
                 "no two atoms are of different ones of these elements"
             }
             Ensemble::Canonical(SwapRegion::WithinParticles) => {
@@ -242,7 +250,8 @@ impl Round<'_> {
         (key, temperature): (Key, f64),
     ) -> Round<'a> {
         let view = View::new(system, comm);
-        let draws = Draws::new(settings, (&view, system.energy_reach()), key);
+        let clusters = settings.bond.map(|bond| system.clusters(bond));
+        let draws = Draws::new(settings, (&view, system.energy_reach()), clusters, key);
         let energy = view.atoms.force[..view.atoms.owned].iter().map(|f| f[3]).collect();
         Round {
             settings,

@@ -19,11 +19,23 @@ fn free() -> Cell {
 }
 
 fn settings(attempts: u64, ensemble: Ensemble) -> Settings {
-    Settings { interval: 1, attempts, temperature: None, exchanged: vec![true; 2], ensemble }
+    Settings {
+        interval: 1,
+        attempts,
+        temperature: None,
+        exchanged: vec![true; 2],
+        ensemble,
+        bond: None,
+    }
 }
 
 fn canonical(attempts: u64, region: SwapRegion) -> Settings {
     settings(attempts, Ensemble::Canonical(region))
+}
+
+/// Within clusters of atoms nearer than so much (Å).
+fn clustered(attempts: u64, bond: f64) -> Settings {
+    Settings { bond: Some(bond), ..canonical(attempts, SwapRegion::WithinClusters) }
 }
 
 /// Atoms of a rattled lattice that move, those with the numbers in `others` of the second species.
@@ -97,6 +109,17 @@ fn excess(counts: &BTreeMap<u32, u64>, energies: &BTreeMap<u32, f64>, temperatur
 /// fail. The temperature is one at which the energies matter.
 fn compare(
     settings: &Settings,
+    groups: (u64, u64),
+    may_be: impl Fn(u32) -> bool,
+    more: impl Fn(u32) -> f64,
+) {
+    compare_on(pair(), settings, groups, may_be, more);
+}
+
+/// The same on these twelve atoms.
+fn compare_on(
+    first: Vec<Atom>,
+    settings: &Settings,
     (groups, size): (u64, u64),
     may_be: impl Fn(u32) -> bool,
     more: impl Fn(u32) -> f64,
@@ -107,7 +130,7 @@ fn compare(
     let _pool = threads.build().unwrap();
     let potential = TwoDensities::default();
     let comm = Comm::single();
-    let mut atoms = pair();
+    let mut atoms = first.clone();
     let mut energies = BTreeMap::new();
     for pattern in (0..1u32 << 12).filter(|&pattern| may_be(pattern)) {
         atoms.iter_mut().for_each(|atom| atom.species = pattern >> atom.id & 1);
@@ -117,7 +140,7 @@ fn compare(
     let (_, variance) = moments(&energies.values().copied().collect::<Vec<_>>());
     let right = 0.7 * variance.sqrt() / BOLTZMANN;
 
-    let mut engine = Engine::new(&comm, &potential, free(), pair(), ENGINE).unwrap();
+    let mut engine = Engine::new(&comm, &potential, free(), first, ENGINE).unwrap();
     engine.update_forces(false).unwrap();
     let mut counts = BTreeMap::new();
     let mut all = Tally::default();
@@ -155,6 +178,28 @@ fn and_so_they_have_where_attempts_are_decided_together() {
 fn and_where_atoms_are_exchanged_within_particles() {
     let two_each = |pattern: u32| four(pattern) && (pattern & 63).count_ones() == 2;
     compare(&canonical(1, SwapRegion::WithinParticles), (10, 2), two_each, |_| 0.0);
+}
+
+/// Two clusters, each of atoms of both particles: what hangs together decides, not where atoms came from.
+#[test]
+fn and_where_they_are_exchanged_within_clusters() {
+    let mut atoms = pair();
+    atoms.iter_mut().for_each(|atom| atom.particle = atom.id as u32 % 2);
+    let two_each = |pattern: u32| four(pattern) && (pattern & 63).count_ones() == 2;
+    compare_on(atoms, &clustered(1, 2.3), (10, 2), two_each, |_| 0.0);
+}
+
+#[test]
+fn swaps_within_clusters_have_the_same_bits_on_any_ranks() {
+    // Some neighbours are farther than 1.7 Å: the rod falls into many clusters.
+    let settings = clustered(40, 1.65);
+    let (bits, tallies) = rounds(1, &settings);
+    assert!(tallies[0].accepted > 0 && bits != rounds(1, &clustered(40, 2.2)).0);
+    for ranks in [2, 3] {
+        let (others, told) = rounds(ranks, &settings);
+        assert_eq!(others, bits, "{ranks} ranks");
+        assert!(told.iter().all(|tally| *tally == tallies[0]));
+    }
 }
 
 /// Numbers in each particle change, on which the number of unlike pairs depends.
