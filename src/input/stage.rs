@@ -31,7 +31,7 @@ pub struct StageConfig {
     /// What is kept constant.
     #[serde(default)]
     pub ensemble: Ensemble,
-    /// How positions and velocities are taken from step to step.
+    /// How positions and velocities are taken from step to step; `velocity-verlet` unless given.
     #[serde(default, skip_serializing_if = "Scheme::is_default")]
     pub integrator: Scheme,
     /// How `nvt` and `npt` keep the temperature.

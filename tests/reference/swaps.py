@@ -151,8 +151,8 @@ def compare(program, folder):
 
 
 EDGE_NICKEL = 3.57
-OPEN_ROUNDS = 90
-# Ours: a quarter of a sweep, as the box has room for one attempt at a time.
+OPEN_ROUNDS = 150
+# Ours: a sixteenth of a sweep, as the box has room for one attempt at a time.
 
 
 def open_ours(program, folder, places, potential, wanted, seed=1):
@@ -177,7 +177,7 @@ ensemble = "nve"
 duration_ps = {1e-5 * OPEN_ROUNDS:.5f}
 [stage.swaps]
 interval_ps = 1e-5
-attempts = {len(places) // 4}
+attempts = {len(places) // 16}
 temperature_k = {temperature}
 ensemble = "{"variance-constrained" if spring else "semi-grand"}"
 chemical_potential_ev = {{ Ni = 0.0, Cu = {difference} }}
