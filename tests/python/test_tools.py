@@ -334,9 +334,25 @@ def test_what_cannot_be_read_is_told(pair, tmp_path, capsys):
         (["xrd", str(pair), "--particle", "7"], "there is no particle 7"),
         (["movie", str(pair), "--output", str(tmp_path / "m.avi")], "ends in .mp4 or .gif"),
         (["neck", str(pair), "--pair", "0", "5"], "no particles 0 and 5"),
+        (["neck", str(pair), "--pair", "1", "1"], "of two particles, not of 1 alone"),
+        (["xrd", str(pair), "--step", "40"], "three angles or more"),
+        (["image", str(pair), "--output", str(tmp_path / "x.bmp")], "pictures end in .png, .svg or .pdf"),
     ]:
         assert main(arguments) == 2, arguments
         assert words in capsys.readouterr().err
+
+
+def test_numbers_that_are_none_are_refused(pair, capsys):
+    for arguments in (["image", str(pair), "--time", "nan"], ["xrd", str(pair), "--high", "inf"], ["xrd", str(pair), "--wavelength", "inf"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2 and arguments[2] in capsys.readouterr().err
+
+
+def test_a_picture_is_in_the_format_that_its_name_tells(pair, tmp_path):
+    for name, first in (("a.jpg", b"\xff\xd8"), ("a.pdf", b"%PDF"), ("a.PNG", b"\x89PNG"), ("at_0.5K.png", b"\x89PNG")):
+        assert main(["image", str(pair), "--pixels", "50", "--output", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes().startswith(first)
 
 
 def test_the_package_installs_and_brings_its_command(pair, tmp_path):

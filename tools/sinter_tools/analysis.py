@@ -103,7 +103,7 @@ def planar_faults(classes, positions, lengths, periodic):
     others three lie in either layer beside it. A twin boundary is one such layer between layers of fcc, an intrinsic
     stacking fault two side by side, hcp more. By majority, where surfaces and heat leave some without a class: a layer
     beside is hcp, or fcc, where two or all of its three are; a hcp layer beside another that has none of fcc on its
-    other side is of a hcp crystal."""
+    other side is of a hcp crystal. Atoms with fewer than two others of hcp in their layer, as heat makes them, are in none."""
     inside = np.flatnonzero(classes == HCP)
     masks = np.zeros((3, len(classes)), bool)
     if len(inside):
@@ -114,16 +114,18 @@ def planar_faults(classes, positions, lengths, periodic):
         vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
         # Best opposites: six of hcp's twelve have none nearer than 110° to the straight line.
         opposite = np.einsum("nik,njk->nij", vectors, vectors).min(2)
-        beside = np.argsort(opposite, axis=1)[:, 6:]
+        order = np.argsort(opposite, axis=1)
+        layer, beside = order[:, :6], order[:, 6:]
         rows = np.arange(len(inside))[:, None]
         out = vectors[rows, beside]
         up = np.einsum("nk,nik->ni", out[:, 0], out) > 0
         found = classes[around[rows, beside]]
         most = lambda kind, side: ((found == kind) & side).sum(1) >= 2
+        is_layer = (classes[around[rows, layer]] == HCP).sum(1) >= 2
         like = most(HCP, up).astype(int) + most(HCP, ~up)
         fault = (like == 1) & (most(FCC, up) | most(FCC, ~up))
         for kind, own in enumerate((like == 0, fault, (like > 0) & ~fault)):
-            masks[kind, inside[own]] = True
+            masks[kind, inside[own & is_layer]] = True
     return tuple(masks)
 
 

@@ -1,6 +1,7 @@
 """The command `sinter-tools`: one subcommand for each thing that is made from a run."""
 
 import argparse
+import math
 import os
 import sys
 from contextlib import ExitStack
@@ -202,16 +203,22 @@ def parser():
     def positive(kind):
         def value(text):
             number = kind(text)
-            if not number > 0:
+            if not 0 < number < math.inf:
                 raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
             return number
 
         return value
 
+    def finite(text):
+        number = float(text)
+        if not math.isfinite(number):
+            raise argparse.ArgumentTypeError(f"must be a finite number, not {text}")
+        return number
+
     def of_frame(made):
         which = made.add_mutually_exclusive_group()
         which.add_argument("--frame", type=int, default=-1, help="number of the frame, negative from the end [-1]")
-        which.add_argument("--time", type=float, help="the frame nearest to this time, ps")
+        which.add_argument("--time", type=finite, help="the frame nearest to this time, ps")
 
     def of_view(made):
         made.add_argument("--view", default="z", help='from where: x, y, z or a direction as "1,1,0" [z]')
@@ -246,8 +253,8 @@ def parser():
     of_frame(made)
     made.add_argument("--particle", type=int, help="one particle alone [all atoms]")
     made.add_argument("--wavelength", type=positive(float), default=1.5406, help="Å [1.5406, Cu K alpha 1]")
-    made.add_argument("--low", type=float, default=30.0, help="first angle 2 theta, degrees [30]")
-    made.add_argument("--high", type=float, default=90.0, help="last angle, degrees [90]")
+    made.add_argument("--low", type=finite, default=30.0, help="first angle 2 theta, degrees [30]")
+    made.add_argument("--high", type=finite, default=90.0, help="last angle, degrees [90]")
     made.add_argument("--step", type=positive(float), default=0.1, help="between angles, degrees [0.1]")
 
     made = command(strain, "Map of the lattice strain", "file [strain.png beside the trajectory]")

@@ -91,6 +91,8 @@ def pattern(trajectory, frame, particle=None, wavelength=COPPER, low=30.0, high=
     """Angles 2 theta (degrees) and intensities of all atoms or of one particle."""
     if not 0 < low < high < 180:
         raise Unusable(f"angles must rise between 0 and 180 degrees, not from {low} to {high}")
+    if (high - low) / step < 2:
+        raise Unusable(f"a pattern wants three angles or more: {low} to {high} degrees in steps of {step} are fewer")
     chosen = slice(None) if particle is None else trajectory.particle == particle
     if particle is not None and not chosen.any():
         raise Unusable(f"there is no particle {particle}; there are {trajectory.particle.max() + 1}, from 0 on")

@@ -46,6 +46,8 @@ def followed(trajectory, pair, count):
 def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
     """Four moments from together to the end, atoms within `half_width` Å of the middle of the
     gap, with the paths of `count` atoms."""
+    if pair[0] == pair[1]:
+        raise Unusable(f"a pair is of two particles, not of {pair[0]} alone")
     one, other = (trajectory.particle == p for p in pair)
     if not one.any() or not other.any():
         raise Unusable(f"there are no particles {pair[0]} and {pair[1]} in this file")

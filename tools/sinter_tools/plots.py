@@ -397,7 +397,7 @@ def structures(trajectory, most=40):
             if faults[:, k].max() >= 0.1:
                 below.plot(along, faults[:, k], ".-", color=COLOURS[3 + k], label=name)
         below.set_ylabel("atoms / %")
-        _from_zero(below)
+        _from_zero(below, 1.1 * faults.max())
         below.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.1)
     above.set_ylabel("atoms / %")
     above.set_ylim(0, 100)

@@ -7,6 +7,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from PIL import Image
+
+from .trajectory import Unusable
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000"]
 STRUCTURE_COLOURS = ["#B0B0B0", "#009E73", "#D55E00", "#0072B2", "#E69F00"]
@@ -32,8 +35,12 @@ def save(figure, path, formats=("png", "svg")):
     """Writes the figure; a path with an ending tells the format, one without gets all of
     `formats`. Returns the files."""
     path = Path(path)
+    known = {f".{ending}" for ending in figure.canvas.get_supported_filetypes()}
+    if path.suffix.lower() in set(Image.registered_extensions()) - known:
+        plt.close(figure)
+        raise Unusable(f"{path}: pictures end in .png, .svg or .pdf")
     path.parent.mkdir(parents=True, exist_ok=True)
-    wanted = [path] if path.suffix in {".png", ".svg", ".pdf"} else [
+    wanted = [path] if path.suffix.lower() in known else [
         path.with_name(f"{path.name}.{ending}") for ending in formats
     ]
     for file in wanted:
