@@ -20,7 +20,7 @@ impl Sets {
         Sets((0..members as u32).collect())
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 

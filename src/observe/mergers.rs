@@ -31,7 +31,7 @@ impl Grown {
     fn of(&mut self, pair: [u32; 2]) -> [(u32, usize); 2] {
         let names = pair.map(|k| self.sets.root(k));
         let mut counts = [0; 2];
-        for root in 0..self.sets.len() as u32 {
+        for root in 0..self.sets.count() as u32 {
             let root = self.sets.root(root);
             (0..2).for_each(|side| counts[side] += (names[side] == root) as usize);
         }

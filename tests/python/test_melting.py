@@ -79,7 +79,7 @@ def test_a_campaign_of_particles_and_slabs_draws_their_melting_points(tmp_path):
     command = [sys.executable, "-m", "sinter_tools", "campaign", str(path), "--output", str(tmp_path / "out"), "--jobs", "2"]
     for again in (False, True):
         done = subprocess.run(
-            [*command, "--program", str(PROGRAM)], cwd=ROOT / "tools", env=environment(), capture_output=True, text=True, timeout=300
+            [*command, "--program", str(PROGRAM)], cwd=ROOT / "tools", env=environment(), capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, done.stdout + done.stderr
         # The second time nothing is run.

@@ -1,7 +1,8 @@
 """Melting of particles and of the bulk: what campaigns with `figure = "melting"` measure and draw.
 
 Particles are heated and cooled along ramps. The melting point is where the energy jumps: where the energy per atom, averaged over parts
-of the ramp and smoothed by parabolas, rises fastest with the target temperature. Besides, where the Lindemann index (the relative fluctuation of distances to
+of the ramp and smoothed by parabolas, rises fastest with the target temperature. (Small particles freeze gradually:
+there the order of bonds is what figures show.) Besides, where the Lindemann index (the relative fluctuation of distances to
 neighbours, over windows of frames) passes 0.1, and where half of the atoms below the surface layer are melted by the order of
 their bonds (`/sinter/layers`).
 
@@ -226,11 +227,19 @@ def outcome(trajectory):
     return {"kind": "coexistence", **coexistence(trajectory)}
 
 
+def turn(result, way):
+    """Where a particle melts, by its energy; or freezes, which small ones do so gradually that the order of bonds tells it
+    better. No number where it does not."""
+    found = result[way]["point_k"] if way == "heating" else result[way]["liquid_point_k"]
+    return float("nan") if found is None else found
+
+
 def said(result):
     """A run in a few words."""
     if result["kind"] == "coexistence":
         return f"{result['rate_ev_per_ps'] * 1000:+.2f} ± {result['error'] * 1000:.2f} meV/ps per atom at {result['temperature_k']:g} K"
-    parts = [f"{way} {result[way]['point_k']:.0f} K" for way in ("heating", "cooling") if way in result]
+    points = {way: turn(result, way) for way in ("heating", "cooling") if way in result}
+    parts = [f"{way} " + (f"{point:.0f} K" if np.isfinite(point) else "nothing found") for way, point in points.items()]
     return f"{result['diameter_nm']:.2f} nm: " + ", ".join(parts)
 
 
@@ -289,6 +298,7 @@ def figure(results):
     order.axhline(LINDEMANN, color="0.6", lw=0.7)
     order.plot([], [], "-", color="0.3", label="liquid fraction below the surface")
     order.plot([], [], ":", color="0.3", label="Lindemann index")
+    order.set_ylim(top=1.25)
     order.legend(fontsize="small", loc="upper left")
     order.set_xlabel("temperature / K")
     order.set_ylabel("when heated")
@@ -308,10 +318,11 @@ def figure(results):
     growth.set_xlabel("temperature / K")
     growth.set_ylabel("crystal beside liquid:\nenergy per atom and time / (meV/ps)")
     for way, mark in (("heating", "^"), ("cooling", "v")):
-        rows = [(1 / r["diameter_nm"], r[way]["point_k"], colours[round(r["diameter_nm"], 2)]) for r in particles if way in r]
+        rows = [(1 / r["diameter_nm"], turn(r, way), colours[round(r["diameter_nm"], 2)]) for r in particles if way in r]
+        rows = [row for row in rows if np.isfinite(row[1])]
         if rows:
             x, y, c = zip(*rows)
-            name = "melts" if way == "heating" else "freezes"
+            name = "melts" if way == "heating" else "freezes (half liquid)"
             points.scatter(x, y, marker=mark, c=list(c), s=28, label=name)
     line = gibbs_thomson(particles)
     if line:
@@ -324,7 +335,8 @@ def figure(results):
         points.set_title(f"$T$ = {float(line.at(0)):.0f}{half} K − {-line.slope:.0f} K nm / $d$", fontsize="small", loc="right")
     if found:
         points.errorbar([0], [found[0]], [found[1]], fmt="s", ms=5, color="C0", label="bulk, coexistence")
-    shown = [r[way]["point_k"] for r in particles for way in ("heating", "cooling") if way in r] + ([found[0]] if found else [])
+    shown = [turn(r, way) for r in particles for way in ("heating", "cooling") if way in r] + ([found[0]] if found else [])
+    shown = [point for point in shown if np.isfinite(point)]
     if shown:
         # A wide band hides no points.
         room = 0.25 * max(np.ptp(shown), 50)
