@@ -604,7 +604,7 @@ impl<P: Potential> System for Engine<'_, P> {
         let (virial, one_body) = sums[2..own].split_at(own - 2 - self.one_body.sums().len());
         let quantum = self.atoms.quantum;
         self.one_body.learn(one_body, quantum);
-        let virial = virial.as_array::<6>();
+        let virial = <&[i128; 6]>::try_from(virial).ok();
         Ok(Totals {
             potential_energy: quantum.value_wide(energy),
             virial: virial.map(|virial| virial.map(|quanta| quantum.value_wide(quanta) * GRID)),

@@ -197,7 +197,7 @@ impl Through {
     #[cold]
     fn lengthen<T: Copy + Default>(self, values: &mut Vec<T>, more: usize) {
         let Through { len, done, all } = self;
-        let expected = if done > 0 { len * all / done * 21 / 20 } else { 0 };
+        let expected = (len * all).checked_div(done).map_or(0, |expected| expected * 21 / 20);
         let needed = expected.max(len) + more;
         values.reserve_exact(needed - values.len());
         values.resize(needed, T::default());

@@ -191,14 +191,13 @@ fn and_where_they_are_exchanged_within_clusters() {
 
 #[test]
 fn swaps_within_clusters_have_the_same_bits_on_any_ranks() {
-    // Some neighbours are farther than 1.7 Å: the rod falls into many clusters.
+    // Some neighbours are farther: the rod falls into clusters, which decide.
     let settings = clustered(40, 1.65);
-    let (bits, tallies) = rounds(1, &settings);
-    assert!(tallies[0].accepted > 0 && bits != rounds(1, &clustered(40, 2.2)).0);
+    let alone = rounds(1, &settings);
+    assert!(alone.1.iter().any(|tally| tally.accepted > 0));
+    assert_ne!(alone.0, rounds(1, &clustered(40, 2.2)).0);
     for ranks in [2, 3] {
-        let (others, told) = rounds(ranks, &settings);
-        assert_eq!(others, bits, "{ranks} ranks");
-        assert!(told.iter().all(|tally| *tally == tallies[0]));
+        assert_eq!(rounds(ranks, &settings), alone, "{ranks} ranks");
     }
 }
 
