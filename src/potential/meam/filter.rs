@@ -13,7 +13,7 @@
 //! the species.
 
 use super::parameters::{Parameters, Screen};
-use super::records::{Pairs, Records};
+use super::records::Records;
 use super::table::CLOSEST;
 use super::{Meam, Members};
 use crate::error::{Error, Result};
@@ -147,9 +147,6 @@ pub struct Filter {
     /// Both ends of one species, and of two.
     alike: Candidates,
     unlike: Candidates,
-    /// The triples of the block: the pair, counted from its first, and k.
-    pair_of: Vec<u32>,
-    third: Vec<u32>,
     /// By pair of the block where its triples begin, and where the last one's end.
     pub first_triple: Vec<u32>,
 }
@@ -199,21 +196,17 @@ impl Filter {
             return Err(closest_neighbour(view.meam, view.env, i));
         }
         let tests = self.choose::<C>(view);
-        let Filter { sixteens, centres, alike, unlike, pair_of, third, first_triple, .. } = self;
-        let first_pair = records.pairs.len;
+        let Filter { sixteens, centres, alike, unlike, first_triple, .. } = self;
+        let block = [records.pairs.len, records.triples.len];
         records.reserve_pairs(alike.count + unlike.count);
-        ensure(pair_of, tests);
-        ensure(third, tests);
+        records.reserve_triples(tests);
         ensure(first_triple, alike.count + unlike.count + 1);
-        let pairs = &mut records.pairs;
-        let mut output = Output { pairs, pair_of, third, triples: 0, first_triple, first_pair };
+        let mut output = Output { records, first_triple, block };
         let bounds = &view.meam.bounds;
         test::<C>(bounds, sixteens, centres, alike, &mut output);
-        let all_alike = output.pairs.len;
+        let all_alike = output.records.pairs.len;
         test::<C>(bounds, sixteens, centres, unlike, &mut output);
-        let triples = output.triples;
-        first_triple[records.pairs.len - first_pair] = triples as u32;
-        records.append_triples(&pair_of[..triples], &third[..triples]);
+        first_triple[records.pairs.len - block[0]] = (records.triples.len - block[1]) as u32;
         records.end_block(all_alike);
         Ok(())
     }
@@ -359,14 +352,10 @@ impl<'a, C: Coarse> Axis<'a, C> {
 
 /// Where the pairs and triples of a block go.
 struct Output<'a> {
-    pairs: &'a mut Pairs,
-    pair_of: &'a mut [u32],
-    third: &'a mut [u32],
-    /// How many of these there are.
-    triples: usize,
+    records: &'a mut Records,
     first_triple: &'a mut [u32],
-    /// Of the block.
-    first_pair: usize,
+    /// First pair and triple of the block.
+    block: [usize; 2],
 }
 
 /// Tests candidates and appends what passes. No branch asks whether a k passes or
@@ -379,16 +368,16 @@ fn test<C: Coarse>(
     candidates: &Candidates,
     output: &mut Output,
 ) {
-    let Output { pairs, pair_of, third, triples, first_triple, first_pair: block_pair } = output;
+    let [block_pair, block_triple] = output.block;
+    let (pairs, triples) = (&mut output.records.pairs, &mut output.records.triples);
     // Slices of one length, so that one comparison checks all.
-    let room = third.len();
-    let (third, pair_of) = (&mut third[..room], &mut pair_of[..room]);
+    let room = triples.k.len();
+    let (third, pair_of) = (&mut triples.k[..room], &mut triples.pair[..room]);
     let room = pairs.len + candidates.count;
     let (pair_i, pair_j) = (&mut pairs.i[..room], &mut pairs.j[..room]);
     let (pair_species, first_triple) =
-        (&mut pairs.species[..room], &mut first_triple[..room - *block_pair]);
-    let block_pair = *block_pair;
-    let (mut pair, mut triple) = (pairs.len, *triples);
+        (&mut pairs.species[..room], &mut output.first_triple[..room - block_pair]);
+    let (mut pair, mut triple) = (pairs.len, triples.len);
 
     let slots = &candidates.slot[..candidates.count];
     for (&slot, &centre) in slots.iter().zip(&candidates.centre) {
@@ -421,12 +410,12 @@ fn test<C: Coarse>(
         pair_i[pair] = atom;
         pair_j[pair] = home.index[lane];
         pair_species[pair] = own << 16 | home.species[lane];
-        first_triple[pair - block_pair] = triple as u32;
+        first_triple[pair - block_pair] = (triple - block_triple) as u32;
         let survives = wholly == 0;
         pair += survives as usize;
         triple = if survives { last } else { triple };
     }
-    (pairs.len, *triples) = (pair, triple);
+    (pairs.len, triples.len) = (pair, triple);
 }
 
 impl Candidates {

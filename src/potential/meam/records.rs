@@ -78,21 +78,15 @@ impl Records {
         }
     }
 
-    /// Appends triples of the next block: the pair, counted from its first, and k. Leaves room for
-    /// their slopes, and eight.
+    /// Room for `more` triples of the next block, and eight; not yet for their slopes, as most of
+    /// what is tested is none.
     #[inline(always)]
-    pub fn append_triples(&mut self, pair_of: &[u32], third: &[u32]) {
-        let (through, more) = (self.through(self.triples.len), third.len());
-        let Triples { len, pair, k, slope_i, slope_j } = &mut self.triples;
-        for values in [&mut *pair, &mut *k] {
+    pub fn reserve_triples(&mut self, more: usize) {
+        let through = self.through(self.triples.len);
+        let Triples { pair, k, .. } = &mut self.triples;
+        for values in [pair, k] {
             through.ensure(values, more + WIDTH);
         }
-        for values in [slope_i, slope_j] {
-            through.ensure(values, more + WIDTH);
-        }
-        pair[*len..][..more].copy_from_slice(pair_of);
-        k[*len..][..more].copy_from_slice(third);
-        *len += more;
     }
 
     /// All pairs and triples of a block are known: makes what stands behind them valid.
@@ -110,5 +104,10 @@ impl Records {
         triples.pair[behind.clone()].fill(0);
         triples.k[behind].fill(j);
         self.blocks.push(Block { alike, pairs: pairs.len, triples: triples.len });
+        let through = self.through(self.triples.len);
+        let Triples { slope_i, slope_j, .. } = &mut self.triples;
+        for values in [slope_i, slope_j] {
+            through.ensure(values, WIDTH);
+        }
     }
 }
