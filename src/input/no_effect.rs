@@ -23,6 +23,12 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
             let key = format!("particle[{i}].surface_energy_j_per_m2");
             told(config, &key, "only a shape of `wulff` follows from surface energies", warnings);
         }
+        if particle.orientation == Orientation::Random {
+            for name in ["euler_angles_deg", "misorientation_deg", "above.facet"] {
+                let because = "with `orientation = \"random\"` any orientation is equally likely";
+                told(config, &format!("particle[{i}].{name}"), because, warnings);
+            }
+        }
     }
     if let Some(structure) = &config.structure {
         of_structure(config, structure, "structure", warnings);
@@ -102,6 +108,27 @@ mod tests {
             [
                 "7:1: `surface_energy_j_per_m2` has no effect: only a shape of `wulff` follows from surface energies"
             ]
+        );
+        let random = "with `orientation = \"random\"` any orientation is equally likely";
+        assert_eq!(
+            told(
+                "orientation = \"random\"\nmisorientation_deg = 10\neuler_angles_deg = [1, 2, 3]",
+                "",
+                ""
+            ),
+            [
+                format!("8:1: `misorientation_deg` has no effect: {random}"),
+                format!("9:1: `euler_angles_deg` has no effect: {random}")
+            ]
+        );
+        assert_eq!(
+            told(
+                "orientation = \"random\"\nabove = { facet = [1, 1, 1], gap_angstrom = 3 }",
+                "",
+                "[crystal]\nlattice_constant_angstrom = 3.9\ncomposition = { Pt = 1.0 }\nsurface = \"z\"\n\
+                 lengths_angstrom = [40, 40]\nlayers = 3"
+            ),
+            [format!("8:11: `facet` has no effect: {random}")]
         );
         assert_eq!(
             told("", "thermostat = \"bussi\"\nchain_length = 4\nmax_steps = 5", ""),

@@ -309,12 +309,22 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
         let key = format!("{key}.adatoms.facet");
         match facet {
             Facet::Miller(indices) => family(indices, &key, problems),
-            Facet::Facing if config.placement.is_none() => problems.at(
-                &key,
-                "without `[placement]` no facet faces another particle: give the Miller indices, \
-                 as `facet = [1, 0, 0]`",
-            ),
-            Facet::Facing => {}
+            Facet::Facing => match &config.placement {
+                Some(PlacementConfig::Row(_)) => {}
+                Some(other) => problems.at(
+                    &key,
+                    &format!(
+                        "with `[placement] kind = \"{}\"` no facet faces another particle: give the Miller \
+                         indices, as `facet = [1, 0, 0]`",
+                        other.name()
+                    ),
+                ),
+                None => problems.at(
+                    &key,
+                    "without `[placement]` no facet faces another particle: give the Miller indices, \
+                     as `facet = [1, 0, 0]`",
+                ),
+            },
         }
     }
 }

@@ -186,11 +186,17 @@ impl Neighbours {
         counts
     }
 
-    /// Memory that so many whole lists take with so many entries together, bytes.
-    pub fn bytes_of(atoms: usize, entries: usize) -> usize {
-        atoms * size_of::<usize>()
-            + atoms.div_ceil(BLOCK) * size_of::<Windows>()
-            + entries * size_of::<u16>()
+    /// Memory that so many lists take with so many entries together where they are whole, bytes.
+    pub fn bytes_of(kept: Kept, atoms: usize, entries: usize) -> usize {
+        let of_atom = match kept {
+            Kept::All => size_of::<usize>(),
+            Kept::Once => size_of::<usize>() + size_of::<[u8; QUARTERS]>(),
+        };
+        let entries = match kept {
+            Kept::All => entries,
+            Kept::Once => entries / 2,
+        };
+        atoms * of_atom + atoms.div_ceil(BLOCK) * size_of::<Windows>() + entries * size_of::<u16>()
     }
 }
 

@@ -110,9 +110,9 @@ impl Rows {
         (a + 1) * (self.count[1] + 2) + b + 1
     }
 
-    /// The slab of a place, counted without the border; the first of what lies before it.
-    pub fn slab_of(&self, place: Vec3) -> usize {
-        ((place[self.axes[0]] - self.low[0]) * self.per_width[0]) as usize
+    /// Number of cells, border included.
+    pub fn cells(&self) -> usize {
+        self.total() * self.count[2]
     }
 
     /// The cells of these rows.
@@ -120,8 +120,9 @@ impl Rows {
         rows.start * self.count[2]..rows.end * self.count[2]
     }
 
+    /// The cell of a position.
     #[inline(always)]
-    fn cell_of(&self, position: &[f64; 4]) -> u32 {
+    pub fn cell_of(&self, position: &[f64; 4]) -> u32 {
         let place = |k: usize| (position[self.axes[k]] - self.low[k]) * self.per_width[k];
         // Conversion rounds towards zero and takes what is negative as zero.
         let row = |k: usize| ((place(k) + 1.0) as u32).min(self.count[k] as u32 + 1);
@@ -161,7 +162,7 @@ impl Rows {
     pub fn order(&self, positions: &[[f64; 4]]) -> RowOrder {
         let cell: Vec<u32> =
             positions.par_iter().with_min_len(4096).map(|p| self.cell_of(p)).collect();
-        let mut first = vec![0u32; self.total() * self.count[2] + 1];
+        let mut first = vec![0u32; self.cells() + 1];
         for &c in &cell {
             first[c as usize + 1] += 1;
         }

@@ -10,7 +10,7 @@ use super::adp::Adp;
 use super::meam::{Meam, ReferenceState};
 use super::model::{Home, Model};
 use super::tersoff::Tersoff;
-use super::{Environment, Potential, Shared, Sums, analytic, eam};
+use super::{AtomBytes, Environment, Potential, Shared, Sums, analytic, eam};
 use crate::atoms::{FixedForce, Species};
 use crate::elements;
 use crate::error::{Error, Result};
@@ -277,6 +277,14 @@ impl Potential for ForceField {
 
     fn takes_half_lists(&self) -> bool {
         self.terms.iter().all(|term| term.model.phases_take_half_lists())
+    }
+
+    fn bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes {
+        let of = |term: &Term| term.model.phases_bytes_of_atom(owned, neighbours, reach);
+        self.terms.iter().map(of).fold(AtomBytes::default(), |sum, one| AtomBytes {
+            prepared: sum.prepared + one.prepared,
+            records: sum.records + one.records,
+        })
     }
 
     fn neighbour_distance(&self, element: usize) -> Option<f64> {

@@ -119,6 +119,15 @@ impl<'a> Environment<'a> {
     }
 }
 
+/// Bytes that a potential keeps of an atom, about.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct AtomBytes {
+    /// Of each, owned or ghost, in `Potential::Prepared`.
+    pub prepared: f64,
+    /// Of each that has its densities and waits for its forces, in `Potential::Records`.
+    pub records: f64,
+}
+
 /// What an engine evaluates: a whole force field, or a term of one (then see [`Model`], with an
 /// example).
 pub trait Potential: Send + Sync {
@@ -165,6 +174,12 @@ pub trait Potential: Send + Sync {
     /// The quantum of the force array that suits this potential in a run.
     fn quantum(&self) -> Quantum {
         Quantum::STANDARD
+    }
+
+    /// What it keeps of each atom, for planning: of a dense metal, of which so many are owned and whole lists
+    /// of atoms within `reach` (Å) have so many entries each.
+    fn bytes_of_atom(&self, _owned: usize, _neighbours: f64, _reach: f64) -> AtomBytes {
+        AtomBytes::default()
     }
 
     /// Comes before the phases see these atoms, owned or ghosts, at their positions.

@@ -7,7 +7,7 @@
 //! `Any`, and asks once for each tile and phase.
 
 use super::meam::ReferenceState;
-use super::{Environment, Potential, Shared, Sums};
+use super::{AtomBytes, Environment, Potential, Shared, Sums};
 use crate::atoms::{FixedForce, Species};
 use crate::error::Result;
 use crate::lanes::InstructionSet;
@@ -206,6 +206,8 @@ pub trait AnyPotential: Send + Sync {
     fn phases_words(&self) -> usize;
     /// `Potential::takes_half_lists`
     fn phases_take_half_lists(&self) -> bool;
+    /// `Potential::bytes_of_atom`
+    fn phases_bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes;
     /// Fresh `Potential::Prepared`.
     fn fresh_prepared(&self) -> Box<dyn Any + Send + Sync>;
     /// Fresh `Potential::Records`.
@@ -288,6 +290,10 @@ where
 
     fn phases_take_half_lists(&self) -> bool {
         self.takes_half_lists()
+    }
+
+    fn phases_bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes {
+        self.bytes_of_atom(owned, neighbours, reach)
     }
 
     fn fresh_prepared(&self) -> Box<dyn Any + Send + Sync> {

@@ -78,7 +78,7 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
     let mut text = String::new();
     let (mut rows_of_space, mut of_time) = (Vec::new(), Vec::new());
     for ranks in &wanted.ranks {
-        let shares = planned.space.shares(ranks.get());
+        let shares = planned.space.shares_with_waiting(ranks.get(), threads);
         let per_node = wanted.ranks_per_node.unwrap_or(*ranks).get();
         rows_of_space.push(planned.of_space(&shares, per_node));
         of_time.push(planned.of_time(&shares, config, &work));
@@ -173,7 +173,7 @@ impl Planned<'_> {
     fn of_space(&self, shares: &[Share], per_node: usize) -> [String; 8] {
         let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
         let words = self.field.words();
-        let memory = cost::memories(shares, per_node, words);
+        let memory = cost::memories(shares, per_node, self.field, self.space.reach);
         let of_node = |node: &[u64]| node.iter().sum::<u64>();
         [
             shares.len().to_string(),

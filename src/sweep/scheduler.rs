@@ -94,6 +94,11 @@ impl<R: Default> Scheduler<R> {
         (self.under_way, self.is_stopped) = (0, false);
     }
 
+    /// Records that no tile has: all, when an evaluation is through.
+    pub fn spare(&self) -> &[R] {
+        &self.spare
+    }
+
     /// A new section; whether there is anything to do in it.
     pub fn enter(&mut self, schedule: &Schedule, section: Section) -> bool {
         self.section = section;

@@ -57,7 +57,10 @@ fn bent(along: Vec3, degrees: f64, side: Vec3) -> Vec3 {
 /// Halvings of an interval: to the last bit but few.
 const HALVINGS: usize = 45;
 
-/// In random order; the radius is the smallest on which the last does not come too near to the first.
+/// A ring whose last is so much farther from the first than the gap, and more, is open.
+const OPEN: f64 = 0.9;
+
+/// In random order; the radius is the smallest on which none comes too near to another.
 pub fn ring(table: &Table) -> Result<Placed> {
     let order = table.shuffled();
     let count = table.count();
@@ -74,9 +77,19 @@ pub fn ring(table: &Table) -> Result<Placed> {
             false => low = middle,
         }
     }
-    let angles = angles(table, &order, high).expect("the ring closed at this radius");
+    let angles = angles(table, &order, high).unwrap_or_default();
     let mut centres = vec![[0.0; 3]; count];
     order.iter().zip(angles).for_each(|(&i, angle)| centres[i] = at(high, angle));
+    let [first, last] = [order[0], order[count - 1]];
+    let end = sub(centres[first], centres[last]);
+    if table.are_clear(last, first, scale(end, OPEN)) {
+        let message = format!(
+            "this ring of {count} particles does not close: large ones come too near to each other past \
+             small ones between them, and the last gap stays open. Take another `seed` (the order is random), \
+             sizes that differ less, or `kind = \"chain\"`"
+        );
+        return Err(table.refusal("kind", message));
+    }
     let note = format!("{count} particles in a ring of {:.2} nm about its centres", high / 5.0);
     Ok(Placed { centres, lengths: [None; 3], note })
 }
@@ -106,7 +119,12 @@ fn angles(table: &Table, order: &[usize], radius: f64) -> Option<Vec<f64>> {
         angles.push(high);
     }
     let end = angles.pop()?;
-    (end <= std::f64::consts::TAU).then_some(angles)
+    let centres: Vec<Vec3> = angles.iter().map(|angle| at(radius, *angle)).collect();
+    // A neighbour on either side of a small one may be too near, and the first to the last by the shorter way.
+    let clear =
+        |i: usize, j: usize| table.are_clear(order[i], order[j], sub(centres[j], centres[i]));
+    let all_clear = || (0..order.len()).all(|i| (i + 2..order.len()).all(|j| clear(i, j)));
+    (end <= std::f64::consts::TAU && all_clear()).then_some(angles)
 }
 
 #[cfg(test)]

@@ -112,6 +112,42 @@ fn every_way_of_placing_keeps_the_gap_on_any_number_of_ranks() {
 }
 
 #[test]
+fn a_ring_of_any_sizes_keeps_the_gap_or_is_said_to_stay_open() {
+    let spheres = |nm: &[f64]| {
+        format!(
+            "shape = \"sphere\"\ncount = {}\nsizes = {{ kind = \"list\", values_nm = {nm:?} }}",
+            nm.len()
+        )
+    };
+    let ring = "[placement]\nkind = \"ring\"\ngap_angstrom = 3";
+    // Two large ones on either side of a small one are neighbours of each other as well.
+    let built = build(&ensemble(&[&spheres(&[3.0, 3.0, 1.0])], ring).unwrap());
+    let gap_of_three = gap(&built, 12.0);
+    assert!((3.0 - 1e-3..3.0 + BESIDE).contains(&gap_of_three), "{gap_of_three}");
+    let (mut closed, mut open) = (0, 0);
+    for seed in 1..=6 {
+        let mut config = ensemble(&[&spheres(&[3.0, 3.0, 1.0, 1.0])], ring).unwrap();
+        config.seed = seed;
+        match structure(&config, &Comm::single()) {
+            Ok(built) => {
+                closed += 1;
+                let gap = gap(&built, 12.0);
+                assert!((3.0 - 1e-3..3.0 + BESIDE).contains(&gap), "{gap}");
+            }
+            Err(error) => {
+                open += 1;
+                let message = error.to_string();
+                assert!(
+                    message.contains("this ring of 4 particles does not close: large"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    assert!(closed > 0 && open > 0, "{closed} closed, {open} open");
+}
+
+#[test]
 fn sizes_and_numbers_are_those_wanted() {
     let placement =
         "[placement]\nkind = \"support\"\nparticles = 40\ncoverage = 0.3\ngap_angstrom = 4";

@@ -24,7 +24,7 @@ use crate::lanes::InstructionSet;
 use crate::potential::functional::{self, Curve, FunctionalTerm};
 use crate::potential::shared::add;
 use crate::potential::{self, eam};
-use crate::potential::{Environment, Home, Model, Potential, Shared, Sums};
+use crate::potential::{AtomBytes, Environment, Home, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -97,6 +97,10 @@ impl Potential for Adp {
 
     fn takes_half_lists(&self) -> bool {
         true
+    }
+
+    fn bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes {
+        self.term.bytes_of_atom(owned, neighbours, reach)
     }
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, species: &mut Vec<u32>) {

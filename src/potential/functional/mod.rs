@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, WIDTH, dispatch};
 use crate::potential::shared::Pool;
-use crate::potential::{Environment, Shared, Sums};
+use crate::potential::{AtomBytes, Environment, Shared, Sums};
 use crate::sweep::Tile;
 use kernel::{View, Workspace};
 use rayon::prelude::*;
@@ -226,6 +226,21 @@ impl Functional {
         species.resize(env.position.len().max(atoms.end), 0);
         let pairs = species[atoms.clone()].par_iter_mut().zip(&env.species[atoms]);
         pairs.with_min_len(1 << 14).for_each(|(wide, &narrow)| *wide = narrow as u32);
+    }
+
+    /// `Potential::bytes_of_atom`
+    pub fn bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes {
+        let several = self.species.len() > 1;
+        let listed = 0.5 * neighbours;
+        let word = size_of::<u32>() as f64;
+        AtomBytes {
+            prepared: if several { word } else { 0.0 },
+            records: match owned >= self.many_atoms {
+                // A bit for each entry, and some for the last eight of an atom.
+                true => listed / WIDTH as f64 + 0.5,
+                false => word * (1.0 + listed * (self.cutoff / reach).powi(3)),
+            },
+        }
     }
 
     /// Phase 1 (`Potential::densities`); `sums` begin at this term's word.

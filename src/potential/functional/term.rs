@@ -6,7 +6,7 @@ use crate::elements;
 use crate::error::Result;
 use crate::lanes::InstructionSet;
 use crate::potential::lattice::Lattice;
-use crate::potential::{Environment, Home, Model, Potential, Shared, Sums};
+use crate::potential::{AtomBytes, Environment, Home, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use std::ops::Range;
 
@@ -57,6 +57,10 @@ impl Potential for FunctionalTerm {
 
     fn takes_half_lists(&self) -> bool {
         true
+    }
+
+    fn bytes_of_atom(&self, owned: usize, neighbours: f64, reach: f64) -> AtomBytes {
+        self.functional.bytes_of_atom(owned, neighbours, reach)
     }
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, species: &mut Vec<u32>) {

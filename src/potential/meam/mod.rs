@@ -28,7 +28,7 @@ use crate::fixed::{LARGEST_QUANTA, Quantum};
 use crate::lanes::{InstructionSet, Lanes, dispatch};
 use crate::potential::ahead::Ahead;
 use crate::potential::shared::Pool;
-use crate::potential::{Environment, Model, Potential, Shared, Sums};
+use crate::potential::{AtomBytes, Environment, Model, Potential, Shared, Sums};
 use crate::sweep::Tile;
 use coefficients::Coefficients;
 use density::DensityTask;
@@ -354,6 +354,11 @@ impl Potential for Meam {
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
         coarsen(env, &self.members, atoms, coarse);
+    }
+
+    fn bytes_of_atom(&self, _: usize, _: f64, _: f64) -> AtomBytes {
+        let prepared = size_of::<CoarseAtom>() as f64;
+        AtomBytes { prepared, records: Records::bytes_of_atom() }
     }
 
     unsafe fn densities(

@@ -51,7 +51,17 @@ pub struct Triples {
     pub slope_j: Vec<f64>,
 }
 
+/// Of an atom of a hot metal (benches/README.md).
+const PAIRS_OF_ATOM: f64 = 5.8;
+const TRIPLES_OF_ATOM: f64 = 8.1;
+
 impl Records {
+    /// Bytes of each atom of a tile, about.
+    pub fn bytes_of_atom() -> f64 {
+        let [word, number] = [size_of::<f64>(), size_of::<u32>()].map(|size| size as f64);
+        PAIRS_OF_ATOM * (3.0 * number + 2.0 * word) + TRIPLES_OF_ATOM * (2.0 * number + 2.0 * word)
+    }
+
     /// For a tile of so many blocks, none of which is known yet.
     pub fn begin(&mut self, blocks: usize) {
         self.pairs.len = 0;

@@ -11,7 +11,8 @@
 use super::space::Share;
 use crate::atoms::Atoms;
 use crate::geometry::Vec3;
-use crate::neighbour::Neighbours;
+use crate::neighbour::{Kept, Neighbours};
+use crate::potential::{ForceField, Potential};
 
 /// A step against its forces alone: lists, integration, sums over atoms. Measured
 /// (benches/README.md): 643 ns against 555.
@@ -30,60 +31,78 @@ const PACKING: f64 = 77e-9;
 /// Reductions over all ranks in a step: of the farthest displacement; of potential and kinetic energies.
 pub const REDUCTIONS: f64 = 2.0;
 
-/// What follows was measured as the greatest resident set of a rank (`VmHWM`) on 1, 2, 4
-/// and 8 ranks, with 5,304 to 4 million atoms, and met there to 12 % (one run of a million atoms on one
-/// rank took 29 % more); bytes.
+/// What follows was measured as the greatest resident set of a rank (`VmHWM`) on 1, 2 and 8 ranks, with 60
+/// thousand to 4 million atoms of particles and crystals, with MEAM and embedded atoms; bytes.
 ///
-/// The program, MPI and HDF5 before there is an atom.
-const BASE: u64 = 41_000_000;
+/// The program, MPI and HDF5 before there is an atom; of more than two ranks, each has buffers of MPI besides.
+const BASE: u64 = 37_500_000;
+const BASE_OF_MORE: u64 = 2_000_000;
 
-/// What the first of several ranks holds besides, which opens files and hears of all others; of
-/// each of these, in the buffers of MPI.
-const FIRST: u64 = 5_000_000;
+/// What the first rank holds besides, which opens files and hears of all others; of each of these, in the
+/// buffers of MPI.
+const FIRST: u64 = 5_500_000;
 const FIRST_PER_RANK: u64 = 64_000;
 
-/// Ranks of a node, where nothing is said of nodes.
+/// Ranks of a node, where nothing is said of nodes, and how many of them touch files (`Comm::writers`).
 const MOST_OF_A_NODE: usize = 128;
+const WRITERS: usize = 4;
 
-/// The kernel's coarse positions, and atoms as they come from the builder.
-const KERNEL: u64 = 16 + 93;
+/// Of an atom, while a frame is looked at, and of each that goes through a writer in a round.
+const FRAME: u64 = 20;
+const WRITTEN: u64 = 100;
+const ROUND: u64 = 131_072;
 
-/// Buffers of tiles and files: so much per atom, up to a bound.
-const BUFFERS: u64 = 202;
-const MOST_BUFFERS: u64 = 12_000_000;
+/// What was made and let go of (builder, lists), and is not given back by the allocator: of an atom, and of
+/// few atoms more, up to a bound.
+const LET_GO: u64 = 45;
+const LET_GO_OF_FEW: u64 = 150;
+const MOST_LET_GO_OF_FEW: u64 = 5_000_000;
 
-/// Pairs and triples of a dense metal that wait for the sums of ghosts (`Share::waiting`), in vectors
-/// that grow by doubling: of rafts of 60 thousand, 236 thousand and a million atoms on 2 to 8 ranks.
-const WAITING: u64 = 670;
+/// Lists are made again on top of the records, of each atom that waits, which have taken what had been let go of.
+const AGAIN: u64 = 80;
 
-/// A ghost and its copy on the way, in the buffers of MPI.
-const TRAVELLING: u64 = 1000;
+/// How often the words of a ghost from another rank are there, in buffers of this program and of MPI.
+const TIMES_ON_THE_WAY: u64 = 2;
 
 /// Bytes that a ghost's words take on their way: position, sums, adjoints, force.
 fn travels(words: usize) -> u64 {
     2 * (8 * words as u64 + size_of::<[f64; 4]>() as u64)
 }
 
-/// Memory of a rank, bytes; `words` per atom between the phases.
-pub fn memory(share: &Share, words: usize) -> u64 {
-    let word = 8 * words as u64;
-    let Share { atoms, ghosts, .. } = *share;
-    let sums = if ghosts > 0 { atoms * word } else { 0 };
-    let lists = Neighbours::bytes_of(atoms as usize, share.neighbours as usize);
-    BASE + Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
+/// Memory of a rank without files, bytes; `reach` of lists, Å.
+fn memory(share: &Share, field: &ForceField, reach: f64) -> u64 {
+    let Share { atoms, ghosts, neighbours, received, waiting, .. } = *share;
+    let word = 8 * field.words() as u64;
+    let kept = if field.takes_half_lists() { Kept::Once } else { Kept::All };
+    let lists = Neighbours::bytes_of(kept, atoms as usize, neighbours as usize);
+    let each = neighbours as f64 / atoms.max(1) as f64;
+    let own = field.bytes_of_atom(atoms as usize, each, reach);
+    Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
         + lists as u64
-        + atoms * (size_of::<Vec3>() as u64 + KERNEL)
-        + sums
-        + share.waiting * WAITING
-        + (atoms * BUFFERS).min(MOST_BUFFERS)
-        + ghosts * (2 * word + size_of::<u32>() as u64 + TRAVELLING)
+        + atoms * (size_of::<Vec3>() as u64 + FRAME + LET_GO)
+        + (atoms * LET_GO_OF_FEW).min(MOST_LET_GO_OF_FEW)
+        + waiting.sums * word
+        + waiting.records.min(atoms) * AGAIN
+        + (waiting.records as f64 * own.records + (atoms + ghosts) as f64 * own.prepared) as u64
+        + ghosts * (word + size_of::<u32>() as u64)
+        + received * TIMES_ON_THE_WAY * travels(field.words())
 }
 
-/// The same of each rank, of which `per_node` share a node.
-pub fn memories(shares: &[Share], per_node: usize, words: usize) -> Vec<u64> {
-    let mut all: Vec<u64> = shares.iter().map(|share| memory(share, words)).collect();
-    if all.len() > 1 {
-        all[0] += FIRST + FIRST_PER_RANK * per_node.min(all.len()).min(MOST_OF_A_NODE) as u64;
+/// What each rank holds at the most, of which `per_node` share a node; bytes.
+pub fn memories(shares: &[Share], per_node: usize, field: &ForceField, reach: f64) -> Vec<u64> {
+    let ranks = shares.len();
+    let base = if ranks > 2 { BASE + BASE_OF_MORE } else { BASE };
+    let mut all: Vec<u64> = shares.iter().map(|s| base + memory(s, field, reach)).collect();
+    let per_node = per_node.min(ranks).min(MOST_OF_A_NODE);
+    let writers = WRITERS.min(per_node);
+    let nodes = ranks.div_ceil(per_node.max(1));
+    let atoms: u64 = shares.iter().map(|share| share.atoms).sum();
+    let written = WRITTEN * ROUND.min(atoms / (nodes * writers).max(1) as u64);
+    for node in all.chunks_mut(per_node.max(1)) {
+        node.iter_mut().take(writers).for_each(|memory| *memory += written);
+    }
+    if let Some(first) = all.first_mut() {
+        *first += FIRST + FIRST_PER_RANK * per_node as u64;
     }
     all
 }

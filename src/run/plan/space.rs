@@ -3,7 +3,7 @@
 //! and images within the range of the potential plus the skin of the bounding box of a
 //! rank's atoms.
 
-use super::waiting::Waiting;
+use super::waiting::{Cells, Waiting};
 use crate::atoms::Atom;
 use crate::build::{Built, Parts};
 use crate::comm::Comm;
@@ -56,6 +56,14 @@ pub struct Space {
     images: Vec<(Extent, usize)>,
 }
 
+/// The heaps among ranks.
+struct Divided {
+    shares: Vec<Share>,
+    /// The rank of each heap, and whether another, or an image, has copies of its atoms.
+    owners: Vec<usize>,
+    sends: Vec<bool>,
+}
+
 /// Where the atoms of a heap are.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
@@ -72,6 +80,16 @@ impl Extent {
     fn middle(&self) -> Vec3 {
         scale(add(self.low, self.high), 0.5)
     }
+
+    /// A place for each of its atoms, spread evenly.
+    fn places(&self) -> impl Iterator<Item = Vec3> {
+        // A sequence of low discrepancy: powers of the inverse of the root of x⁴ = x + 1.
+        const STEP: Vec3 = [0.819_172_513, 0.671_043_607, 0.549_700_478];
+        let Extent { atoms, low, high } = *self;
+        let part = |n: u32, d: usize| ((n as f64 + 0.5) * STEP[d]).fract();
+        let along = move |n: u32, d: usize| low[d] + part(n, d) * (high[d] - low[d]);
+        (0..atoms).map(move |n| [along(n, 0), along(n, 1), along(n, 2)])
+    }
 }
 
 /// What one rank has.
@@ -87,8 +105,8 @@ pub struct Share {
     /// Ghosts that are of other ranks, and copies of its atoms there.
     pub received: u64,
     pub sent: u64,
-    /// Atoms that wait for ghosts.
-    pub waiting: u64,
+    /// What is of them only while tiles wait.
+    pub waiting: Waiting,
     low: Vec3,
     high: Vec3,
 }
@@ -102,7 +120,7 @@ impl Share {
         receivers: 0,
         received: 0,
         sent: 0,
-        waiting: 0,
+        waiting: Waiting { sums: 0, records: 0 },
         low: [f64::INFINITY; 3],
         high: [f64::NEG_INFINITY; 3],
     };
@@ -214,8 +232,30 @@ impl Space {
         self.heaps.iter().map(|heap| heap.atoms as u64).sum()
     }
 
-    /// What each of so many ranks would have.
+    /// What each of so many ranks would have; nothing is said of what waits.
     pub fn shares(&self, ranks: usize) -> Vec<Share> {
+        self.divide(ranks).shares
+    }
+
+    /// The same with what waits, where a rank has so many threads.
+    pub fn shares_with_waiting(&self, ranks: usize, threads: usize) -> Vec<Share> {
+        let Space { reach, heaps, .. } = self;
+        let Divided { mut shares, owners, sends } = self.divide(ranks);
+        let mut by_owner: Vec<u32> = (0..heaps.len() as u32).collect();
+        by_owner.sort_by_key(|&heap| owners[heap as usize]);
+        for of_one in by_owner.chunk_by(|&a, &b| owners[a as usize] == owners[b as usize]) {
+            let share = &mut shares[owners[of_one[0] as usize]];
+            let mut cells = Cells::within((share.low, share.high), share.atoms, *reach);
+            for &heap in of_one {
+                let is_shared = sends[heap as usize];
+                heaps[heap as usize].places().for_each(|place| cells.take(place, is_shared));
+            }
+            share.waiting = cells.waiting(share.ghosts, threads);
+        }
+        shares
+    }
+
+    fn divide(&self, ranks: usize) -> Divided {
         let Space { reach, heaps, positions, costs, images, .. } = self;
         let domains = self.domains(ranks);
         let owners: Vec<usize> = positions.iter().map(|r| domains.owner(r)).collect();
@@ -227,12 +267,6 @@ impl Space {
         for (rank, share) in shares.iter_mut().enumerate() {
             share.clip(&domains.region(rank));
         }
-        let waiting = |share: &Share| {
-            let extent =
-                if share.atoms > 0 { (share.low, share.high) } else { ([0.0; 3], [0.0; 3]) };
-            Waiting::within(extent, share.atoms, *reach)
-        };
-        let mut waiting: Vec<Waiting> = shares.iter().map(waiting).collect();
         let mut sends = vec![false; heaps.len()];
         let mut ways = HashSet::new();
         // Ghosts of its own images and of others, copies on others.
@@ -251,24 +285,20 @@ impl Space {
                     shared[owner][2] += near;
                     ways.insert((owner, rank));
                 } else if is_image {
+                    sends[of] = true;
                     shared[rank][0] += near;
                 }
             });
-        }
-        for ((heap, &sends), &owner) in heaps.iter().zip(&sends).zip(&owners) {
-            waiting[owner].take(heap.middle(), heap.atoms, sends);
         }
         for (owner, rank) in ways {
             shares[owner].receivers += 1;
             shares[rank].senders += 1;
         }
-        for ((share, waiting), [own, received, sent]) in shares.iter_mut().zip(&waiting).zip(shared)
-        {
+        for (share, [own, received, sent]) in shares.iter_mut().zip(shared) {
             share.ghosts = (own + received).round() as u64;
-            share.waiting = waiting.count(share.ghosts);
             (share.received, share.sent) = (received.round() as u64, sent.round() as u64);
         }
-        shares
+        Divided { shares, owners, sends }
     }
 
     /// Space divided as a run does when it begins: by atoms, and once more if their neighbours ask

@@ -1,72 +1,100 @@
-//! Which atoms of a rank wait for ghosts in a step: those of the tiles (`sweep::tiling`) at its borders, whose
-//! pairs and triples stay in memory meanwhile.
+//! What of a rank's atoms is in memory only while tiles (`sweep::tiling`) wait: sums and adjoints, and the
+//! pairs and triples between densities and forces.
 //!
-//! A slab waits with its embedding if others have copies of its atoms, and those around it with their
-//! forces. (What is in reach of ghosts has copies elsewhere.) Of thick slabs that are cut into columns
-//! so much waits as there are ghosts, and a good deal around.
+//! A tile waits for those around it, and where others have copies of its atoms for the sums and adjoints of
+//! these. The rank's space is cut as in a run, and its scheduler deals out tasks with which nothing is done
+//! but to see how many atoms each of its records was for.
 
 use crate::geometry::Vec3;
 use crate::neighbour::Rows;
-use crate::sweep::Measures;
+use crate::sweep::{Measures, Next, Schedule, Scheduler, Section, Task, Tiling};
 
-/// Atoms that wait in columns, for each ghost: measured with 2 and 13 million atoms on a rank.
-const PER_GHOST: u64 = 20;
+/// Evaluations after which records have met the larger tiles.
+const EVALUATIONS: usize = 2;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Slab {
-    atoms: u64,
-    /// Whether others have copies of some.
-    sends: bool,
-}
-
-impl Slab {
-    fn add(&mut self, more: Slab) {
-        self.atoms += more.atoms;
-        self.sends |= more.sends;
-    }
-}
-
-/// The slabs of a rank, and what lies in them.
-pub struct Waiting {
+/// The atoms of a rank by the cells of its rows.
+pub struct Cells {
     rows: Rows,
-    has_columns: bool,
-    slabs: Vec<Slab>,
+    /// How many atoms, behind the number of each cell.
+    counts: Vec<u32>,
+    /// Of which others have copies.
+    shared: Vec<u32>,
 }
 
-impl Waiting {
+/// What waits at the same time, at the most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Atoms, and ghosts, that have sums.
+    pub sums: u64,
+    /// Atoms that have room for records.
+    pub records: u64,
+}
+
+impl Cells {
     /// Of so many atoms in this box, none of which is known yet; `reach` of lists, Å.
-    pub fn within(extent: (Vec3, Vec3), atoms: u64, reach: f64) -> Waiting {
+    pub fn within(extent: (Vec3, Vec3), atoms: u64, reach: f64) -> Cells {
         let rows = Rows::within(extent, atoms as usize, reach);
-        let counts = rows.counts();
-        let has_columns = Measures::default().columns(atoms as usize, counts) > 1;
-        Waiting { rows, has_columns, slabs: vec![Slab::default(); counts[0]] }
+        let counts = vec![0; rows.cells() + 1];
+        Cells { rows, counts, shared: Vec::new() }
     }
 
-    /// Atoms here, of which others have copies or not.
-    pub fn take(&mut self, place: Vec3, atoms: u32, sends: bool) {
-        let last = self.slabs.len() - 1;
-        let slab = self.rows.slab_of(place).min(last);
-        self.slabs[slab].add(Slab { atoms: atoms as u64, sends });
-    }
-
-    /// How many wait for so many ghosts.
-    pub fn count(&self, ghosts: u64) -> u64 {
-        if self.has_columns {
-            return self.slabs.iter().map(|slab| slab.atoms).sum::<u64>().min(PER_GHOST * ghosts);
+    /// An atom here, of which others have copies or not.
+    pub fn take(&mut self, [x, y, z]: Vec3, is_shared: bool) {
+        let cell = self.rows.cell_of(&[x, y, z, 0.0]);
+        self.counts[cell as usize + 1] += 1;
+        if is_shared && self.shared.last() != Some(&cell) {
+            self.shared.push(cell);
         }
-        // Thin ones make one tile.
-        let least = Measures::default().slab_atoms as u64;
-        let mut tiles: Vec<Slab> = Vec::new();
-        for slab in &self.slabs {
-            match tiles.last_mut() {
-                Some(last) if last.atoms < least => last.add(*slab),
-                _ => tiles.push(*slab),
+    }
+
+    /// What waits for so many ghosts.
+    pub fn waiting(mut self, ghosts: u64, threads: usize) -> Waiting {
+        for cell in 1..self.counts.len() {
+            self.counts[cell] += self.counts[cell - 1];
+        }
+        let first = self.counts;
+        let atoms = first[first.len() - 1] as usize;
+        let tiling = Tiling::new(&self.rows, &first, threads, Measures::default());
+        let shared = self.shared.iter().map(|&cell| first[cell as usize] as usize);
+        let schedule = Schedule::new(&tiling, shared, ghosts as usize);
+        let sums = schedule.ring.places(atoms + ghosts as usize) as u64;
+        Waiting { sums, records: records(&schedule) }
+    }
+}
+
+/// Atoms that all records together have room for.
+fn records(schedule: &Schedule) -> u64 {
+    // Of the largest tile that each was for.
+    let mut scheduler = Scheduler::<u64>::default();
+    for _ in 0..EVALUATIONS {
+        scheduler.clear(schedule);
+        for section in Section::ALL {
+            if scheduler.enter(schedule, section) {
+                pass_through(&mut scheduler, schedule);
             }
         }
-        let waits = |n: usize| {
-            tiles[n.saturating_sub(1)..(n + 2).min(tiles.len())].iter().any(|tile| tile.sends)
-        };
-        (0..tiles.len()).filter(|n| waits(*n)).map(|n| tiles[n].atoms).sum()
+    }
+    scheduler.spare().iter().sum()
+}
+
+/// Through a section, all threads being as fast.
+fn pass_through(scheduler: &mut Scheduler<u64>, schedule: &Schedule) {
+    loop {
+        let mut jobs = Vec::with_capacity(schedule.threads);
+        for thread in 0..schedule.threads {
+            if let Next::Do(job) = scheduler.next(schedule, thread) {
+                jobs.push(job);
+            }
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        for mut job in jobs {
+            if job.task == Task::Densities {
+                job.records = job.records.max(schedule.tiles[job.tile].atoms.len() as u64);
+            }
+            scheduler.finish(schedule, job);
+        }
     }
 }
 
@@ -76,35 +104,38 @@ mod tests {
 
     const REACH: f64 = 5.6;
 
-    /// Of a block of this size filled as a metal is, of which a face across `axis` is a border.
-    fn waiting(size: Vec3, axis: Option<usize>, ghosts: u64) -> [u64; 2] {
-        let cells = size.map(|length| (length / 4.0) as usize);
-        let atoms = 4 * cells.iter().product::<usize>() as u64;
-        let mut waiting = Waiting::within(([0.0; 3], size), atoms, REACH);
-        for n in 0..atoms as usize / 4 {
-            let at = [n / cells[1] / cells[2], n / cells[2] % cells[1], n % cells[2]];
-            let place = at.map(|k| 4.0 * k as f64 + 2.0);
-            let sends = axis.is_some_and(|axis| place[axis] > size[axis] - REACH);
-            waiting.take(place, 4, sends);
+    /// Of a block of this size filled as a metal is, of which a face across `axis` is a border; and how
+    /// many atoms there are.
+    fn waiting(size: Vec3, axis: Option<usize>, ghosts: u64) -> (Waiting, u64) {
+        let number = size.map(|length| (length / 2.5) as usize);
+        let atoms = number.iter().product::<usize>();
+        let mut cells = Cells::within(([0.0; 3], size), atoms as u64, REACH);
+        for n in 0..atoms {
+            let at = [n / number[1] / number[2], n / number[2] % number[1], n % number[2]];
+            let place = at.map(|k| 2.5 * k as f64 + 1.2);
+            cells.take(place, axis.is_some_and(|axis| place[axis] > size[axis] - REACH));
         }
-        [waiting.count(ghosts), atoms]
+        (cells.waiting(ghosts, 1), atoms as u64)
     }
 
     #[test]
     fn a_border_across_slabs_lets_all_wait_and_one_along_them_a_few() {
         // Slabs lie across the longest direction, the first.
-        let size = [400.0, 200.0, 60.0];
-        assert_eq!(waiting(size, None, 0)[0], 0);
-        let [across, all] = waiting(size, Some(1), 5000);
-        assert_eq!(across, all);
-        let [along, all] = waiting(size, Some(0), 1000);
-        assert!((2 * all / 80..=4 * all / 60).contains(&along), "{along} of {all}");
+        let size = [400.0, 100.0, 60.0];
+        let (none, all) = waiting(size, None, 0);
+        assert!(none.records < all / 10 && none.sums < all / 4, "{none:?} of {all}");
+        let (across, all) = waiting(size, Some(1), 5000);
+        assert_eq!(across.sums, all + 5000);
+        assert!((all..all * 11 / 10).contains(&across.records), "{across:?} of {all}");
+        let (along, all) = waiting(size, Some(0), 1000);
+        assert_eq!(along.sums, all + 1000);
+        assert!((all / 40..all / 8).contains(&along.records), "{along:?} of {all}");
     }
 
     #[test]
     fn of_thick_slabs_cut_into_columns_what_is_at_the_border_waits() {
-        assert_eq!(waiting([600.0, 560.0, 160.0], Some(1), 1000)[0], 20_000);
-        let [waiting, all] = waiting([600.0, 560.0, 160.0], Some(1), 1_000_000);
-        assert_eq!(waiting, all);
+        let size = [250.0, 280.0, 260.0];
+        let (waiting, all) = waiting(size, Some(1), 10_000);
+        assert!((all / 20..all / 3).contains(&waiting.records), "{waiting:?} of {all}");
     }
 }
