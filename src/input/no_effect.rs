@@ -117,8 +117,8 @@ mod tests {
                 ""
             ),
             [
-                format!("8:1: `misorientation_deg` has no effect: {random}"),
-                format!("9:1: `euler_angles_deg` has no effect: {random}")
+                format!("7:1: `misorientation_deg` has no effect: {random}"),
+                format!("8:1: `euler_angles_deg` has no effect: {random}")
             ]
         );
         assert_eq!(
@@ -128,7 +128,7 @@ mod tests {
                 "[crystal]\nlattice_constant_angstrom = 3.9\ncomposition = { Pt = 1.0 }\nsurface = \"z\"\n\
                  lengths_angstrom = [40, 40]\nlayers = 3"
             ),
-            [format!("8:11: `facet` has no effect: {random}")]
+            [format!("7:11: `facet` has no effect: {random}")]
         );
         assert_eq!(
             told("", "thermostat = \"bussi\"\nchain_length = 4\nmax_steps = 5", ""),

@@ -35,11 +35,22 @@ impl WholeLists {
     }
 }
 
+/// How many atoms a portion has.
+fn size(owned: usize, threads: usize) -> usize {
+    (owned / (8 * threads)).clamp(LEAST, MOST)
+}
+
 impl Neighbours {
+    /// Bytes of the whole lists that so many threads have at a time, with so many entries of an atom.
+    pub fn bytes_of_portions(owned: usize, threads: usize, entries: f64) -> usize {
+        let atoms = (threads * size(owned, threads)).min(owned);
+        (atoms as f64 * entries) as usize * size_of::<u32>()
+    }
+
     /// All owned atoms, in portions that `threads` may share.
     pub fn portions(&self, threads: usize) -> Vec<Portion> {
         let owned = self.owned();
-        let size = (owned / (8 * threads)).clamp(LEAST, MOST);
+        let size = size(owned, threads);
         let mut from: Vec<usize> = (0..owned).step_by(size).collect();
         if self.kept == Kept::Once {
             for i in 0..owned {

@@ -173,7 +173,7 @@ impl Planned<'_> {
     fn of_space(&self, shares: &[Share], per_node: usize) -> [String; 8] {
         let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
         let words = self.field.words();
-        let memory = cost::memories(shares, per_node, self.field, self.space.reach);
+        let memory = cost::memories(shares, (self.threads, per_node), self.field, self.space.reach);
         let of_node = |node: &[u64]| node.iter().sum::<u64>();
         [
             shares.len().to_string(),

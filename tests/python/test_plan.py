@@ -161,8 +161,8 @@ def raft(tmp_path_factory):
 
 CRYSTAL = """
 [potential]
-kind = "sutton-chen"
-file = "{potentials}/sutton-chen.toml"
+kind = "gupta"
+file = "{potentials}/gupta.toml"
 elements = ["Cu"]
 
 [crystal]
@@ -173,7 +173,7 @@ composition = {{ Cu = 1.0 }}
 
 
 def many_atoms(kind):
-    """Some 60,000: of particles, with MEAM, or of a periodic crystal, with embedded atoms."""
+    """Some 60,000: of particles, with MEAM, or of a periodic crystal, with a pair functional."""
     if kind == "crystal":
         return CRYSTAL.format(potentials=POTENTIALS)
     text = RAFT.read_text()

@@ -49,7 +49,7 @@ const WRITERS: usize = 4;
 
 /// Of an atom, while a frame is looked at, and of each that goes through a writer in a round.
 const FRAME: u64 = 20;
-const WRITTEN: u64 = 100;
+const WRITTEN: u64 = 70;
 const ROUND: u64 = 131_072;
 
 /// What was made and let go of (builder, lists), and is not given back by the allocator: of an atom, and of
@@ -70,12 +70,16 @@ fn travels(words: usize) -> u64 {
 }
 
 /// Memory of a rank without files, bytes; `reach` of lists, Å.
-fn memory(share: &Share, field: &ForceField, reach: f64) -> u64 {
+fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64) -> u64 {
     let Share { atoms, ghosts, neighbours, received, waiting, .. } = *share;
     let word = 8 * field.words() as u64;
     let kept = if field.takes_half_lists() { Kept::Once } else { Kept::All };
-    let lists = Neighbours::bytes_of(kept, atoms as usize, neighbours as usize);
     let each = neighbours as f64 / atoms.max(1) as f64;
+    // Half lists have all entries that name ghosts, of which each sees a quarter of its surroundings.
+    let of_ghosts = ghosts as f64 * each / 4.0;
+    let lists =
+        Neighbours::bytes_of(kept, atoms as usize, neighbours as usize + of_ghosts as usize)
+            + Neighbours::bytes_of_portions(atoms as usize, threads, each);
     let own = field.bytes_of_atom(atoms as usize, each, reach);
     Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
         + lists as u64
@@ -88,11 +92,17 @@ fn memory(share: &Share, field: &ForceField, reach: f64) -> u64 {
         + received * TIMES_ON_THE_WAY * travels(field.words())
 }
 
-/// What each rank holds at the most, of which `per_node` share a node; bytes.
-pub fn memories(shares: &[Share], per_node: usize, field: &ForceField, reach: f64) -> Vec<u64> {
+/// What each rank of so many threads holds at the most, of which `per_node` share a node; bytes.
+pub fn memories(
+    shares: &[Share],
+    (threads, per_node): (usize, usize),
+    field: &ForceField,
+    reach: f64,
+) -> Vec<u64> {
     let ranks = shares.len();
     let base = if ranks > 2 { BASE + BASE_OF_MORE } else { BASE };
-    let mut all: Vec<u64> = shares.iter().map(|s| base + memory(s, field, reach)).collect();
+    let mut all: Vec<u64> =
+        shares.iter().map(|s| base + memory(s, threads, field, reach)).collect();
     let per_node = per_node.min(ranks).min(MOST_OF_A_NODE);
     let writers = WRITERS.min(per_node);
     let nodes = ranks.div_ceil(per_node.max(1));

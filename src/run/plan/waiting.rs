@@ -14,6 +14,7 @@ const EVALUATIONS: usize = 2;
 
 /// The atoms of a rank by the cells of its rows.
 pub struct Cells {
+    extent: (Vec3, Vec3),
     rows: Rows,
     /// How many atoms, behind the number of each cell.
     counts: Vec<u32>,
@@ -35,11 +36,13 @@ impl Cells {
     pub fn within(extent: (Vec3, Vec3), atoms: u64, reach: f64) -> Cells {
         let rows = Rows::within(extent, atoms as usize, reach);
         let counts = vec![0; rows.cells() + 1];
-        Cells { rows, counts, shared: Vec::new() }
+        Cells { extent, rows, counts, shared: Vec::new() }
     }
 
-    /// An atom here, of which others have copies or not.
-    pub fn take(&mut self, [x, y, z]: Vec3, is_shared: bool) {
+    /// An atom here, of which others have copies or not; in the box, or at its border.
+    pub fn take(&mut self, place: Vec3, is_shared: bool) {
+        let (low, high) = self.extent;
+        let [x, y, z]: Vec3 = std::array::from_fn(|d| place[d].max(low[d]).min(high[d]));
         let cell = self.rows.cell_of(&[x, y, z, 0.0]);
         self.counts[cell as usize + 1] += 1;
         if is_shared && self.shared.last() != Some(&cell) {
@@ -130,6 +133,15 @@ mod tests {
         let (along, all) = waiting(size, Some(0), 1000);
         assert_eq!(along.sums, all + 1000);
         assert!((all / 40..all / 8).contains(&along.records), "{along:?} of {all}");
+    }
+
+    #[test]
+    fn who_is_said_to_be_beyond_the_box_is_at_its_border() {
+        let mut cells = Cells::within(([0.0; 3], [40.0, 30.0, 20.0]), 3, REACH);
+        for place in [[-9.0, 1.0, 1.0], [1.0, 99.0, 1.0], [49.0, 31.0, 21.0]] {
+            cells.take(place, true);
+        }
+        assert_eq!(cells.waiting(1, 1), Waiting { sums: 4, records: 3 });
     }
 
     #[test]
