@@ -313,7 +313,7 @@ fn built_particle(config: &Config, particle: &ParticleConfig, key: &str, problem
                 Some(PlacementConfig::Row(_)) => {}
                 Some(other) => problems.at(
                     &key,
-                    &format!(
+                    format!(
                         "with `[placement] kind = \"{}\"` no facet faces another particle: give the Miller \
                          indices, as `facet = [1, 0, 0]`",
                         other.name()
