@@ -12,7 +12,7 @@ where no run of seconds settles); atoms do not move (ours for two femtoseconds f
 energy are compared, with errors from the means of blocks; more than 3.5 standard errors apart is
 a failure. `--open` does so with open systems, against `fix sgcmc`: Cu-Ni with the tables that LAMMPS comes with, 2,048 atoms (it wants boxes of
 four cutoffs), at two differences of chemical potentials: composition and energy. (Compositions that are held are
-compared with all arrangements of a few atoms, in the program's own tests. Beside LAMMPS, with 10 for our `strength_ev` and its
+compared with all arrangements of a few atoms, in the program's own tests. Beside LAMMPS, with 10 for our `constraint_ev` and its
 `kappa`, the share of Cu was 0.3975 here and 0.3877 there: whether the two mean the same is not found out.) `--rate` measures attempted swaps per second of processor time on one core, on a
 sphere of 30,000 atoms: the time of a run with many less that of a run with few.
 """
