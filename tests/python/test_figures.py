@@ -88,6 +88,16 @@ def test_pictures_have_room_for_what_is_bonded():
     )
 
 
+def test_particles_are_cut_open_each_through_its_middle():
+    ball = np.array([(x, y, z) for x in (-1.0, 0, 1) for y in (-1.0, 0, 1) for z in (-1.0, 0, 1)])
+    higher = ball + [10, 0, 7]
+    for view, axis in (("z", 2), ("x", 0), ("0,-1,0", 1)):
+        left = pictures.cut_open(np.vstack([ball, higher]), np.repeat([0, 1], 27), view)
+        sign = -1 if view == "0,-1,0" else 1
+        expected = sign * ball[:, axis] < 0.5
+        np.testing.assert_array_equal(left, np.concatenate([expected, expected]))
+
+
 def test_no_picture_of_atoms_without_a_number():
     with pytest.raises(Unusable, match="no atomic number"):
         pictures.haadf(np.eye(3), np.zeros(3, int))

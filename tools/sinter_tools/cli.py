@@ -50,6 +50,8 @@ def plot(arguments):
 def image(arguments):
     from . import pictures, style
 
+    if arguments.haadf and arguments.cut:
+        raise Unusable("--cut is of balls: with --haadf, --thickness says what is seen")
     with Trajectory(arguments.run) as trajectory:
         frame = _frame(arguments, trajectory)
         view = {"view": arguments.view, "pixels": arguments.pixels}
@@ -58,7 +60,7 @@ def image(arguments):
             figure = pictures.haadf_figure(trajectory, frame, **view, **more)
             name = "haadf.png"
         else:
-            figure = pictures.balls_figure(trajectory, frame, by=arguments.by, **view)
+            figure = pictures.balls_figure(trajectory, frame, by=arguments.by, cut=arguments.cut, **view)
             name = f"{arguments.by}.png"
         _tell(style.save(figure, _named(arguments, trajectory, name)))
 
@@ -237,6 +239,7 @@ def parser():
     made = command(image, "A picture of a frame", "file [beside the trajectory]")
     of_frame(made)
     of_picture(made, 1000)
+    made.add_argument("--cut", action="store_true", help="each particle cut open through its middle, across the view")
     made.add_argument("--probe", type=positive(float), default=0.8, help="with --haadf: full width of the probe, Å [0.8]")
     made.add_argument("--thickness", type=positive(float), help="with --haadf: of the slab that is seen, Å [all]")
 

@@ -116,6 +116,14 @@ def colours(trajectory, frame, by):
     raise Unusable(f"colours by {', '.join(COLOURINGS)}, not {by}")
 
 
+def cut_open(positions, particle, view="z"):
+    """Which atoms are left when each particle is cut through its middle and the half towards the eye taken away."""
+    depth = positions @ axes_of(view)[2]
+    count = np.bincount(particle)
+    middle = np.bincount(particle, depth) / np.maximum(count, 1)
+    return depth <= middle[particle]
+
+
 def balls(positions, colour, view="z", radius=1.4, pixels=1000):
     """Balls lit from the upper left, the nearest in front: rows x columns x 3, white where
     there is nothing, and Å per pixel."""
@@ -184,9 +192,13 @@ def haadf_figure(trajectory, frame, **options):
     return figure
 
 
-def balls_figure(trajectory, frame, by="particle", **options):
+def balls_figure(trajectory, frame, by="particle", cut=False, view="z", **options):
     colour, meaning = colours(trajectory, frame, by)
-    picture, scale = balls(frame.positions, colour, **options)
+    positions = frame.positions
+    if cut:
+        left = cut_open(positions, trajectory.particle, view)
+        positions, colour = positions[left], colour[left]
+    picture, scale = balls(positions, colour, view, **options)
     figure, axis = _framed(picture, scale, False)
     axis.annotate(f"{frame.time:g} ps", (0.97, 0.96), xycoords="axes fraction", ha="right", va="top")
     if isinstance(meaning, dict) and len(meaning) > 1:
