@@ -35,8 +35,8 @@ pub const REDUCTIONS: f64 = 2.0;
 /// thousand to 4 million atoms of particles and crystals, with MEAM and embedded atoms; bytes.
 ///
 /// The program, MPI and HDF5 before there is an atom; of more than two ranks, each has buffers of MPI besides.
-const BASE: u64 = 37_500_000;
-const BASE_OF_MORE: u64 = 2_000_000;
+const BASE: u64 = 36_200_000;
+const BASE_OF_MORE: u64 = 3_000_000;
 
 /// What the first rank holds besides, which opens files and hears of all others; of each of these, in the
 /// buffers of MPI.
