@@ -126,6 +126,17 @@ def start(*arguments, ranks=None, threads=1, prefix=(), more=()):
     )
 
 
+def refusal(folder, text, change):
+    """What `check` says of an input of this text with the first of `change` replaced by the second, which makes it a bad one;
+    and its lines."""
+    old, new = change
+    assert old in text
+    path = write_input(folder, text.replace(old, new, 1))
+    done = sinter("check", path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr, path.read_text().splitlines()
+
+
 def wait_until(condition, seconds=600, pause=0.02, told=str):
     """`told()`: what is to be said where it does not happen."""
     end = time.monotonic() + seconds

@@ -153,11 +153,10 @@ def compare(program, folder):
 
 EDGE_NICKEL = 3.57
 OPEN_ROUNDS = 150
-# Ours: a sixteenth of a sweep, as the box has room for one attempt at a time.
 
 
 def open_ours(program, folder, places, potential, wanted, seed=1):
-    """Shares of Cu, and energies per atom."""
+    """Shares of Cu, and energies per atom. A round is a sixteenth of a sweep, as the box has room for one attempt at a time."""
     temperature, difference = wanted
     size = 8 * EDGE_NICKEL
     species = np.random.default_rng(seed).permutation(["Ni", "Cu"] * (len(places) // 2))
