@@ -11,10 +11,12 @@ Pt3Fe on an fcc lattice (256 atoms, periodic), above the temperature at which it
 where no run of seconds settles); atoms do not move (ours for two femtoseconds from rest). When the energy has settled, acceptance and mean
 energy are compared, with errors from the means of blocks; more than 3.5 standard errors apart is
 a failure. `--open` does so with open systems, against `fix sgcmc`: Cu-Ni with the tables that LAMMPS comes with, 2,048 atoms (it wants boxes of
-four cutoffs), at two differences of chemical potentials: composition and energy. (Compositions that are held are
-compared with all arrangements of a few atoms, in the program's own tests. Beside LAMMPS, with 10 for our `constraint_ev` and its
-`kappa`, the share of Cu was 0.3975 here and 0.3877 there: whether the two mean the same is not found out.) `--rate` measures attempted swaps per second of processor time on one core, on a
-sphere of 30,000 atoms: the time of a run with many less that of a run with few.
+four cutoffs), at two differences of chemical potentials, and with a composition that is held: composition and energy. `--rate` measures
+attempted swaps per second of processor time on one core, on a sphere of 30,000 atoms: the time of a run with many less that of a run with few.
+
+What `variance kappa` of `fix sgcmc` means its manual does not say. From the means and variances of an ideal mixture (tables of zeros, at
+three temperatures and kappas) it is a weight exp(-2 kappa N (c - c0)^2), a number whatever the temperature; so our `constraint_ev`
+of two elements, K N (c - c0)^2, is the same with K = 2 kappa k T.
 """
 
 import argparse
@@ -148,14 +150,19 @@ def compare(program, folder):
 
 EDGE_NICKEL = 3.57
 OPEN_ROUNDS = 150
+BOLTZMANN = 8.617333262e-5  # eV/K
 
 
 def open_ours(program, folder, places, potential, wanted, seed=1):
     """Shares of Cu, and energies per atom. A round is a sixteenth of a sweep, as the box has room for one attempt at a time."""
-    temperature, difference = wanted
+    temperature, difference, kappa, share = wanted
     size = 8 * EDGE_NICKEL
     species = np.random.default_rng(seed).permutation(["Ni", "Cu"] * (len(places) // 2))
     rows = [f"{s} {x:.10f} {y:.10f} {z:.10f}" for s, (x, y, z) in zip(species, places)]
+    held = 'ensemble = "semi-grand"'
+    if kappa:
+        constraint = 2 * kappa * BOLTZMANN * temperature
+        held = f'ensemble = "variance-constrained"\nconstraint_ev = {constraint}\ncomposition = {{ Ni = {1 - share}, Cu = {share} }}'
     head = f'Lattice="{size} 0 0 0 {size} 0 0 0 {size}" pbc="T T T" Properties=species:S:1:pos:R:3'
     (folder / "open.xyz").write_text(f"{len(rows)}\n{head}\n" + "\n".join(rows) + "\n")
     (folder / "open.toml").write_text(f"""
@@ -172,8 +179,8 @@ duration_ps = {1e-5 * OPEN_ROUNDS:.5f}
 interval_ps = 1e-5
 attempts = {len(places) // 16}
 temperature_k = {temperature}
-ensemble = "semi-grand"
 chemical_potential_ev = {{ Ni = 0.0, Cu = {difference} }}
+{held}
 """)
     command = [program, "--threads", "1", "--force", "--output", folder / "open", folder / "open.toml"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -185,7 +192,7 @@ chemical_potential_ev = {{ Ni = 0.0, Cu = {difference} }}
 
 
 def open_lammps(folder, places, potential, wanted):
-    temperature, difference = wanted
+    temperature, difference, kappa, share = wanted
     size = 8 * EDGE_NICKEL
     head = f"{len(places)} atoms\n2 atom types\n0 {size} xlo xhi\n0 {size} ylo yhi\n0 {size} zlo zhi\n\nAtoms # atomic\n\n"
     rows = [f"{n} {1 + n % 2} {x:.10f} {y:.10f} {z:.10f}" for n, (x, y, z) in enumerate(places, 1)]
@@ -198,7 +205,7 @@ mass 2 63.546
 pair_style eam/alloy
 pair_coeff * * {potential} Ni Cu
 velocity all set 0 0 0
-fix open all sgcmc 1 1.0 {temperature} {-difference} randseed 4711
+fix open all sgcmc 1 1.0 {temperature} {-difference} randseed 4711 {f"variance {kappa} {share}" if kappa else ""}
 thermo_style custom step pe f_open[4]
 thermo_modify format float %20.10f
 thermo 1
@@ -214,10 +221,10 @@ def open_systems(program, folder):
     potential = pathlib.Path(lammps.__file__).parent / "share/lammps/potentials/CuNi.eam.alloy"
     places = lattice(8) * EDGE_NICKEL / EDGE
     wrong = False
-    for wanted in ((2000, 0.9), (2000, 0.85)):
+    for wanted in ((2000, 0.9, 0, 0), (2000, 0.85, 0, 0), (2000, 0.85, 10, 0.4)):
         since = OPEN_ROUNDS // 3
         one, other = open_ours(program, folder, places, potential, wanted), open_lammps(folder, places, potential, wanted)
-        name = f"{wanted[0]} K, {wanted[1]} eV"
+        name = f"{wanted[0]} K, {wanted[1]} eV" + (f", held at {wanted[3]} with kappa {wanted[2]}" if wanted[2] else "")
         for what, a, b in zip(("share of Cu", "energy per atom, eV"), one, other):
             (a, da), (b, db) = mean(a[since:]), mean(b[since:])
             apart = abs(a - b) / max(np.hypot(da, db), 1e-12)
