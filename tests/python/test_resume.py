@@ -155,6 +155,21 @@ def test_a_damaged_trajectory_is_told_with_what_to_do(copy, harm):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("again", ["--resume", "--restart"])
+def test_a_checkpoint_under_the_name_of_another_step_is_refused(copy, again):
+    path, folder = copy
+    lose(folder, "checkpoint-45.h5")
+    (folder / "checkpoint-32.h5").rename(folder / "checkpoint-60.h5")
+    before = everything(folder, but=["run.log"])
+    renamed = folder / "checkpoint-60.h5"
+    how = ["--resume", "--output", folder] if again == "--resume" else ["--restart", renamed, "--output", folder.parent / "fork"]
+    done = run(*how, path)
+    assert done.returncode == 2, done.stderr
+    assert "its name says step 60, and it is of step 32" in done.stderr
+    assert "Name it checkpoint-32.h5 again" in done.stderr
+    assert everything(folder, but=["run.log"]) == before
+
+
 def test_a_checkpoint_of_another_folder_does_not_cut_a_trajectory(finished, copy):
     path, folder = copy
     before = everything(folder)
