@@ -121,6 +121,13 @@ def stress(arguments):
         _tell(style.save(figure, _named(arguments, trajectory, "stress.png")))
 
 
+def digest(arguments):
+    from . import digest as digests
+
+    with Trajectory(arguments.run) as trajectory:
+        _tell(digests.write(trajectory, Path(_named(arguments, trajectory, "digest"))))
+
+
 def report(arguments):
     from .report import page
 
@@ -272,6 +279,8 @@ def parser():
     made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
 
     command(report, "One page of HTML with all figures in it", "file [report.html beside the trajectory]")
+    text = "What to keep of a run without its trajectory: where it ended, checksum, what it shows, series"
+    command(digest, text, "two files by this name, .json and .csv [digest beside the trajectory]")
     command(compare, "Runs side by side, necks over temperature and gap", "figure [compare.png]", several=True)
 
     made = command(export, "Frames for other programs", "file [beside the trajectory]")

@@ -4,7 +4,7 @@ None where the file has nothing to draw it from."""
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis, surfaces
+from . import analysis, facing, surfaces
 from .style import COLOURS, STRUCTURE_COLOURS
 from .trajectory import Unusable
 
@@ -125,6 +125,25 @@ def centres(trajectory):
         if high - low < LEAST_MOTION:
             axes[1, 0].set_ylim((low + high - LEAST_MOTION) / 2, (low + high + LEAST_MOTION) / 2)
     axes[-1, 0].set_xlabel(name)
+    figure.align_ylabels()
+    return figure
+
+
+def climbing(trajectory):
+    """Coverage of the layers above the facets with which the first pair of particles faces each other (`facing`)."""
+    if not trajectory.pairs():
+        return None
+    times, coverage = facing.history(trajectory, trajectory.pairs()[0])
+    if len(times) < 2 or np.isnan(coverage).all():
+        return None
+    figure, axes = plt.subplots(facing.LAYERS - 1, sharex=True, figsize=(6, 4.2))
+    for layer, (axis, name) in enumerate(zip(axes, ("first", "second"))):
+        for k, particle in enumerate(trajectory.pairs()[0]):
+            axis.plot(times, coverage[:, k, layer], lw=1.2, color=COLOURS[k], label=f"particle {particle}", ls=("-", "--")[k])
+        axis.set_ylabel(f"coverage of the\n{name} layer above")
+        _from_zero(axis, 0.02)
+    axes[0].legend()
+    axes[-1].set_xlabel("time / ps")
     figure.align_ylabels()
     return figure
 
@@ -446,6 +465,7 @@ FIGURES = {
     "thermo": thermo,
     "neck": neck,
     "centres": centres,
+    "climbing": climbing,
     "displacements": displacements,
     "diffusion": diffusion,
     "lindemann": lindemann,

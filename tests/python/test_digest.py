@@ -1,0 +1,122 @@
+"""What is kept of a run without its trajectory, and the layers above facing facets that it tells of."""
+
+import csv
+import hashlib
+import json
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from running import HEAD, ROOT, run, write_input
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from sinter_tools import Trajectory, facing
+from sinter_tools.cli import main
+
+A = 3.92
+PROTOCOL = """
+[[stage]]
+kind = "equilibrate"
+particles = "apart"
+temperature_k = 900
+duration_ps = 0.04
+[[stage]]
+kind = "hold"
+temperature_k = 900
+duration_ps = 0.1
+"""
+
+
+def block(rng, first, second, noise):
+    """A crystal whose upper (001) facet bears parts of two more layers, centred on the axis; positions."""
+    n = 12
+    corners = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    sites = A * (corners + 0.5 * np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]])).reshape(-1, 3)
+    sites -= A * n / 2
+    levels = np.round(sites[:, 2] / (A / 2)).astype(int)
+    kept = levels <= levels.max() - 2
+    for level, share in ((levels.max() - 1, first), (levels.max(), second)):
+        candidates = np.flatnonzero((levels == level) & (np.hypot(sites[:, 0], sites[:, 1]) < 12))
+        kept[rng.choice(candidates, round(share * len(candidates)), replace=False)] = True
+    return sites[kept] + rng.normal(0, noise, (kept.sum(), 3)), levels[kept] - (levels.max() - 2)
+
+
+@pytest.mark.parametrize("noise", [0, 0.2])
+@pytest.mark.parametrize("first, second", [(0.2, 0), (0.3, 0.1), (0, 0)])
+def test_layers_above_a_facet_are_counted(noise, first, second):
+    rng = np.random.default_rng(3)
+    places, levels = block(rng, first, second, noise)
+    turned = Rotation.from_rotvec([0.3, -0.8, 0.4])
+    direction = turned.apply([0, 0, 1.0])
+    # The line of centres goes through the centre of mass, beside which the facet's sites stand.
+    aside = np.linalg.norm((places - places.mean(0))[:, :2], axis=1) < facing.RADIUS
+    count = np.bincount(levels[aside & (levels >= -8)] + 8)
+    full = np.median(count[:9])
+    expected = np.pad(count[9:], (0, 3))[:3] / full
+    centre = turned.apply(places).mean(0)
+    found = facing.coverage(turned.apply(places), np.ones(len(places), bool), centre + 100 * direction, A / np.sqrt(2))
+    # An inner layer has two atoms more or fewer within the cylinder, as sites of layers alternate.
+    assert found == pytest.approx(expected, rel=0.03)
+    assert (found > 0).tolist() == (expected > 0).tolist()
+
+
+def test_what_has_no_layers_has_no_facet():
+    places = np.random.default_rng(1).uniform(-20, 20, (4000, 3))
+    assert facing.coverage(places, np.ones(len(places), bool), np.array([0, 0, 100.0]), A / np.sqrt(2)) is None
+
+
+@pytest.fixture(scope="module")
+def digested(tmp_path_factory):
+    """Folder, and what is told of a run on one rank and on two."""
+    folder = tmp_path_factory.mktemp("digest")
+    path = write_input(folder, HEAD.replace("series_interval_ps = 0.02", "series_interval_ps = 0.002") + PROTOCOL)
+    told = []
+    for name, ranks in (("one", None), ("two", 2)):
+        done = run("--output", folder / name, path, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+        assert main(["digest", str(folder / name), "--output", str(folder / f"{name}-kept")]) == 0
+        told.append(json.loads((folder / f"{name}-kept.json").read_text()))
+    return folder, *told
+
+
+def test_the_same_state_has_the_same_checksum_on_any_ranks(digested):
+    folder, one, two = digested
+    assert one["end"]["atoms_sha256"] == two["end"]["atoms_sha256"]
+    assert one["end"]["step"] == 70 and one["end"]["time_ps"] == pytest.approx(0.14)
+    other = folder / "one/checkpoint-70.h5"
+    with h5py.File(other) as file:
+        atoms = {name: file[f"atoms/{name}"][:] for name in ("id", "species", "particle", "image", "position", "velocity")}
+    order = np.argsort(atoms["id"][:, 0])
+    whole = b"".join(values[order].tobytes() for values in atoms.values())
+    assert one["end"]["atoms_sha256"] == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_digest_tells_what_the_series_tell(digested):
+    folder, one, _ = digested
+    rows = list(csv.DictReader((folder / "one-kept.csv").open()))
+    with Trajectory(folder / "one") as trajectory:
+        temperature, gap = trajectory.series("thermo", "temperature"), trajectory.series("pairs", "gap")
+        assert one["seed"] == trajectory.input["seed"]
+        assert one["input_sha256"] == hashlib.sha256(trajectory.file["parameters/input"][()]).hexdigest()
+        assert one["atoms"] == trajectory.frame(0).composition
+    assert len(rows) == len(temperature.time)
+    assert [float(row["temperature"]) for row in rows] == pytest.approx(temperature.values.tolist(), rel=1e-7)
+    apart = [row for row in rows if row["gap"] == ""]
+    assert len(apart) == len(temperature.time) - len(gap.time) > 0
+    assert [float(row["gap"]) for row in rows if row["gap"]] == pytest.approx(gap.values[:, 0].tolist(), rel=1e-7)
+    third = gap.values[2 * len(gap.values) // 3 :, 0]
+    (mean, error), = one["shown"]["gap_angstrom_mean_and_error_of_the_last_third"]
+    assert mean == pytest.approx(third.mean(), abs=1e-4) and 0 < error < np.ptp(third)
+    assert one["shown"]["evaporated_atoms_at_the_most_and_at_the_end"] == [0, 0]
+    assert one["shown"]["neck_since_ps"] == [None]
+
+
+def test_a_folder_without_a_checkpoint_is_told_of(digested, tmp_path, capsys):
+    (tmp_path / "trajectory.h5md").write_bytes((digested[0] / "one/trajectory.h5md").read_bytes())
+    assert main(["digest", str(tmp_path)]) == 2
+    assert "there is no checkpoint here to tell where the run ended" in capsys.readouterr().err
+    assert not list(tmp_path.glob("digest*"))
