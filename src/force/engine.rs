@@ -19,13 +19,13 @@
 //! (`Cell::unwrap`), forces, energy and virial do not.
 
 use super::phases::{Memory, Phases};
-use super::{Departures, OneBodyTerms, Share, System, Totals, displacement};
+use super::{Departures, OneBodyTerms, Share, Statistics, System, Totals, displacement};
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
 use crate::domain::{Balance, Domains};
 use crate::error::{Error, Result};
-use crate::exchange::{Census, Routes, Traffic, connected, migrate, share_ghosts};
+use crate::exchange::{Census, Routes, connected, migrate, share_ghosts};
 use crate::fixed::Quantum;
 use crate::geometry::{Cell, END_OF_COORDINATES, GRID, Vec3, grid_index, on_far_grid};
 use crate::lanes::{WIDTH, Words};
@@ -42,27 +42,6 @@ pub struct Settings {
     pub skin: f64,
     /// The run fails when the energy of an atom exceeds this, eV.
     pub energy_bound: f64,
-}
-
-/// Figures for the log and for planning, over all ranks, as of the last rebuild.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Statistics {
-    /// Neighbour lists built so far.
-    pub rebuilds: u64,
-    /// How often space was divided anew.
-    pub divisions: u64,
-    pub atoms: u64,
-    pub ghosts: u64,
-    /// Entries of the neighbour lists; twice the number of pairs within reach.
-    pub neighbours: u64,
-    /// Greatest cost of a rank over the mean, counted in neighbours.
-    pub imbalance: f64,
-    /// Most owned atoms and most ghosts on one rank.
-    pub most_atoms: u64,
-    pub most_ghosts: u64,
-    /// What an evaluation of the forces sends: most of one rank, and all ranks together.
-    pub most_traffic: Traffic,
-    pub traffic: Traffic,
 }
 
 /// A system whose atoms are spread over the ranks, with the forces of a potential on them: domains, ghosts,
@@ -365,31 +344,17 @@ impl<'c, P: Potential> Engine<'c, P> {
     }
 
     fn take_statistics(&mut self) {
-        let owned = self.atoms.owned as i64;
-        let ghosts = (self.atoms.len() - self.atoms.owned) as i64;
-        let neighbours = self.neighbours.whole_count() as i64;
-        let Traffic { messages, bytes } =
-            self.routes.traffic(self.comm.rank(), self.potential.words());
-        let [messages, bytes] = [messages, bytes].map(|count| count as i64);
-        let mut sums = [owned, ghosts, neighbours, messages, bytes];
-        self.comm.sum_i64(&mut sums);
-        let mut most = [owned + neighbours, owned, ghosts, messages, bytes];
-        self.comm.max_i64(&mut most);
-        let mean = (sums[0] + sums[2]) as f64 / self.comm.size() as f64;
-        let imbalance = if mean > 0.0 { most[0] as f64 / mean } else { 1.0 };
-        self.balance.count(imbalance);
-        self.statistics = Statistics {
+        let here = Statistics {
             rebuilds: self.statistics.rebuilds + 1,
             divisions: self.statistics.divisions,
-            atoms: sums[0] as u64,
-            ghosts: sums[1] as u64,
-            neighbours: sums[2] as u64,
-            imbalance,
-            most_atoms: most[1] as u64,
-            most_ghosts: most[2] as u64,
-            most_traffic: Traffic { messages: most[3] as u64, bytes: most[4] as u64 },
-            traffic: Traffic { messages: sums[3] as u64, bytes: sums[4] as u64 },
+            atoms: self.atoms.owned as u64,
+            ghosts: (self.atoms.len() - self.atoms.owned) as u64,
+            neighbours: self.neighbours.whole_count() as u64,
+            traffic: self.routes.traffic(self.comm.rank(), self.potential.words()),
+            ..Statistics::default()
         };
+        self.statistics = here.over_ranks(self.comm);
+        self.balance.count(self.statistics.imbalance);
     }
 
     /// Positions to ghosts, where they are not as new as the list, and the three phases.

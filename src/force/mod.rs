@@ -9,13 +9,15 @@ pub mod one_body;
 #[cfg(test)]
 pub mod two_densities;
 mod phases;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
 pub use departures::Departures;
-pub use engine::{Engine, Settings, Statistics};
+pub use engine::{Engine, Settings};
 pub use evaluate::{Evaluation, evaluate, evaluate_with, update_in_any_quantum};
 pub use one_body::OneBodyTerms;
+pub use statistics::Statistics;
 
 use crate::atoms::Atoms;
 use crate::error::Result;

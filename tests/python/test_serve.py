@@ -445,6 +445,7 @@ def test_failures_have_the_words_of_the_program():
         with pytest.raises(CalculationFailed, match="sends atom 1 .* that is no position"):
             atoms.get_potential_energy()
     oblique = bulk("Cu")
+    oblique.set_cell(oblique.cell @ [[1, 0.01, 0], [0, 1, 0], [0, 0, 1]])
     with calculator() as oblique.calc:
         with pytest.raises(CalculatorSetupError, match="take a larger, orthogonal cell") as failure:
             oblique.get_potential_energy()

@@ -8,7 +8,7 @@
 
 The program runs beside Python (`sinter-hpc serve`) and keeps its neighbour lists from call to call.
 It is started anew when elements, number of atoms or periodic directions change. Units are ASE's
-(eV, Å); cells stand along x, y and z where they are periodic.
+(eV, Å). Cells that do not stand along x, y and z are evaluated as copies that do (`skewed`).
 """
 
 import os
@@ -36,6 +36,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from .campaign import find_program
 from .inputs import absolute
+from .skewed import Cell
 
 # Tables of an input that say what acts on the atoms.
 _ACTING = ("potential", "term", "plane", "piston", "tether", "uniform_force", "fixed")
@@ -76,7 +77,7 @@ class SinterHPC(Calculator):
     discard_results_on_any_change = True
 
     def __init__(self, potential=None, **others):
-        self._server = None
+        self._server = self._cell = None
         self.virial = None
         super().__init__(potential=potential, **others)
 
@@ -96,18 +97,25 @@ class SinterHPC(Calculator):
         self.results = {}
         if self.atoms is None:
             raise CalculatorSetupError("which atoms? this calculator has none")
-        system = self.atoms.get_chemical_symbols(), self.atoms.pbc.tolist()
+        if self._cell is None or not self._cell.is_of(self.atoms):
+            stands = set(force_field(self.parameters["potential"])) - {"potential", "term"}
+            self._cell = Cell(self.atoms, stays=bool(stands))
+        filled = self._cell.filled(self.atoms)
+        system = filled.get_chemical_symbols(), filled.pbc.tolist()
         if self._server is not None and not self._server.is_for(system):
             self.close()
         if self._server is None:
-            self._server = _Server(self.parameters, system, self.atoms)
+            self._server = _Server(self.parameters, system, filled)
         try:
-            found = self._server.ask(self.atoms)
-        except BaseException:
+            found = self._server.ask(filled)
+        except BaseException as error:
             # Nobody knows where in the dialogue the two stand.
             self.close()
+            if isinstance(error, CalculationFailed) and self._cell.copies > 1:
+                copies = f"atoms are counted over {self._cell.copies} copies of the {len(self.atoms)}, which make the cell orthogonal"
+                raise CalculationFailed(f"{error} ({copies})") from error
             raise
-        energy, forces, virial = found
+        energy, forces, virial = self._cell.given(*found)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
         self.virial = virial
         # As `evaluate` has it: what is free in a direction has no stress.
