@@ -305,16 +305,33 @@ def test_forces_and_stresses_are_the_derivatives_of_the_energy():
             assert stress[d] == pytest.approx((energies[0] - energies[1]) / (2 * step * atoms.get_volume()), abs=1e-7)
 
 
-def test_what_is_free_has_no_stress():
-    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], cell=[9, 9, 9])
+@pytest.mark.parametrize("pbc", [False, [True, True, False]])
+def test_stress_of_what_is_free_is_the_derivative_of_its_energy(pbc):
+    atoms = Atoms("Cu2Ag", [[0, 0, 0], [0.3, 0, 2.5], [2.1, 0.2, 1.2]], cell=[9, 8, 7], pbc=pbc)
+    step = 1e-5
     with calculator() as atoms.calc:
-        for pbc in (False, [True, True, False]):
-            atoms.pbc = pbc
-            assert atoms.get_potential_energy() < 0 and "stress" not in atoms.calc.results
-            with pytest.raises(PropertyNotImplementedError):
-                atoms.get_stress()
-        atoms.pbc = True
-        assert atoms.get_stress().shape == (6,)
+        stress = atoms.get_stress(voigt=False)
+        # Shear tilts no vector of a cell that nothing repeats along.
+        for a, b in [(0, 0), (1, 1), (2, 2)] if np.any(pbc) else np.ndindex(3, 3):
+            energies = []
+            for strain in (step, -step):
+                strained = atoms.copy()
+                strained.calc = atoms.calc
+                deformation = np.eye(3)
+                deformation[a, b] += strain
+                strained.positions = atoms.positions @ deformation
+                if a == b:
+                    strained.cell = atoms.cell @ deformation
+                energies.append(strained.get_potential_energy())
+            assert stress[a, b] == pytest.approx((energies[0] - energies[1]) / (2 * step * atoms.get_volume()), abs=1e-7)
+
+
+def test_without_a_cell_there_is_no_stress():
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]])
+    with calculator() as atoms.calc:
+        assert atoms.get_potential_energy() < 0
+        with pytest.raises(PropertyNotImplementedError):
+            atoms.get_stress()
 
 
 def test_relaxations_and_several_calculators_at_once():

@@ -51,8 +51,9 @@ _LOOK = 0.05
 class SinterHPC(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å³) of a force field of sinter-hpc.
 
-    Stresses are of what is periodic in all directions; `virial` (Σ r f, 3 x 3, eV) is that of the last
-    calculation, whatever is periodic.
+    Stresses are derivatives of the energy by the strain over the volume of the cell, as of other calculators: of
+    slabs and clusters too, where the volume is that of the cell with its vacuum; without a cell there are none. `virial`
+    (Σ r f, 3 x 3, eV) is that of the last calculation.
 
     potential
         An input file, of which the force field counts (with planes and the like, which begin to act
@@ -118,8 +119,8 @@ class SinterHPC(Calculator):
         energy, forces, virial = self._cell.given(*found)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
         self.virial = virial
-        # As `evaluate` has it: what is free in a direction has no stress.
-        if self.atoms.pbc.all():
+        # As ASE has it, of slabs and clusters too: per volume of the cell, where that is one.
+        if self.atoms.cell.rank == 3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / self.atoms.get_volume())
 
     def __getstate__(self):
