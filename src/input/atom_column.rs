@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 pub enum AtomColumn {
     /// Adaptive common neighbour analysis: 0 other, 1 fcc, 2 hcp, 3 bcc, 4 icosahedral.
     Structure,
+    /// The same by polyhedral template matching, as in `/sinter/templates`.
+    Template,
+    /// How far it is from that template, whether within `template_rmsd` or not; NaN where none has its neighbours.
+    #[serde(rename = "template_rmsd")]
+    TemplateRmsd,
     /// 1 at surfaces: where the neighbours leave a cone of 45° empty; else 0.
     Surface,
     /// Neighbours as near as those of the first shell.
@@ -23,8 +28,10 @@ pub enum AtomColumn {
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 6] = [
+    pub const ALL: [AtomColumn; 8] = [
         AtomColumn::Structure,
+        AtomColumn::Template,
+        AtomColumn::TemplateRmsd,
         AtomColumn::Surface,
         AtomColumn::Coordination,
         AtomColumn::Host,
@@ -32,9 +39,16 @@ impl AtomColumn {
         AtomColumn::Displacement,
     ];
 
+    /// Whether it is of real numbers; else of whole ones.
+    pub fn is_real(self) -> bool {
+        matches!(self, AtomColumn::TemplateRmsd | AtomColumn::Displacement)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             AtomColumn::Structure => "structure",
+            AtomColumn::Template => "template",
+            AtomColumn::TemplateRmsd => "template_rmsd",
             AtomColumn::Surface => "surface",
             AtomColumn::Coordination => "coordination",
             AtomColumn::Host => "host",

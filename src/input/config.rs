@@ -593,6 +593,14 @@ pub struct OutputConfig {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("x-fixed" = "trajectory"))]
     pub layers: bool,
+    /// With every frame the crystals that atoms resemble by polyhedral template matching (fcc, hcp, bcc,
+    /// icosahedral, other), in `/sinter/templates`: those count that are within this RMSD, in distances
+    /// of the neighbours; 0.1 is usual, and what columns of templates take if it is not given. It costs
+    /// about TODO steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
+    #[schemars(extend("x-fixed" = "trajectory"))]
+    pub template_rmsd: Option<f64>,
     /// Velocities of the atoms in the trajectory. Unless given: yes, but not where positions are rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-fixed" = "trajectory"))]
@@ -636,6 +644,9 @@ fn default_series_interval() -> f64 {
 fn default_neck_hold() -> f64 {
     1.0
 }
+/// As OVITO has it.
+const USUAL_TEMPLATE_RMSD: f64 = 0.1;
+
 fn default_energy_bound() -> f64 {
     100.0
 }
@@ -644,6 +655,13 @@ impl OutputConfig {
     /// Whether frames hold velocities.
     pub fn holds_velocities(&self) -> bool {
         self.velocities.unwrap_or(self.position_tolerance_angstrom.is_none())
+    }
+
+    /// The largest RMSD from a template that counts, if they are to be matched.
+    pub fn matches_templates(&self) -> Option<f64> {
+        let of_templates = [AtomColumn::Template, AtomColumn::TemplateRmsd];
+        let asked = of_templates.iter().any(|column| self.columns.contains(column));
+        self.template_rmsd.or(asked.then_some(USUAL_TEMPLATE_RMSD))
     }
 
     /// Whether frames are compressed.
@@ -660,6 +678,7 @@ impl Default for OutputConfig {
             neck_hold_ps: default_neck_hold(),
             pair_distribution_angstrom: None,
             layers: false,
+            template_rmsd: None,
             velocities: None,
             forces: false,
             energies: false,

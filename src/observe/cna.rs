@@ -140,36 +140,13 @@ fn ones(mut bits: u16) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
     use crate::geometry::norm;
+    use crate::observe::tests::{cubic, icosahedron, stacked};
 
     /// The nearest fourteen of these sites about the origin, which is one of them.
     fn class_of(mut sites: Vec<Vec3>) -> Class {
         sites.sort_by(|a, b| norm(*a).total_cmp(&norm(*b)));
         let near = &sites[1..15.min(sites.len())];
         classify(near, &near.iter().map(|x| norm(*x)).collect::<Vec<_>>())
-    }
-
-    fn cubic(inside: impl Fn([i32; 3]) -> bool) -> Vec<Vec3> {
-        let all =
-            (-3..=3).flat_map(|x| (-3..=3).flat_map(move |y| (-3..=3).map(move |z| [x, y, z])));
-        all.filter(|x| inside(*x)).map(|x| x.map(f64::from)).collect()
-    }
-
-    /// Layers of closest packing by their letters, the middle one about the origin.
-    fn stacked(letters: &str) -> Vec<Vec3> {
-        let shift = |letter: u8| (letter - b'A') as f64 / 3.0;
-        let [first, half] = [letters.as_bytes()[letters.len() / 2], letters.len() as u8 / 2];
-        let mut sites = Vec::new();
-        for (k, &letter) in letters.as_bytes().iter().enumerate() {
-            let s = shift(letter) - shift(first);
-            for a in -4..=4 {
-                for b in -4..=4 {
-                    let (u, v) = (a as f64 + s, b as f64 + s);
-                    let height = (k as f64 - half as f64) * (2f64 / 3.0).sqrt();
-                    sites.push([u + 0.5 * v, v * 0.75f64.sqrt(), height]);
-                }
-            }
-        }
-        sites
     }
 
     #[test]
@@ -181,12 +158,7 @@ mod tests {
         let bcc = cubic(|x| x.iter().all(|k| k.rem_euclid(2) == x[0].rem_euclid(2)));
         assert_eq!(class_of(bcc), Class::Bcc);
         assert_eq!(class_of(cubic(|_| true)), Class::Other, "simple cubic");
-        let golden = 0.5 * (1.0 + 5f64.sqrt());
-        let mut ball = vec![[0.0; 3]];
-        for (a, b) in [(1.0, golden), (-1.0, golden), (1.0, -golden), (-1.0, -golden)] {
-            ball.extend([[0.0, a, b], [a, b, 0.0], [b, 0.0, a]]);
-        }
-        assert_eq!(class_of(ball), Class::Icosahedral);
+        assert_eq!(class_of(icosahedron()), Class::Icosahedral);
     }
 
     #[test]

@@ -37,11 +37,13 @@ mod one_body;
 mod order;
 mod pairs;
 mod particles;
+mod polyhedron;
 mod record;
 mod shells;
 mod structure;
 mod surroundings;
 pub mod swaps;
+mod templates;
 mod thermo;
 mod traces;
 mod wide;
@@ -53,6 +55,7 @@ pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
 pub use structure::Structure;
 pub use surroundings::Surroundings;
+pub use templates::Match;
 pub use thermo::Thermo;
 pub use traces::Traces;
 
@@ -96,7 +99,7 @@ pub struct Snapshot<'a> {
 }
 
 /// What the input says of measuring; none of it touches the trajectory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
     /// So long must atoms of both sides hold a layer until it is a neck, ps.
     pub neck_hold_ps: f64,
@@ -104,6 +107,8 @@ pub struct Settings {
     pub pair_distribution: Option<f64>,
     /// Whether atoms are wanted by their layer below the surface.
     pub layers: bool,
+    /// The largest RMSD from a template that counts, where they are to be matched.
+    pub template_rmsd: Option<f64>,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -187,7 +192,7 @@ pub struct Scene<'a> {
 ///     conserved_energy: 0.0,
 ///     together: true,
 ///     moving: true,
-///     settings: Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false },
+///     settings: Settings::default(),
 /// };
 /// let bodies = groups.bodies(&system);
 /// let scene = Scene { snapshot, groups: &groups, bodies, cutoff: 4.4, evaporated: vec![true; 3] };
@@ -223,10 +228,11 @@ pub struct Observers {
 pub struct PerAtom {
     pub surroundings: Vec<Surroundings>,
     clusters: Vec<u64>,
+    matches: Option<Vec<Match>>,
 }
 
 impl PerAtom {
-    /// As it stands in a frame; none for what this moment does not tell.
+    /// As it stands in a frame; none for what is no whole number, or what this moment does not tell.
     pub fn number(&self, i: usize, column: AtomColumn) -> Option<i32> {
         let around = &self.surroundings[i];
         Some(match column {
@@ -235,8 +241,17 @@ impl PerAtom {
             AtomColumn::Coordination => around.coordination as i32,
             AtomColumn::Host => around.host as i32,
             AtomColumn::Cluster => self.clusters[i] as i32,
-            AtomColumn::Displacement => return None,
+            AtomColumn::Template => self.matches.as_ref()?[i].class as i32,
+            AtomColumn::TemplateRmsd | AtomColumn::Displacement => return None,
         })
+    }
+
+    /// The same, of real numbers.
+    pub fn real(&self, i: usize, column: AtomColumn) -> Option<f64> {
+        match column {
+            AtomColumn::TemplateRmsd => Some(self.matches.as_ref()?[i].rmsd),
+            _ => None,
+        }
     }
 }
 
@@ -327,7 +342,8 @@ impl Observers {
         let reach = snapshot.settings.pair_distribution;
         series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
-        CloseUp { record, atoms: PerAtom { surroundings: around.of, clusters: clusters.of } }
+        let AllSurroundings { of: surroundings, matches, .. } = around;
+        CloseUp { record, atoms: PerAtom { surroundings, clusters: clusters.of, matches } }
     }
 
     fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {

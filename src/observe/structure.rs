@@ -16,6 +16,7 @@ use super::lattice::{
 use super::order::{self, Lattice};
 use super::surroundings::AllSurroundings;
 use super::{Column, Contact, Series, Snapshot, Values};
+use crate::fixed::ExactSum;
 
 /// What is remembered of lattices.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -100,6 +101,7 @@ impl Structure {
         if snapshot.together && !contacts.is_empty() {
             series.push(self.boundaries(contacts));
         }
+        series.extend(templates(snapshot, surroundings));
         series
     }
 
@@ -289,6 +291,56 @@ impl Structure {
         ];
         Series { path: "/sinter/boundaries", columns }
     }
+}
+
+/// `/sinter/templates`, a row with each frame, where templates are asked for. Collective.
+fn templates(snapshot: &Snapshot, around: &AllSurroundings) -> Option<Series> {
+    let matches = around.matches.as_ref()?;
+    let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
+    let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
+    let particles = comm.max_u64(last as u64) as usize + 1;
+    // Of each particle the atoms of each class, and the sums of their deviations.
+    let mut sums = vec![0i128; particles * 2 * Class::COUNT];
+    for (found, &particle) in matches.iter().zip(&atoms.particle) {
+        let of = &mut sums[particle as usize * 2 * Class::COUNT..][..2 * Class::COUNT];
+        of[found.class as usize] += 1;
+        if found.class != Class::Other {
+            let mut sum = ExactSum(of[Class::COUNT + found.class as usize]);
+            sum.add(found.rmsd);
+            of[Class::COUNT + found.class as usize] = sum.0;
+        }
+    }
+    comm.sum_i128(&mut sums);
+    let (mut classes, mut rmsd) = (Vec::new(), Vec::new());
+    for of in sums.chunks_exact(2 * Class::COUNT) {
+        let (counts, deviations) = of.split_at(Class::COUNT);
+        classes.extend(counts.iter().map(|&n| n as i64));
+        let each = counts.iter().zip(deviations).skip(1);
+        rmsd.extend(each.map(|(&n, &sum)| ExactSum(sum).value() / n as f64));
+    }
+    let column = |name, definition, row: usize, values| Column {
+        name,
+        unit: "1",
+        definition,
+        shape: vec![particles, row],
+        values,
+    };
+    let columns = vec![
+        column(
+            "classes",
+            "atoms by polyhedral template matching: other, fcc, hcp, bcc, icosahedral",
+            Class::COUNT,
+            Values::Integer(classes),
+        ),
+        column(
+            "rmsd",
+            "mean root mean square deviation of the atoms that match fcc, hcp, bcc and icosahedral \
+             templates, in mean distances of the neighbours; none (NaN) without atoms",
+            Class::COUNT - 1,
+            Values::Real(rmsd),
+        ),
+    ];
+    Some(Series { path: "/sinter/templates", columns })
 }
 
 fn flat(axes: &Axes) -> [f64; 9] {

@@ -29,6 +29,7 @@ use super::Snapshot;
 use super::cna::{Class, FIRST_SHELL, HALF_WAY, SHELLS, classify};
 use super::lattice::Bonds;
 use super::shells::Shells;
+use super::templates::{self, CANDIDATES, Match};
 use crate::atoms::Atoms;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, norm, scale, sub};
@@ -69,6 +70,8 @@ pub struct AllSurroundings {
     pub bond: f64,
     /// And what may fill a cone, Å.
     pub cone: f64,
+    /// Of the atoms of this rank what template they match, if that is asked for.
+    pub matches: Option<Vec<Match>>,
 }
 
 impl AllSurroundings {
@@ -77,9 +80,10 @@ impl AllSurroundings {
         let (atoms, neighbours) = (snapshot.system.atoms, snapshot.neighbours);
         let portions = neighbours.portions(rayon::current_num_threads());
         let around = |portion| Vicinity { atoms, lists: neighbours.whole_of(portion) };
-        let crystals: Vec<Crystals> = portions
+        let bound = snapshot.settings.template_rmsd;
+        let mut crystals: Vec<Crystals> = portions
             .par_iter()
-            .map(|portion| around(portion).crystals(portion.atoms.clone(), cutoff))
+            .map(|portion| around(portion).crystals(portion.atoms.clone(), cutoff, bound))
             .collect();
 
         let mut bonds = BTreeMap::<u32, Bonds>::new();
@@ -110,7 +114,9 @@ impl AllSurroundings {
                 shells.entry(k).or_insert_with(|| Shells::new(species)).merge(&more);
             }
         }
-        AllSurroundings { of, bonds, shells, nearest, bond, cone: reaches[1] }
+        let matches = crystals.iter_mut().flat_map(|part| std::mem::take(&mut part.matches));
+        let matches = bound.map(|_| matches.collect());
+        AllSurroundings { of, bonds, shells, nearest, bond, cone: reaches[1], matches }
     }
 }
 
@@ -118,6 +124,8 @@ impl AllSurroundings {
 #[derive(Default)]
 struct Crystals {
     classes: Vec<Class>,
+    /// None if templates are not asked for.
+    matches: Vec<Match>,
     bonds: BTreeMap<u32, Bonds>,
     /// Of atoms with twelve neighbours the mean distances to these, and how many there are.
     distances: ExactSum,
@@ -158,15 +166,16 @@ impl Vicinity<'_> {
         }
     }
 
-    /// The crystals that atoms are in.
-    fn crystals(&self, owned: Range<usize>, cutoff: f64) -> Crystals {
+    /// The crystals that atoms are in; with templates up to a `bound` of the RMSD if that is asked for.
+    fn crystals(&self, owned: Range<usize>, cutoff: f64, bound: Option<f64>) -> Crystals {
         let mut all = Crystals::default();
         let (mut near, mut order) = (Vec::new(), Vec::new());
-        let (mut nearest, mut distance) = ([[0.0; 3]; SHELLS], [0.0; SHELLS]);
+        let (mut nearest, mut distance) = ([[0.0; 3]; CANDIDATES], [0.0; CANDIDATES]);
         for i in owned {
             self.find(i, cutoff, &mut near);
             if near.len() < FIRST_SHELL {
                 all.classes.push(Class::Other);
+                all.matches.extend(bound.map(|_| Match::NONE));
                 continue;
             }
             order.clear();
@@ -176,11 +185,13 @@ impl Vicinity<'_> {
                 let same = || further(k).partial_cmp(&further(l)).unwrap_or(Ordering::Equal);
                 a.total_cmp(&b).then_with(same)
             });
-            let count = order.len().min(SHELLS);
+            let count = order.len().min(CANDIDATES);
             for (n, &(square, k)) in order[..count].iter().enumerate() {
                 (nearest[n], distance[n]) = (near[k].apart, square.sqrt());
             }
-            let class = classify(&nearest[..count], &distance[..count]);
+            let shells = count.min(SHELLS);
+            let class = classify(&nearest[..shells], &distance[..shells]);
+            all.matches.extend(bound.map(|bound| templates::find(&nearest[..count], bound)));
             all.classes.push(class);
             all.distances.add(distance[..FIRST_SHELL].iter().sum::<f64>() / FIRST_SHELL as f64);
             all.full += 1;

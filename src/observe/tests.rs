@@ -12,6 +12,7 @@ use crate::units::{BOLTZMANN, PRESSURE_GPA};
 mod alloys;
 mod pairs;
 mod structure;
+mod templates;
 mod whole;
 
 /// Platinum.
@@ -22,7 +23,8 @@ const CUTOFF: f64 = 4.4;
 const SKIN: f64 = 1.0;
 
 /// As of an input that says nothing else.
-const SETTINGS: Settings = Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false };
+const SETTINGS: Settings =
+    Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false, template_rmsd: None };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part
 /// of a nearest-neighbour distance (2.77 Å) for any one radius, less on average.
@@ -52,6 +54,40 @@ fn sites(reach: f64, inside: impl Fn(Vec3) -> bool) -> Vec<Vec3> {
         }
     }
     list
+}
+
+/// Whole numbers up to 3.
+pub fn cubic(inside: impl Fn([i32; 3]) -> bool) -> Vec<Vec3> {
+    let all = (-3..=3).flat_map(|x| (-3..=3).flat_map(move |y| (-3..=3).map(move |z| [x, y, z])));
+    all.filter(|x| inside(*x)).map(|x| x.map(f64::from)).collect()
+}
+
+/// Layers of closest packing by their letters, the middle one about the origin.
+pub fn stacked(letters: &str) -> Vec<Vec3> {
+    let shift = |letter: u8| (letter - b'A') as f64 / 3.0;
+    let [first, half] = [letters.as_bytes()[letters.len() / 2], letters.len() as u8 / 2];
+    let mut sites = Vec::new();
+    for (k, &letter) in letters.as_bytes().iter().enumerate() {
+        let s = shift(letter) - shift(first);
+        for a in -4..=4 {
+            for b in -4..=4 {
+                let (u, v) = (a as f64 + s, b as f64 + s);
+                let height = (k as f64 - half as f64) * (2f64 / 3.0).sqrt();
+                sites.push([u + 0.5 * v, v * 0.75f64.sqrt(), height]);
+            }
+        }
+    }
+    sites
+}
+
+/// An atom and its twelve neighbours.
+pub fn icosahedron() -> Vec<Vec3> {
+    let golden = 0.5 * (1.0 + 5f64.sqrt());
+    let mut ball = vec![[0.0; 3]];
+    for (a, b) in [(1.0, golden), (-1.0, golden), (1.0, -golden), (-1.0, -golden)] {
+        ball.extend([[0.0, a, b], [a, b, 0.0], [b, 0.0, a]]);
+    }
+    ball
 }
 
 fn sphere(radius: f64) -> Vec<Vec3> {

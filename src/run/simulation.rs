@@ -557,6 +557,7 @@ fn snapshot<'a>(
             neck_hold_ps: config.output.neck_hold_ps,
             pair_distribution: config.output.pair_distribution_angstrom,
             layers: config.output.layers,
+            template_rmsd: config.output.matches_templates(),
         },
     }
 }

@@ -81,7 +81,7 @@ impl Content {
             }
         };
         let integer = if form.compressed { COMPRESSED_COLUMN } else { size_of::<i32>() as f64 };
-        let column = |column| if column == AtomColumn::Displacement { other } else { integer };
+        let column = |column: AtomColumn| if column.is_real() { other } else { integer };
         let velocity = if velocities { velocity } else { 0.0 };
         let force = if forces { 3.0 * other } else { 0.0 };
         position

@@ -7,7 +7,6 @@ use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
 use super::species;
 use crate::error::Result;
-use crate::input::AtomColumn;
 
 /// Most atoms in a chunk: about 3 MiB of positions.
 const CHUNK_ATOMS: u64 = 131_072;
@@ -158,9 +157,9 @@ fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
     for column in content.columns.iter() {
         let (q, definition) = schema::column(column);
         file.create_group(q.group)?;
-        let dataset = match column {
-            AtomColumn::Displacement => columns.reals(&q, false)?,
-            _ => columns.create::<i32>(&q, false)?,
+        let dataset = match column.is_real() {
+            true => columns.reals(&q, false)?,
+            false => columns.create::<i32>(&q, false)?,
         };
         finish(&q, dataset)?;
         file.set_attribute(&q.value(), "definition", Attribute::Variable(definition))?;

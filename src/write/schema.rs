@@ -132,6 +132,17 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             quantity("/particles/trajectory/structure", "structure", PER_ATOM, "", ""),
             "adaptive common neighbour analysis: 0 other, 1 fcc, 2 hcp, 3 bcc, 4 icosahedral",
         ),
+        AtomColumn::Template => (
+            quantity("/particles/trajectory/template", "template", PER_ATOM, "", ""),
+            "polyhedral template matching: 0 other, 1 fcc, 2 hcp, 3 bcc, 4 icosahedral, within \
+             template_rmsd of the input",
+        ),
+        AtomColumn::TemplateRmsd => (
+            quantity("/particles/trajectory/template_rmsd", "template_rmsd", PER_ATOM, "", ""),
+            "root mean square deviation from the template that fits best, within template_rmsd of \
+             the input or not, in mean distances of the neighbours; none (NaN) where none has its \
+             neighbours",
+        ),
         AtomColumn::Surface => (
             quantity("/particles/trajectory/surface", "surface", PER_ATOM, "", ""),
             "1 where the neighbours leave a cone of 45° empty, else 0",

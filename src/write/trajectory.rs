@@ -306,12 +306,17 @@ impl<'c> Trajectory<'c> {
         if columns.iter().any(|column| column == AtomColumn::Displacement) {
             self.displacements(row, order, unwrapped)?;
         }
+        let known = |column: &AtomColumn| *column != AtomColumn::Displacement;
+        for column in columns.iter().filter(known).filter(|column| column.is_real()) {
+            let real = |i: usize| more.and_then(|more| more.real(i, column)).unwrap_or(f64::NAN);
+            self.reals((row, false), order, |columns| columns.more.get(&column), real)?;
+        }
         let row = Some(row);
         self.column(row, order, |columns| Some(&columns.id), |i| atoms.id[i] as i64)?;
         let numbers = &self.numbers;
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
-        for column in columns.iter().filter(|column| *column != AtomColumn::Displacement) {
+        for column in columns.iter().filter(|column| !column.is_real()) {
             let number = |i: usize| more.and_then(|more| more.number(i, column)).unwrap_or(-1);
             self.column(row, order, |columns| columns.more.get(&column), number)?;
         }

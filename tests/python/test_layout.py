@@ -20,7 +20,7 @@ INPUT = HEAD
 for usual, here in SMALL:
     INPUT = INPUT.replace(usual, here)
 INPUT += """
-columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]
+columns = ["structure", "template", "template_rmsd", "surface", "coordination", "host", "cluster", "displacement"]
 layers = true
 neck_hold_ps = 0
 pair_distribution_angstrom = 8
@@ -149,6 +149,8 @@ def test_hard_links_are_what_the_readme_says(trajectory):
         "id": "id/value",
         "atom_types": "species/value",
         "structure": "structure/value",
+        "template": "template/value",
+        "template_rmsd": "template_rmsd/value",
         "surface": "surface/value",
         "coordination": "coordination/value",
         "host": "host/value",
