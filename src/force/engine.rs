@@ -35,6 +35,9 @@ use crate::sweep::{Measures, Schedule, Section, Tiling};
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
 
+/// Components of a symmetric tensor in the order xx, yy, zz, xy, xz, yz.
+pub const COMPONENTS: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
+
 /// What an engine is told besides the system.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -427,6 +430,24 @@ impl<'c, P: Potential> Engine<'c, P> {
         phases.result
     }
 
+    /// Energies of the owned atoms in quanta, were all atoms and ghosts elsewhere, neighbours hardly
+    /// moved against each other. All is afterwards as it was before. Collective.
+    pub(super) fn energies_where(
+        &mut self,
+        place: impl Fn(&[f64; 4]) -> [f64; 4] + Sync + Send,
+    ) -> Result<Vec<i64>> {
+        let (position, force) = (self.atoms.position.clone(), self.atoms.force.clone());
+        let moved = position.par_iter().map(place);
+        moved.collect_into_vec(&mut self.atoms.position);
+        // Whole lists, as far as they were made.
+        self.neighbours.note_displacement(1.0);
+        let result = self.run_phases(true, &mut None);
+        let energies = self.atoms.force[..self.atoms.owned].iter().map(|force| force[3]).collect();
+        (self.atoms.position, self.atoms.force) = (position, force);
+        self.comm.agree(result.map_err(|error| at_step(error, self.step)))?;
+        Ok(energies)
+    }
+
     /// Energy of the owned atoms in quanta, none of them beyond the bound.
     fn sum_energies(&self) -> Result<i128> {
         let quantum = self.atoms.quantum;
@@ -459,7 +480,6 @@ impl<'c, P: Potential> Engine<'c, P> {
 /// spacings times quanta. Every contribution to the forces adds up to zero, so it
 /// does not matter in which image, or on which rank, it was computed: exact.
 fn partial_virial(position: &[[f64; 4]], force: &[[i64; 4]]) -> [i128; 6] {
-    const COMPONENTS: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
     let add = |a: [i128; 6], b: [i128; 6]| std::array::from_fn(|k| a[k] + b[k]);
     position
         .par_iter()

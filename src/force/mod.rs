@@ -12,9 +12,10 @@ mod phases;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod virials;
 
 pub use departures::Departures;
-pub use engine::{Engine, Settings};
+pub use engine::{COMPONENTS, Engine, Settings};
 pub use evaluate::{Evaluation, evaluate, evaluate_with, update_in_any_quantum};
 pub use one_body::OneBodyTerms;
 pub use statistics::Statistics;

@@ -13,6 +13,7 @@ use crate::units::FORCE_PER_MASS;
 use bytemuck::Zeroable;
 
 mod balance;
+mod virials;
 
 const SETTINGS: Settings = Settings { skin: 0.6, energy_bound: 100.0 };
 

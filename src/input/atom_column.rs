@@ -25,10 +25,14 @@ pub enum AtomColumn {
     Cluster,
     /// How far it is from where it was in the first frame of the file in which the particles stand together, Å; NaN before.
     Displacement,
+    /// Its stress in GPa, tension positive: xx, yy, zz, xy, xz, yz. The derivatives of its energy by strains and its motion
+    /// about the centre of its particle, over d³/√2 with the mean distance d of neighbours; planes, pistons and tethers
+    /// have no part in it. A frame costs some twelve steps.
+    Stress,
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 8] = [
+    pub const ALL: [AtomColumn; 9] = [
         AtomColumn::Structure,
         AtomColumn::Template,
         AtomColumn::TemplateRmsd,
@@ -37,11 +41,17 @@ impl AtomColumn {
         AtomColumn::Host,
         AtomColumn::Cluster,
         AtomColumn::Displacement,
+        AtomColumn::Stress,
     ];
 
     /// Whether it is of real numbers; else of whole ones.
     pub fn is_real(self) -> bool {
-        matches!(self, AtomColumn::TemplateRmsd | AtomColumn::Displacement)
+        matches!(self, AtomColumn::TemplateRmsd | AtomColumn::Displacement | AtomColumn::Stress)
+    }
+
+    /// How many numbers of each atom it has.
+    pub fn width(self) -> usize {
+        if self == AtomColumn::Stress { 6 } else { 1 }
     }
 
     pub fn name(self) -> &'static str {
@@ -54,6 +64,7 @@ impl AtomColumn {
             AtomColumn::Host => "host",
             AtomColumn::Cluster => "cluster",
             AtomColumn::Displacement => "displacement",
+            AtomColumn::Stress => "stress",
         }
     }
 }

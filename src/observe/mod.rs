@@ -40,6 +40,7 @@ mod particles;
 mod polyhedron;
 mod record;
 mod shells;
+mod stress;
 mod structure;
 mod surroundings;
 pub mod swaps;
@@ -82,6 +83,8 @@ pub struct Snapshot<'a> {
     pub system: View<'a>,
     pub neighbours: &'a Neighbours,
     pub totals: Totals,
+    /// Of each owned atom its part of the virial, eV, if stresses are asked for.
+    pub virials: Option<&'a [[f64; 6]]>,
     /// What acts on the atoms one by one, if anything does.
     pub one_body: Option<&'a OneBodyTerms>,
     /// What came of swaps in the stage of this number (from 1), in a run that has some.
@@ -186,6 +189,7 @@ pub struct Scene<'a> {
 ///     system,
 ///     neighbours: &Neighbours::default(),
 ///     totals: Totals::default(),
+///     virials: None,
 ///     one_body: None,
 ///     swaps: None,
 ///     degrees_of_freedom: 9.0,
@@ -229,6 +233,7 @@ pub struct PerAtom {
     pub surroundings: Vec<Surroundings>,
     clusters: Vec<u64>,
     matches: Option<Vec<Match>>,
+    stress: Option<Vec<[f64; 6]>>,
 }
 
 impl PerAtom {
@@ -242,16 +247,20 @@ impl PerAtom {
             AtomColumn::Host => around.host as i32,
             AtomColumn::Cluster => self.clusters[i] as i32,
             AtomColumn::Template => self.matches.as_ref()?[i].class as i32,
-            AtomColumn::TemplateRmsd | AtomColumn::Displacement => return None,
+            AtomColumn::TemplateRmsd | AtomColumn::Displacement | AtomColumn::Stress => {
+                return None;
+            }
         })
     }
 
-    /// The same, of real numbers.
-    pub fn real(&self, i: usize, column: AtomColumn) -> Option<f64> {
-        match column {
-            AtomColumn::TemplateRmsd => Some(self.matches.as_ref()?[i].rmsd),
-            _ => None,
-        }
+    /// How far it is from the template that it resembles most.
+    pub fn template_rmsd(&self, i: usize) -> Option<f64> {
+        Some(self.matches.as_ref()?[i].rmsd)
+    }
+
+    /// GPa: xx, yy, zz, xy, xz, yz.
+    pub fn stress(&self, i: usize) -> Option<[f64; 6]> {
+        Some(self.stress.as_ref()?[i])
     }
 }
 
@@ -342,8 +351,10 @@ impl Observers {
         let reach = snapshot.settings.pair_distribution;
         series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
+        let of = |virials| stress::measure(&snapshot, virials, around.nearest);
+        let stress = snapshot.virials.map(of);
         let AllSurroundings { of: surroundings, matches, .. } = around;
-        CloseUp { record, atoms: PerAtom { surroundings, clusters: clusters.of, matches } }
+        CloseUp { record, atoms: PerAtom { surroundings, clusters: clusters.of, matches, stress } }
     }
 
     fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {

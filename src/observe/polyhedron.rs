@@ -11,8 +11,6 @@ pub const MOST: usize = 24;
 /// Of the farthest coordinate, in steps of the grid: sums of three products of three
 /// differences stay below 2⁶³.
 const STEPS: f64 = ((1 << 19) - 1) as f64;
-/// In `Polyhedron::next`: no face there.
-const NONE: u8 = u8::MAX;
 
 type Grid = [i64; 3];
 
@@ -31,6 +29,8 @@ pub struct Polyhedron {
     points: [Grid; MOST],
     /// `next[a][b]` is c if a, b, c is a face: about the corner a the neighbour after b.
     next: [[u8; MOST]; MOST],
+    /// Which b there are for each a, a bit each.
+    around: [u32; MOST],
 }
 
 fn sub([a, b, c]: Grid, [x, y, z]: Grid) -> Grid {
@@ -53,9 +53,10 @@ impl Polyhedron {
         if points.len() > MOST || !farthest.is_normal() {
             return None;
         }
-        let mut hull = Polyhedron { points: [[0; 3]; MOST], next: [[NONE; MOST]; MOST] };
+        let mut hull =
+            Polyhedron { points: [[0; 3]; MOST], next: [[0; MOST]; MOST], around: [0; MOST] };
         for (grid, point) in hull.points.iter_mut().zip(points) {
-            *grid = point.map(|x| (x * (STEPS / farthest)).round_ties_even() as i64);
+            *grid = point.map(|x| (x * (STEPS / farthest)) as i64);
         }
         let first = hull.tetrahedron(points.len())?;
         let [a, b, c, d] = first;
@@ -77,10 +78,10 @@ impl Polyhedron {
             // What the point sees goes; the edges about it are joined with the point.
             let edges = |[a, b, c]: [u8; 3]| [[a, b], [b, c], [c, a]];
             for [a, b] in seen.iter().flat_map(|corners| edges(*corners)) {
-                hull.next[a as usize][b as usize] = NONE;
+                hull.around[a as usize] &= !(1 << b);
             }
             for [a, b] in seen.iter().flat_map(|corners| edges(*corners)) {
-                if hull.next[b as usize][a as usize] != NONE {
+                if hull.around[b as usize] >> a & 1 == 1 {
                     faces.push(hull.add([a, b, k]));
                 }
             }
@@ -101,9 +102,10 @@ impl Polyhedron {
 
     fn add(&mut self, corners: [u8; 3]) -> Face {
         let [a, b, c] = corners.map(usize::from);
-        self.next[a][b] = c as u8;
-        self.next[b][c] = a as u8;
-        self.next[c][a] = b as u8;
+        for [a, b, c] in [[a, b, c], [b, c, a], [c, a, b]] {
+            self.next[a][b] = c as u8;
+            self.around[a] |= 1 << b;
+        }
         let normal = self.normal([a, b, c]);
         Face { corners, normal, height: dot(normal, self.points[a]) }
     }
@@ -119,24 +121,28 @@ impl Polyhedron {
     }
 
     /// Neighbours of a corner, in no order; none of a point within.
-    pub fn neighbours(&self, a: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..MOST).filter(move |&b| self.next[a][b] != NONE)
+    pub fn neighbours(&self, a: usize) -> impl Iterator<Item = usize> + use<> {
+        let mut left = self.around[a];
+        std::iter::from_fn(move || {
+            let b = (left != 0).then(|| left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            b
+        })
+    }
+
+    /// How many those are.
+    pub fn degree(&self, a: usize) -> usize {
+        self.around[a].count_ones() as usize
     }
 
     /// Directions of the faces about a corner one after another, outward; none of a point within.
-    pub fn directions(&self, a: usize) -> Vec<Vec3> {
-        let Some(first) = self.neighbours(a).next() else { return Vec::new() };
-        let mut directions = Vec::new();
-        let mut b = first;
-        loop {
-            let c = self.after(a, b);
-            let normal = self.normal([a, b, c]).map(|x| x as f64);
-            directions.push(scale(normal, 1.0 / norm(normal)));
-            b = c;
-            if b == first {
-                return directions;
-            }
-        }
+    pub fn directions(&self, a: usize) -> impl Iterator<Item = Vec3> + '_ {
+        let first = self.neighbours(a).next();
+        let after = move |&b: &usize| Some(self.after(a, b)).filter(|c| Some(*c) != first);
+        std::iter::successors(first, after).map(move |b| {
+            let normal = self.normal([a, b, self.after(a, b)]).map(|x| x as f64);
+            scale(normal, 1.0 / norm(normal))
+        })
     }
 
     /// Edges at which two faces meet, each once; a pair of corners with the third ones of both faces.
@@ -148,8 +154,8 @@ impl Polyhedron {
 
     /// Draws the other diagonal of the two triangles at an edge, as `edges` has it.
     pub fn flip(&mut self, [a, b, c, d]: [usize; 4]) {
-        self.next[a][b] = NONE;
-        self.next[b][a] = NONE;
+        self.around[a] &= !(1 << b);
+        self.around[b] &= !(1 << a);
         for [a, b, c] in [[a, d, c], [d, b, c]] {
             self.add([a as u8, b as u8, c as u8]);
         }

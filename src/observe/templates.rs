@@ -24,8 +24,6 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use rayon::prelude::*;
-
 use super::cna::{Class, FIRST_SHELL, SHELLS};
 use super::polyhedron::Polyhedron;
 use crate::geometry::{Vec3, add, cross, dot, norm, scale, sub};
@@ -130,19 +128,33 @@ fn shapes(sites: &[Vec3]) -> Vec<(Code, Vec<Walk>)> {
         flipped.for_each(|(_, edge)| hull.flip(*edge));
         code(&hull, sites.len())
     };
-    (0..1usize << diagonals.len()).into_par_iter().map(drawn).collect()
+    // Not shared among threads: one that waits for others could take up work that waits for this.
+    (0..1usize << diagonals.len()).map(drawn).collect()
 }
 
 /// The least code of a graph and the walks that have it. Corners: all of `count`.
 fn code(graph: &Polyhedron, count: usize) -> (Code, Vec<Walk>) {
-    let degrees: [usize; SHELLS] = array::from_fn(|k| graph.neighbours(k).count());
+    let degrees: [usize; SHELLS] = array::from_fn(|k| graph.degree(k));
     // Few of the beginnings can be told from others by this already.
     let kind = |[a, b]: [usize; 2]| [degrees[a], degrees[b], degrees[graph.after(a, b)]];
-    let edges: Vec<[usize; 2]> =
-        (0..count).flat_map(|a| graph.neighbours(a).map(move |b| [a, b])).collect();
-    let least = edges.iter().map(|edge| kind(*edge)).min();
+    let (mut least, mut edges) = ([usize::MAX; 3], Vec::with_capacity(LONGEST));
+    for a in 0..count {
+        if degrees[a] > least[0] {
+            continue;
+        }
+        for b in graph.neighbours(a) {
+            let kind = kind([a, b]);
+            if kind < least {
+                edges.clear();
+                least = kind;
+            }
+            if kind == least {
+                edges.push([a, b]);
+            }
+        }
+    }
     let (mut code, mut walks) = ([u8::MAX; LONGEST], Vec::new());
-    for edge in edges.into_iter().filter(|edge| Some(kind(*edge)) == least) {
+    for edge in edges {
         let (order, walk) = walk(graph, count, edge, &mut code);
         match order {
             Ordering::Greater => continue,
@@ -217,7 +229,7 @@ pub fn find(near: &[Vec3], bound: f64) -> Match {
             array::from_fn(|k| if k < count { near[order[k]] } else { [0.0; 3] });
         let shell = &shell[..count];
         let Some(hull) = Polyhedron::hull(shell) else { continue };
-        if (0..count).any(|k| hull.neighbours(k).next().is_none()) {
+        if (0..count).any(|k| hull.degree(k) == 0) {
             continue; // not every neighbour is a corner
         }
         let (code, walks) = code(&hull, count);
@@ -225,7 +237,7 @@ pub fn find(near: &[Vec3], bound: f64) -> Match {
             let Template { class, sites: ideal } = &TEMPLATES[*number];
             let pair = |k: usize| (shell[walks[0][k] as usize], ideal[sites[k] as usize]);
             let rmsd = deviation((0..count).map(pair));
-            if !(rmsd >= best.rmsd) {
+            if best.rmsd.is_nan() || rmsd < best.rmsd {
                 best = Match { class: *class, rmsd };
             }
         }
@@ -245,7 +257,7 @@ fn by_solid_angle(near: &[Vec3]) -> Vec<usize> {
         }
     }
     let angles: Vec<f64> = match Polyhedron::hull(&dual) {
-        Some(hull) => (0..near.len()).map(|k| solid_angle(&hull.directions(k))).collect(),
+        Some(hull) => (0..near.len()).map(|k| solid_angle(hull.directions(k))).collect(),
         None => vec![0.0; near.len()],
     };
     let mut order: Vec<usize> = (0..near.len()).collect();
@@ -255,19 +267,19 @@ fn by_solid_angle(near: &[Vec3]) -> Vec<usize> {
 
 /// Of a convex polygon on the unit sphere (A. Van Oosterom, J. Strackee, IEEE Trans. Biomed. Eng. 30
 /// (1983) 125): the triangles that make it turn a complex number by half of theirs.
-fn solid_angle(corners: &[Vec3]) -> f64 {
-    let Some((&a, rest)) = corners.split_first() else { return 0.0 };
+fn solid_angle(mut corners: impl Iterator<Item = Vec3>) -> f64 {
+    let [Some(a), Some(mut b)] = [corners.next(), corners.next()] else { return 0.0 };
     let (mut re, mut im) = (1.0, 0.0);
-    for pair in rest.windows(2) {
-        let [b, c] = [pair[0], pair[1]];
+    for c in corners {
         let x = 1.0 + dot(a, b) + dot(b, c) + dot(c, a);
         let y = dot(a, cross(b, c));
         (re, im) = (re * x - im * y, re * y + im * x);
+        b = c;
     }
     2.0 * libm::atan2(im, re)
 }
 
-/// The least RMSD of points v from the sites w that belong to them, about whose centre of gravity they lie.
+/// The least RMSD of points v from the sites w that belong to them, the centre of which is at zero.
 fn deviation(pairs: impl Iterator<Item = (Vec3, Vec3)>) -> f64 {
     // The atom itself is one of the points, at zero in both.
     let (mut count, mut mean) = (1.0, [0.0; 3]);
@@ -310,10 +322,11 @@ fn largest_eigenvalue(m: &[[f64; 3]; 3], above: f64) -> f64 {
         let slope = (4.0 * root * root + 2.0 * c2) * root + c1;
         let next = root - value / slope;
         // From above the steps go down; the first that does not is at the end of what digits tell.
-        if !(next < root) {
+        if next < root {
+            root = next;
+        } else {
             break;
         }
-        root = next;
     }
     root
 }

@@ -250,6 +250,7 @@ fn snapshot<'a>(
         system: View { atoms, cell, masses: &[MASS, MASS], comm },
         neighbours,
         totals: Totals { potential_energy: -3.0, virial: Some([0.0; 6]) },
+        virials: None,
         one_body: None,
         swaps: None,
         degrees_of_freedom: 3.0 * comm.sum(atoms.owned as i64) as f64 - 3.0,

@@ -28,8 +28,8 @@ use crate::error::{Error, Result};
 use crate::force::one_body::{Scene, TermState};
 use crate::force::{Departures, Engine, OneBodyTerms, Settings, System};
 use crate::geometry::add;
-use crate::input::Config;
 use crate::input::config::Evaporated;
+use crate::input::{AtomColumn, Config};
 use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
 use crate::potential::{ForceField, Potential};
 use crate::write::report::{self, Close};
@@ -452,8 +452,11 @@ impl<'c> Simulation<'c> {
     fn write_frame(&mut self, integrator: &mut Integrator) -> Result<()> {
         self.catch_up(integrator)?;
         self.engine.clock().enter(Phase::Observe);
+        let has_stress = self.config.output.columns.contains(&AtomColumn::Stress);
+        let virials = has_stress.then(|| self.engine.virials()).transpose()?;
+        let of = (self.config, &self.protocol, &self.progress);
         let snapshot =
-            snapshot(&self.engine, integrator, (self.config, &self.protocol, &self.progress));
+            Snapshot { virials: virials.as_deref(), ..snapshot(&self.engine, integrator, of) };
         let close_up = self.observers.close_up(snapshot);
         self.engine.clock().enter(Phase::Write);
         let CloseUp { record, atoms: more } = &close_up;
@@ -547,6 +550,7 @@ fn snapshot<'a>(
         system: View::new(engine, engine.comm()),
         neighbours: engine.neighbours(),
         totals: integrator.totals(),
+        virials: None,
         one_body: engine.one_body(),
         swaps: swaps.then(|| (place.stage, integrator.swaps())),
         degrees_of_freedom: integrator.degrees_of_freedom() as f64,

@@ -81,7 +81,8 @@ impl Content {
             }
         };
         let integer = if form.compressed { COMPRESSED_COLUMN } else { size_of::<i32>() as f64 };
-        let column = |column: AtomColumn| if column.is_real() { other } else { integer };
+        let number = |column: AtomColumn| if column.is_real() { other } else { integer };
+        let column = |column: AtomColumn| column.width() as f64 * number(column);
         let velocity = if velocities { velocity } else { 0.0 };
         let force = if forces { 3.0 * other } else { 0.0 };
         position

@@ -7,6 +7,7 @@ use super::provenance::{Job, PROGRAM, PROGRAM_VERSION, Provenance, Restart};
 use super::schema::{self, Direction, Quantity};
 use super::species;
 use crate::error::Result;
+use crate::input::AtomColumn;
 
 /// Most atoms in a chunk: about 3 MiB of positions.
 const CHUNK_ATOMS: u64 = 131_072;
@@ -39,7 +40,7 @@ pub fn write(
 ) -> Result<()> {
     write_root(file, &provenance.title)?;
     write_h5md(file, &provenance.author)?;
-    write_scales(file, atoms)?;
+    write_scales(file, atoms, content)?;
     write_quantities(file, atoms, content)?;
     species::write(file, &provenance.species)?;
     write_box(file, periodic)?;
@@ -83,14 +84,16 @@ fn write_h5md(file: &File, author: &str) -> Result<()> {
 }
 
 /// The scales of the directions, in the root group as netCDF wants them.
-fn write_scales(file: &File, atoms: u64) -> Result<()> {
-    for direction in Direction::ALL {
+fn write_scales(file: &File, atoms: u64, content: Content) -> Result<()> {
+    for direction in directions(content) {
         let path = root(direction.name());
         let Some(labels) = direction.labels() else {
             let (length, scale) = match direction {
                 Direction::Frame => (0, file.create_growing::<i32>(&path, &[], &[CHUNK_ROWS])?),
                 Direction::Atom => (atoms, file.create_dataset::<i32>(&path, &[atoms])?),
-                _ => (3, file.create_dataset::<i32>(&path, &[3])?),
+                _ => {
+                    (direction.length(), file.create_dataset::<i32>(&path, &[direction.length()])?)
+                }
             };
             scale.make_scale(&format!("{}{length:10}", schema::NO_VARIABLE))?;
             continue;
@@ -103,9 +106,14 @@ fn write_scales(file: &File, atoms: u64) -> Result<()> {
     Ok(())
 }
 
+/// The directions of what a file holds.
+fn directions(content: Content) -> impl Iterator<Item = Direction> {
+    let has_tensors = content.columns.iter().any(|column| column == AtomColumn::Stress);
+    Direction::ALL.into_iter().filter(move |d| *d != Direction::Voigt || has_tensors)
+}
+
 fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
-    let scales: Vec<(Direction, Dataset)> = Direction::ALL
-        .into_iter()
+    let scales: Vec<(Direction, Dataset)> = directions(content)
         .map(|direction| Ok((direction, file.dataset(&root(direction.name()))?)))
         .collect::<Result<_>>()?;
     let attach = |dataset: &Dataset, directions: &[Direction]| -> Result<()> {
@@ -143,23 +151,23 @@ fn write_quantities(file: &File, atoms: u64, content: Content) -> Result<()> {
     vectors.extend(content.forces.then_some(schema::FORCE));
     for q in vectors {
         file.create_group(q.group)?;
-        finish(&q, columns.reals(&q, true)?)?;
+        finish(&q, columns.reals(&q)?)?;
     }
     if content.energies {
         let q = schema::ENERGY;
         file.create_group(q.group)?;
-        finish(&q, columns.reals(&q, false)?)?;
+        finish(&q, columns.reals(&q)?)?;
     }
     file.create_group(schema::ID.group)?;
-    finish(&schema::ID, columns.create::<i64>(&schema::ID, false)?)?;
+    finish(&schema::ID, columns.create::<i64>(&schema::ID)?)?;
     file.create_group(schema::SPECIES.group)?;
-    finish(&schema::SPECIES, columns.create::<i32>(&schema::SPECIES, false)?)?;
+    finish(&schema::SPECIES, columns.create::<i32>(&schema::SPECIES)?)?;
     for column in content.columns.iter() {
         let (q, definition) = schema::column(column);
         file.create_group(q.group)?;
         let dataset = match column.is_real() {
-            true => columns.reals(&q, false)?,
-            false => columns.create::<i32>(&q, false)?,
+            true => columns.reals(&q)?,
+            false => columns.create::<i32>(&q)?,
         };
         finish(&q, dataset)?;
         file.set_attribute(&q.value(), "definition", Attribute::Variable(definition))?;
@@ -184,20 +192,21 @@ struct AtomColumns<'a, 'c> {
 }
 
 impl<'c> AtomColumns<'_, 'c> {
-    fn reals(&self, quantity: &Quantity, vector: bool) -> Result<Dataset<'c>> {
+    fn reals(&self, quantity: &Quantity) -> Result<Dataset<'c>> {
         match self.form.bits {
-            None => self.create::<f64>(quantity, vector),
-            Some(_) => self.create::<f32>(quantity, vector),
+            None => self.create::<f64>(quantity),
+            Some(_) => self.create::<f32>(quantity),
         }
     }
 
-    /// Three numbers of an atom stand beside each other, except in compressed chunks: numbers
+    /// Several numbers of an atom stand beside each other, except in compressed chunks: numbers
     /// of one direction are more alike there, atoms of near ids being near in space.
-    fn create<T: Element>(&self, quantity: &Quantity, vector: bool) -> Result<Dataset<'c>> {
+    fn create<T: Element>(&self, quantity: &Quantity) -> Result<Dataset<'c>> {
         let AtomColumns { file, atoms, form } = *self;
         let chunk_atoms = atoms.div_ceil(atoms.div_ceil(CHUNK_ATOMS).max(1)).max(1);
-        let within = vector.then_some(if form.compressed { 1 } else { 3 });
-        let row: Vec<u64> = [atoms].into_iter().chain(vector.then_some(3)).collect();
+        let width = quantity.directions.get(1).map(|direction| direction.length());
+        let within = width.map(|width| if form.compressed { 1 } else { width });
+        let row: Vec<u64> = [atoms].into_iter().chain(width).collect();
         let chunk: Vec<u64> = [1, chunk_atoms].into_iter().chain(within).collect();
         match form.compressed {
             false => file.create_growing::<T>(&quantity.value(), &row, &chunk),

@@ -46,15 +46,18 @@ pub enum Direction {
     Spatial,
     CellSpatial,
     CellAngular,
+    /// Components of a symmetric tensor, by the name that netCDF files of atoms have for it.
+    Voigt,
 }
 
 impl Direction {
-    pub const ALL: [Direction; 5] = [
+    pub const ALL: [Direction; 6] = [
         Direction::Frame,
         Direction::Atom,
         Direction::Spatial,
         Direction::CellSpatial,
         Direction::CellAngular,
+        Direction::Voigt,
     ];
 
     /// Name in the root group.
@@ -65,13 +68,19 @@ impl Direction {
             Direction::Spatial => "spatial",
             Direction::CellSpatial => "cell_spatial",
             Direction::CellAngular => "cell_angular",
+            Direction::Voigt => "Voigt",
         }
+    }
+
+    /// Of those that are as long in every file.
+    pub fn length(self) -> u64 {
+        if self == Direction::Voigt { 6 } else { 3 }
     }
 
     /// The names along a direction, where AMBER asks for a variable of them.
     pub fn labels(self) -> Option<&'static str> {
         match self {
-            Direction::Frame | Direction::Atom | Direction::CellAngular => None,
+            Direction::Frame | Direction::Atom | Direction::CellAngular | Direction::Voigt => None,
             Direction::Spatial => Some("xyz"),
             Direction::CellSpatial => Some("abc"),
         }
@@ -111,6 +120,7 @@ const fn quantity(
 
 const PER_ATOM: &[Direction] = &[Direction::Atom];
 const VECTOR: &[Direction] = &[Direction::Atom, Direction::Spatial];
+const TENSOR: &[Direction] = &[Direction::Atom, Direction::Voigt];
 
 pub const POSITION: Quantity =
     quantity("/particles/trajectory/position", "coordinates", VECTOR, "Angstrom", "angstrom");
@@ -169,6 +179,12 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             ),
             "how far it is from where it was in the first frame of this file in which the particles \
              stand together; none (NaN) before",
+        ),
+        AtomColumn::Stress => (
+            quantity("/particles/trajectory/stress", "stress", TENSOR, "GPa", "GPa"),
+            "xx, yy, zz, xy, xz, yz of its stress, tension positive: the derivatives of its energy by \
+             strains less m u_a u_b, with the velocity u about the centre of its particle, over \
+             d^3/sqrt(2), d being nearest_neighbour_distance in /sinter/structure",
         ),
     }
 }

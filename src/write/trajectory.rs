@@ -80,10 +80,14 @@ impl Real for f64 {
     }
 }
 
-impl Real for [f64; 3] {
-    type Single = [f32; 3];
+impl<const N: usize> Real for [f64; N]
+where
+    [f64; N]: Row,
+    [f32; N]: Row,
+{
+    type Single = [f32; N];
 
-    fn single(self, quantum: Option<f64>) -> [f32; 3] {
+    fn single(self, quantum: Option<f64>) -> [f32; N] {
         self.map(|x| x.single(quantum))
     }
 }
@@ -303,23 +307,31 @@ impl<'c> Trajectory<'c> {
             let energy = |i: usize| atoms.energy_of(i);
             self.reals((row, false), order, |columns| columns.energy.as_ref(), energy)?;
         }
-        if columns.iter().any(|column| column == AtomColumn::Displacement) {
-            self.displacements(row, order, unwrapped)?;
-        }
-        let known = |column: &AtomColumn| *column != AtomColumn::Displacement;
-        for column in columns.iter().filter(known).filter(|column| column.is_real()) {
-            let real = |i: usize| more.and_then(|more| more.real(i, column)).unwrap_or(f64::NAN);
-            self.reals((row, false), order, |columns| columns.more.get(&column), real)?;
+        for column in columns.iter() {
+            match column {
+                AtomColumn::Displacement => self.displacements(row, order, unwrapped)?,
+                AtomColumn::TemplateRmsd => {
+                    let rmsd = |i: usize| more.and_then(|more| more.template_rmsd(i));
+                    let rmsd = |i: usize| rmsd(i).unwrap_or(f64::NAN);
+                    self.reals((row, false), order, |columns| columns.more.get(&column), rmsd)?;
+                }
+                AtomColumn::Stress => {
+                    let stress = |i: usize| more.and_then(|more| more.stress(i));
+                    let stress = |i: usize| stress(i).unwrap_or([f64::NAN; 6]);
+                    self.reals((row, false), order, |columns| columns.more.get(&column), stress)?;
+                }
+                _ => {
+                    let number = |i: usize| more.and_then(|more| more.number(i, column));
+                    let number = |i: usize| number(i).unwrap_or(-1);
+                    self.column(Some(row), order, |columns| columns.more.get(&column), number)?;
+                }
+            }
         }
         let row = Some(row);
         self.column(row, order, |columns| Some(&columns.id), |i| atoms.id[i] as i64)?;
         let numbers = &self.numbers;
         let number = |i: usize| numbers[atoms.species[i] as usize];
         self.column(row, order, |columns| Some(&columns.species), number)?;
-        for column in columns.iter().filter(|column| !column.is_real()) {
-            let number = |i: usize| more.and_then(|more| more.number(i, column)).unwrap_or(-1);
-            self.column(row, order, |columns| columns.more.get(&column), number)?;
-        }
         if row == Some(0) {
             let particle = |i: usize| atoms.particle[i] as i32;
             self.column(None, order, |columns| Some(&columns.particle), particle)?;

@@ -20,7 +20,7 @@ INPUT = HEAD
 for usual, here in SMALL:
     INPUT = INPUT.replace(usual, here)
 INPUT += """
-columns = ["structure", "template", "template_rmsd", "surface", "coordination", "host", "cluster", "displacement"]
+columns = ["structure", "template", "template_rmsd", "surface", "coordination", "host", "cluster", "displacement", "stress"]
 layers = true
 neck_hold_ps = 0
 pair_distribution_angstrom = 8
@@ -156,6 +156,7 @@ def test_hard_links_are_what_the_readme_says(trajectory):
         "host": "host/value",
         "cluster": "cluster/value",
         "displacement": "displacement/value",
+        "stress": "stress/value",
         "cell_lengths": "box/edges/value",
         "time": "position/time",
         "step": "position/step",

@@ -4,11 +4,12 @@ import re
 import sys
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 from ase.build import bulk
 
-from running import HEAD, POTENTIALS, PROGRAM, ROOT, run, write_input
+from running import HEAD, POTENTIALS, PROGRAM, ROOT, differences, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -106,6 +107,117 @@ duration_ps = 0.1
         np.testing.assert_allclose(neck.pressure, stress.pressure(tensor[neck.atoms]).mean())
     assert main(["stress", str(tmp_path / "out"), "--input", str(tmp_path / "none.toml")]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+COLUMN = """
+columns = ["stress"]
+[[stage]]
+kind = "hold"
+temperature_k = 900
+duration_ps = 0.04
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A run of two touching particles with a column of stresses."""
+    folder = tmp_path_factory.mktemp("column")
+    path = write_input(folder, HEAD.replace("gap_angstrom = 4.0", "gap_angstrom = 1.8") + COLUMN)
+    done = run("--output", folder / "out", path)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", path
+
+
+def test_the_column_is_what_strained_frames_tell(pair):
+    """And what the tools take where it is there; OVITO has it as six components."""
+    from ovito.io import import_file
+
+    with Trajectory(pair[0]) as trajectory:
+        frame = trajectory.frame(-1)
+        column = stress.stresses(trajectory, frame)
+        evaluated = stress.stresses(trajectory, frame, pair[0] / "input.toml", str(PROGRAM))
+        numbers = trajectory.column("stress", frame.index)
+    assert np.ptp(stress.pressure(column)) > 10
+    np.testing.assert_allclose(column, evaluated, atol=1e-3)
+    data = import_file(str(pair[0] / "trajectory.h5md")).compute(2)
+    order = np.argsort(data.particles["Particle Identifier"][...])
+    np.testing.assert_allclose(data.particles["stress"][...][order], numbers)
+
+
+def test_the_column_leaves_the_run_as_it_is_on_any_ranks(pair, tmp_path):
+    folder, path = pair
+    done = run("--output", tmp_path / "three", path, ranks=3)
+    assert done.returncode == 0, done.stderr
+    assert differences(folder / "trajectory.h5md", tmp_path / "three/trajectory.h5md") == []
+    bare = write_input(tmp_path, path.read_text().replace('columns = ["stress"]', ""), "bare.toml")
+    done = run("--output", tmp_path / "bare", bare)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(folder / "trajectory.h5md") as one, h5py.File(tmp_path / "bare/trajectory.h5md") as other:
+        for name in ("position", "velocity", "forces", "potential_energy"):
+            both = [file[f"particles/trajectory/{name}/value"][:] for file in (one, other)]
+            assert np.array_equal(*both), name
+
+
+def test_of_a_pair_potential_each_end_has_half_of_the_virial(tmp_path):
+    """As `compute stress/atom` of LAMMPS has it (`lj/smooth/linear`: within 4e-6 eV of 10)."""
+    text = f"""
+[potential]
+kind = "lennard-jones"
+file = "{POTENTIALS}/lennard-jones.toml"
+elements = ["Ag"]
+[[particle]]
+atoms = 150
+shape = "sphere"
+lattice_constant_angstrom = 4.1
+composition = {{ Ag = 1.0 }}
+[output]
+trajectory_interval_ps = 0.02
+""" + COLUMN
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        places, velocity, column = (file[f"particles/trajectory/{name}/value"][-1] for name in ("position", "velocity", "stress"))
+        volume = file["sinter/structure/nearest_neighbour_distance"][-1] ** 3 / np.sqrt(2)
+        mass = file["parameters/species/Ag"].attrs["mass"]
+    apart = places[:, None] - places
+    r = np.linalg.norm(apart, axis=2)
+    np.fill_diagonal(r, np.inf)
+
+    def slope(r):  # epsilon and sigma of silver in the file
+        return 4 * 0.345305 * (6 * 2.6376**6 / r**7 - 12 * 2.6376**12 / r**13)
+
+    pull = np.where(r < 10, (slope(r) - slope(10.0)) / r, 0)
+    own = velocity - velocity.mean(0)
+    expected = 0.5 * np.einsum("ij,ija,ijb->iab", pull, apart, apart)
+    expected -= stress.KINETIC * mass * own[:, :, None] * own[:, None, :]
+    np.testing.assert_allclose([column[:, k] * volume / stress.GPA for k in range(6)], [expected[:, a, b] for a, b in stress.COMPONENTS], atol=2e-6)
+
+
+@pytest.mark.parametrize("form", ["", "position_tolerance_angstrom = 0.001\nvelocities = true"])
+def test_stresses_add_up_to_the_pressure(field, tmp_path, form):
+    """In a hot periodic crystal, sheared components too; also where numbers are rounded."""
+    text = FIELD + f"""
+[crystal]
+lattice_constant_angstrom = 3.95
+composition = {{ Pt = 0.8, Fe = 0.2 }}
+repeats = [4, 4, 4]
+[output]
+trajectory_interval_ps = 0.02
+series_interval_ps = 0.02
+{form}
+""" + COLUMN
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        column = file["particles/trajectory/stress/value"][:].astype(float)
+        assert file["particles/trajectory/stress/value"].dtype == (np.float32 if form else np.float64)
+        d = file["sinter/structure/nearest_neighbour_distance"][:]
+        thermo = file["sinter/thermo"]
+        pressure = np.stack([thermo[f"pressure_{ab}"][:] for ab in ("xx", "yy", "zz", "xy", "xz", "yz")], 1)
+        volume = thermo["volume"][:]
+    found = -column.sum(1) * (d**3 / np.sqrt(2) / volume)[:, None]
+    assert abs(pressure).max() > 1
+    np.testing.assert_allclose(found, pressure, atol=2e-5)
 
 
 def test_pairs_without_a_neck_and_what_is_not_known_are_told_in_words():

@@ -1,4 +1,5 @@
-"""Stress of single atoms, and that in necks, from energies that the program evaluates.
+"""Stress of single atoms, and that in necks: the column `stress` of the run where it has one, else from energies that
+the program evaluates.
 
     σ_ab(i) = (∂E_i/∂ε_ab - m v_a v_b) / Ω
 
@@ -7,7 +8,7 @@ alike, v the velocity about that of the particle's centre, Ω = d³/√2 and d t
 positive, pressure is -tr σ/3, and the sum over atoms of the first part is minus the virial of the run. The derivatives
 are central differences, two evaluations of the frame for each component, so this holds for every force field. Boxes
 may be strained along their periodic directions but not sheared across them: there shear, and von Mises's stress, are not
-known (NaN).
+known (NaN), though the run itself knows them.
 
 Neck atoms: those of two particles that are bonded to the other one, or within 3/8 of a lattice constant of the plane
 across their line of centres through the middle of these. Single atoms shake: the stress of a neck is the mean tensor
@@ -81,7 +82,11 @@ def strain_derivatives(positions, symbols, lengths, periodic, input_file, progra
 
 
 def stresses(trajectory, frame, input_file=None, program=None):
-    """Stress of each atom of a frame, GPa (N x 3 x 3). `input_file`: where the force field is [that beside the run]."""
+    """Stress of each atom of a frame, GPa (N x 3 x 3): that of the run, unless it has none or an `input_file` with a force
+    field is given; this is else the one beside the run."""
+    kept = trajectory.column("stress", frame.index)
+    if kept is not None and input_file is None:
+        return _tensor(kept)
     input_file = input_file or trajectory.path.parent / "input.toml"
     if not Path(input_file).is_file():
         raise Unusable(f"{input_file}: there is no such file to take the force field from (--input)")
@@ -97,6 +102,12 @@ def stresses(trajectory, frame, input_file=None, program=None):
         tensor -= KINETIC * mass[:, None, None] * own[:, :, None] * own[:, None, :]
     volume = surfaces.mean_distance(trajectory, frame) ** 3 / np.sqrt(2)
     return GPA * tensor / volume
+
+
+def _tensor(components):
+    """Symmetric, from xx, yy, zz, xy, xz, yz."""
+    xx, yy, zz, xy, xz, yz = components.T
+    return np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], -1).reshape(-1, 3, 3)
 
 
 def pressure(tensor):

@@ -149,6 +149,7 @@ fn a_velocity_that_is_not_a_number_names_its_atom() {
         system: View { atoms: &atoms, cell: &cell, masses: &[MASS], comm: &comm },
         neighbours: &neighbours,
         totals: Totals::default(),
+        virials: None,
         one_body: None,
         swaps: None,
         degrees_of_freedom: 3.0,

@@ -29,6 +29,10 @@ impl<T: Element + Send + Sync> Row for [T; 3] {
     type Number = T;
 }
 
+impl<T: Element + Send + Sync> Row for [T; 6] {
+    type Number = T;
+}
+
 /// One ASCII character (netCDF's NC_CHAR).
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
