@@ -282,37 +282,57 @@ def _some_frames(trajectory, first, most):
     return np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
 
 
+def _around(time, values, moments):
+    """Means of a series around some moments, each from half-way to the one before to half-way to the next."""
+    nearest = np.abs(np.subtract.outer(time, moments)).argmin(1)
+    return np.array([np.nanmean(values[nearest == k]) if (nearest == k).any() else np.nan for k in range(len(moments))])
+
+
+def _pressed(trajectory):
+    """What presses: times and pressures as they are (those that are steered to are another matter), and whether
+    they are steered along a ramp. Of a box whose pressure changes, or of pistons at a pressure; None of others."""
+    measured, target = trajectory.series("thermo", "pressure"), trajectory.series("thermo", "target_pressure")
+    if measured is not None and target is not None:
+        held = np.isfinite(target.values) & np.isfinite(measured.values)
+        changes = np.flatnonzero(target.values[held] != target.values[held][:1])
+        if len(changes):
+            since = slice(changes[0] - 1, None)
+            return target.time[held][since], measured.values[held][since], True
+    pistons = trajectory.series("piston", "pressure")
+    if pistons is None or not np.isfinite(pistons.values).any():
+        return None
+    steered = np.isfinite(pistons.values).all(0)
+    return pistons.time, pistons.values[:, steered].mean(1), False
+
+
 def pressing(trajectory, most=24):
-    """Void fraction and contact area of what is pressed, against a pressure that rises or falls."""
-    target = trajectory.series("thermo", "target_pressure")
-    if target is None:
+    """Void fraction (of a periodic box, or else of the convex hull) and contact area of what is pressed: against the pressure where
+    this rises or falls in a box, or against time, with the pressure, under pistons."""
+    found = _pressed(trajectory)
+    if found is None:
         return None
-    pressed = np.isfinite(target.values)
-    changed = np.flatnonzero(target.values[pressed] != target.values[pressed][:1])
-    if not len(changed):
-        return None
-    since = target.time[pressed][changed[0] - 1]
-    chosen = _some_frames(trajectory, trajectory.at(since), most)
+    time, pressure, is_ramp = found
+    chosen = _some_frames(trajectory, trajectory.at(time[0]), most)
     if not len(chosen):
         return None
-    pressure = np.interp(trajectory.times[chosen], target.time[pressed], target.values[pressed])
+    moments = trajectory.times[chosen]
+    rows = [] if is_ramp else [("pressure / GPa", _around(time, pressure, moments))]
     void = []
     for index in chosen:
         frame = trajectory.frame(int(index))
         void.append(100 * surfaces.void_fraction(frame.positions, frame.lengths, trajectory.periodic))
+    rows.append(("void fraction / %" if trajectory.periodic.all() else "void fraction\nof the hull / %", np.array(void)))
     radius = trajectory.series("pairs", "neck_radius")
-    figure, axes = plt.subplots(2 if radius is not None else 1, sharex=True, figsize=(6, 4.2), squeeze=False)
-    above, below = axes[0, 0], axes[-1, 0]
-    above.plot(pressure, void, ".-")
-    above.set_ylabel("void fraction / %")
-    above.set_ylim(bottom=0)
     if radius is not None:
-        inside = radius.time >= since
-        contact = np.pi * np.square(np.nan_to_num(radius.values[inside])).sum(1) / 100
-        at = np.interp(radius.time[inside], target.time[pressed], target.values[pressed])
-        below.plot(at, contact, lw=0.8, color=COLOURS[1])
-        below.set_ylabel("contact area / nm²")
-    below.set_xlabel("pressure / GPa")
+        contact = np.pi * np.square(np.nan_to_num(radius.values)).sum(1) / 100
+        rows.append(("contact area / nm²", _around(radius.time, contact, moments)))
+    along, name = (_around(time, pressure, moments), "pressure / GPa") if is_ramp else (moments, "time / ps")
+    figure, axes = plt.subplots(len(rows), sharex=True, figsize=(6, 0.8 + 1.7 * len(rows)), squeeze=False)
+    for axis, (label, values), colour in zip(axes[:, 0], rows, COLOURS):
+        axis.plot(along, values, ".-", color=colour)
+        axis.set_ylabel(label)
+        axis.set_ylim(bottom=min(0, np.nanmin(values)))
+    axes[-1, 0].set_xlabel(name)
     figure.align_ylabels()
     return figure
 
