@@ -105,11 +105,15 @@ def test_intervals_hold_what_is_known():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ('input = "none.toml"\n[vary]\nseed = [1]\n', "No such file"),
+        ('input = "none.toml"\n[vary]\nseed = [1]\n', r":1:1: `input`: there is no file .*none.toml"),
         ('[vary]\nseed = [1]\n', "`input` is missing"),
         ('input = "pair.toml"\n[vary]\nsed = [1]\n', "has no such key"),
         ('input = "pair.toml"\n', "`[vary]` wants"),
-        ('input = "pair.toml"\nvari = 1\n', "`vari` is unknown"),
+        ('input = "pair.toml"\nvari = 1\n', ":2:1: `vari` is unknown"),
+        ('input = "pair.toml"\n[vary]\nseed = [1, 2, 1]\n', ":3:1: `seed`: 1 stands there twice"),
+        ('input = "pair.toml"\n[vary]\n"stage.temperature_k" = [nan]\n', ":3:1: `stage.temperature_k`: nan is no value"),
+        ('input = "pair.toml"\n[[part]]\ninput = "pair.toml"\n', ":1:1: `input` stands beside `[[part]]`"),
+        ('[[part]]\ninput = "pair.toml"\nafter = "none.toml"\n[part.vary]\nseed = [1]\n', ":3:1: `after`: there is no file"),
     ],
 )
 def test_bad_campaigns_are_told(tmp_path, text, words):

@@ -28,6 +28,14 @@ def test_the_jump_of_energies_is_found():
     assert np.isnan(melting.jump_of(temperature[:50], energy[:50])[0])
 
 
+def test_a_jump_that_the_ramp_cuts_off_is_none():
+    """What is heated too fast has not melted when the ramp ends."""
+    temperature = np.linspace(300, 1500, 400)
+    energy = 3e-4 * temperature + 2e-6 * np.clip(temperature - 1300, 0, None) ** 2
+    for order in (1, -1):
+        assert np.isnan(melting.jump_of(temperature[::order], energy[::order])).tolist() == [True, False, True]
+
+
 def test_where_a_curve_passes_a_level_for_good():
     assert melting.passes([1, 2, 3, 4, 5], [0, 1, 0, 0.4, 0.8], 0.5) == 4.25
     assert melting.passes([1, 2], [0, 0.2], 0.5) is None

@@ -1,6 +1,7 @@
 """Constant pressure in runs: bits, restarts, what is conserved, and what the box comes to."""
 
 import sys
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -249,6 +250,13 @@ def test_the_piston_of_the_input_that_presses_bears_on_the_particles(tmp_path):
         drawn, void, contact = (axis.lines[0].get_ydata() for axis in figure.axes)
         assert figure.axes[0].get_ylabel() == "pressure / GPa" and drawn[0] == 0 and drawn[-8:].mean() > 0.7
         assert void[-1] < 0.7 * void[0] and contact[-1] > 4 * contact[0]
+
+
+def test_no_bulk_modulus_where_a_length_is_kept():
+    for axes, all_change in ((None, True), (["xyz"], True), (["xy", "z"], True), (["z"], False), (["xy"], False)):
+        pressure = {"target_gpa": 0} | ({"axes": axes} if axes else {})
+        trajectory = SimpleNamespace(input={"stage": [{"kind": "hold"}, {"pressure": pressure}]})
+        assert summary._all_axes_change(trajectory, 2) == all_change
 
 
 def test_the_bulk_modulus_is_that_of_the_fluctuations():

@@ -32,6 +32,7 @@ import copy
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,18 +75,31 @@ def _read(path):
         raise Unusable(f"{path}: {error}") from None
 
 
+def _place(path, key):
+    """file:line:column of the first line that gives a key or begins its table."""
+    wanted = re.compile(rf"""^\s*(\[*\s*(?:[\w.]+\.)?)?["']?{re.escape(key)}["']?\s*(?:=|\])""")
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if wanted.match(line):
+            return f"{path}:{number}:{len(line) - len(line.lstrip()) + 1}"
+    return str(path)
+
+
 class Campaign:
     def __init__(self, path, folder=None):
         path = Path(path)
         self.path = path
         told = _read(path)
         parts = told.get("part")
-        unknown = sorted(set(told) - {"figure", *(("part",) if parts else ("input", "vary", "after"))})
+        unknown = sorted(set(told) - {"figure", "part", "input", "vary", "after"})
         if unknown:
-            raise Unusable(f"{path}: `{unknown[0]}` is unknown; there are `input`, `[vary]`, `after`, `figure`, or several `[[part]]`")
+            what = "there are `input`, `[vary]`, `after`, `figure`, or several `[[part]]`"
+            raise Unusable(f"{_place(path, unknown[0])}: `{unknown[0]}` is unknown; {what}")
+        beside = sorted(set(told) & {"input", "vary", "after"}) if parts else []
+        if beside:
+            raise Unusable(f"{_place(path, beside[0])}: `{beside[0]}` stands beside `[[part]]`: it belongs into one of them")
         self.kind = told.get("figure", "map")
         if self.kind not in KINDS:
-            raise Unusable(f"{path}: there is no figure `{self.kind}`, only {' and '.join(KINDS)}")
+            raise Unusable(f"{_place(path, 'figure')}: there is no figure `{self.kind}`, only {' and '.join(KINDS)}")
         self.folder = Path(folder or Path("results") / path.stem)
         self.groups = {}
         for part in parts or [told]:
@@ -95,14 +109,21 @@ class Campaign:
                 raise Unusable(f"{path}: `input` is missing: the file that the runs have in common")
             unknown = sorted(set(part) - {"input", "vary", "after", "figure"})
             if unknown:
-                raise Unusable(f"{path}: `{unknown[0]}` is unknown in a part; there are `input`, `[vary]` and `after`")
-            base = self._input(self.template)
+                raise Unusable(f"{_place(path, unknown[0])}: `{unknown[0]}` is unknown in a part; there are `input`, `[vary]` and `after`")
+            base = self._input(self.template, "input")
             if not self.axes or not all(isinstance(v, list) and v for v in self.axes.values()):
-                raise Unusable(f"{path}: `[vary]` wants keys with lists of values")
+                raise Unusable(f"{_place(path, 'vary')}: `[vary]` wants keys with lists of values")
+            for key, values in self.axes.items():
+                twice = [value for k, value in enumerate(values) if value in values[:k]]
+                if twice or any(value != value for value in values):
+                    why = f"{twice[0]} stands there twice" if twice else "nan is no value"
+                    raise Unusable(f"{_place(path, key)}: `{key}`: {why}")
             home = self.folder / self.template.stem if parts else self.folder
             self.groups |= self._groups(base, home, self._before(part.get("after"), base))
 
-    def _input(self, path):
+    def _input(self, path, key):
+        if not path.is_file():
+            raise Unusable(f"{_place(self.path, key)}: `{key}`: there is no file {path}")
         config = _read(path)
         absolute(config, path.parent.resolve())
         return config
@@ -111,7 +132,7 @@ class Campaign:
         """The run whose last frame others begin with; their own atoms give way to it."""
         if name is None:
             return None
-        run = Run((), self.folder / Path(name).stem, self._input(self.path.parent / name))
+        run = Run((), self.folder / Path(name).stem, self._input(self.path.parent / name, "after"))
         for table in ("crystal", "particle", "placement"):
             base.pop(table, None)
         base["structure"] = {"file": str((run.folder / "trajectory.h5md").resolve())}

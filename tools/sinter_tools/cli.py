@@ -177,8 +177,10 @@ def campaign(arguments):
         path = wanted.folder / wanted.kind
         path.with_suffix(".csv").write_text(lines + "\n")
         _tell([path.with_suffix(".csv"), *style.save(kind.figure(found), path)])
+    elif arguments.map:
+        print(f"no run of this campaign is done in {wanted.folder}: there is nothing to draw")
     if left:
-        print(f"{left} runs are not done: call again to go on")
+        print(f"{left} run{'s are' if left > 1 else ' is'} not done: call again to go on")
         return 75
     return 0
 

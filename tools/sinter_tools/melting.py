@@ -40,6 +40,9 @@ def jump_of(temperature, energy):
     # At the ends parabolas are not held on either side.
     inner = slice(SMOOTH // 2, -(SMOOTH // 2))
     best = int(np.argmax(capacity[inner])) + SMOOTH // 2
+    if best in (SMOOTH // 2, len(x) - 1 - SMOOTH // 2):
+        # It still rises at the end of the ramp: the jump is not over, wherever it is.
+        return float("nan"), 0.0, float("nan")
     usual = float(np.median(capacity[inner]))
     high = capacity > (capacity[best] + usual) / 2
     first = best - int(np.argmin(high[: best + 1][::-1])) + 1 if not high[: best + 1].all() else 0
@@ -210,13 +213,23 @@ def bulk(results):
 
 
 def gibbs_thomson(results):
-    """The line of melting points against 1/d of the slowest heating of each size; None of fewer than three."""
-    heated = [(r["diameter_nm"], r["heating"]) for r in results]
+    """The line of melting points against 1/d of the slowest heating; None of fewer than three."""
+    heated = [(r["diameter_nm"], r["heating"]) for r in results if "heating" in r]
     slowest = min((h["rate_k_per_ps"] for _, h in heated), default=0)
     points = [(1 / d, h["point_k"]) for d, h in heated if h["rate_k_per_ps"] == slowest and np.isfinite(h["point_k"])]
     if len(points) < 3 or len({round(x, 6) for x, _ in points}) < 2:
         return None
     return Line(*zip(*points))
+
+
+def slowest_of_each_size(particles):
+    """Of ramps at several rates those whose curves are drawn."""
+    rate = lambda r: max((r[way]["rate_k_per_ps"] for way in ("heating", "cooling") if way in r), default=0)
+    least = {}
+    for r in particles:
+        size = round(r["diameter_nm"], 2)
+        least[size] = min(least.get(size, np.inf), rate(r))
+    return [r for r in particles if rate(r) == least[round(r["diameter_nm"], 2)]]
 
 
 def outcome(trajectory):
@@ -279,7 +292,7 @@ def figure(results):
     colours = {d: plt.get_cmap("viridis")(0.85 * k / max(len(sizes) - 1, 1)) for k, d in enumerate(sizes)}
     drawn, ((energies, order), (growth, points)) = plt.subplots(2, 2, figsize=(9.5, 7))
     named = set()
-    for result in particles:
+    for result in slowest_of_each_size(particles):
         size = round(result["diameter_nm"], 2)
         for way, look in (("heating", "-"), ("cooling", "--")):
             if way not in result:
@@ -294,7 +307,10 @@ def figure(results):
     energies.set_xlabel("temperature / K")
     energies.set_ylabel("potential energy per atom / eV")
     if named:
-        energies.legend(title="heated (solid), cooled (dashed)", fontsize="small", title_fontsize="small")
+        low, high = energies.get_ylim()
+        energies.set_ylim(bottom=low - 0.35 * (high - low))
+        look = {"fontsize": "small", "title_fontsize": "small", "ncols": 2 if len(sizes) > 3 else 1}
+        energies.legend(title="heated (solid), cooled (dashed)", loc="lower right", **look)
     order.axhline(LINDEMANN, color="0.6", lw=0.7)
     order.plot([], [], "-", color="0.3", label="liquid fraction below the surface")
     order.plot([], [], ":", color="0.3", label="Lindemann index")
@@ -317,13 +333,17 @@ def figure(results):
         growth.set_title(f"bulk: {point:.0f} ± {half:.0f} K", fontsize="small", loc="right")
     growth.set_xlabel("temperature / K")
     growth.set_ylabel("crystal beside liquid:\nenergy per atom and time / (meV/ps)")
-    for way, mark in (("heating", "^"), ("cooling", "v")):
-        rows = [(1 / r["diameter_nm"], turn(r, way), colours[round(r["diameter_nm"], 2)]) for r in particles if way in r]
-        rows = [row for row in rows if np.isfinite(row[1])]
-        if rows:
-            x, y, c = zip(*rows)
-            name = "melts" if way == "heating" else "freezes (half liquid)"
-            points.scatter(x, y, marker=mark, c=list(c), s=28, label=name)
+    rates = sorted({round(r["heating"]["rate_k_per_ps"], 3) for r in particles if "heating" in r})
+    for way, mark, name in (("heating", "^", "melts"), ("cooling", "v", "freezes (half liquid)")):
+        there = [r for r in particles if way in r and np.isfinite(turn(r, way))]
+        for r in there:
+            colour = colours[round(r["diameter_nm"], 2)]
+            filled = colour if round(abs(r[way]["rate_k_per_ps"]), 3) in rates[:1] else "none"
+            points.scatter(1 / r["diameter_nm"], turn(r, way), marker=mark, facecolors=[filled], edgecolors=[colour], s=28)
+        if there:
+            points.scatter([], [], marker=mark, color="0.3", s=28, label=name)
+    if len(rates) > 1:
+        points.scatter([], [], marker="^", facecolors="none", edgecolors="0.3", s=28, label=f"faster than {rates[0]:g} K/ps")
     line = gibbs_thomson(particles)
     if line:
         x = np.linspace(0, max(1 / r["diameter_nm"] for r in particles) * 1.05, 100)

@@ -26,6 +26,13 @@ def contact(trajectory, pair):
     return float(radius.time[first] - radius.time[0])
 
 
+def _all_axes_change(trajectory, stage):
+    """Whether no length of the box is kept: where one is, fluctuations of the volume tell another modulus."""
+    stages = trajectory.input.get("stage", [])
+    table = stages[stage - 1].get("pressure", {}) if stage <= len(stages) else {}
+    return set("".join(table.get("axes", ["xyz"]))) == set("xyz")
+
+
 def at_pressure(trajectory, least=60):
     """Volume per atom and bulk modulus in the stages that hold one pressure and one temperature, from the
     last two thirds of each."""
@@ -42,12 +49,12 @@ def at_pressure(trajectory, least=60):
         if np.ptp(pressure[inside]) or np.ptp(temperature[inside]) or not np.ptp(volume[inside]):
             continue
         each, error = analysis.mean_and_error(volume[inside] / trajectory.atoms)
-        modulus, doubt = analysis.bulk_modulus(volume[inside], temperature[inside[0]])
         label = name[inside[0]].decode() if isinstance(name[inside[0]], bytes) else name[inside[0]]
-        yield (
-            f"  stage {stage} ({label}), {temperature[inside[0]]:g} K, {pressure[inside[0]]:g} GPa: {each:.3f} ± {error:.3f} Å³ "
-            f"per atom, bulk modulus {modulus:.0f} ± {doubt:.0f} GPa by its fluctuations"
-        )
+        line = f"  stage {stage} ({label}), {temperature[inside[0]]:g} K, {pressure[inside[0]]:g} GPa: {each:.3f} ± {error:.3f} Å³ per atom"
+        if _all_axes_change(trajectory, int(stage)):
+            modulus, doubt = analysis.bulk_modulus(volume[inside], temperature[inside[0]])
+            line += f", bulk modulus {modulus:.3g} ± {doubt:.1g} GPa by its fluctuations"
+        yield line
 
 
 def lines(trajectory):
