@@ -139,9 +139,6 @@ fn code(graph: &Polyhedron, count: usize) -> (Code, Vec<Walk>) {
     let kind = |[a, b]: [usize; 2]| [degrees[a], degrees[b], degrees[graph.after(a, b)]];
     let (mut least, mut edges) = ([usize::MAX; 3], Vec::with_capacity(LONGEST));
     for a in 0..count {
-        if degrees[a] > least[0] {
-            continue;
-        }
         for b in graph.neighbours(a) {
             let kind = kind([a, b]);
             if kind < least {
