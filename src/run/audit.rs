@@ -144,7 +144,8 @@ fn choose(kept: &[u64], wanted: &Arguments) -> Result<[u64; 2]> {
         },
         ([], _) => refused("there is no checkpoint in this folder".into()),
         ([step], _) => refused(format!(
-            "an audit goes from one checkpoint to another, and that of step {step} is alone"
+            "an audit goes from one checkpoint to another, and that of step {step} is alone: `every_steps` or \
+             `every_minutes` of `[checkpoint]` writes more of them, and `keep` says how many stay"
         )),
         _ => {
             // Any will do, and nobody can know which.
@@ -277,13 +278,19 @@ fn structures(provenance: &Provenance, path: &Path) -> Result<Vec<PathBuf>> {
     let known = config.structure_files();
     let find = |file: &StructureFile| {
         let found = known.iter().find(|(key, path)| *key == file.key && path.is_file());
-        found.map(|(_, path)| path.to_path_buf()).ok_or_else(|| {
-            let why = format!(
-                "`{}`, from which the run read its atoms, is not where this input says: bring it back",
-                file.name
+        let refused = |what: &str| {
+            let why = format!("`{}`, from which the run read its atoms, {what}", file.name);
+            Err(config.source.error(&file.key, why))
+        };
+        let Some((key, path)) = found else {
+            return refused("is not where this input says: bring it back");
+        };
+        if StructureFile::of(key, path)?.sha256 != file.sha256 {
+            return refused(
+                "is another file by now: bring back what it was, an audit begins with the same",
             );
-            config.source.error(&file.key, why)
-        })
+        }
+        Ok(path.to_path_buf())
     };
     wanted.iter().map(find).collect()
 }
@@ -302,12 +309,13 @@ impl Piece<'_> {
         let frames = self.frames(folders)?;
         let mut others: Vec<String> = atoms.told(end.atoms).into_iter().collect();
         others.extend(self.other_state(config, folders[0])?);
-        others.extend(frames.first_other.map(|step| {
+        let follows = others.is_empty();
+        others.extend(frames.first_other.as_ref().map(|other| {
             let until = match frames.last_same {
                 Some(step) => format!(", up to that of step {step} they are the same"),
                 None => String::new(),
             };
-            format!("the frame of step {step}{until}")
+            format!("the frame of step {}{until}: {}", other.step, other.what)
         }));
         let (from, to) = (checkpoint_name(begin.step), checkpoint_name(end.step));
         if others.is_empty() {
@@ -319,11 +327,22 @@ impl Piece<'_> {
                 "{to} follows from {from}: done again it has the same bits{between}"
             ));
         }
+        let (others, to) = (others.join("; "), folders[0].join(to));
+        let found = match follows {
+            false => format!(
+                "{}: this does not follow from {from}: done again, it differs in {others}",
+                to.display()
+            ),
+            true => format!(
+                "{}: {} follows from {from}, but what stands here between them does not: done again, it \
+                 differs in {others}",
+                folders[0].join(TRAJECTORY).display(),
+                checkpoint_name(end.step)
+            ),
+        };
         Err(Error::Run(format!(
-            "{}: this does not follow from {from}: done again, it differs in {}. Audit it once more: what is \
-             the same each time is a fault of the run, what is not is one of this machine",
-            folders[0].join(to).display(),
-            others.join("; ")
+            "{found}. Audit it once more: what is the same each time is a fault of the run, what is not is \
+             one of this machine"
         )))
     }
 
@@ -421,14 +440,7 @@ impl OtherAtoms {
     fn told(&self, all: u64) -> Option<String> {
         let named = FIELDS.iter().zip(self.fields).filter(|(_, other)| *other == 1);
         let named: Vec<&str> = named.map(|((name, _), _)| *name).collect();
-        (self.count > 0).then(|| {
-            format!(
-                "{} of {all} atoms, atom {} the first ({})",
-                self.count,
-                self.first,
-                named.join(", ")
-            )
-        })
+        (self.count > 0).then(|| frames::atoms_told((self.count as u64, all), self.first, &named))
     }
 }
 
@@ -456,7 +468,11 @@ mod tests {
         assert!([[10, 40], [40, 80]].contains(&drawn));
         for (kept, between, told) in [
             (&[][..], &[][..], "there is no checkpoint"),
-            (&[40], &[], "that of step 40 is alone"),
+            (
+                &[40],
+                &[],
+                "that of step 40 is alone: `every_steps` or `every_minutes` of `[checkpoint]`",
+            ),
             (&[80, 40], &[40, 60], "no checkpoint of step 60; those of steps 40, 80 are kept"),
             (&[80, 40], &[80, 40], "the first step is to be below the second"),
         ] {

@@ -147,21 +147,10 @@ impl<'c> Columns<'c> {
         })
     }
 
-    /// Row of the frame from which displacements count, the first that has some; none if there
-    /// are none, or not yet.
+    /// Row of the frame from which displacements count, if the file holds any.
     fn reference(&self, frames: u64) -> Result<Option<u64>> {
-        let Some(column) = self.more.get(&AtomColumn::Displacement) else { return Ok(None) };
-        let is_single = column.holds::<f32>()?;
-        let (mut before, mut end) = (0, frames);
-        while before < end {
-            let row = (before + end) / 2;
-            let block = (&[row, 0][..], &[1, 1][..]);
-            match read_reals(column, is_single, block)?.iter().any(|x| x.is_nan()) {
-                true => before = row + 1,
-                false => end = row,
-            }
-        }
-        Ok((before < frames).then_some(before))
+        let column = self.more.get(&AtomColumn::Displacement);
+        Ok(column.map(|column| row_of_reference(column, frames)).transpose()?.flatten())
     }
 
     /// Those with a row for every frame.
@@ -568,8 +557,24 @@ impl<'c> OpenFile<'c> {
     }
 }
 
+/// Row of the frame from which displacements count, the first that has some; none if there
+/// are none, or not yet.
+pub(super) fn row_of_reference(column: &Dataset, frames: u64) -> Result<Option<u64>> {
+    let is_single = column.holds::<f32>()?;
+    let (mut before, mut end) = (0, frames);
+    while before < end {
+        let row = (before + end) / 2;
+        let block = (&[row, 0][..], &[1, 1][..]);
+        match read_reals(column, is_single, block)?.iter().any(|x| x.is_nan()) {
+            true => before = row + 1,
+            false => end = row,
+        }
+    }
+    Ok((before < frames).then_some(before))
+}
+
 /// A block (start and counts) of real numbers, whichever of the two forms the file has them in.
-fn read_reals(
+pub(super) fn read_reals(
     dataset: &Dataset,
     is_single: bool,
     (start, count): (&[u64], &[u64]),

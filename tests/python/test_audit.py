@@ -82,7 +82,8 @@ def test_a_bit_that_flipped_is_found_where_it_did(broken):
     assert f"checkpoint-{last}.h5: this does not follow from checkpoint-{first}.h5" in told.stderr
     count = int(re.search(r"(\d+) of 402 atoms, atom \d+ the first \(position.*velocity\)", told.stderr)[1])
     assert count >= 1
-    assert re.search(r"the frame of step \d+, up to that of step \d+ they are the same", told.stderr), told.stderr
+    behind = r"the frame of step \d+, up to that of step \d+ they are the same: \d+ of 402 atoms, atom \d+ the first \(position"
+    assert re.search(behind, told.stderr), told.stderr
     for first, last in [(all_[0], first), (last, all_[-1])]:
         assert audit(broken, "--between", first, last).returncode == 0
 
@@ -133,6 +134,102 @@ def test_a_frame_at_the_border_of_two_pieces_is_found_by_the_later_one(done, tmp
     assert told.returncode == 0 and "its frames are not compared" in told.stderr, told.stderr
 
 
+COLUMNS = """\
+columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]
+"""
+
+
+def with_columns(home, more=""):
+    """Particles that come together, with all that frames can hold."""
+    head = HEAD.replace("[output]\n", "[output]\n" + COLUMNS + more)
+    assert head != HEAD
+    apart = SHORT.replace("duration_ps = 0.12", 'duration_ps = 0.04\nparticles = "apart"')
+    path = write_input(home, head + KEEP + apart + SHORT)
+    assert run("--output", home / "out", path).returncode == 0
+    return home / "out"
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return with_columns(tmp_path_factory.mktemp("full"))
+
+
+def quantities(file):
+    """Names of all that has a row for each frame."""
+    found = []
+    file["particles/trajectory"].visit(lambda name: found.append(name) if name.endswith("/value") else None)
+    return sorted(name.removesuffix("/value") for name in found)
+
+
+def flip_last_bit(file, path, row):
+    """Of the fourth atom's number, or of the first of what is of the whole frame."""
+    data = file[path]
+    values = data[row]
+    flat = values.reshape(-1) if values.ndim else values.reshape(1)
+    at = 3 * (flat.size // 402) if flat.size >= 402 else 0
+    flat[at : at + 1].view("u1")[0] ^= 1
+    data[row] = flat.reshape(values.shape)
+
+
+def test_any_bit_of_a_frame_is_found_and_the_checkpoint_is_not_blamed(full, tmp_path):
+    folder = tmp_path / "out"
+    first, last = steps(full)[-3:-1]
+    told = audit(full, "--between", first, last)
+    assert told.returncode == 0 and re.search(r"and so have \d+ frames between them", told.stdout), told
+    with h5py.File(full / "trajectory.h5md") as file:
+        all_ = quantities(file)
+        frames = file["step"][:].tolist()
+    assert {"id", "species", "forces", "potential_energy", "box/edges", "structure", "displacement"} <= set(all_)
+    step = next(step for step in frames if first < step < last)
+    shutil.copytree(full, folder)
+    for name in [*all_, "time"]:
+        path = "position/time" if name == "time" else f"{name}/value"
+        with h5py.File(folder / "trajectory.h5md", "r+") as file:
+            flip_last_bit(file["particles/trajectory"], path, frames.index(step))
+        told = audit(folder, "--between", first, last)
+        with h5py.File(folder / "trajectory.h5md", "r+") as file:
+            flip_last_bit(file["particles/trajectory"], path, frames.index(step))
+        whole = name == "time" or name.startswith("box/")
+        # How far an atom has gone is no longer what its positions say.
+        names = "position, displacement" if name == "position" else name
+        what = name if whole else rf"1 of 402 atoms, atom 3 the first \({names}\)"
+        assert told.returncode == 1, (name, told)
+        assert re.search(rf"the frame of step {step}(, up to that of step \d+ they are the same)?: {what}\.", told.stderr), told.stderr
+        assert f"{folder}/trajectory.h5md: checkpoint-{last}.h5 follows from checkpoint-{first}.h5, but what stands here" in told.stderr
+        assert "this does not follow" not in told.stderr
+    assert audit(folder, "--between", first, last).returncode == 0
+
+
+def test_frames_in_fewer_bits_are_compared_as_they_stand(tmp_path):
+    folder = with_columns(tmp_path, "position_tolerance_angstrom = 1e-3\n")
+    first, last = steps(folder)[0], steps(folder)[-1]
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 0 and "and so have" in told.stdout, told
+    with h5py.File(folder / "trajectory.h5md", "r+") as file:
+        row = len(file["step"]) - 2
+        flip_last_bit(file["particles/trajectory"], "displacement/value", row)
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 1 and "1 of 402 atoms, atom 3 the first (displacement)" in told.stderr, told.stderr
+
+
+def test_a_frame_that_is_not_there_or_of_another_step_is_a_difference(full, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(full, folder)
+    first, last = steps(full)[-3:-1]
+    trajectory = folder / "trajectory.h5md"
+    with h5py.File(trajectory, "r+") as file:
+        frames = file["step"][:].tolist()
+        row = next(row for row, step in enumerate(frames) if first < step < last)
+        file["step"][row] += 1
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 1, told
+    assert f"the frame of step {frames[row]}" in told.stderr and "there is none, done again there is one" in told.stderr
+    with h5py.File(trajectory, "r+") as file:
+        file["step"][row] = 0
+    told = audit(folder, "--between", first, last)
+    assert told.returncode == 1 and "its step is not above that of the frame before" in told.stderr, told.stderr
+
+
 def test_what_cannot_be_done_again_is_refused(done, tmp_path):
     all_ = steps(done)
     for words, said in [
@@ -178,6 +275,11 @@ def test_atoms_that_came_from_a_file_need_it_once_more(tmp_path):
     path.unlink()
     told = audit(folder)
     assert told.returncode == 0, told.stderr
+    with open(start, "a") as file:
+        file.write("\n")
+    told = audit(folder)
+    assert told.returncode == 2 and "`start.xyz`, from which the run read its atoms, is another file by now" in told.stderr
+    assert "--output" not in told.stderr and "bring back what it was" in told.stderr, told.stderr
     start.unlink()
     told = audit(folder)
     assert told.returncode == 2 and "`start.xyz`, from which the run read its atoms" in told.stderr, told.stderr
