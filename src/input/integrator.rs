@@ -12,26 +12,34 @@ pub fn check(config: &Config, problems: &mut Problems) {
             Scheme::VelocityVerlet => continue,
             _ if !stage.kind.is_dynamic() => continue,
             _ if stage.ensemble == Ensemble::Npt => {
-                "the box changes between steps of velocity Verlet"
+                "the box changes between steps of velocity Verlet alone. Write another `ensemble` than \"npt\""
             }
-            _ if stage.swaps.is_some() => "swaps come between steps of velocity Verlet",
-            _ if !config.pistons.is_empty() => "a `[[piston]]` moves by velocity Verlet",
+            _ if stage.swaps.is_some() => {
+                "swaps come between steps of velocity Verlet alone. Leave `swaps` out of this stage"
+            }
+            _ if !config.pistons.is_empty() => {
+                "a `[[piston]]` moves by velocity Verlet alone. Leave the piston out"
+            }
             Scheme::Leapfrog if warm => {
-                "its velocities are of half steps, on which no thermostat acts: write `ensemble = \"nve\"`"
+                "its velocities are of half steps, on which no thermostat acts. Write `ensemble = \"nve\"`"
             }
             Scheme::Leapfrog if stage.reversible => {
-                "turned around at a whole step it does not come back to the bit, as the others do"
+                "turned around at a whole step it does not come back to the bit, as the others do. Leave `reversible` out"
             }
             Scheme::PositionVerlet if warm && stage.thermostat == Thermostat::Langevin => {
-                "the noise of `langevin` comes in the middle of a drift of velocity Verlet: take another thermostat"
+                "the noise of `langevin` comes in the middle of a drift of velocity Verlet. Take another `thermostat`"
             }
             Scheme::PositionVerlet if frozen => {
-                "what atoms take along that come to rest or are removed (`[evaporation]`) is known at whole steps alone"
+                "what atoms take along that come to rest or are removed (`[evaporation]`) is known at whole steps alone. \
+                 Write `atoms = \"keep\"` there"
             }
             _ => continue,
         };
         let key = format!("stage[{i}].integrator");
         let name = scheme.name();
-        problems.at(&key, format!("not with `{name}`: {wrong}, or leave `integrator` out"));
+        let message = format!(
+            "this stage cannot have `integrator = \"{name}\"`: {wrong}, or leave `integrator` out"
+        );
+        problems.at(&key, message);
     }
 }

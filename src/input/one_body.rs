@@ -247,7 +247,8 @@ impl AtomsConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TetherConfig {
-    /// Which atoms; all unless given.
+    /// Which atoms; all unless given. Chosen when the term begins to act, they stay these, also where swaps change
+    /// their elements.
     #[serde(default, skip_serializing_if = "AtomsConfig::is_all")]
     pub atoms: AtomsConfig,
     /// Spring constant k: an atom at distance r from where the term began to act on it has the
@@ -259,7 +260,8 @@ pub struct TetherConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UniformForceConfig {
-    /// Which atoms; all unless given.
+    /// Which atoms; all unless given. Chosen when the term begins to act, they stay these, also where swaps change
+    /// their elements.
     #[serde(default, skip_serializing_if = "AtomsConfig::is_all")]
     pub atoms: AtomsConfig,
     /// Force on each of them, along x, y and z. Their energy is -F r, zero at the origin.
@@ -270,7 +272,7 @@ pub struct UniformForceConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FixedConfig {
-    /// Which atoms.
+    /// Which atoms. Chosen when the term begins to act, they stay these (swaps leave fixed atoms what they are).
     pub atoms: AtomsConfig,
 }
 

@@ -27,6 +27,7 @@ enum Dimension {
     Stiffness,
     Speed,
     Pressure,
+    Compressibility,
     Area,
     Volume,
     Mass,
@@ -39,10 +40,13 @@ const fn unit(name: &'static str, symbol: &'static str, dimension: Dimension, fa
 }
 
 /// Longer endings before those that they end in.
-const UNITS: [Unit; 40] = [
+const UNITS: [Unit; 43] = [
     unit("ev_per_angstrom3", "eV/Å³", Dimension::Stiffness, 1.0),
     unit("angstrom_per_ps", "Å/ps", Dimension::Speed, 1.0),
     unit("m_per_s", "m/s", Dimension::Speed, 0.01),
+    unit("per_gpa", "1/GPa", Dimension::Compressibility, 1.0),
+    unit("per_mpa", "1/MPa", Dimension::Compressibility, 1e3),
+    unit("per_bar", "1/bar", Dimension::Compressibility, 1e4),
     unit("gpa", "GPa", Dimension::Pressure, 1.0),
     unit("mpa", "MPa", Dimension::Pressure, 1e-3),
     unit("bar", "bar", Dimension::Pressure, 1e-4),
@@ -126,6 +130,7 @@ mod tests {
         assert_eq!(symbol("stiffness_ev_per_angstrom3"), "eV/Å³");
         assert_eq!([symbol("area_angstrom2"), symbol("atomic_volume_angstrom3")], ["Å²", "Å³"]);
         assert_eq!(symbol("speed_angstrom_per_ps"), "Å/ps");
+        assert_eq!([symbol("compressibility_per_gpa"), symbol("pressure_gpa")], ["1/GPa", "GPa"]);
         assert_eq!(split("max_steps").0, "max");
         assert_eq!(split("seed"), ("seed", None));
     }
@@ -137,5 +142,7 @@ mod tests {
         assert_eq!(unit("g_nm").to(unit("g_angstrom"), 0.55), Some(5.5));
         assert_eq!(unit("t_c").to(unit("t_k"), 1200.0), Some(1473.15));
         assert_eq!(unit("t_ps").to(unit("g_angstrom"), 1.0), None);
+        assert_eq!(unit("c_per_mpa").to(unit("c_per_gpa"), 2e-5), Some(0.02));
+        assert_eq!(unit("c_gpa").to(unit("c_per_gpa"), 1.0), None);
     }
 }

@@ -59,7 +59,8 @@ def test_a_run_comes_back_on_other_ranks(tmp_path):
     [
         (('ensemble = "nve"', 'ensemble = "nvt"\ntemperature_k = 300'), "heat baths cannot be undone"),
         (("reversible = true", 'reversible = true\nremove_linear_momentum = "system"'), "momenta that are taken away"),
-        (("reversible = true", "reversible = true\nswaps = { interval_ps = 0.1, attempts = 1, temperature_k = 9 }"), "swaps cannot be undone"),
+        (("reversible = true", "reversible = true\nswaps = { interval_ps = 0.1, attempts = 1, temperature_k = 9 }"), "swaps cannot be undone: leave `reversible` out of this stage, or its `swaps`"),
+        (("[[stage]]", "[[piston]]\ngap_angstrom = 1\nspeed_angstrom_per_ps = 1\n[[stage]]"), "a `[[piston]]` moves on and cannot be undone: leave `reversible` out, or the piston"),
         (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreversible = true'), "`reversible` has no meaning"),
         (('"equilibrate"\ntemperature_k = 1200\nduration_ps = 0.05', '"minimise"\nreverse_velocities = true'), "`reverse_velocities` has no meaning"),
     ],
@@ -73,3 +74,37 @@ def test_a_way_back_from_what_is_not_reversible_is_told(tmp_path):
     path = write_input(tmp_path, HEAD + PROTOCOL.replace("reversible = true\n", "", 1))
     done = sinter("check", path)
     assert done.returncode == 0 and "not undone to the bit" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ["first", "second", "told"],
+    [
+        (2, '"position-verlet"', "was made with `velocity-verlet`, and `position-verlet` does not undo it"),
+        (1, '"position-verlet"', "was made with `position-verlet`, and `velocity-verlet` does not undo it"),
+    ],
+)
+def test_a_way_back_by_another_integrator_is_told(tmp_path, first, second, told):
+    parts = (HEAD + PROTOCOL).split("reversible = true\n")
+    parts[first] = f"integrator = {second}\n" + parts[first]
+    path = write_input(tmp_path, "reversible = true\n".join(parts))
+    done = sinter("check", path)
+    there = path.read_text().split("\n").index("reversible = true") + 1
+    assert done.returncode == 0 and told in done.stderr, done.stderr
+    line = there + 1 if first == 1 else there - 4
+    assert f"the way there (stage[1], line {line})" in done.stderr, done.stderr
+    # As it is where both are the same.
+    parts[3 - first] = f"integrator = {second}\n" + parts[3 - first]
+    path = write_input(tmp_path, "reversible = true\n".join(parts))
+    assert "does not undo" not in sinter("check", path).stderr
+
+
+def test_a_way_back_of_particles_that_were_put_together_is_told(tmp_path):
+    apart = PROTOCOL.replace("duration_ps", 'particles = "apart"\nduration_ps')
+    before, back = apart.rsplit('particles = "apart"\n', 1)
+    path = write_input(tmp_path, HEAD + before + back)
+    done = sinter("check", path)
+    assert done.returncode == 0, done.stderr
+    assert "the particles were apart, and before this stage they are put together" in done.stderr
+    assert "(stage[1], line " in done.stderr, done.stderr
+    path = write_input(tmp_path, HEAD + apart)
+    assert "put together" not in sinter("check", path).stderr
