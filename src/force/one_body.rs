@@ -27,6 +27,9 @@ use serde::{Deserialize, Serialize};
 /// Fewest atoms worth a task of their own.
 const LEAST_TASK: usize = 2048;
 
+/// Energy that a piston may give an atom when it begins to act, eV: about what binds an atom in a metal.
+const ATOM_FLIES: f64 = 3.0;
+
 /// What a term gives, over all atoms.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Share {
@@ -118,10 +121,11 @@ impl OneBodyTerms {
     /// The terms of an input, as they begin to act on these atoms. Collective.
     ///
     /// # Errors
-    /// The key of the table that is for no atom, and why; alike on every rank.
+    /// The key of the table that is for no atom, or in the midst of them, and why; alike on every rank.
     pub fn begin(config: &Config, scene: Scene) -> Result<OneBodyTerms, Wrong> {
         let one_body = OneBodyTerms::of(config, scene, None)?;
         one_body.stand_clear(scene)?;
+        one_body.press_from_outside(scene)?;
         Ok(one_body)
     }
 
@@ -234,6 +238,32 @@ impl OneBodyTerms {
                 );
                 return Err((key.clone(), message));
             }
+        }
+        Ok(())
+    }
+
+    /// No atom may be so far behind the face of a piston that it would fly when let go.
+    fn press_from_outside(&self, scene: Scene) -> Result<(), Wrong> {
+        for OneBodyTerm { key, form, .. } in &self.terms {
+            let Form::Piston(piston) = form else { continue };
+            let depths = || scene.counting().map(|i| piston.depth(&scene.place(i)));
+            let deepest = -scene.least(depths().map(|depth| -depth));
+            if piston.energy(deepest) <= ATOM_FLIES {
+                continue;
+            }
+            let behind = depths().filter(|depth| *depth > 0.0).count() as i64;
+            let (axis, sign) = (piston.axis.name(), piston.sign);
+            let (outwards, side) = if sign > 0.0 { ("below", "above") } else { ("above", "below") };
+            let message = format!(
+                "{} of the atoms are behind the face of this piston at {axis} = {} Å, which is for atoms {side} it; \
+                 the outermost is at {axis} = {:.3} Å and would be thrown back with {:.3} eV: place the face \
+                 {outwards} that, write `gap_angstrom` in place of `position_angstrom`, or take the other `side`",
+                scene.comm.sum(behind),
+                piston.position,
+                piston.position - sign * deepest,
+                piston.energy(deepest)
+            );
+            return Err((format!("{key}.position_angstrom"), message));
         }
         Ok(())
     }

@@ -94,14 +94,24 @@ impl Piston {
         }
     }
 
+    /// How far behind the face a place is, Å; in front of it negative.
+    pub fn depth(&self, place: &Vec3) -> f64 {
+        self.sign * (self.position - place[self.axis.index()])
+    }
+
+    /// Of an atom at this depth, eV.
+    pub fn energy(&self, depth: f64) -> f64 {
+        let depth = depth.max(0.0);
+        self.stiffness / 3.0 * depth * depth * depth
+    }
+
     pub(super) fn act(&self, site: &Site) -> (f64, Vec3) {
-        let behind = self.sign * (self.position - site.position[self.axis.index()]);
+        let depth = self.depth(&site.position);
         let mut force = [0.0; 3];
-        if behind <= 0.0 {
-            return (0.0, force);
+        if depth > 0.0 {
+            force[self.axis.index()] = self.sign * self.stiffness * depth * depth;
         }
-        force[self.axis.index()] = self.sign * self.stiffness * behind * behind;
-        (self.stiffness / 3.0 * behind * behind * behind, force)
+        (self.energy(depth), force)
     }
 
     /// Half a step's acceleration; `force` is that on all atoms along the axis, eV/Å.
