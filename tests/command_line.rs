@@ -49,6 +49,18 @@ fn a_misspelt_command_is_no_input_file() {
 fn a_file_that_is_not_there_is_an_error_and_called_so() {
     assert_eq!(refusal(&["nothing.toml"]), "error: nothing.toml: there is no such file\n");
     assert_eq!(refusal(&["check", "./nothing"]), "error: ./nothing: there is no such file\n");
+    assert_eq!(refusal(&["inspect", "nothing.h5"]), "error: nothing.h5: there is no such file\n");
+    let output = tempfile::tempdir().unwrap();
+    let output = output.path().to_str().unwrap();
+    assert_eq!(
+        refusal(&["--threads", "1", "--restart", "nothing.h5", "--output", output, QUICKSTART]),
+        "error: nothing.h5: there is no such file\n"
+    );
+    let told = refusal(&["build", QUICKSTART, "--output", "nowhere/pair.xyz"]);
+    assert_eq!(
+        told,
+        "error: nowhere/pair.xyz: there is no folder to write this file into: make it first\n"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `sinter-hpc build`: the starting structure alone, with the particles together
 //! as `[placement]` has them even where the protocol begins with them apart, or there is none.
 
-use super::warnings;
+use super::{named, warnings};
 use crate::atoms::{Atom, Atoms};
 use crate::build::{self, Built, Frame, extxyz};
 use crate::comm::Comm;
@@ -26,6 +26,7 @@ pub fn build(input: &Path, output: &Path, force: bool) -> Result<()> {
         let message = "this file exists already: replace it (--force) or choose another (--output)";
         return Err(Error::input(output, 0, 0, message));
     }
+    named::to_write(output)?;
     let mut config = warnings::read_system(input)?;
     let (potential, _) = warnings::potential(&mut config)?;
     for stage in &mut config.stages {

@@ -9,7 +9,7 @@
 //! are dealt to the ranks in turn, each being evaluated on one rank.
 
 use super::potential::read;
-use super::warnings;
+use super::{named, warnings};
 use crate::atoms::{Atom, Atoms, Species};
 use crate::build::cell::{self, Side, Sides};
 use crate::build::frame::Frame;
@@ -388,6 +388,7 @@ impl Output {
         if name.is_empty() || path.is_dir() {
             return Err(Error::input(path, 0, 0, "this is not the name of a file to write"));
         }
+        named::to_write(path)?;
         name.push(".part");
         let temporary = path.with_file_name(name);
         let create = || File::create(&temporary).map_err(|e| Error::file(&temporary, e));

@@ -1,7 +1,7 @@
 //! `sinter-hpc inspect`: what a checkpoint or trajectory holds, and whether it is
 //! sound. An unsound or foreign file is an error that says what is wrong with it.
 
-use super::lock;
+use super::{lock, named};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::terminal::counted;
@@ -31,6 +31,7 @@ pub fn inspect(path: &Path) -> Result<()> {
 /// # Errors
 /// Where the file cannot be read, is foreign or unsound: what is wrong with it.
 pub fn report(path: &Path) -> Result<String> {
+    named::to_read(path)?;
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let holder = || lock::holder(folder.unwrap_or(Path::new(".")));
     for _ in 0..LOOKS {

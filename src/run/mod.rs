@@ -13,6 +13,7 @@ pub mod inspect;
 mod limits;
 mod lock;
 mod manual;
+mod named;
 mod origin;
 mod patience;
 mod plan;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::Run;
 use super::folder::Folder;
+use super::named;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::write::checkpoint::newest_sound;
@@ -51,7 +52,10 @@ pub fn take(run: &Run, comm: &Comm) -> Result<(PathBuf, Option<Folder>)> {
 pub fn resolve(run: &Run, path: &Path, folder: Option<&Folder>, comm: &Comm) -> Result<Origin> {
     let on_root = |task: &dyn Fn(&Folder) -> Result<()>| comm.agree(folder.map_or(Ok(()), task));
     if let Some(checkpoint) = &run.restart {
-        on_root(&|folder| folder.admit(checkpoint))?;
+        on_root(&|folder| {
+            named::to_read(checkpoint)?;
+            folder.admit(checkpoint)
+        })?;
         return Ok(Origin::Checkpoint(checkpoint.clone()));
     }
     if run.resume {

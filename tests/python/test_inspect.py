@@ -32,10 +32,10 @@ def run_inspect(path):
     )
 
 
-def refused(path):
+def refused(path, code=1):
     """The one line on the error stream, which begins with the name of the file."""
     done = run_inspect(path)
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.returncode == code and done.stdout == ""
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"error: {path}: "), done.stderr
     return done.stderr.removeprefix(f"error: {path}: ").strip()
 
@@ -99,7 +99,7 @@ def test_foreign_files_are_named(files, tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["data"] = [1, 2, 3]
     assert refused(tmp_path / "foreign.h5").endswith("an HDF5 file, but not of sinter-hpc")
-    assert "No such file" in refused(tmp_path / "nowhere.h5")
+    assert refused(tmp_path / "nowhere.h5", code=2) == "there is no such file"
     assert "this is a folder" in refused(tmp_path)
 
 
