@@ -27,7 +27,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
-use crate::dynamics::barostat::{BarostatState, Change, Deviation, History};
+use crate::dynamics::barostat::{BarostatState, Change, History, Judgement};
 use crate::dynamics::fire::{self, Fire, Minimisation};
 use crate::dynamics::groups::{Group, Groups, Kinetics, View, largest_speed, temperature};
 use crate::dynamics::motion::Motion;
@@ -273,12 +273,28 @@ impl Integrator {
         progress: &Progress,
         virial: bool,
     ) -> Result<Totals> {
+        let made = self.step_unless(system, comm, progress, virial, &mut || false)?;
+        Ok(made.expect("nothing gave it up"))
+    }
+
+    /// The same, unless `gives_up`, which a long step asks now and then, says otherwise on all ranks: then
+    /// there are no totals, and integrator and system are of no use any more.
+    pub fn step_unless(
+        &mut self,
+        system: &mut dyn System,
+        comm: &Comm,
+        progress: &Progress,
+        virial: bool,
+        gives_up: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Totals>> {
         self.totals = match &mut self.state {
             IntegratorState::Dynamics(_) => {
                 let pressed = self.change_of_box(progress);
                 let virial = virial || pressed.is_some();
-                let totals = self.move_atoms(system, comm, progress, virial)?;
-                let totals = self.swap(system, comm, progress, virial)?.unwrap_or(totals);
+                let moved = self.move_atoms(system, comm, progress, virial)?;
+                let swapped = self.swap(system, comm, progress, virial, gives_up)?;
+                let Some(totals) = swapped else { return Ok(None) };
+                let totals = totals.unwrap_or(moved);
                 match pressed {
                     Some(change) => self.press(system, comm, &change, &totals)?,
                     None => totals,
@@ -292,7 +308,7 @@ impl Integrator {
                 totals
             }
         };
-        Ok(self.totals)
+        Ok(Some(self.totals))
     }
 
     /// One step of dynamics.
@@ -406,22 +422,24 @@ impl Integrator {
         Ok(totals)
     }
 
-    /// A round of swaps, if one is due after this step.
+    /// A round of swaps, if one is due after this step; none if it was given up.
     fn swap(
         &mut self,
         system: &mut dyn System,
         comm: &Comm,
         progress: &Progress,
         virial: bool,
-    ) -> Result<Option<Totals>> {
+        gives_up: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Option<Totals>>> {
         let step = progress.step_in_stage;
         let Some(settings) = self.stage.swaps.as_ref().filter(|swaps| swaps.is_due(step)) else {
-            return Ok(None);
+            return Ok(Some(None));
         };
         let temperature = settings.temperature.or(self.stage.temperature_at(step));
         let temperature = temperature.expect("`input` asks for one");
         let key = swaps::Key { seed: self.seed, step: progress.step };
-        let (tally, totals) = swaps::round(settings, system, comm, (key, temperature), virial)?;
+        let made = swaps::round(settings, system, comm, (key, temperature), virial, gives_up)?;
+        let Some((tally, totals)) = made else { return Ok(None) };
         let IntegratorState::Dynamics(motion) = &mut self.state else {
             unreachable!("called for dynamics only");
         };
@@ -435,7 +453,7 @@ impl Integrator {
             motion.kinetics = kinetics.map_err(|atom| atom.at(progress.step))?;
             self.balance = balance(system);
         }
-        Ok(totals)
+        Ok(Some(totals))
     }
 
     /// Computes the forces of the whole step, where those that there are are of its middle: before anyone looks.
@@ -476,15 +494,15 @@ impl Integrator {
         }
     }
 
-    /// The pressure that was not held in the last part of the stage, if one was not; `volume`: of the box, Å³.
-    pub fn deviation(&self, volume: f64) -> Option<Deviation> {
+    /// What the pressure came to in the last part of the stage, if one was asked for; `volume`: of the box, Å³.
+    pub fn pressure_held(&self, volume: f64) -> Option<Judgement> {
         let (IntegratorState::Dynamics(motion), Some(settings)) =
             (&self.state, &self.stage.pressure)
         else {
             return None;
         };
         let times = [settings.interval, self.stage.steps].map(|steps| steps as f64 * self.timestep);
-        motion.pressures.judge(settings, times, volume)
+        Some(motion.pressures.judge(settings, times, volume))
     }
 
     /// Kinetic energy of all atoms, eV; none while energy is minimised.

@@ -8,6 +8,8 @@
 //! within a stage stands after a step, never before the first: what a stage does when
 //! it begins is done once.
 
+mod back;
+
 use super::Ending;
 use super::fault::Fault;
 use super::files::{Files, LastStage};
@@ -34,6 +36,7 @@ use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
 use crate::potential::{ForceField, Potential};
 use crate::write::report::{self, Close};
 use crate::write::{Departure, Frame};
+use std::time::Instant;
 
 /// How a stage came to its end.
 enum Outcome {
@@ -175,7 +178,7 @@ impl<'c> Simulation<'c> {
                     }
                 }
                 Outcome::Stopped(reason) => {
-                    self.checkpoint(Some(integrator.state().clone()))?;
+                    self.checkpoint_within(&integrator)?;
                     return self.stopped(reason, &mut integrator);
                 }
                 Outcome::Reached(why) => {
@@ -205,9 +208,11 @@ impl<'c> Simulation<'c> {
 
     /// Says what came of swaps, and how a minimisation ended; what has not been reached is told again at the end.
     fn conclude(&mut self, integrator: &Integrator) {
-        if integrator.stage().swaps.is_some() {
-            self.files.log.say(&report::swapped(&integrator.swaps()));
+        let swaps = integrator.stage().swaps.as_ref().map(|swaps| (integrator.swaps(), swaps.bond));
+        if let Some((tally, _)) = &swaps {
+            self.files.log.say(&report::swapped(tally));
         }
+        let swapless = swaps.and_then(|(tally, bond)| report::swapless(&tally, bond));
         let stage = format!("stage {} ({})", self.progress.stage + 1, integrator.stage().name);
         let minimised = integrator.minimisation();
         let reached = |end: &Minimisation| end.outcome == Some(dynamics::Outcome::Converged);
@@ -215,8 +220,9 @@ impl<'c> Simulation<'c> {
             self.files.log.say(&format!("{stage} {}", report::minimised(&end)));
         }
         let failed = minimised.filter(|end| !reached(end)).map(|end| report::minimised(&end));
-        let deviation = integrator.deviation(self.engine.cell().volume());
-        for what in failed.into_iter().chain(deviation.map(|d| report::not_held(&d))) {
+        let pressure = integrator.pressure_held(self.engine.cell().volume());
+        let pressure = pressure.and_then(|judgement| report::not_held(&judgement));
+        for what in failed.into_iter().chain(pressure).chain(swapless) {
             let told = format!("{stage} {what}");
             if self.comm.is_root() {
                 log::warn!("{told}");
@@ -238,7 +244,9 @@ impl<'c> Simulation<'c> {
                         .agree(Err(Error::Run(format!("step {}: {why}", self.progress.step))));
                 }
             }
-            self.step(integrator)?;
+            if let Some(reason) = self.step(integrator)? {
+                return Ok(Outcome::Stopped(reason));
+            }
             if integrator.is_finished(&self.progress) {
                 break;
             }
@@ -251,8 +259,10 @@ impl<'c> Simulation<'c> {
         Ok(Outcome::Finished)
     }
 
-    fn step(&mut self, integrator: &mut Integrator) -> Result<()> {
+    /// A step; or, if the job ends within it, why, and all is as before the step.
+    fn step(&mut self, integrator: &mut Integrator) -> Result<Option<Reason>> {
         self.files.go_on()?;
+        let before = self.before_long_step(integrator);
         self.progress.advance(&self.protocol);
         self.engine.set_step(self.progress.step);
         begins_step(self.progress.step);
@@ -261,16 +271,27 @@ impl<'c> Simulation<'c> {
         }
         self.engine.clock().enter(Phase::Integrate);
         let virial = self.virial_is_due(integrator);
-        let before = integrator.conserved_energy();
-        integrator.step(&mut self.engine, self.comm, &self.progress, virial)?;
+        let energy = integrator.conserved_energy();
+        let (mut end, begun) = (None, Instant::now());
+        let watch = &mut self.watch;
+        let mut ends = || {
+            end = watch.ends_within_step();
+            end.is_some()
+        };
+        let (engine, progress) = (&mut self.engine, &self.progress);
+        let made = integrator.step_unless(engine, self.comm, progress, virial, &mut ends)?;
+        if let (None, Some(before)) = (made, before) {
+            self.go_back(before, integrator, begun.elapsed())?;
+            return Ok(end);
+        }
         if self.see_departures()? {
             // What they took with them is no drift.
-            let taken = integrator.conserved_energy() - before;
+            let taken = integrator.conserved_energy() - energy;
             self.stage_energy = self.stage_energy.map(|energy| energy + taken);
         }
         self.engine.clock().enter(Phase::Other);
         self.files.log.step(self.progress.step);
-        Ok(())
+        Ok(None)
     }
 
     /// Notes the atoms that have departed in this step; whether there are any.

@@ -4,7 +4,8 @@
 //! clock and for the file STOP. So they look up together, after steps that the first
 //! rank chose at the look before, about `BETWEEN_LOOKS` apart: one reduction of two
 //! integers, in which any rank's order counts for all. Between looks only the number of
-//! the step is looked at. When a run stops or writes checkpoints changes nothing in it.
+//! the step is looked at. Within a step that takes long (a round of swaps) the same goes by its parts. When
+//! a run stops or writes checkpoints changes nothing in it.
 
 use super::deadline::Deadline;
 use super::reason::Reason;
@@ -83,8 +84,36 @@ pub struct Watch<'c> {
     last_checkpoint: Instant,
     checkpoint_cost: Duration,
     file_look: Instant,
-    last_look: (u64, Instant),
-    next_look: u64,
+    steps: Pace,
+    /// Of the parts of long steps, and how many there were.
+    parts: Pace,
+    part: u64,
+}
+
+/// When to look: after how many steps, or other things that are counted.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    last: (u64, Instant),
+    next: u64,
+}
+
+impl Pace {
+    fn begin(count: u64) -> Pace {
+        Pace { last: (count, Instant::now()), next: count }
+    }
+
+    /// As many as were made in `BETWEEN_LOOKS`, growing slowly from one.
+    fn to_next(&self, count: u64) -> u64 {
+        let (before, at) = self.last;
+        let made = count.saturating_sub(before).max(1);
+        let share = BETWEEN_LOOKS.as_secs_f64() / at.elapsed().as_secs_f64().max(1e-6);
+        ((made as f64 * share.min(2.0)) as u64).max(1)
+    }
+
+    /// A look was just made, the next one comes after so many more.
+    fn looked(&mut self, count: u64, to_next: u64) {
+        *self = Pace { last: (count, Instant::now()), next: count + to_next };
+    }
 }
 
 impl<'c> Watch<'c> {
@@ -128,8 +157,9 @@ impl<'c> Watch<'c> {
             last_checkpoint: now,
             checkpoint_cost: Duration::ZERO,
             file_look: now,
-            last_look: (0, now),
-            next_look: 0,
+            steps: Pace::begin(0),
+            parts: Pace::begin(0),
+            part: 0,
         })
     }
 
@@ -141,8 +171,7 @@ impl<'c> Watch<'c> {
         }
         self.stop_file = folder.join(STOP);
         self.checkpoint_cost = Duration::from_secs_f64(atoms as f64 / ATOMS_PER_SECOND);
-        self.last_look = (step, Instant::now());
-        self.next_look = step;
+        self.steps = Pace::begin(step);
         self.remove_stop_file();
     }
 
@@ -164,8 +193,22 @@ impl<'c> Watch<'c> {
             Some(every) if step.is_multiple_of(every) => Order::Checkpoint,
             _ => Order::GoOn,
         };
-        let seen = if step < self.next_look { Order::GoOn } else { self.look(step) };
+        let seen = if step < self.steps.next { Order::GoOn } else { self.look(step) };
         seen.max(regular)
+    }
+
+    /// Why the job ends before the next part of a step that is under way, if it does, the same on
+    /// every rank. Collective.
+    pub fn ends_within_step(&mut self) -> Option<Reason> {
+        self.part += 1;
+        if self.part < self.parts.next {
+            return None;
+        }
+        let mine = self.signals.stop().map_or(Order::GoOn, Order::Stop);
+        let (order, to_next) = self.agree(mine, self.parts.to_next(self.part));
+        self.parts.looked(self.part, to_next);
+        // A checkpoint comes after the step.
+        if let Order::Stop(reason) = order { Some(reason) } else { None }
     }
 
     fn look(&mut self, step: u64) -> Order {
@@ -174,18 +217,23 @@ impl<'c> Watch<'c> {
             (None, true) => Order::Checkpoint,
             (None, false) => Order::GoOn,
         };
+        let (order, to_next) = self.agree(mine, self.steps.to_next(step));
+        self.steps.looked(step, to_next);
+        order
+    }
+
+    /// The gravest of what ranks have heard and the first one sees, and when that one looks again.
+    fn agree(&mut self, mine: Order, to_next: u64) -> (Order, u64) {
         let mine = if self.comm.is_root() { mine.max(self.by_the_clock()) } else { mine };
-        let steps = if self.comm.is_root() { self.steps_to_next_look(step) } else { 0 };
-        let mut told = [mine.number(), steps as i64];
+        let to_next = if self.comm.is_root() { to_next } else { 0 };
+        let mut told = [mine.number(), to_next as i64];
         self.comm.max_i64(&mut told);
-        self.last_look = (step, Instant::now());
-        self.next_look = step + told[1] as u64;
         let order = Order::from_number(told[0]);
         if order == Order::Stop(Reason::File) {
             // It has had its effect: the next job goes on.
             self.remove_stop_file();
         }
-        order
+        (order, told[1] as u64)
     }
 
     /// What the first rank alone sees.
@@ -204,14 +252,6 @@ impl<'c> Watch<'c> {
             self.stop_file_stays = is_there;
         }
         if now - self.last_checkpoint >= self.every { Order::Checkpoint } else { Order::GoOn }
-    }
-
-    /// As many as were made in `BETWEEN_LOOKS`, growing slowly from one.
-    fn steps_to_next_look(&self, step: u64) -> u64 {
-        let (before, at) = self.last_look;
-        let made = (step - before).max(1);
-        let share = BETWEEN_LOOKS.as_secs_f64() / at.elapsed().as_secs_f64().max(1e-6);
-        ((made as f64 * share.min(2.0)) as u64).max(1)
     }
 
     /// Where it cannot be removed (a folder, somebody else's file) it is told of and left:

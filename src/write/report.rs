@@ -4,7 +4,7 @@
 mod outcome;
 mod sharing;
 mod table;
-pub use outcome::{minimised, not_held, swapped};
+pub use outcome::{minimised, not_held, swapless, swapped};
 pub use sharing::{Memory, ranks};
 pub use table::{head, row};
 

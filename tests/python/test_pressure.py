@@ -169,6 +169,23 @@ def test_a_pressure_that_was_not_held_is_told(tmp_path, change, told):
     assert done.returncode == 0 and done.stdout.count("Warning: stage 1 (hold)") == 1, done.stdout
 
 
+@pytest.mark.parametrize(
+    ["duration", "change", "told"],
+    [
+        (0.8, "target_gpa = 0", None),
+        (0.8, "target_gpa = 2, compressibility_per_gpa = 1e-20", "has not held its pressure: "),
+        (0.2, "target_gpa = 0", "is too short to say whether it has held its pressure: its box changed 5 times, and from 16 times on"),
+    ],
+)
+def test_a_short_stage_is_judged_too_or_said_to_be_too_short(tmp_path, duration, change, told):
+    short = STILL.replace("target_gpa = 0", change).replace("interval_fs = 20", "interval_fs = 40")
+    path = write_input(tmp_path, HEAD + short.replace("duration_ps = 2", f"duration_ps = {duration}"))
+    done = run("--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    assert ("warning: stage 1 (hold)" in done.stderr) == (told is not None), done.stderr
+    assert told is None or told in done.stderr, done.stderr
+
+
 def test_log_and_inspect_tell_pressure_and_volume(case):
     _, folder = case
     log = (folder / "run.log").read_text()

@@ -1,10 +1,13 @@
 """Monte Carlo swaps in runs: bits, restarts, what is conserved and what stays."""
 
+import signal
+import time
+
 import h5py
 import numpy as np
 import pytest
 
-from running import POTENTIALS, different_atoms, run, sinter, write_input
+from running import POTENTIALS, different_atoms, run, same_end, sinter, start, steps_begun, wait_until, write_input
 
 HEAD = f"""
 [potential]
@@ -241,6 +244,54 @@ def test_swaps_within_clusters_go_where_particles_touch(tmp_path):
     assert checkpoints(tmp_path / "three") == checkpoints(reference)
     finished(tmp_path / "rest", path, "--restart", reference / "checkpoint-18.h5", ranks=2)
     assert different_atoms(reference / "checkpoint-40.h5", tmp_path / "rest/checkpoint-40.h5") == []
+
+
+def test_a_stage_without_a_single_attempt_is_told(tmp_path):
+    text = HEAD + CLUSTERS.replace("bond_angstrom = 3.3", "bond_angstrom = 1.1")
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    said = "warning: stage 1 (hold) ended without a single swap being tried: no round found two atoms of different elements in one"
+    assert said in done.stderr and "`bond_angstrom` = 1.1 Å" in done.stderr, done.stderr
+
+
+# One round of some seconds, at step 5 of 6, beside all else that a step changes.
+LONG_ROUND = """
+[checkpoint]
+keep = 9
+[[piston]]
+gap_angstrom = 0
+pressure_gpa = 3
+area_angstrom2 = 300
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.006
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.006
+[stage.swaps]
+interval_ps = 0.004
+attempts = 4000
+"""
+
+
+def test_a_round_is_given_up_when_the_job_ends_and_done_by_the_next(tmp_path):
+    path = write_input(tmp_path, HEAD + LONG_ROUND)
+    finished(tmp_path / "one", path)
+    out = tmp_path / "out"
+    job = start("--output", out, path)
+    wait_until(lambda: steps_begun(out) and "Stage 2" in (out / "run.log").read_text(), pause=0.005)
+    time.sleep(0.3)
+    job.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    told, errors = job.communicate(timeout=100)
+    assert job.returncode == 75, told + errors
+    assert time.monotonic() - asked < 5
+    assert "warning: the round of swaps of step 5 was given up after" in errors, errors
+    assert sorted(checkpoints(out)) == ["checkpoint-3.h5", "checkpoint-4.h5"]
+    finished(out, path, "--resume", ranks=2)
+    same_end(tmp_path / "one/checkpoint-6.h5", out)
 
 
 @pytest.mark.parametrize(

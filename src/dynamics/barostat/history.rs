@@ -11,6 +11,9 @@
 //! ```
 //!
 //! and a ramp is followed τ dP°/dt behind. What is further off than four δ and twice that lag was not held.
+//!
+//! In a short stage blocks are too short for that: σ is then the fluctuation about the straight line through
+//! what is looked at. Fewer changes than `FEWEST` tell nothing, which is told itself.
 
 use super::{Change, Inside, Settings};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,9 @@ const MOST: usize = 16;
 
 /// So many changes in a block tell a fluctuation.
 const LEAST: u64 = 4;
+
+/// So many changes to look at tell a fluctuation about a line.
+const FEWEST: u64 = 8;
 
 /// The pressure in a stage so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -38,6 +44,18 @@ struct Block {
     /// Sums of P - P° and of its square, of each group of axes.
     sum: [f64; 3],
     squares: [f64; 3],
+}
+
+/// What the pressure of a stage came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judgement {
+    Held,
+    NotHeld(Deviation),
+    /// The box changed so often, which is too seldom to tell; so often would do.
+    TooShort {
+        changes: u64,
+        enough: u64,
+    },
 }
 
 /// A pressure that was asked for and not held, in the last part of a stage.
@@ -89,26 +107,31 @@ impl History {
         self.blocks.push(one);
     }
 
-    /// The group of axes that is farthest from its pressure, if any was not held; `duration`: from one change of
-    /// the box to the next, `length`: of the whole stage, ps; `volume`: of the box now.
+    /// The group of axes that is farthest from its pressure is told, if any was not held; `duration`: from one
+    /// change of the box to the next, `length`: of the whole stage, ps; `volume`: of the box now.
     pub fn judge(
         &self,
         settings: &Settings,
         [duration, length]: [f64; 2],
         volume: f64,
-    ) -> Option<Deviation> {
+    ) -> Judgement {
         let last = &self.blocks[self.blocks.len() / 2..];
-        if self.blocks.first().is_none_or(|first| first.changes < LEAST) {
-            return None;
+        let count = |blocks: &[Block]| blocks.iter().map(|block| block.changes).sum::<u64>();
+        let changes = count(last);
+        if changes < FEWEST {
+            return Judgement::TooShort { changes: count(&self.blocks), enough: 2 * FEWEST };
         }
-        let changes: u64 = last.iter().map(|block| block.changes).sum();
+        let is_long = self.blocks[0].changes >= LEAST;
         let (n, time) = (changes as f64, changes as f64 * duration);
         let target = last.iter().map(|block| block.target).sum::<f64>() / n;
         let [start, end] = settings.target;
         let lag = settings.relaxation * ((end - start) / length).abs();
         let per_group = settings.groups.iter().enumerate().map(|(g, axes)| {
             let mean = last.iter().map(|block| block.sum[g]).sum::<f64>() / n;
-            let scatter = last.iter().map(|block| block.scatter(g)).sum::<f64>() / n;
+            let scatter = match is_long {
+                true => last.iter().map(|block| block.scatter(g)).sum::<f64>(),
+                false => about_line(last, g),
+            } / n;
             let error = scatter.sqrt() * (2.0 * settings.relaxation / time).max(1.0 / n).sqrt();
             (axes, mean, error)
         });
@@ -116,7 +139,8 @@ impl History {
         let worst = per_group
             .filter(|&(_, mean, error)| beyond(mean, error) > 0.0)
             .max_by(|a, b| beyond(a.1, a.2).total_cmp(&beyond(b.1, b.2)));
-        worst.map(|(axes, mean, error)| Deviation {
+        let Some((axes, mean, error)) = worst else { return Judgement::Held };
+        Judgement::NotHeld(Deviation {
             axes: axes.iter().map(|&k| ["x", "y", "z"][k]).collect(),
             pressure: target + mean,
             target,
@@ -145,4 +169,22 @@ impl Block {
         let about = (self.squares[g] - self.sum[g] * self.sum[g] / n).max(0.0);
         if n > 1.0 { about * n / (n - 1.0) } else { 0.0 }
     }
+}
+
+/// As `Block::scatter` of all these changes, about the straight line through them in place of their mean.
+fn about_line(blocks: &[Block], g: usize) -> f64 {
+    let all = blocks[1..].iter().fold(blocks[0], |all, block| all.with(block));
+    let n = all.changes as f64;
+    let (mean, mut before) = (all.sum[g] / n, 0.0);
+    let (mut with, mut own) = (0.0, 0.0);
+    for block in blocks {
+        let changes = block.changes as f64;
+        // From the middle of all to the middle of the block.
+        let at = before + 0.5 * (changes - n);
+        with += at * (block.sum[g] - changes * mean);
+        own += changes * at * at;
+        before += changes;
+    }
+    let about = all.squares[g] - all.sum[g] * mean - with * with / own;
+    about.max(0.0) * n / (n - 2.0)
 }

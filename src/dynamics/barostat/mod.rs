@@ -34,7 +34,7 @@ use crate::force::{System, Totals};
 use crate::geometry::{Vec3, is_period};
 use crate::input::config::{Barostat, Config, StageConfig};
 use crate::units::PRESSURE_GPA;
-pub use history::{Deviation, History};
+pub use history::{Deviation, History, Judgement};
 pub use martyna_tobias_klein::MovingBox;
 use serde::{Deserialize, Serialize};
 

@@ -232,22 +232,32 @@ fn a_pressure_that_was_not_held_is_told_from_one_that_shakes() {
     let judge = |mean: f64, times: u32| {
         found(mean, times, &settings).judge(&settings, [0.1, 0.1 * times as f64], 1200.0)
     };
+    let told = |judgement: Judgement| match judgement {
+        Judgement::NotHeld(deviation) => deviation,
+        other => panic!("{other:?}"),
+    };
     // 100 of 200 changes are looked at, 10 ps: 2 relaxation times of 100 fs in that are 0.14 of the fluctuation.
-    assert_eq!(judge(0.0, 200), None);
-    assert_eq!(judge(0.3, 200), None);
-    let told = judge(1.0, 200).unwrap();
-    let gpa = [told.pressure, told.target, told.error].map(|p| p * PRESSURE_GPA);
+    assert_eq!(judge(0.0, 200), Judgement::Held);
+    assert_eq!(judge(0.3, 200), Judgement::Held);
+    let off = told(judge(1.0, 200));
+    let gpa = [off.pressure, off.target, off.error].map(|p| p * PRESSURE_GPA);
     assert!((gpa[0] - 3.0).abs() < 1e-9 && (gpa[1] - 2.0).abs() < 1e-9, "{gpa:?}");
     assert!((0.12..0.17).contains(&gpa[2]), "{gpa:?}");
-    assert_eq!(told.axes, "xyz");
-    assert!((9.0..12.0).contains(&told.time) && (0.05..0.15).contains(&told.growth), "{told:?}");
-    // A few changes tell nothing, and many take no more room.
-    assert_eq!(judge(10.0, 30), None);
-    assert!(judge(1.0, 100_000).is_some());
+    assert_eq!(off.axes, "xyz");
+    assert!((9.0..12.0).contains(&off.time) && (0.05..0.15).contains(&off.growth), "{off:?}");
+    // Few changes tell less, very few nothing, and many take no more room.
+    for times in [16, 21, 30, 33] {
+        let off = told(judge(4.0, times));
+        assert!((0.3..0.6).contains(&(off.error * PRESSURE_GPA)), "{off:?}");
+        assert_eq!(judge(0.3, times), Judgement::Held);
+    }
+    assert_eq!(judge(10.0, 9), Judgement::TooShort { changes: 9, enough: 16 });
+    assert_eq!(judge(10.0, 0), Judgement::TooShort { changes: 0, enough: 16 });
+    told(judge(1.0, 100_000));
     let text = serde_json::to_string(&found(1.0, 100_000, &settings)).unwrap();
     assert!(text.len() < 4000);
     // One that is followed along a ramp lags behind.
     let ramp = Settings { target: [0.0, 100.0 / PRESSURE_GPA], ..settings.clone() };
-    assert_eq!(found(-0.9, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0), None);
-    assert!(found(-3.0, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0).is_some());
+    assert_eq!(found(-0.9, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0), Judgement::Held);
+    told(found(-3.0, 200, &ramp).judge(&ramp, [0.1, 20.0], 1200.0));
 }

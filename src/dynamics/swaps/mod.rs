@@ -47,7 +47,8 @@
 //! more is found, which is as likely from σ' as from σ, stays short and is not made up for.
 //!
 //! **Bits.** Draws are keyed by seed, step and number, atoms by id over the whole system, sums and decisions are
-//! the same on all ranks. A round is done within a step, so no checkpoint stands in one.
+//! the same on all ranks. A round is done within a step, so no checkpoint stands in one: a job that ends
+//! in one gives it up, and goes back to before that step.
 
 mod draws;
 mod near;
@@ -202,7 +203,8 @@ fn cost(ensemble: &Ensemble, attempt: &Attempt, counts: &[i64]) -> f64 {
 }
 
 /// A round of attempts at this temperature (K), on atoms whose forces and energies belong to
-/// their positions; afterwards they do again. Without totals nothing was done. Collective.
+/// their positions; afterwards they do again. Without totals nothing was done. It is given up, and
+/// there is none, as soon as `gives_up` says so, which is asked before each group. Collective.
 ///
 /// # Errors
 /// Those of evaluations, and energies that do not add up, which would be a fault of the program.
@@ -212,12 +214,16 @@ pub fn round(
     comm: &Comm,
     (key, temperature): (Key, f64),
     virial: bool,
-) -> Result<(Tally, Option<Totals>)> {
+    gives_up: &mut dyn FnMut() -> bool,
+) -> Result<Option<(Tally, Option<Totals>)>> {
     let mut round = Round::begin(settings, system, comm, (key, temperature));
     for size in round.draws.groups(&View::new(&*round.system, comm)) {
+        if gives_up() {
+            return Ok(None);
+        }
         round.group(size)?;
     }
-    round.end(virial)
+    round.end(virial).map(Some)
 }
 
 /// A round under way.

@@ -262,6 +262,11 @@ fn attempts_on_trial_together_change_the_energy_as_each_alone() {
 /// Id, species and velocity of an atom.
 type Bits = (u64, u8, [u64; 3]);
 
+/// A round that nothing cuts short.
+fn whole(settings: &Settings, system: &mut dyn System, comm: &Comm, key: (Key, f64)) -> Tally {
+    round(settings, system, comm, key, false, &mut || false).unwrap().unwrap().0
+}
+
 /// All atoms in the order of their ids after some rounds, and what these came to.
 fn rounds(ranks: usize, settings: &Settings) -> (Vec<Bits>, Vec<Tally>) {
     let parts = threads::run(ranks, |comm| {
@@ -270,9 +275,8 @@ fn rounds(ranks: usize, settings: &Settings) -> (Vec<Bits>, Vec<Tally>) {
         let potential = TwoDensities::default();
         let mut engine = Engine::new(comm, &potential, cell, atoms, ENGINE).unwrap();
         engine.update_forces(false).unwrap();
-        let round =
-            |step| round(settings, &mut engine, comm, (Key { seed: 5, step }, 2000.0), false);
-        let tallies: Vec<Tally> = (0..5).map(round).map(|round| round.unwrap().0).collect();
+        let round = |step| whole(settings, &mut engine, comm, (Key { seed: 5, step }, 2000.0));
+        let tallies: Vec<Tally> = (0..5).map(round).collect();
         let atoms = engine.atoms();
         let own = |i: usize| (atoms.id[i], atoms.species[i], atoms.velocity[i].map(f64::to_bits));
         ((0..atoms.owned).map(own).collect::<Vec<_>>(), tallies)
@@ -344,7 +348,7 @@ fn cold_atoms_take_nothing_that_rises_and_hot_ones_all() {
         let settings = canonical(60, SwapRegion::Anywhere);
         let tally = |step| {
             let key = (Key { seed: 2, step }, temperature);
-            round(&settings, &mut engine, &comm, key, false).unwrap().0
+            whole(&settings, &mut engine, &comm, key)
         };
         (0..rounds).map(tally).collect::<Vec<_>>()
     };
@@ -353,6 +357,29 @@ fn cold_atoms_take_nothing_that_rises_and_hot_ones_all() {
     let cold = run(1e-6, 40);
     assert!(cold.iter().all(|tally| tally.energy <= 0.0));
     assert!(cold[0].accepted > 0 && cold[39].accepted < 5, "{cold:?}");
+}
+
+#[test]
+fn a_round_asks_before_each_group_whether_to_give_up() {
+    let (comm, potential) = (Comm::single(), TwoDensities::default());
+    let (cell, atoms) = rod();
+    let settings = canonical(60, SwapRegion::Anywhere);
+    let asked = |last: u64| {
+        let mut engine = Engine::new(&comm, &potential, cell, atoms.clone(), ENGINE).unwrap();
+        engine.update_forces(false).unwrap();
+        let (mut asked, key) = (0, (Key { seed: 2, step: 1 }, 300.0));
+        let mut gives_up = || {
+            asked += 1;
+            asked > last
+        };
+        let made = round(&settings, &mut engine, &comm, key, false, &mut gives_up).unwrap();
+        (made.map(|(tally, _)| tally.evaluations), asked)
+    };
+    let (evaluations, groups) = asked(u64::MAX);
+    // One more for what comes of it.
+    assert_eq!(evaluations, Some(groups + 1));
+    assert!(groups > 3);
+    assert_eq!(asked(2), (None, 3));
 }
 
 #[test]
@@ -380,7 +407,7 @@ fn what_would_be_beyond_all_bounds_is_not_accepted_and_the_others_are_as_ever() 
             Engine::new(&comm, &potential, cell, atoms.clone(), engine_settings).unwrap();
         engine.update_forces(false).unwrap();
         let key = (Key { seed: 2, step: 1 }, 1e12);
-        let tally = round(&settings, &mut engine, &comm, key, false).unwrap().0;
+        let tally = whole(&settings, &mut engine, &comm, key);
         let largest = (0..360).map(|i| engine.atoms().energy_of(i).abs()).fold(0.0, f64::max);
         (tally, largest)
     };

@@ -1,6 +1,6 @@
 //! What came of a stage, in words: swaps, minimisations, a pressure that was to be held.
 
-use crate::dynamics::barostat::Deviation;
+use crate::dynamics::barostat::{Deviation, Judgement};
 use crate::dynamics::swaps::Tally;
 use crate::dynamics::{Minimisation, Outcome};
 use crate::terminal::counted;
@@ -20,6 +20,23 @@ pub fn swapped(tally: &Tally) -> String {
         "swaps: {accepted} of {attempts} accepted ({part:.1} %), {energy:.3} eV in all, in {} of the energy",
         counted(evaluations, "evaluation")
     )
+}
+
+/// After "stage 1 (hold)": that no swap was tried in it, if that is so, and what to do; `bond`: within clusters, Å.
+pub fn swapless(tally: &Tally, bond: Option<f64>) -> Option<String> {
+    if tally.evaluations > 0 {
+        return None;
+    }
+    let why = match bond {
+        Some(bond) => format!(
+            "no round found two atoms of different elements in one cluster of atoms nearer than `bond_angstrom` = {bond} \
+             Å to one another. Half-way between first and second neighbours is right, for fcc 0.85 lattice constants"
+        ),
+        None => "no round found atoms of different elements that may be swapped: see `species` and `region` of \
+                 its `swaps`"
+            .into(),
+    };
+    Some(format!("ended without a single swap being tried: {why}"))
 }
 
 /// How a minimisation ended, after "stage 1 (minimise)": whether it is where it was to be.
@@ -43,8 +60,24 @@ pub fn minimised(end: &Minimisation) -> String {
     format!("has not converged: it {how}; {forces}, {tolerance} was wanted")
 }
 
-/// After "stage 1 (hold)": that the pressure was not held, how far off it was, and what to do.
-pub fn not_held(deviation: &Deviation) -> String {
+/// After "stage 1 (hold)": that the pressure was not held, or that nobody can say, and what to do.
+pub fn not_held(judgement: &Judgement) -> Option<String> {
+    match judgement {
+        Judgement::Held => None,
+        Judgement::NotHeld(deviation) => Some(off(deviation)),
+        Judgement::TooShort { changes, enough } => Some(format!(
+            "is too short to say whether it has held its pressure: its box changed {}, and from {enough} times on one can \
+             tell. Take a longer stage or a shorter `interval_fs`, or look at the column `pressure`",
+            match changes {
+                1 => "once".to_string(),
+                _ => format!("{changes} times"),
+            }
+        )),
+    }
+}
+
+/// How far off the pressure was, and what to do.
+fn off(deviation: &Deviation) -> String {
     let Deviation { axes, time, growth, compressibility, .. } = deviation;
     let [mean, target, error] =
         [deviation.pressure, deviation.target, deviation.error].map(|p| p * PRESSURE_GPA);
