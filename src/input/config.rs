@@ -596,7 +596,7 @@ pub struct OutputConfig {
     /// With every frame the crystals that atoms resemble by polyhedral template matching (fcc, hcp, bcc,
     /// icosahedral, other), in `/sinter/templates`: those count that are within this RMSD, in distances
     /// of the neighbours; 0.1 is usual, and what columns of templates take if it is not given. It costs
-    /// about a dozen steps.
+    /// some fifteen steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
     #[schemars(extend("x-fixed" = "trajectory"))]
