@@ -115,4 +115,4 @@ def test_what_cannot_go_with_an_integrator_is_refused_at_its_line(tmp_path, chan
 
 def test_noise_does_not_go_with_position_verlet(tmp_path):
     said, _ = refusal(tmp_path, HEAD + WARM, ("duration_ps", 'thermostat = "langevin"\nduration_ps'))
-    assert "take another thermostat" in said, said
+    assert "Take another `thermostat`" in said, said
