@@ -103,7 +103,7 @@ impl Pace {
     }
 
     /// As many as were made in `BETWEEN_LOOKS`, growing slowly from one.
-    fn to_next(&self, count: u64) -> u64 {
+    fn until_next(&self, count: u64) -> u64 {
         let (before, at) = self.last;
         let made = count.saturating_sub(before).max(1);
         let share = BETWEEN_LOOKS.as_secs_f64() / at.elapsed().as_secs_f64().max(1e-6);
@@ -205,7 +205,7 @@ impl<'c> Watch<'c> {
             return None;
         }
         let mine = self.signals.stop().map_or(Order::GoOn, Order::Stop);
-        let (order, to_next) = self.agree(mine, self.parts.to_next(self.part));
+        let (order, to_next) = self.agree(mine, self.parts.until_next(self.part));
         self.parts.looked(self.part, to_next);
         // A checkpoint comes after the step.
         if let Order::Stop(reason) = order { Some(reason) } else { None }
@@ -217,7 +217,7 @@ impl<'c> Watch<'c> {
             (None, true) => Order::Checkpoint,
             (None, false) => Order::GoOn,
         };
-        let (order, to_next) = self.agree(mine, self.steps.to_next(step));
+        let (order, to_next) = self.agree(mine, self.steps.until_next(step));
         self.steps.looked(step, to_next);
         order
     }
