@@ -113,7 +113,7 @@ def test_a_campaign_of_particles_and_slabs_draws_their_melting_points(tmp_path):
         ('figure = "maps"\ninput = "a.toml"\n', "there is no figure `maps`, only map and melting"),
         ('figure = "melting"\n[[part]]\n[part.vary]\nseed = [1]\n', "`input` is missing"),
         ('figure = "melting"\n[[part]]\ninput = "a.toml"\nbefore = "b.toml"\n', "`before` is unknown in a part"),
-        ('figure = "melting"\ninput = "a.toml"\n[[part]]\ninput = "a.toml"\n', "`input` is unknown"),
+        ('figure = "melting"\ninput = "a.toml"\n[[part]]\ninput = "a.toml"\n', "`input` stands beside"),
     ],
 )
 def test_campaigns_of_parts_that_are_wrong_are_told(tmp_path, text, words):
