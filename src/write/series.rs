@@ -29,8 +29,13 @@ pub struct SeriesWriter<'c> {
     tables: BTreeMap<String, Table<'c>>,
 }
 
+/// Series with a row for each event, or for each stage where two meet: several may be of one step.
+const EVENTS: [&str; 3] = ["/mergers", "/departures", "/swaps"];
+
 /// One series: its datasets, and the rows that are not in them yet.
 struct Table<'c> {
+    /// Whether a step may have several rows.
+    repeats: bool,
     rows: u64,
     last_step: Option<u64>,
     step: Dataset<'c>,
@@ -130,6 +135,7 @@ impl<'c> Table<'c> {
             }
         }
         Ok(Table {
+            repeats: EVENTS.iter().any(|name| path.ends_with(name)),
             rows: steps.len() as u64,
             last_step: steps.last().map(|&s| s as u64),
             step,
@@ -258,13 +264,24 @@ impl<'c> Table<'c> {
 
     fn cut_back(&mut self, step: u64) -> Result<()> {
         let steps: Vec<i64> = self.step.read_all()?;
-        self.rows = steps.partition_point(|&s| (s as u64) < step) as u64;
+        self.rows = rows_before(&steps, step, self.repeats) as u64;
         self.last_step = steps[..self.rows as usize].last().map(|&s| s as u64);
         [&self.step, &self.time]
             .into_iter()
             .chain(self.columns.values())
             .try_for_each(|dataset| dataset.set_rows(self.rows))
     }
+}
+
+/// How many rows of a file belong to steps before this one: those from the first on whose steps rise (or, where a
+/// step may have several rows, do not fall). A job that was killed while it flushed may have left
+/// a row whose step has not come to the disk: it reads as 0.
+pub(super) fn rows_before(steps: &[i64], step: u64, repeats: bool) -> usize {
+    let follows = |k: usize| {
+        let before = k.checked_sub(1).map(|before| steps[before]);
+        before.is_none_or(|before| if repeats { before <= steps[k] } else { before < steps[k] })
+    };
+    (0..steps.len()).take_while(|&k| (steps[k] as u64) < step && follows(k)).count()
 }
 
 /// So many values of the same kind for what was not measured.
@@ -381,4 +398,18 @@ fn write_numbers<T: Element>(
         return Err(Error::Run(format!("{}: the column changes its shape", dataset.name())));
     }
     dataset.write_known(start, count, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows_before;
+
+    #[test]
+    fn rows_whose_step_has_not_come_to_the_disk_do_not_count() {
+        assert_eq!(rows_before(&[0, 10, 20, 30, 40, 0], 50, false), 5);
+        assert_eq!(rows_before(&[0, 0], 50, false), 1);
+        assert_eq!(rows_before(&[0, 10, 20], 20, false), 2);
+        assert_eq!(rows_before(&[5, 5, 10, 0], 50, true), 3);
+        assert_eq!(rows_before(&[], 50, false), 0);
+    }
 }

@@ -15,7 +15,7 @@ use super::hdf5::{Attribute, Dataset, Element, File, Purpose, Row};
 use super::layout::{self, root};
 use super::provenance::{Job, Provenance};
 use super::schema::{self, Direction, Quantity};
-use super::series::SeriesWriter;
+use super::series::{SeriesWriter, rows_before};
 use super::species;
 use crate::atoms::{Atoms, Species};
 use crate::comm::Comm;
@@ -492,7 +492,7 @@ impl<'c> OpenFile<'c> {
     /// Step of the last frame before a step.
     fn last_before(&self, step: u64) -> Result<Option<u64>> {
         let steps: Vec<i64> = self.columns.step.read_all()?;
-        Ok(steps.into_iter().map(|s| s as u64).take_while(|&s| s < step).last())
+        Ok(steps[..rows_before(&steps, step, false)].last().map(|&s| s as u64))
     }
 
     /// A checkpoint stands before its own step is observed: what the file has of that
@@ -500,7 +500,7 @@ impl<'c> OpenFile<'c> {
     /// the end of a run that is now longer), or comes again to the same bits.
     fn cut_back(&mut self, step: u64, standing: &mut Standing) -> Result<()> {
         let steps: Vec<i64> = self.columns.step.read_all()?;
-        let kept = steps.partition_point(|&s| (s as u64) < step) as u64;
+        let kept = rows_before(&steps, step, false) as u64;
         for column in self.columns.growing() {
             let rows = column.shape()?[0];
             if rows < kept {

@@ -155,6 +155,27 @@ def test_a_damaged_trajectory_is_told_with_what_to_do(copy, harm):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_frame_whose_step_has_not_come_to_the_disk_is_no_frame(finished, copy):
+    """As a kill in the middle of a flush leaves it: rows that are there, whose step reads as 0."""
+    path, folder = copy
+    lose(folder, "checkpoint-45.h5")
+    with h5py.File(folder / "trajectory.h5md", "r+") as file:
+        groups = [*file["sinter"].values(), *(g for g in file["particles/trajectory"].values() if isinstance(g, h5py.Group))]
+        # Of the frames there is one column of steps, under many names.
+        found = [(group, int((group["step"][:] < 32).sum())) for group in groups if "step" in group]
+        for group, kept in found:
+            growing = [column for column in group.values() if isinstance(column, h5py.Dataset) and column.maxshape[0] is None]
+            for rows in (kept, kept + 1):
+                for column in growing:
+                    column.resize(rows, axis=0)
+        assert file["step"][-1] == 0 < file["step"][-2]
+    done = run("--resume", "--output", folder, path)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(folder / "trajectory.h5md") as file, h5py.File(finished[1] / "trajectory.h5md") as whole:
+        for name in ("step", "coordinates", "sinter/thermo/step", "sinter/thermo/temperature", "sinter/structure/step"):
+            assert file[name][:].tolist() == whole[name][:].tolist(), name
+
+
 @pytest.mark.parametrize("again", ["--resume", "--restart"])
 def test_a_checkpoint_under_the_name_of_another_step_is_refused(copy, again):
     path, folder = copy
