@@ -113,11 +113,12 @@ def table(trajectory):
     header, columns = ["time_ps"], [chosen]
     for (group, name), one in series.items():
         values = np.asarray(one.values, float).reshape(len(one.values), -1)
-        places = np.searchsorted(one.time, chosen - 1e-9)
-        there = (places < len(one.time)) & np.isclose(one.time[np.minimum(places, len(one.time) - 1)], chosen)
+        # A time beyond the last row finds that, which is not of this time.
+        places = np.minimum(np.searchsorted(one.time, chosen - 1e-9), len(one.time) - 1)
+        there = np.isclose(one.time[places], chosen)
         for k, column in enumerate(values.T):
             header.append(name if values.shape[1] == 1 else f"{name}_{k}")
-            columns.append(np.where(there, column[np.minimum(places, len(one.time) - 1)], np.nan))
+            columns.append(np.where(there, column[places], np.nan))
     rows = [[f"{value:.8g}" if np.isfinite(value) else "" for value in row] for row in zip(*columns)]
     return header, rows
 

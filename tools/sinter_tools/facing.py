@@ -9,6 +9,8 @@ where there is a second one, they have made a step.
 
 import numpy as np
 
+from . import surfaces
+
 RADIUS = 15.0
 #: Spacings that are tried, in nearest-neighbour distances: from that of (110) to that of (111).
 SPACINGS = np.linspace(0.45, 0.88, 431)
@@ -47,8 +49,6 @@ def coverage(positions, of_particle, others_centre, distance):
 
 def history(trajectory, pair=(0, 1)):
     """Times (ps) and coverage (frames x 2 x `LAYERS`, NaN where there are no layers) since the particles stand together."""
-    from . import surfaces
-
     masks = [trajectory.particle == particle for particle in pair]
     times, rows = [], []
     for index in range(trajectory.at(trajectory.together()), len(trajectory)):
