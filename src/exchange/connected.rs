@@ -49,12 +49,19 @@ impl Sets {
 type Same = [u64; 2];
 
 /// Of each owned atom the name of the cluster that it is in: the lowest id of those that hang together, over all
-/// ranks, by neighbours nearer than `bond` (Å), within which lists are complete. Collective.
-pub fn connected(atoms: &Atoms, neighbours: &Neighbours, comm: &Comm, bond: f64) -> Vec<u64> {
+/// ranks, by neighbours nearer than `bond` (Å), within which lists are complete, that `belong` together
+/// either way. Collective.
+pub fn connected(
+    atoms: &Atoms,
+    neighbours: &Neighbours,
+    comm: &Comm,
+    bond: f64,
+    belong: impl Fn(usize, usize) -> bool,
+) -> Vec<u64> {
     let mut sets = Sets::apart(atoms.len());
     for i in 0..atoms.owned {
         let near = |j: &usize| atoms.square_between(i, *j) <= bond * bond;
-        for j in neighbours.pairs_of(i).filter(near) {
+        for j in neighbours.pairs_of(i).filter(near).filter(|&j| belong(i, j)) {
             sets.join(i as u32, j as u32);
         }
     }

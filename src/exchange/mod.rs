@@ -152,6 +152,19 @@ impl Routes {
         self.add_gathered(owned, words);
     }
 
+    /// The words of the owners of this rank's ghosts, `words` for each, where `owned` are those of its
+    /// own atoms; with room of its own. Collective.
+    pub fn told_to_ghosts(&self, comm: &Comm, owned: &[i64], words: usize) -> Vec<i64> {
+        let copies = self.send.iter().flat_map(Copies::iter);
+        let packed: Vec<i64> =
+            copies.flat_map(|(i, _)| &owned[i * words..][..words]).copied().collect();
+        let mut ghosts = vec![0; words * self.receive.iter().map(|(_, n)| n).sum::<usize>()];
+        let send = parts(&packed, counts(self.send.iter().map(Copies::count), words));
+        let receive = parts_mut(&mut ghosts, counts(self.receive.iter().copied(), words));
+        comm.transport().begin_transfer(&send, receive).complete();
+        ghosts
+    }
+
     /// Values of owned atoms and of ghosts, `each` per atom.
     fn divide<'v, T>(&self, values: &'v mut [T], each: usize) -> (&'v mut [T], &'v mut [T]) {
         let ghosts: usize = self.receive.iter().map(|(_, count)| count).sum();

@@ -205,6 +205,11 @@ impl<'c, P: Potential> Engine<'c, P> {
         &self.statistics
     }
 
+    /// The ways of the ghosts that `atoms` has.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// Lists as of the last rebuild, with the skin; half of them where the potential takes such.
     pub fn neighbours(&self) -> &Neighbours {
         &self.neighbours
@@ -534,7 +539,7 @@ impl<P: Potential> System for Engine<'_, P> {
     }
 
     fn clusters(&self, bond: f64) -> Vec<u64> {
-        connected(&self.atoms, &self.neighbours, self.comm, bond)
+        connected(&self.atoms, &self.neighbours, self.comm, bond, |_, _| true)
     }
 
     fn departed(&self) -> u64 {

@@ -17,12 +17,17 @@ pub enum AtomColumn {
     TemplateRmsd,
     /// 1 at surfaces: where the neighbours leave a cone of 45° empty; else 0.
     Surface,
+    /// Of what kind of facet a surface atom is: 1 (100), 2 (111), 3 (110), 4 steps and edges; 0 within, 5 without a neighbour.
+    Facet,
     /// Neighbours as near as those of the first shell.
     Coordination,
     /// The particle that it belongs to now: another than it came from if more than half of its neighbours came from there.
     Host,
     /// Its cluster by bonds, named by the lowest id in it.
     Cluster,
+    /// Its grain: neighbours whose lattices by template are less than 5° apart, across stacking faults but not across
+    /// twin boundaries; numbered from 1 in the order of the lowest ids in them, 0 in none or in one of fewer than 50 atoms.
+    Grain,
     /// How far it is from where it was in the first frame of the file in which the particles stand together, Å; NaN before.
     Displacement,
     /// Its stress in GPa, tension positive: xx, yy, zz, xy, xz, yz. The derivatives of its energy by strains and its motion
@@ -32,14 +37,16 @@ pub enum AtomColumn {
 }
 
 impl AtomColumn {
-    pub const ALL: [AtomColumn; 9] = [
+    pub const ALL: [AtomColumn; 11] = [
         AtomColumn::Structure,
         AtomColumn::Template,
         AtomColumn::TemplateRmsd,
         AtomColumn::Surface,
+        AtomColumn::Facet,
         AtomColumn::Coordination,
         AtomColumn::Host,
         AtomColumn::Cluster,
+        AtomColumn::Grain,
         AtomColumn::Displacement,
         AtomColumn::Stress,
     ];
@@ -60,9 +67,11 @@ impl AtomColumn {
             AtomColumn::Template => "template",
             AtomColumn::TemplateRmsd => "template_rmsd",
             AtomColumn::Surface => "surface",
+            AtomColumn::Facet => "facet",
             AtomColumn::Coordination => "coordination",
             AtomColumn::Host => "host",
             AtomColumn::Cluster => "cluster",
+            AtomColumn::Grain => "grain",
             AtomColumn::Displacement => "displacement",
             AtomColumn::Stress => "stress",
         }

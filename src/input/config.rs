@@ -595,7 +595,7 @@ pub struct OutputConfig {
     pub layers: bool,
     /// With every frame the crystals that atoms resemble by polyhedral template matching (fcc, hcp, bcc,
     /// icosahedral, other), in `/sinter/templates`: those count that are within this RMSD, in distances
-    /// of the neighbours; 0.1 is usual, and what columns of templates take if it is not given. It costs
+    /// of the neighbours; 0.1 is usual, and what columns of templates and grains take if it is not given. It costs
     /// some fifteen steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
@@ -659,7 +659,7 @@ impl OutputConfig {
 
     /// The largest RMSD from a template that counts, if they are to be matched.
     pub fn matches_templates(&self) -> Option<f64> {
-        let of_templates = [AtomColumn::Template, AtomColumn::TemplateRmsd];
+        let of_templates = [AtomColumn::Template, AtomColumn::TemplateRmsd, AtomColumn::Grain];
         let asked = of_templates.iter().any(|column| self.columns.contains(column));
         self.template_rmsd.or(asked.then_some(USUAL_TEMPLATE_RMSD))
     }

@@ -23,7 +23,8 @@ impl Clusters {
     /// Collective. `bond`: Å, within which lists are complete.
     pub fn find(snapshot: &Snapshot, bond: f64) -> Clusters {
         let View { atoms, comm, .. } = snapshot.system;
-        Clusters::count(snapshot, connected(atoms, snapshot.neighbours, comm, bond))
+        let of = connected(atoms, snapshot.neighbours, comm, bond, |_, _| true);
+        Clusters::count(snapshot, of)
     }
 
     /// Sizes of the clusters and those of particles.

@@ -27,6 +27,12 @@ pub enum Class {
 impl Class {
     pub const COUNT: usize = 5;
 
+    /// As ranks tell each other; other for what is no number of a class.
+    pub fn from_number(number: i64) -> Class {
+        let all = [Class::Fcc, Class::Hcp, Class::Bcc, Class::Icosahedral];
+        all.into_iter().find(|class| *class as i64 == number).unwrap_or(Class::Other)
+    }
+
     /// How many of the nearest neighbours are bonded to an atom of a cubic crystal; none of others.
     pub fn cubic_bonds(self) -> usize {
         match self {

@@ -19,7 +19,7 @@
 
 use rayon::prelude::*;
 
-use super::surroundings::{AllSurroundings, leave_cone_empty};
+use super::surroundings::{AllSurroundings, empty_cone};
 use super::wide::Wide;
 use super::{Column, Series, Snapshot, Values};
 use crate::atoms::Atoms;
@@ -181,7 +181,7 @@ fn look(atoms: &Atoms, bond: f64, cone: f64) -> Vec<Around> {
                     }
                 }
             }
-            around.is_surface = !around.near.is_empty() && leave_cone_empty(&directions);
+            around.is_surface = !around.near.is_empty() && empty_cone(&directions).is_some();
             (i, around)
         };
         own.iter().map(|&i| of(i)).collect::<Vec<_>>()

@@ -19,16 +19,22 @@ use crate::build::Filling;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::swaps::Tally;
 use crate::error::Result;
+use crate::exchange::Routes;
 use crate::force::{OneBodyTerms, Totals};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
+use facets::Site;
+use grains::Grains;
 use surroundings::AllSurroundings;
 
 mod clusters;
 mod cna;
 mod contact;
 mod distribution;
+mod facets;
+mod faults;
+mod grains;
 mod lattice;
 mod layers;
 mod mergers;
@@ -112,6 +118,8 @@ pub struct Settings {
     pub layers: bool,
     /// The largest RMSD from a template that counts, where they are to be matched.
     pub template_rmsd: Option<f64>,
+    /// Whether grains are wanted, where templates are.
+    pub grains: bool,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -232,6 +240,8 @@ pub struct Observers {
 pub struct PerAtom {
     pub surroundings: Vec<Surroundings>,
     clusters: Vec<u64>,
+    sites: Vec<Site>,
+    grains: Option<Vec<i32>>,
     matches: Option<Vec<Match>>,
     stress: Option<Vec<[f64; 6]>>,
 }
@@ -246,6 +256,8 @@ impl PerAtom {
             AtomColumn::Coordination => around.coordination as i32,
             AtomColumn::Host => around.host as i32,
             AtomColumn::Cluster => self.clusters[i] as i32,
+            AtomColumn::Facet => *self.sites.get(i)? as i32,
+            AtomColumn::Grain => self.grains.as_ref()?[i],
             AtomColumn::Template => self.matches.as_ref()?[i].class as i32,
             AtomColumn::TemplateRmsd | AtomColumn::Displacement | AtomColumn::Stress => {
                 return None;
@@ -337,14 +349,18 @@ impl Observers {
         Ok(Record { step: snapshot.step, time_ps: snapshot.time_ps, series })
     }
 
-    /// Measures what belongs to a frame of the trajectory. Called by all ranks together, after
-    /// `measure` where both are due.
-    pub fn close_up(&mut self, snapshot: Snapshot) -> CloseUp {
+    /// Measures what belongs to a frame of the trajectory, with the ways of the ghosts that there are.
+    /// Called by all ranks together, after `measure` where both are due.
+    pub fn close_up(&mut self, snapshot: Snapshot, routes: &Routes) -> CloseUp {
         let around = AllSurroundings::find(&snapshot, self.cutoff);
         let clusters = Clusters::find(&snapshot, around.bond);
-        let mut series = Vec::new();
+        let (mut series, mut sites) = (Vec::new(), Vec::new());
+        let matches = around.matches.as_ref().filter(|_| snapshot.settings.grains);
+        let grains = matches.map(|found| Grains::find(&snapshot, routes, &around, found));
         if !self.only_whole {
-            series = self.structure.measure(&snapshot, &around, self.pairs.contacts());
+            let contacts = self.pairs.contacts();
+            (series, sites) = self.structure.measure(&snapshot, routes, &around, contacts);
+            series.extend(grains.as_ref().map(Grains::series));
             series.push(clusters.series());
             series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
         }
@@ -354,7 +370,11 @@ impl Observers {
         let of = |virials| stress::measure(&snapshot, virials, around.nearest);
         let stress = snapshot.virials.map(of);
         let AllSurroundings { of: surroundings, matches, .. } = around;
-        CloseUp { record, atoms: PerAtom { surroundings, clusters: clusters.of, matches, stress } }
+        let (clusters, grains) = (clusters.of, grains.map(|grains| grains.of));
+        CloseUp {
+            record,
+            atoms: PerAtom { surroundings, clusters, sites, grains, matches, stress },
+        }
     }
 
     fn scene<'a>(&self, snapshot: Snapshot<'a>, groups: &'a Groups) -> Scene<'a> {
@@ -390,6 +410,21 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
         }
     }
     alone
+}
+
+/// Of each particle how many of its atoms are of each of `N` kinds, over all ranks, from numbers and kinds
+/// of owned atoms. Collective.
+fn of_particles<const N: usize>(
+    snapshot: &Snapshot,
+    particles: usize,
+    kinds: impl Iterator<Item = (usize, usize)>,
+) -> Vec<i64> {
+    let mut counts = vec![0; particles * N];
+    for (i, kind) in kinds {
+        counts[snapshot.system.atoms.particle[i] as usize * N + kind] += 1;
+    }
+    snapshot.system.comm.sum_i64(&mut counts);
+    counts
 }
 
 /// Pairs of species a ≤ b, in the order (0, 0), (0, 1), ..., (1, 1), ...

@@ -10,12 +10,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cna::Class;
+use super::facets::{self, Site};
 use super::lattice::{
     Axes, Bonds, Misorientation, UPRIGHT, named_like, relative_rotation, rotation,
 };
 use super::order::{self, Lattice};
 use super::surroundings::AllSurroundings;
-use super::{Column, Contact, Series, Snapshot, Values};
+use super::{Column, Contact, Series, Snapshot, Values, faults};
+use crate::exchange::Routes;
 use crate::fixed::ExactSum;
 
 /// What is remembered of lattices.
@@ -80,16 +82,21 @@ impl Tally {
 }
 
 impl Structure {
-    /// The series of particles, and that of pairs where there are some.
+    /// The series of particles, and that of pairs where there are some; and of each owned atom its site.
     pub fn measure(
         &mut self,
         snapshot: &Snapshot,
+        routes: &Routes,
         surroundings: &AllSurroundings,
         contacts: &[Contact],
-    ) -> Vec<Series> {
+    ) -> (Vec<Series>, Vec<Site>) {
         let tallies = tallies(snapshot, surroundings);
         let (order, axes) = self.follow(&tallies, snapshot.together);
         let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
+        let sites = facets::find(snapshot, routes, surroundings, &self.last);
+        let facets = facets::counts(snapshot, &sites, tallies.len());
+        let faults = faults::counts(snapshot, routes, surroundings, tallies.len());
+        series[0].columns.extend(of_planes(tallies.len(), facets, faults));
         if snapshot.system.masses.len() > 1 {
             let lattice = |(axes, tally): (Option<Axes>, &Tally)| {
                 axes.filter(|_| tally.bonds.count[0] > 0)
@@ -102,7 +109,7 @@ impl Structure {
             series.push(self.boundaries(contacts));
         }
         series.extend(templates(snapshot, surroundings));
-        series
+        (series, sites)
     }
 
     /// Finds the axes of each particle; returns its order, and the axes where there are some now.
@@ -341,6 +348,32 @@ fn templates(snapshot: &Snapshot, around: &AllSurroundings) -> Option<Series> {
         ),
     ];
     Some(Series { path: "/sinter/templates", columns })
+}
+
+/// Columns of the atoms of each particle at facets and in faults.
+fn of_planes(particles: usize, facets: Vec<i64>, faults: Vec<i64>) -> [Column; 2] {
+    let column = |name, definition, counts: Vec<i64>| Column {
+        name,
+        unit: "1",
+        definition,
+        shape: vec![particles, counts.len() / particles],
+        values: Values::Integer(counts),
+    };
+    [
+        column(
+            "facets",
+            "the surface atoms by what the direction out of them and their neighbours there is \
+             within 15° of in the lattice of the particle: (100), (111), (110), none of them (steps, \
+             edges, or all where no lattice was found)",
+            facets,
+        ),
+        column(
+            "faults",
+            "atoms in hcp layers by how they are stacked: single ones (twin boundaries), double ones \
+             (intrinsic stacking faults), more (hcp crystals)",
+            faults,
+        ),
+    ]
 }
 
 fn flat(axes: &Axes) -> [f64; 9] {

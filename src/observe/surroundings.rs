@@ -27,6 +27,7 @@ use rayon::prelude::*;
 
 use super::Snapshot;
 use super::cna::{Class, FIRST_SHELL, HALF_WAY, SHELLS, classify};
+use super::faults::Hexagonal;
 use super::lattice::Bonds;
 use super::shells::Shells;
 use super::templates::{self, CANDIDATES, Match};
@@ -45,7 +46,7 @@ const SECOND_SHELL: f64 = 0.5 * (std::f64::consts::SQRT_2 + 1.732_050_807_568_87
 const CONE: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// Of components of unit vectors.
-const DIRECTION: Quantum = Quantum::STANDARD;
+pub const DIRECTION: Quantum = Quantum::STANDARD;
 
 /// Of one atom.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,6 +56,15 @@ pub struct Surroundings {
     pub coordination: u8,
     /// The particle that it belongs to.
     pub host: u32,
+}
+
+/// An atom at the surface.
+pub struct Exposed {
+    pub atom: u32,
+    /// The direction that its neighbours leave most room in, a unit vector.
+    pub outward: Vec3,
+    /// Those of its neighbours that are bonded to it.
+    pub near: Vec<u32>,
 }
 
 /// Of the atoms of this rank, and what they have in common over all ranks.
@@ -72,6 +82,10 @@ pub struct AllSurroundings {
     pub cone: f64,
     /// Of the atoms of this rank what template they match, if that is asked for.
     pub matches: Option<Vec<Match>>,
+    /// The atoms of this rank at the surface.
+    pub exposed: Vec<Exposed>,
+    /// Those in hcp surroundings by their class, or the template that they match.
+    pub hexagonal: Vec<Hexagonal>,
 }
 
 impl AllSurroundings {
@@ -108,15 +122,19 @@ impl AllSurroundings {
             })
             .collect();
         let (mut of, mut shells) = (Vec::with_capacity(atoms.owned), BTreeMap::new());
-        for (part, of_part) in parts {
-            of.extend(part);
-            for (k, more) in of_part {
+        let mut exposed = Vec::new();
+        for part in parts {
+            of.extend(part.around);
+            exposed.extend(part.exposed);
+            for (k, more) in part.shells {
                 shells.entry(k).or_insert_with(|| Shells::new(species)).merge(&more);
             }
         }
         let matches = crystals.iter_mut().flat_map(|part| std::mem::take(&mut part.matches));
         let matches = bound.map(|_| matches.collect());
-        AllSurroundings { of, bonds, shells, nearest, bond, cone: reaches[1], matches }
+        let hexagonal = crystals.into_iter().flat_map(|part| part.hexagonal).collect();
+        let cone = reaches[1];
+        AllSurroundings { of, bonds, shells, nearest, bond, cone, matches, exposed, hexagonal }
     }
 }
 
@@ -127,9 +145,18 @@ struct Crystals {
     /// None if templates are not asked for.
     matches: Vec<Match>,
     bonds: BTreeMap<u32, Bonds>,
+    hexagonal: Vec<Hexagonal>,
     /// Of atoms with twelve neighbours the mean distances to these, and how many there are.
     distances: ExactSum,
     full: i128,
+}
+
+/// And what the second one does.
+#[derive(Default)]
+struct Shown {
+    around: Vec<Surroundings>,
+    exposed: Vec<Exposed>,
+    shells: BTreeMap<u32, Shells>,
 }
 
 /// The atoms about each owned atom of a portion.
@@ -191,7 +218,12 @@ impl Vicinity<'_> {
             }
             let shells = count.min(SHELLS);
             let class = classify(&nearest[..shells], &distance[..shells]);
-            all.matches.extend(bound.map(|bound| templates::find(&nearest[..count], bound)));
+            let found = bound.map(|bound| templates::find(&nearest[..count], bound));
+            if class == Class::Hcp || found.is_some_and(|found| found.class == Class::Hcp) {
+                let twelve = std::array::from_fn(|n| near[order[n].1].index as u32);
+                all.hexagonal.push(Hexagonal::new(i, twelve, &nearest));
+            }
+            all.matches.extend(found);
             all.classes.push(class);
             all.distances.add(distance[..FIRST_SHELL].iter().sum::<f64>() / FIRST_SHELL as f64);
             all.full += 1;
@@ -212,15 +244,17 @@ impl Vicinity<'_> {
         classes: &[Class],
         [bond, reach, second]: [f64; 3],
         species: usize,
-    ) -> (Vec<Surroundings>, BTreeMap<u32, Shells>) {
+    ) -> Shown {
         let (mut near, mut directions) = (Vec::new(), Vec::new());
-        let mut around = Vec::with_capacity(classes.len());
-        let mut shells = BTreeMap::new();
+        let mut all = Shown::default();
+        all.around.reserve(classes.len());
         for (i, &class) in owned.zip(classes) {
             self.find(i, reach.max(bond).max(second), &mut near);
             if second > 0.0 && class == Class::Fcc {
-                let shells =
-                    shells.entry(self.atoms.particle[i]).or_insert_with(|| Shells::new(species));
+                let shells = all
+                    .shells
+                    .entry(self.atoms.particle[i])
+                    .or_insert_with(|| Shells::new(species));
                 for other in near.iter().filter(|near| near.square <= second * second) {
                     let shell = (other.square > bond * bond) as usize;
                     let kinds = [i, other.index].map(|i| self.atoms.species[i] as usize);
@@ -233,14 +267,20 @@ impl Vicinity<'_> {
             let seen = near.iter().filter(|near| near.square <= reach * reach);
             directions.clear();
             directions.extend(seen.map(|near| scale(near.apart, 1.0 / near.square.sqrt())));
-            around.push(Surroundings {
+            let outward = (coordination > 0).then(|| empty_cone(&directions)).flatten();
+            all.around.push(Surroundings {
                 class,
                 coordination: coordination.min(u8::MAX as usize) as u8,
                 host,
-                is_surface: coordination > 0 && leave_cone_empty(&directions),
+                is_surface: outward.is_some(),
             });
+            all.exposed.extend(outward.map(|outward| Exposed {
+                atom: i as u32,
+                outward,
+                near: bonded().map(|near| near.index as u32).collect(),
+            }));
         }
-        (around, shells)
+        all
     }
 
     /// The particle that more than half of the neighbours came from, or the atom's own.
@@ -261,14 +301,16 @@ impl Vicinity<'_> {
     }
 }
 
-/// Whether directions to neighbours leave the cone empty that they leave most room in.
-pub fn leave_cone_empty(directions: &[Vec3]) -> bool {
+/// The axis of the cone that directions to neighbours leave most room in, a unit vector; none if they
+/// do not leave it empty.
+pub fn empty_cone(directions: &[Vec3]) -> Option<Vec3> {
     let mut sum = [0i64; 3];
     for direction in directions {
         (0..3).for_each(|d| sum[d] += DIRECTION.round(direction[d]));
     }
     let away = sum.map(|quanta| -DIRECTION.value(quanta));
-    let bound = CONE * norm(away);
+    let size = norm(away);
     // Directions that cancel leave no room anywhere.
-    bound > 0.0 && directions.iter().all(|direction| dot(*direction, away) < bound)
+    let is_empty = size > 0.0 && directions.iter().all(|u| dot(*u, away) < CONE * size);
+    is_empty.then(|| scale(away, 1.0 / size))
 }

@@ -47,10 +47,15 @@ pub struct Match {
     /// Deviation from the template that fits best, be it above the bound; none (NaN) if none has
     /// its neighbours.
     pub rmsd: f64,
+    /// The rotation that brings the crystal onto that template, as a unit quaternion, its real part first.
+    pub rotation: Quaternion,
 }
 
+pub type Quaternion = [f64; 4];
+
 impl Match {
-    pub const NONE: Match = Match { class: Class::Other, rmsd: f64::NAN };
+    pub const NONE: Match =
+        Match { class: Class::Other, rmsd: f64::NAN, rotation: [1.0, 0.0, 0.0, 0.0] };
 }
 
 /// The neighbours of an atom in an ideal crystal.
@@ -102,7 +107,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
             for walk in walks {
                 let is_rotated = |(other, like): &(usize, Walk)| {
                     let same = |k: usize| (sites[like[k] as usize], sites[walk[k] as usize]);
-                    *other == number && deviation((0..sites.len()).map(same)) < 1e-6
+                    *other == number && Fit::of((0..sites.len()).map(same)).deviation() < 1e-6
                 };
                 if !entry.iter().any(is_rotated) {
                     entry.push((number, walk));
@@ -217,7 +222,7 @@ fn walk(
 pub fn find(near: &[Vec3], bound: f64) -> Match {
     let near = &near[..near.len().min(CANDIDATES)];
     let order = by_solid_angle(near);
-    let mut best = Match::NONE;
+    let (mut best, mut best_fit) = (Match::NONE, None);
     for count in [FIRST_SHELL, SHELLS] {
         if near.len() < count {
             break;
@@ -233,12 +238,15 @@ pub fn find(near: &[Vec3], bound: f64) -> Match {
         for (number, sites) in CATALOGUE.get(&code).into_iter().flatten() {
             let Template { class, sites: ideal } = &TEMPLATES[*number];
             let pair = |k: usize| (shell[walks[0][k] as usize], ideal[sites[k] as usize]);
-            let rmsd = deviation((0..count).map(pair));
+            let fit = Fit::of((0..count).map(pair));
+            let rmsd = fit.deviation();
             if best.rmsd.is_nan() || rmsd < best.rmsd {
-                best = Match { class: *class, rmsd };
+                best = Match { class: *class, rmsd, ..best };
+                best_fit = Some(fit);
             }
         }
     }
+    best.rotation = best_fit.map_or(best.rotation, |fit| fit.rotation());
     if best.rmsd <= bound { best } else { Match { class: Class::Other, ..best } }
 }
 
@@ -276,35 +284,81 @@ fn solid_angle(mut corners: impl Iterator<Item = Vec3>) -> f64 {
     2.0 * libm::atan2(im, re)
 }
 
-/// The least RMSD of points v from the sites w that belong to them, the centre of which is at zero.
-fn deviation(pairs: impl Iterator<Item = (Vec3, Vec3)>) -> f64 {
-    // The atom itself is one of the points, at zero in both.
-    let (mut count, mut mean) = (1.0, [0.0; 3]);
-    let (mut of_v, mut of_w, mut m) = (0.0, 0.0, [[0.0; 3]; 3]);
-    for (v, w) in pairs {
-        count += 1.0;
-        mean = add(mean, v);
-        of_v += dot(v, v);
-        of_w += dot(w, w);
-        (0..3).for_each(|a| (0..3).for_each(|b| m[a][b] += v[a] * w[b]));
-    }
-    of_v -= dot(mean, mean) / count;
-    let along = largest_eigenvalue(&m, (of_v * of_w).sqrt()).max(0.0);
-    ((of_w - along * along / of_v).max(0.0) / count).sqrt()
+/// Points v and the sites w that belong to them, the centre of which is at zero.
+struct Fit {
+    count: f64,
+    /// Σ v², about their centre, and Σ w².
+    squares: [f64; 2],
+    /// Σ v wᵀ
+    m: [[f64; 3]; 3],
 }
 
-/// Of Horn's matrix of `m` (B. K. P. Horn, J. Opt. Soc. Am. A 4 (1987) 629), by Newton's steps on
-/// its characteristic polynomial from `above` (D. L. Theobald, Acta Cryst. A 61 (2005) 478).
-fn largest_eigenvalue(m: &[[f64; 3]; 3], above: f64) -> f64 {
+impl Fit {
+    fn of(pairs: impl Iterator<Item = (Vec3, Vec3)>) -> Fit {
+        // The atom itself is one of the points, at zero in both.
+        let (mut count, mut mean) = (1.0, [0.0; 3]);
+        let (mut of_v, mut of_w, mut m) = (0.0, 0.0, [[0.0; 3]; 3]);
+        for (v, w) in pairs {
+            count += 1.0;
+            mean = add(mean, v);
+            of_v += dot(v, v);
+            of_w += dot(w, w);
+            (0..3).for_each(|a| (0..3).for_each(|b| m[a][b] += v[a] * w[b]));
+        }
+        of_v -= dot(mean, mean) / count;
+        Fit { count, squares: [of_v, of_w], m }
+    }
+
+    /// The largest eigenvalue of Horn's matrix.
+    fn along(&self) -> f64 {
+        let [of_v, of_w] = self.squares;
+        largest_eigenvalue(&self.m, (of_v * of_w).sqrt()).max(0.0)
+    }
+
+    /// The least RMSD.
+    fn deviation(&self) -> f64 {
+        let ([of_v, of_w], along) = (self.squares, self.along());
+        ((of_w - along * along / of_v).max(0.0) / self.count).sqrt()
+    }
+
+    /// The rotation of the points that has it: the eigenvector, which is any column of the matrix of
+    /// cofactors of Horn's less its eigenvalue; the longest one has the most digits.
+    fn rotation(&self) -> Quaternion {
+        let (mut k, along) = (horn(&self.m), self.along());
+        (0..4).for_each(|d| k[d][d] -= along);
+        let cofactor = |row: usize, column: usize| {
+            let [a, b, c] = array::from_fn(|i| {
+                let kept = k[i + (i >= row) as usize];
+                array::from_fn(|j| kept[j + (j >= column) as usize])
+            });
+            let sign = if (row + column) % 2 == 0 { 1.0 } else { -1.0 };
+            sign * dot(a, cross(b, c))
+        };
+        let square = |q: &Quaternion| q.iter().map(|x| x * x).sum::<f64>();
+        let columns = (0..4).map(|column| array::from_fn(|row| cofactor(row, column)));
+        let longest = columns.max_by(|a, b| square(a).total_cmp(&square(b)));
+        let longest = longest.expect("four columns");
+        let length = square(&longest).sqrt();
+        if length > 0.0 { longest.map(|x| x / length) } else { Match::NONE.rotation }
+    }
+}
+
+/// Horn's matrix of `m` (B. K. P. Horn, J. Opt. Soc. Am. A 4 (1987) 629).
+fn horn(m: &[[f64; 3]; 3]) -> [[f64; 4]; 4] {
     let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *m;
-    let square = m.iter().flatten().map(|x| x * x).sum::<f64>();
-    let determinant = dot(m[0], cross(m[1], m[2]));
-    let k = [
+    [
         [xx + yy + zz, yz - zy, zx - xz, xy - yx],
         [yz - zy, xx - yy - zz, xy + yx, zx + xz],
         [zx - xz, xy + yx, yy - xx - zz, yz + zy],
         [xy - yx, zx + xz, yz + zy, zz - xx - yy],
-    ];
+    ]
+}
+
+/// Of Horn's matrix of `m`, by Newton's steps on its characteristic polynomial from `above` (D. L. Theobald, Acta Cryst. A 61 (2005) 478).
+fn largest_eigenvalue(m: &[[f64; 3]; 3], above: f64) -> f64 {
+    let square = m.iter().flatten().map(|x| x * x).sum::<f64>();
+    let determinant = dot(m[0], cross(m[1], m[2]));
+    let k = horn(m);
     // Of the 4 x 4 matrix, by the minors of its upper and lower halves (Laplace).
     let minor =
         |row: usize, a: usize, b: usize| k[row][a] * k[row + 1][b] - k[row][b] * k[row + 1][a];

@@ -5,12 +5,14 @@ use std::f64::consts::PI;
 use super::*;
 use crate::atoms::{Atom, Atoms};
 use crate::comm::{Comm, threads};
+use crate::exchange::share_ghosts;
 use crate::geometry::{Cell, Vec3, add, dot, norm, on_grid, scale};
 use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod alloys;
 mod pairs;
+mod planes;
 mod structure;
 mod templates;
 mod whole;
@@ -23,8 +25,13 @@ const CUTOFF: f64 = 4.4;
 const SKIN: f64 = 1.0;
 
 /// As of an input that says nothing else.
-const SETTINGS: Settings =
-    Settings { neck_hold_ps: 1.0, pair_distribution: None, layers: false, template_rmsd: None };
+const SETTINGS: Settings = Settings {
+    neck_hold_ps: 1.0,
+    pair_distribution: None,
+    layers: false,
+    template_rmsd: None,
+    grains: false,
+};
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part
 /// of a nearest-neighbour distance (2.77 Å) for any one radius, less on average.
@@ -191,6 +198,16 @@ fn share(all: &[Atom], cell: &Cell, comm: &Comm) -> Atoms {
     atoms
 }
 
+/// The same with the ghosts that a run has.
+fn share_by_routes(all: &[Atom], cell: &Cell, comm: &Comm) -> (Atoms, Routes) {
+    let mine = |n: usize| n % comm.size() == comm.rank();
+    let owned: Vec<Atom> =
+        all.iter().enumerate().filter(|(n, _)| mine(*n)).map(|(_, a)| *a).collect();
+    let mut atoms = Atoms::from_list(&owned);
+    let routes = share_ghosts(comm, cell, CUTOFF + SKIN, &mut atoms);
+    (atoms, routes)
+}
+
 fn measured(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -> Record {
     measured_while(true, observers, share(all, cell, comm), cell, comm)
 }
@@ -225,9 +242,9 @@ fn measured_at(
 
 /// What is measured with a frame.
 fn closely(observers: &mut Observers, all: &[Atom], cell: &Cell, comm: &Comm) -> (Atoms, CloseUp) {
-    let atoms = share(all, cell, comm);
+    let (atoms, routes) = share_by_routes(all, cell, comm);
     let close_up = of_any_lists(observers, &atoms, |observers, neighbours| {
-        observers.close_up(snapshot(&atoms, neighbours, cell, comm))
+        observers.close_up(snapshot(&atoms, neighbours, cell, comm), &routes)
     });
     (atoms, close_up)
 }

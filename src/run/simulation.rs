@@ -478,7 +478,7 @@ impl<'c> Simulation<'c> {
         let of = (self.config, &self.protocol, &self.progress);
         let snapshot =
             Snapshot { virials: virials.as_deref(), ..snapshot(&self.engine, integrator, of) };
-        let close_up = self.observers.close_up(snapshot);
+        let close_up = self.observers.close_up(snapshot, self.engine.routes());
         self.engine.clock().enter(Phase::Write);
         let CloseUp { record, atoms: more } = &close_up;
         let frame = Frame {
@@ -583,6 +583,7 @@ fn snapshot<'a>(
             pair_distribution: config.output.pair_distribution_angstrom,
             layers: config.output.layers,
             template_rmsd: config.output.matches_templates(),
+            grains: config.output.columns.contains(&AtomColumn::Grain),
         },
     }
 }

@@ -157,6 +157,11 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
             quantity("/particles/trajectory/surface", "surface", PER_ATOM, "", ""),
             "1 where the neighbours leave a cone of 45° empty, else 0",
         ),
+        AtomColumn::Facet => (
+            quantity("/particles/trajectory/facet", "facet", PER_ATOM, "", ""),
+            "of what kind of facet a surface atom is, as in facets of /sinter/structure: 1 (100), 2 (111), \
+             3 (110), 4 steps and edges; 0 within, 5 without a neighbour",
+        ),
         AtomColumn::Coordination => (
             quantity("/particles/trajectory/coordination", "coordination", PER_ATOM, "", ""),
             "neighbours within 1.21 of nearest_neighbour_distance in /sinter/structure",
@@ -168,6 +173,11 @@ pub fn column(column: AtomColumn) -> (Quantity, &'static str) {
         AtomColumn::Cluster => (
             quantity("/particles/trajectory/cluster", "cluster", PER_ATOM, "", ""),
             "lowest id in the cluster that it belongs to, as in /sinter/clusters",
+        ),
+        AtomColumn::Grain => (
+            quantity("/particles/trajectory/grain", "grain", PER_ATOM, "", ""),
+            "number of its grain, from 1 in the order of the lowest ids in them, as in /sinter/grains; 0 \
+             for none",
         ),
         AtomColumn::Displacement => (
             quantity(

@@ -135,7 +135,7 @@ def test_a_frame_at_the_border_of_two_pieces_is_found_by_the_later_one(done, tmp
 
 
 COLUMNS = """\
-columns = ["structure", "surface", "coordination", "host", "cluster", "displacement"]
+columns = ["structure", "template", "template_rmsd", "surface", "facet", "coordination", "host", "cluster", "grain", "displacement", "stress"]
 """
 
 
@@ -179,7 +179,7 @@ def test_any_bit_of_a_frame_is_found_and_the_checkpoint_is_not_blamed(full, tmp_
     with h5py.File(full / "trajectory.h5md") as file:
         all_ = quantities(file)
         frames = file["step"][:].tolist()
-    assert {"id", "species", "forces", "potential_energy", "box/edges", "structure", "displacement"} <= set(all_)
+    assert {"id", "species", "forces", "potential_energy", "box/edges", "structure", "displacement", "grain", "stress"} <= set(all_)
     step = next(step for step in frames if first < step < last)
     shutil.copytree(full, folder)
     for name in [*all_, "time"]:

@@ -20,7 +20,7 @@ INPUT = HEAD
 for usual, here in SMALL:
     INPUT = INPUT.replace(usual, here)
 INPUT += """
-columns = ["structure", "template", "template_rmsd", "surface", "coordination", "host", "cluster", "displacement", "stress"]
+columns = ["structure", "template", "template_rmsd", "surface", "facet", "coordination", "host", "cluster", "grain", "displacement", "stress"]
 layers = true
 neck_hold_ps = 0
 pair_distribution_angstrom = 8

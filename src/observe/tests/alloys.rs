@@ -34,11 +34,11 @@ fn close_up(atoms: &[Atom], ranks: usize, layers: bool) -> Record {
     let cell = free_box();
     let records = threads::run(ranks, |comm| {
         let mut observers = Observers::new(CUTOFF, cell.periodic);
-        let shared = share(atoms, &cell, comm);
+        let (shared, routes) = share_by_routes(atoms, &cell, comm);
         of_any_lists(&mut observers, &shared, |observers, neighbours| {
             let mut now = snapshot(&shared, neighbours, &cell, comm);
             now.settings.layers = layers;
-            observers.close_up(now).record
+            observers.close_up(now, &routes).record
         })
     });
     let one = format!("{:?}", records[0]);

@@ -237,11 +237,11 @@ fn pairs_are_counted_by_species_as_far_as_is_asked() {
     for ranks in [1, 3] {
         let records = threads::run(ranks, |comm| {
             let mut observers = Observers::new(CUTOFF, cell.periodic);
-            let shared = share(&atoms, &cell, comm);
+            let (shared, routes) = share_by_routes(&atoms, &cell, comm);
             let neighbours = neighbours_of(&shared);
             let mut now = snapshot(&shared, &neighbours, &cell, comm);
             now.settings.pair_distribution = Some(REACH);
-            observers.close_up(now).record
+            observers.close_up(now, &routes).record
         });
         for record in records {
             let told = |name| reals(&record, "/sinter/pair_distribution", name);

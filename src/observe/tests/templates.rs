@@ -46,7 +46,7 @@ fn shaken(sites: &[Vec3], width: f64, seed: u64) -> Vec<Vec3> {
 fn ideal_surroundings_match_their_template() {
     for (class, sites) in crystals() {
         for sites in [rotated(&sites), sites] {
-            let Match { class: found, rmsd } = found(&sites, 0.1);
+            let Match { class: found, rmsd, .. } = found(&sites, 0.1);
             assert_eq!(found, class);
             assert!(rmsd < 1e-6, "{class:?} {rmsd}");
         }

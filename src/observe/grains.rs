@@ -1,0 +1,258 @@
+//! Grains: atoms whose lattices lie alike and that hang together, over all ranks and periodic
+//! boundaries.
+//!
+//! The lattice of an atom is fcc, hcp or bcc with the orientation that its template has
+//! (`templates`). Neighbours (`surroundings`) belong together if their lattices are of one kind and
+//! less than `ALIKE` apart, by the least of all rotations that are the same to the lattice.
+//!
+//! Stacking faults part no grain, twin boundaries do: an atom in hcp surroundings with atoms in fcc
+//! among its twelve neighbours takes the lattice that most of these have, which in a fault is that on
+//! both of its sides, and has none where as many have another, as in a twin boundary.
+//! Without fcc beside it, it is of a hcp grain.
+//!
+//! Grains of fewer than `FEWEST` atoms are none. All others are numbered from 1 on in the order of
+//! the lowest ids in them. Boundaries of low angle, through which lattices bend atom by atom, part
+//! nothing.
+//!
+//! Orientations travel as whole numbers, rounded to some hundredths of a degree, so that all ranks
+//! see the same.
+
+use std::collections::BTreeMap;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+use super::cna::Class;
+use super::surroundings::AllSurroundings;
+use super::templates::{Match, Quaternion};
+use super::{Column, Series, Snapshot, Values};
+use crate::exchange::{Routes, connected};
+
+/// Cosine of half of 5°.
+const ALIKE: f64 = 0.999_048_221_581_857_8;
+const FEWEST: i64 = 50;
+
+/// Of the components of an orientation, each in its bits of a word.
+const BITS: u32 = 15;
+const LARGEST: f64 = (1 << (BITS - 1)) as f64 - 1.0;
+
+/// The lattice of an atom in a word: its class, and behind it the four components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lattice(i64);
+
+impl Lattice {
+    const NONE: Lattice = Lattice(Class::Other as i64);
+
+    fn of(found: &Match) -> Lattice {
+        if matches!(found.class, Class::Other | Class::Icosahedral) {
+            return Lattice::NONE;
+        }
+        let word = |word: i64, x: &f64| word << BITS | (x * LARGEST + LARGEST).round() as i64;
+        Lattice(found.rotation.iter().fold(found.class as i64, word))
+    }
+
+    fn class(self) -> Class {
+        Class::from_number(self.0 >> (4 * BITS))
+    }
+
+    fn rotation(self) -> Quaternion {
+        let component = |k: u32| (self.0 >> (BITS * (3 - k)) & ((1 << BITS) - 1)) as f64 - LARGEST;
+        let q = [0, 1, 2, 3].map(component);
+        let length = q.iter().map(|x| x * x).sum::<f64>().sqrt();
+        q.map(|x| x / length)
+    }
+
+    fn is_like(self, other: Lattice) -> bool {
+        self.class() == other.class()
+            && self.class() != Class::Other
+            && half_cosine(self.class(), between(self.rotation(), other.rotation())) > ALIKE
+    }
+}
+
+/// What turns one template onto the other: p times the conjugate of q.
+fn between(p: Quaternion, q: Quaternion) -> Quaternion {
+    let [a, b, c, d] = p;
+    let [w, x, y, z] = [q[0], -q[1], -q[2], -q[3]];
+    [
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    ]
+}
+
+/// Of half the least angle among the rotations that are the same to the lattice.
+fn half_cosine(class: Class, turn: Quaternion) -> f64 {
+    if class == Class::Hcp {
+        // Sixths of a turn about z, half turns about six axes across it.
+        let [w, x, y, z] = turn;
+        let twelfths = || (0..6).map(|k| k as f64 * PI / 6.0).map(|a| (libm::cos(a), libm::sin(a)));
+        let of = |p: f64, q: f64| twelfths().map(move |(c, s)| (c * p + s * q).abs());
+        return of(w, z).chain(of(x, y)).fold(0.0, f64::max);
+    }
+    let mut size = turn.map(f64::abs);
+    size.sort_by(|a, b| b.total_cmp(a));
+    let [a, b, c, d] = size;
+    a.max((a + b) * FRAC_1_SQRT_2).max(0.5 * (a + b + c + d))
+}
+
+/// The grains of all atoms.
+pub struct Grains {
+    /// Of each owned atom the number of its grain, 0 for none.
+    pub of: Vec<i32>,
+    /// Atoms of each, from the first on.
+    sizes: Vec<i64>,
+    /// Of each particle the grain that most of its atoms are in, and how many these are.
+    particles: Vec<(i64, i64)>,
+}
+
+impl Grains {
+    /// From what templates the owned atoms match. Collective.
+    pub fn find(
+        snapshot: &Snapshot,
+        routes: &Routes,
+        around: &AllSurroundings,
+        matches: &[Match],
+    ) -> Grains {
+        let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
+        let mut own: Vec<i64> = matches.iter().map(|found| Lattice::of(found).0).collect();
+        let with_ghosts = |own: &[i64]| -> Vec<Lattice> {
+            let ghosts = routes.told_to_ghosts(comm, own, 1);
+            own.iter().copied().chain(ghosts).map(Lattice).collect()
+        };
+        let found = with_ghosts(&own);
+        for of in &around.hexagonal {
+            let i = of.atom as usize;
+            if found[i].class() == Class::Hcp {
+                own[i] = beside(found[i], of.near.map(|j| found[j as usize])).0;
+            }
+        }
+        let lattices = with_ghosts(&own);
+        let alike = |i: usize, j: usize| lattices[i].is_like(lattices[j]);
+        let names = connected(atoms, snapshot.neighbours, comm, around.bond, alike);
+        let in_some = |i: usize| lattices[i] != Lattice::NONE;
+
+        let mut mine: BTreeMap<[u64; 2], u64> = BTreeMap::new();
+        for i in (0..atoms.owned).filter(|i| in_some(*i)) {
+            *mine.entry([names[i], atoms.particle[i] as u64]).or_default() += 1;
+        }
+        let mine: Vec<[u64; 3]> = mine.into_iter().map(|([name, k], n)| [name, k, n]).collect();
+        let mut shares: BTreeMap<u64, BTreeMap<u64, i64>> = BTreeMap::new();
+        for [name, particle, count] in comm.all_gather(&mine).concat() {
+            *shares.entry(name).or_default().entry(particle).or_default() += count as i64;
+        }
+        shares.retain(|_, of| of.values().sum::<i64>() >= FEWEST);
+
+        let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
+        let mut particles = vec![(0, 0); comm.max_u64(last as u64) as usize + 1];
+        for (number, (particle, &count)) in
+            shares.values().enumerate().flat_map(|(n, of)| of.iter().map(move |share| (n, share)))
+        {
+            let most = &mut particles[*particle as usize];
+            if count > most.1 {
+                *most = (number as i64 + 1, count);
+            }
+        }
+        let numbers: BTreeMap<u64, i32> = shares.keys().copied().zip(1..).collect();
+        let number = |i: usize| numbers.get(&names[i]).copied().filter(|_| in_some(i)).unwrap_or(0);
+        Grains {
+            of: (0..atoms.owned).map(number).collect(),
+            sizes: shares.values().map(|of| of.values().sum()).collect(),
+            particles,
+        }
+    }
+
+    pub fn series(&self) -> Series {
+        let of_particles = |name, definition, of: fn(&(i64, i64)) -> i64| Column {
+            name,
+            unit: "1",
+            definition,
+            shape: vec![self.particles.len()],
+            values: Values::Integer(self.particles.iter().map(of).collect()),
+        };
+        let columns = vec![
+            Column::count(
+                "grains",
+                "grains of 50 atoms or more: neighbours whose lattices by template are less than 5° \
+                 apart, across stacking faults but not across twin boundaries",
+                self.sizes.len() as i64,
+            ),
+            Column::count("atoms", "atoms in these grains", self.sizes.iter().sum()),
+            Column::count(
+                "largest",
+                "atoms of the largest grain",
+                self.sizes.iter().copied().max().unwrap_or(0),
+            ),
+            of_particles(
+                "of_particles",
+                "the grain that most atoms of each particle are in, numbered from 1 in the order of \
+                 the lowest ids in grains, 0 for none: particles with the same one are one crystal",
+                |most| most.0,
+            ),
+            of_particles(
+                "atoms_of_particles",
+                "how many atoms of the particle these are",
+                |most| most.1,
+            ),
+        ];
+        Series { path: "/sinter/grains", columns }
+    }
+}
+
+/// The lattice of an atom in hcp surroundings: that of most atoms in fcc beside it, its own without any.
+fn beside(own: Lattice, near: [Lattice; 12]) -> Lattice {
+    let fcc = || near.into_iter().filter(|other| other.class() == Class::Fcc);
+    let alike = |one: Lattice| fcc().filter(|other| one.is_like(*other)).count();
+    let Some(most) = fcc().map(alike).max() else { return own };
+    let best = fcc().find(|one| alike(*one) == most).expect("one of them has most");
+    let is_rival = |other: Lattice| alike(other) == most && !best.is_like(other);
+    if fcc().any(is_rival) { Lattice::NONE } else { best }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(axis: [f64; 3], degrees: f64) -> Quaternion {
+        let length = axis.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let half = 0.5 * degrees.to_radians();
+        let [x, y, z] = axis.map(|x| libm::sin(half) * x / length);
+        [libm::cos(half), x, y, z]
+    }
+
+    #[test]
+    fn lattices_are_alike_up_to_their_symmetry() {
+        let lattice = |class, rotation| Lattice::of(&Match { class, rmsd: 0.0, rotation });
+        let first = about([1.0, 2.0, 3.0], 77.0);
+        let turned = |axis, degrees| {
+            let inverse = [first[0], -first[1], -first[2], -first[3]];
+            between(about(axis, degrees), inverse)
+        };
+        for (axis, degrees, cubic, hexagonal) in [
+            ([0.0, 0.0, 1.0], 0.0, true, true),
+            ([0.0, 0.0, 1.0], 4.9, true, true),
+            ([0.0, 0.0, 1.0], 5.1, false, false),
+            ([0.0, 0.0, 1.0], 90.0, true, false),
+            ([0.0, 0.0, 1.0], 64.9, false, true),
+            ([0.0, 0.0, 1.0], 180.0, true, true),
+            ([1.0, 0.0, 0.0], 94.9, true, false),
+            ([1.0, 0.0, 0.0], 184.9, true, true),
+            ([1.0, 1.0, 1.0], 120.0, true, false),
+            ([1.0, 1.0, 1.0], 60.0, false, false),
+            ([1.0, 1.0, 0.0], 180.0, true, false),
+            ([3f64.sqrt(), 1.0, 0.0], 180.0, false, true),
+        ] {
+            let other = turned(axis, degrees);
+            for (class, wanted) in
+                [(Class::Fcc, cubic), (Class::Bcc, cubic), (Class::Hcp, hexagonal)]
+            {
+                let one = lattice(class, first);
+                assert_eq!(
+                    one.is_like(lattice(class, other)),
+                    wanted,
+                    "{class:?} {axis:?} {degrees}"
+                );
+            }
+        }
+        assert!(!lattice(Class::Fcc, first).is_like(lattice(Class::Bcc, first)));
+        assert!(!Lattice::NONE.is_like(Lattice::NONE));
+    }
+}
