@@ -26,6 +26,7 @@ use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
 use facets::Site;
 use grains::Grains;
+use structure::BOUNDARIES;
 use surroundings::AllSurroundings;
 
 mod clusters;
@@ -39,6 +40,7 @@ mod lattice;
 mod layers;
 mod mergers;
 pub mod neck;
+mod neck_stress;
 mod one_body;
 mod order;
 mod pairs;
@@ -354,6 +356,8 @@ impl Observers {
     pub fn close_up(&mut self, snapshot: Snapshot, routes: &Routes) -> CloseUp {
         let around = AllSurroundings::find(&snapshot, self.cutoff);
         let clusters = Clusters::find(&snapshot, around.bond);
+        let of = |virials| stress::measure(&snapshot, virials, around.nearest);
+        let stress = snapshot.virials.map(of);
         let (mut series, mut sites) = (Vec::new(), Vec::new());
         let matches = around.matches.as_ref().filter(|_| snapshot.settings.grains);
         let grains = matches.map(|found| Grains::find(&snapshot, routes, &around, found));
@@ -361,14 +365,18 @@ impl Observers {
             let contacts = self.pairs.contacts();
             (series, sites) = self.structure.measure(&snapshot, routes, &around, contacts);
             series.extend(grains.as_ref().map(Grains::series));
+            let boundaries = series.iter_mut().find(|series| series.path == BOUNDARIES);
+            if let (Some(stress), Some(boundaries)) = (&stress, boundaries) {
+                let groups = Groups::new(Group::Particle, &snapshot.system);
+                let scene = self.scene(snapshot, &groups);
+                boundaries.columns.extend(neck_stress::columns(&scene, &self.pairs, stress));
+            }
             series.push(clusters.series());
             series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
         }
         let reach = snapshot.settings.pair_distribution;
         series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };
-        let of = |virials| stress::measure(&snapshot, virials, around.nearest);
-        let stress = snapshot.virials.map(of);
         let AllSurroundings { of: surroundings, matches, .. } = around;
         let (clusters, grains) = (clusters.of, grains.map(|grains| grains.of));
         CloseUp {

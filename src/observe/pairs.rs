@@ -182,7 +182,7 @@ impl Observer for Pairs {
     }
 }
 
-fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
+pub(super) fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
     let mut centres = pair.map(|k| scene.bodies[k as usize].centre);
     if let Some(Filling { surface: Some(axis), .. }) = filling.filter(|f| pair[1] >= f.first) {
         let across = centres[1][axis];
@@ -206,7 +206,7 @@ fn compactness(scene: &Scene, contact: &Contact, line: &Line) -> f64 {
 }
 
 /// The owned atoms that have neighbours as ends of pairs: an atom of either particle is one.
-struct Ends<'a> {
+pub(super) struct Ends<'a> {
     atoms: &'a Atoms,
     cell: &'a Cell,
     evaporated: &'a [bool],
@@ -215,7 +215,7 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn find(scene: &'a Scene, pairs: &[[u32; 2]]) -> Ends<'a> {
+    pub(super) fn find(scene: &'a Scene, pairs: &[[u32; 2]]) -> Ends<'a> {
         let mut of = vec![Vec::new(); scene.bodies.len()];
         for (k, pair) in pairs.iter().enumerate() {
             for (end, &particle) in pair.iter().enumerate() {
@@ -229,7 +229,7 @@ impl<'a> Ends<'a> {
     /// What `add` makes of them all, an atom, a pair with its end, and an unwrapped position at a
     /// time: each thread begins with `nothing` and has a portion of the atoms, and `join` puts
     /// together what they have found, in the order of the portions.
-    fn gather<T: Send>(
+    pub(super) fn gather<T: Send>(
         &self,
         nothing: impl Fn() -> T + Sync,
         add: impl Fn(&mut T, usize, (usize, usize), Vec3) + Sync,
@@ -257,7 +257,7 @@ impl<'a> Ends<'a> {
 }
 
 /// The narrowest cross-section of each pair; first pass over the atoms.
-fn sections(
+pub(super) fn sections(
     scene: &Scene,
     filling: Option<Filling>,
     pairs: &[[u32; 2]],
@@ -291,7 +291,7 @@ fn sections(
 }
 
 /// What the atoms at the narrowest place make of it; second pass over the atoms.
-fn necks(
+pub(super) fn necks(
     scene: &Scene,
     strangers: &Strangers,
     pairs: &[[u32; 2]],
@@ -333,7 +333,7 @@ fn necks(
 }
 
 /// Owned atoms with one of another particle in their surroundings: few, as it takes a contact.
-struct Strangers(Vec<Stranger>);
+pub(super) struct Strangers(Vec<Stranger>);
 
 /// Within range of an owned atom, or little more, an atom of another particle, and the square of how
 /// far it is, Å².
@@ -344,7 +344,7 @@ struct Stranger {
 }
 
 impl Strangers {
-    fn find(scene: &Scene) -> Strangers {
+    pub(super) fn find(scene: &Scene) -> Strangers {
         let Snapshot { system, neighbours, .. } = &scene.snapshot;
         let atoms = system.atoms;
         let Atoms { owned, particle, .. } = atoms;

@@ -31,6 +31,9 @@ pub struct Structure {
     first: Vec<Option<Axes>>,
 }
 
+/// Where the series of pairs stands.
+pub const BOUNDARIES: &str = "/sinter/boundaries";
+
 /// Places in `Tally::passed`.
 const VAPOUR: usize = 0;
 const AWAY: usize = 1;
@@ -296,7 +299,7 @@ impl Structure {
                 Values::Real(contacts.iter().map(|c| relative(c).unwrap_or(f64::NAN)).collect()),
             ),
         ];
-        Series { path: "/sinter/boundaries", columns }
+        Series { path: BOUNDARIES, columns }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::units::{BOLTZMANN, PRESSURE_GPA};
 mod alloys;
 mod pairs;
 mod planes;
+mod stress;
 mod structure;
 mod templates;
 mod whole;

@@ -158,6 +158,28 @@ def test_the_column_leaves_the_run_as_it_is_on_any_ranks(pair, tmp_path):
             assert np.array_equal(*both), name
 
 
+def test_the_run_has_the_stress_of_the_neck(pair):
+    """That of the atoms that it counts there: so many one after another along the line of centres."""
+    with Trajectory(pair[0]) as trajectory:
+        pairs, boundaries, particles = (trajectory.file[f"sinter/{name}"] for name in ("pairs", "boundaries", "particles"))
+        checked = 0
+        for index in range(len(trajectory)):
+            frame, tensor = trajectory.frame(index), stress.stresses(trajectory, trajectory.frame(index))
+            row = pairs["step"][:].tolist().index(frame.step)
+            count, found = pairs["neck_atoms"][row, 0], [boundaries[name][index, 0] for name in ("neck_pressure", "neck_von_mises")]
+            assert np.isfinite(found).all() == (count > 0)
+            if count == 0:
+                continue
+            centre = particles["centre"][row]
+            axis = (centre[1] - centre[0]) / np.linalg.norm(centre[1] - centre[0])
+            along = np.argsort((frame.positions - centre.mean(0)) @ axis)
+            means = [tensor[along[k : k + count]].mean(0) for k in range(len(along) - count + 1)]
+            apart = [np.hypot(stress.pressure(mean) - found[0], stress.von_mises(mean) - found[1]) for mean in means]
+            assert min(apart) < 1e-6
+            checked += 1
+        assert checked >= 2
+
+
 def test_of_a_pair_potential_each_end_has_half_of_the_virial(tmp_path):
     """As `compute stress/atom` of LAMMPS has it (`lj/smooth/linear`: within 4e-6 eV of 10)."""
     text = f"""
