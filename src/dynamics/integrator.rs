@@ -11,15 +11,13 @@
 //! A stage may ask for another integrator than this velocity Verlet one:
 //!
 //! ```text
-//! leapfrog         kick -dt/2,  kick dt,  drift dt,  forces,  kick dt/2
 //! position Verlet  rescale,  drift dt/2,  forces,  kick dt,  drift dt/2,  rescale
 //! ```
 //!
-//! Leapfrog has its velocities at half steps. Between steps they are shown half a kick on, as of the
-//! positions, and the next step begins by undoing that: on the grid of velocities to the bit, so what frames,
-//! series and checkpoints hold is of whole steps and the motion is that of the half steps alone. Position Verlet
-//! has its forces in the middle of a step, where the motion needs no others; who looks at it asks for those of the whole step
-//! (`catch_up`), which changes nothing that follows.
+//! Position Verlet has its forces in the middle of a step, where the motion needs no others; who looks at it asks
+//! for those of the whole step (`catch_up`), which changes nothing that follows. Leapfrog, a whole kick and a whole drift,
+//! has its velocities at half steps; shown half a kick on, as of the positions, it is velocity Verlet to the
+//! bit, as a kick adds integers (`verlet`) and two halves are a whole.
 //!
 //! Invariants: between steps, forces belong to positions once it has caught up, and `State` with the
 //! atoms' positions, velocities and images is all that the future depends on.
@@ -34,7 +32,7 @@ use crate::dynamics::motion::Motion;
 use crate::dynamics::protocol::{Progress, Protocol, Stage};
 use crate::dynamics::swaps::{self, Tally};
 use crate::dynamics::thermostat::{Chain, Target, ThermostatState, langevin};
-use crate::dynamics::verlet::Velocities;
+use crate::dynamics::verlet::HalfStep;
 use crate::dynamics::{momentum, velocities, verlet};
 use crate::error::Result;
 use crate::force::{System, Totals};
@@ -213,9 +211,9 @@ impl Integrator {
         if let Some(t) = first_temperature {
             velocities::set_temperature(system, comm, &self.groups, &freedom, t);
         }
-        if stage.velocities() == Velocities::OnGrid {
-            verlet::round_velocities(system.atoms_mut());
-        }
+        let masses = system.masses().to_vec();
+        let half_step = HalfStep { duration: self.timestep / 2.0, masses: &masses };
+        half_step.round_momenta(system.atoms_mut());
         let thermostat = match stage.thermostat {
             None => ThermostatState::None,
             Some(settings) => match settings.kind {
@@ -324,7 +322,7 @@ impl Integrator {
         };
         let masses = system.masses().to_vec();
         let (whole, half) = (self.timestep, self.timestep / 2.0);
-        let velocities = self.stage.velocities();
+        let step = HalfStep { duration: half, masses: &masses };
         let target = self.stage.thermostat.map_or(NO_TARGET, |settings| Target {
             temperature: self.stage.temperature_at(progress.step_in_stage).unwrap_or(0.0),
             relaxation: settings.relaxation,
@@ -339,7 +337,7 @@ impl Integrator {
         let scheme = self.stage.integrator;
         match (scheme, &mut motion.thermostat) {
             (Scheme::VelocityVerlet, ThermostatState::Langevin { taken }) => {
-                verlet::kick_and_drift(system.atoms_mut(), &masses, [half, half], velocities);
+                step.kick_and_drift(system.atoms_mut(), [1.0, 1.0]);
                 let key = langevin::Key { seed: self.seed, step: progress.step };
                 *taken -= langevin::friction_and_noise(
                     system,
@@ -352,22 +350,18 @@ impl Integrator {
                 .map_err(|atom| atom.at(progress.step))?;
                 verlet::drift(system.atoms_mut(), half);
             }
-            (Scheme::VelocityVerlet, _) => {
-                verlet::kick_and_drift(system.atoms_mut(), &masses, [half, whole], velocities);
-            }
-            (Scheme::Leapfrog, _) => {
-                verlet::kick(system.atoms_mut(), &masses, -half, velocities);
-                verlet::kick_and_drift(system.atoms_mut(), &masses, [whole, whole], velocities);
+            (Scheme::VelocityVerlet | Scheme::Leapfrog, _) => {
+                step.kick_and_drift(system.atoms_mut(), [1.0, 2.0]);
             }
             (Scheme::PositionVerlet, _) => verlet::drift(system.atoms_mut(), half),
         }
         let share = system.begin_forces(virial)?;
         match scheme {
             Scheme::VelocityVerlet | Scheme::Leapfrog => {
-                verlet::kick(system.atoms_mut(), &masses, half, velocities);
+                step.kick(system.atoms_mut(), 1.0);
             }
             Scheme::PositionVerlet => {
-                verlet::kick_and_drift(system.atoms_mut(), &masses, [whole, half], velocities);
+                step.kick_and_drift(system.atoms_mut(), [2.0, 1.0]);
             }
         }
         self.behind = scheme == Scheme::PositionVerlet;

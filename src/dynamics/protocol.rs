@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::dynamics::barostat;
 use crate::dynamics::groups::View;
 use crate::dynamics::swaps;
-use crate::dynamics::verlet::Velocities;
 use crate::input::config::{
     Arrangement, Config, Group, Scheme, StageConfig, StageKind, Thermostat,
 };
@@ -47,8 +46,6 @@ pub struct Stage {
     pub reverse: bool,
     /// The integrator of the motion in time.
     pub integrator: Scheme,
-    /// Velocities are kept on a grid, which makes the motion exactly reversible.
-    pub reversible: bool,
     pub remove_linear: Option<Group>,
     pub remove_angular: Option<Group>,
     /// Of the largest force component at the end of `minimise` and `quench`, eV/Å.
@@ -162,7 +159,6 @@ impl Stage {
             apart,
             reverse: stage.reverse_velocities,
             integrator: stage.integrator,
-            reversible: stage.reversible,
             remove_linear: stage.remove_linear_momentum,
             remove_angular: stage.remove_angular_momentum,
             force_tolerance: stage.force_tolerance_ev_per_angstrom,
@@ -171,14 +167,6 @@ impl Stage {
             ),
             series_interval: steps(stage.series_interval_ps.unwrap_or(output.series_interval_ps)),
             trace_interval: config.traces.as_ref().map(|traces| steps(traces.interval_ps)),
-        }
-    }
-
-    /// Which velocities its atoms have: those of leapfrog can be kicked forth and back to the bit.
-    pub fn velocities(&self) -> Velocities {
-        match self.reversible || self.integrator == Scheme::Leapfrog {
-            true => Velocities::OnGrid,
-            false => Velocities::Any,
         }
     }
 

@@ -169,7 +169,6 @@ pub fn constant_energy(steps: u64) -> Stage {
         apart: false,
         reverse: false,
         integrator: Scheme::VelocityVerlet,
-        reversible: false,
         remove_linear: None,
         remove_angular: None,
         force_tolerance: 1e-6,

@@ -2,14 +2,24 @@
 //! 637), as its two operations:
 //!
 //! ```text
-//! kick:   v <- v + t F / m
-//! drift:  x <- x + t v, with t v rounded to the grid of positions
+//! kick:   p <- p + n F,   v = p u / m
+//! drift:  x <- x + t v,   with t v rounded to the grid of positions
 //! ```
 //!
-//! A step is kick(dt/2), drift(dt), new forces, kick(dt/2). The displacement is
-//! rounded, not the position, so the addition is exact: the same motion happens
-//! in every periodic image and anywhere in space, and a drift with -v undoes it
-//! to the bit. The arithmetic of an atom never involves another one.
+//! A step is kick(1/2), drift(dt), new forces, kick(1/2).
+//!
+//! Forces are integers. A momentum p is one too: how many times a quantum of force that acts for
+//! half a time step, u in (g/mol) Å/ps, so that a kick of n half steps is an addition of integers. No kick
+//! rounds anything: momenta add up to the same number for ever, to the bit, as forces add up to zero.
+//! Velocities are what is kept; p is the integer next to v m / u. Where a thermostat or a barostat has changed v,
+//! it is rounded to the next p, by 10⁻¹³ Å/ps.
+//!
+//! Of a drift the displacement is rounded, not the position, so the addition is exact: the same motion happens
+//! in every periodic image and anywhere in space. Drifts and kicks with -v undo those with v, so at constant
+//! energy every run can be undone to the bit. The arithmetic of an atom never involves another one.
+//!
+//! All this holds for |p| < 2⁵³: up to 200 Å/ps for platinum and a time step of 1 fs. Beyond it, momenta are rounded
+//! as floating-point numbers are.
 
 use crate::atoms::{Atoms, FixedForce, any_beyond, is_beyond};
 use crate::dynamics::parallel;
@@ -17,29 +27,53 @@ use crate::geometry::{Vec3, on_grid};
 use crate::lanes::{Loop, run_loop};
 use crate::units::FORCE_PER_MASS;
 
-/// Which velocities there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Velocities {
-    Any,
-    /// Those on a grid, as positions are: kicks are rounded to it, so a kick with the velocity turned around
-    /// undoes one to the bit, as a drift does; and so does a whole run.
-    OnGrid,
+/// Half a time step, of which there are whole numbers in all that is done.
+#[derive(Debug, Clone, Copy)]
+pub struct HalfStep<'a> {
+    /// ps
+    pub duration: f64,
+    /// g/mol, by species.
+    pub masses: &'a [f64],
 }
 
-/// Accelerates the owned atoms by their forces for `duration` (ps); `masses` in
-/// g/mol by species.
-pub fn kick(atoms: &mut Atoms, masses: &[f64], duration: f64, kind: Velocities) {
-    let per_quantum = velocity_per_quantum(atoms, masses, duration);
-    let Atoms { owned, velocity, force, species, .. } = atoms;
-    parallel::for_each_task(&mut velocity[..*owned], |first, velocity| {
-        let (force, species) = (&force[first..], &species[first..]);
-        Kick { velocity, force, species, per_quantum: &per_quantum }.carry_out(kind);
-    });
-}
+impl HalfStep<'_> {
+    /// Accelerates the owned atoms by their forces for `n` half steps.
+    pub fn kick(self, atoms: &mut Atoms, n: f64) {
+        let quanta = &self.velocity_quanta(atoms);
+        let Atoms { owned, velocity, force, species, .. } = atoms;
+        parallel::for_each_task(&mut velocity[..*owned], |first, velocity| {
+            let (force, species) = (&force[first..], &species[first..]);
+            run_loop(Kick { velocity, force, species, quanta, n });
+        });
+    }
 
-/// Puts the velocities of the owned atoms on the grid.
-pub fn round_velocities(atoms: &mut Atoms) {
-    parallel::change_velocities(atoms, |_, _, v| *v = v.map(on_grid));
+    /// A kick and then a drift, for some atoms after the other, of so many half steps each.
+    pub fn kick_and_drift(self, atoms: &mut Atoms, [kicked, drifted]: [f64; 2]) {
+        let quanta = &self.velocity_quanta(atoms);
+        let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
+        let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
+        parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
+            let (force, species) = (&force[first..], &species[first..]);
+            run_loop(Kick { velocity, force, species, quanta, n: kicked });
+            run_loop(Drift { position, velocity, border, duration: drifted * self.duration });
+        });
+    }
+
+    /// Makes the momenta of the owned atoms integers.
+    pub fn round_momenta(self, atoms: &mut Atoms) {
+        let quanta = self.velocity_quanta(atoms);
+        parallel::change_velocities(atoms, |atoms, i, v| {
+            let quantum = quanta[atoms.species[i] as usize];
+            *v = v.map(|v| quantum.value(quantum.momentum(v)));
+        });
+    }
+
+    /// By species.
+    fn velocity_quanta(self, atoms: &Atoms) -> Vec<VelocityQuantum> {
+        let impulse = self.duration * FORCE_PER_MASS / atoms.quantum.per_unit();
+        let quantum = |m: &f64| VelocityQuantum { velocity: impulse / m, inverse: m / impulse };
+        self.masses.iter().map(quantum).collect()
+    }
 }
 
 /// Turns the velocities of the owned atoms around.
@@ -57,54 +91,46 @@ pub fn drift(atoms: &mut Atoms, duration: f64) {
     });
 }
 
-/// A kick and then a drift, for some atoms after the other.
-pub fn kick_and_drift(
-    atoms: &mut Atoms,
-    masses: &[f64],
-    [kicked, drifted]: [f64; 2],
-    kind: Velocities,
-) {
-    let per_quantum = velocity_per_quantum(atoms, masses, kicked);
-    let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
-    let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
-    parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
-        let (force, species) = (&force[first..], &species[first..]);
-        Kick { velocity, force, species, per_quantum: &per_quantum }.carry_out(kind);
-        run_loop(Drift { position, velocity, border, duration: drifted });
-    });
+/// The velocity of an atom whose momentum is 1, Å/ps.
+#[derive(Debug, Clone, Copy)]
+struct VelocityQuantum {
+    velocity: f64,
+    inverse: f64,
 }
 
-/// Some atoms, the forces on them, and what these do.
+impl VelocityQuantum {
+    /// The momentum of an atom that has a velocity of `v`, an integer.
+    #[inline(always)]
+    fn momentum(self, v: f64) -> f64 {
+        (v * self.inverse).round_ties_even()
+    }
+
+    #[inline(always)]
+    fn value(self, momentum: f64) -> f64 {
+        momentum * self.velocity
+    }
+}
+
+/// Some atoms, the forces on them, and for how many half time steps these act.
 struct Kick<'a> {
     velocity: &'a mut [Vec3],
     force: &'a [FixedForce],
     species: &'a [u8],
-    /// `velocity_per_quantum`
-    per_quantum: &'a [f64],
+    /// By species.
+    quanta: &'a [VelocityQuantum],
+    n: f64,
 }
 
-impl Kick<'_> {
-    fn carry_out(self, kind: Velocities) {
-        match kind {
-            Velocities::Any => run_loop(Kicks::<false>(self)),
-            Velocities::OnGrid => run_loop(Kicks::<true>(self)),
-        }
-    }
-}
-
-struct Kicks<'a, const ON_GRID: bool>(Kick<'a>);
-
-impl<const ON_GRID: bool> Loop for Kicks<'_, ON_GRID> {
+impl Loop for Kick<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Kick { velocity, force, species, per_quantum } = self.0;
+        let Kick { velocity, force, species, quanta, n } = self;
         for ((v, force), species) in velocity.iter_mut().zip(force).zip(species) {
-            let per_quantum = per_quantum[*species as usize];
+            let quantum = quanta[*species as usize];
             for d in 0..3 {
-                let change = per_quantum * force[d] as f64;
-                v[d] += if ON_GRID { on_grid(change) } else { change };
+                v[d] = quantum.value(quantum.momentum(v[d]) + n * force[d] as f64);
             }
         }
     }
@@ -141,12 +167,6 @@ impl Loop for Drift<'_> {
             }
         }
     }
-}
-
-/// What a quantum of force adds to a velocity in `duration` (ps), by species, Å/ps.
-fn velocity_per_quantum(atoms: &Atoms, masses: &[f64], duration: f64) -> Vec<f64> {
-    let quantum = atoms.quantum.per_unit();
-    masses.iter().map(|m| duration * FORCE_PER_MASS / m / quantum).collect()
 }
 
 #[inline(always)]

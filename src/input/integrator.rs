@@ -23,9 +23,6 @@ pub fn check(config: &Config, problems: &mut Problems) {
             Scheme::Leapfrog if warm => {
                 "its velocities are of half steps, on which no thermostat acts. Write `ensemble = \"nve\"`"
             }
-            Scheme::Leapfrog if stage.reversible => {
-                "turned around at a whole step it does not come back to the bit, as the others do. Leave `reversible` out"
-            }
             Scheme::PositionVerlet if warm && stage.thermostat == Thermostat::Langevin => {
                 "the noise of `langevin` comes in the middle of a drift of velocity Verlet. Take another `thermostat`"
             }

@@ -1,35 +1,43 @@
 //! The rules for stages whose motion is to be undone (`reversible`, `reverse_velocities`).
 
-use super::config::{Config, Ensemble, Evaporated, StageKind};
+use super::config::{Config, Ensemble, Evaporated, Scheme, StageConfig, StageKind};
 use super::source::Problems;
 
 /// Adds what a motion that is to be undone cannot have beside it to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
     for (i, stage) in config.stages.iter().enumerate().filter(|(_, stage)| stage.reversible) {
-        let wrong = match stage {
-            _ if !stage.kind.is_dynamic() => continue,
-            _ if stage.ensemble != Ensemble::Nve => {
-                "heat baths cannot be undone: write `ensemble = \"nve\"`"
-            }
-            _ if stage.swaps.is_some() => {
-                "swaps cannot be undone: leave `reversible` out of this stage, or its `swaps`"
-            }
-            _ if stage.remove_linear_momentum.is_some()
-                || stage.remove_angular_momentum.is_some()
-                || stage.kind == StageKind::Equilibrate =>
-            {
-                "momenta that are taken away cannot be given back: write `kind = \"hold\"`, without `remove_...`"
-            }
-            _ if !config.pistons.is_empty() => {
-                "a `[[piston]]` moves on and cannot be undone: leave `reversible` out, or the piston"
-            }
-            _ if config.evaporation.atoms != Evaporated::Keep => {
-                "atoms that come to rest or are removed (`[evaporation]`) cannot be undone: leave `reversible` out, \
-                 or write `atoms = \"keep\"` there"
-            }
-            _ => continue,
-        };
-        problems.at(&format!("stage[{i}].reversible"), wrong);
+        if let Some([what, advice]) = obstacle(config, stage).filter(|_| stage.kind.is_dynamic()) {
+            problems.at(&format!("stage[{i}].reversible"), format!("{what}: {advice}"));
+        }
+    }
+}
+
+/// What of the motion of this stage cannot be undone to the bit, and what to do about it.
+fn obstacle(config: &Config, stage: &StageConfig) -> Option<[&'static str; 2]> {
+    if stage.ensemble != Ensemble::Nve {
+        Some(["heat baths cannot be undone", "write `ensemble = \"nve\"`"])
+    } else if stage.swaps.is_some() {
+        Some(["swaps cannot be undone", "leave `reversible` out of this stage, or its `swaps`"])
+    } else if stage.remove_linear_momentum.is_some()
+        || stage.remove_angular_momentum.is_some()
+        || stage.kind == StageKind::Equilibrate
+    {
+        Some([
+            "momenta that are taken away cannot be given back",
+            "write `kind = \"hold\"`, without `remove_...`",
+        ])
+    } else if !config.pistons.is_empty() {
+        Some([
+            "a `[[piston]]` moves on and cannot be undone",
+            "leave `reversible` out, or the piston",
+        ])
+    } else if config.evaporation.atoms != Evaporated::Keep {
+        Some([
+            "atoms that come to rest or are removed (`[evaporation]`) cannot be undone",
+            "leave `reversible` out, or write `atoms = \"keep\"` there",
+        ])
+    } else {
+        None
     }
 }
 
@@ -37,7 +45,8 @@ pub fn check(config: &Config, problems: &mut Problems) {
 pub fn warn(config: &Config, warnings: &mut Problems) {
     let moving = config.stages.iter().enumerate().filter(|(_, stage)| stage.kind.is_dynamic());
     for ((n, before), (i, stage)) in moving.clone().zip(moving.skip(1)) {
-        if !stage.reverse_velocities || !stage.reversible {
+        // Who turns velocities around elsewhere does not ask for a way back.
+        if !stage.reverse_velocities || obstacle(config, stage).is_some() {
             continue;
         }
         let at = |name: &str| {
@@ -45,14 +54,18 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
             let key = if config.source.has(&key) { key } else { format!("stage[{n}]") };
             format!("stage[{n}], line {}", config.source.place(&key).line)
         };
-        if !before.reversible {
-            let message =
-                "the stage before is not `reversible`: what came of it is not undone to the bit";
+        if let Some([what, _]) = obstacle(config, before) {
+            let message = format!(
+                "what came of the stage before ({}) is not undone to the bit: {what}",
+                at("ensemble")
+            );
             warnings.at(&format!("stage[{i}].reverse_velocities"), message);
             continue;
         }
         let schemes = [before, stage].map(|stage| stage.integrator);
-        if schemes[0] != schemes[1] {
+        // Leapfrog is velocity Verlet with velocities of other times.
+        let [one, other] = schemes.map(|scheme| scheme == Scheme::PositionVerlet);
+        if one != other {
             let [there, back] = schemes.map(|scheme| scheme.name());
             let message = format!(
                 "the way there ({}) was made with `{there}`, and `{back}` does not undo it to the bit: write the same \

@@ -63,8 +63,8 @@ pub struct StageConfig {
     /// Turn all velocities around when the stage begins: the atoms go back where they came from.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reverse_velocities: bool,
-    /// For `nve`: velocities are kept on a grid of 2⁻³⁶ Å/ps, so that the motion can be undone to
-    /// the bit (`reverse_velocities` in a stage after it).
+    /// For `nve`: the motion is to be undone to the bit (`reverse_velocities` in a stage after it), so what cannot be is
+    /// refused. The motion is the same without.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reversible: bool,
     /// For `minimise` and `quench`: stop when no force component exceeds this.
@@ -248,7 +248,7 @@ pub enum Scheme {
     #[default]
     VelocityVerlet,
     /// A kick and a drift, velocities half a step behind; for `nve`. Files hold velocities of whole steps,
-    /// half a kick further on.
+    /// half a kick further on: those of `velocity-verlet`, to the bit.
     Leapfrog,
     /// Half a drift, a kick, half a drift; not with `langevin`. Forces of whole steps are computed besides
     /// where something is measured or written.

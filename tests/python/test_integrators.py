@@ -87,7 +87,7 @@ def test_what_is_shown_is_of_whole_steps(tmp_path):
             thermo[name] |= {"velocity": file["velocities"][:], "force": file["forces"][:]}
             thermo[name]["position"] = file["coordinates"][:]
     for key, values in thermo["velocity-verlet"].items():
-        np.testing.assert_allclose(thermo["leapfrog"][key], values, rtol=1e-6, atol=1e-6, err_msg=key)
+        np.testing.assert_array_equal(thermo["leapfrog"][key], values, err_msg=key)
     for name, columns in thermo.items():
         assert np.ptp(columns["total_energy"]) / 150 < 3e-4, name
         assert columns["temperature"][0] == pytest.approx(600)
@@ -100,7 +100,6 @@ def test_what_is_shown_is_of_whole_steps(tmp_path):
     ["change", "told"],
     [
         (('ensemble = "nve"', 'ensemble = "nvt"'), "no thermostat acts"),
-        (("duration_ps", "reversible = true\nduration_ps"), "does not come back to the bit"),
         (('ensemble = "nve"', 'ensemble = "npt"\npressure = { target_gpa = 0 }'), "the box changes between steps"),
         (('integrator = "leapfrog"\n', 'integrator = "leapfrog"\nswaps = { interval_ps = 0.1, attempts = 1 }\n'), "swaps come between"),
         (('ensemble = "nve"\n', 'ensemble = "nvt"\nthermostat = "langevin"\n'), "no thermostat acts"),

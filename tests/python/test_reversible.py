@@ -23,8 +23,8 @@ duration_ps = 0.3
 reversible = true
 reverse_velocities = true
 """
-# Of velocities: Å/ps.
-GRID = 2.0**-36
+# Of velocities, Å/ps: what 2⁻⁴⁰ eV/Å, the quantum of forces, gives to an atom of iron (55.8 g/mol), the lightest, in 1 fs.
+QUANTUM = 1e-3 * 9648.5 / 55.8 * 2.0**-40
 
 
 def atoms(path):
@@ -49,9 +49,8 @@ def test_a_run_comes_back_on_other_ranks(tmp_path):
     for folder in (out, back):
         again, turned = atoms(folder / "checkpoint-325.h5")
         np.testing.assert_array_equal(again, place)
-        # They were put on the grid when the reversible stage began.
-        assert np.abs(turned + velocity).max() <= GRID / 2
-        np.testing.assert_array_equal(turned, np.round(turned / GRID) * GRID)
+        # Momenta became integers when the stage at constant energy began.
+        assert np.abs(turned + velocity).max() <= QUANTUM / 2
 
 
 @pytest.mark.parametrize(
@@ -70,10 +69,24 @@ def test_what_cannot_be_undone_is_refused(tmp_path, change, told):
     assert told in said, said
 
 
-def test_a_way_back_from_what_is_not_reversible_is_told(tmp_path):
-    path = write_input(tmp_path, HEAD + PROTOCOL.replace("reversible = true\n", "", 1))
+def test_a_way_back_from_what_is_not_undone_is_told(tmp_path):
+    warm = PROTOCOL.replace('ensemble = "nve"', 'temperature_k = 300', 1).replace("reversible = true\n", "", 1)
+    path = write_input(tmp_path, HEAD + warm)
     done = sinter("check", path)
-    assert done.returncode == 0 and "not undone to the bit" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "is not undone to the bit: heat baths cannot be undone" in done.stderr and "(stage[1], line " in done.stderr
+
+
+def test_constant_energy_is_undone_without_being_asked(tmp_path):
+    asked = write_input(tmp_path, HEAD + "[checkpoint]\nkeep = 9\n" + PROTOCOL)
+    plain = write_input(tmp_path, asked.read_text().replace("reversible = true\n", ""), "plain.toml")
+    last = []
+    for path in (asked, plain):
+        done = run("--output", tmp_path / path.stem, path)
+        assert done.returncode == 0 and "not undone" not in done.stderr, done.stderr
+        last.append(atoms(tmp_path / path.stem / "checkpoint-325.h5"))
+    for one, other in zip(*last):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

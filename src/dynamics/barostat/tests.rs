@@ -165,37 +165,46 @@ fn volumes_of_a_crystal_fluctuate_as_its_bulk_modulus_says() {
     const COLD: f64 = 20.0;
     const STEPS: u64 = 60_000;
     const TOLERANCE: f64 = 0.25;
-    for (kind, groups) in [
-        (Barostat::Stochastic, vec![vec![0, 1], vec![2]]),
-        (Barostat::MartynaTobiasKlein, vec![vec![0, 1, 2]]),
-        (Barostat::MartynaTobiasKlein, vec![vec![0], vec![1], vec![2]]),
+    // Three lengths that change each for itself take longest to forget what they were: the ratio of one such run has
+    // a standard deviation of 0.2, that of four together of 0.1.
+    for (kind, groups, runs) in [
+        (Barostat::Stochastic, vec![vec![0, 1], vec![2]], 1),
+        (Barostat::MartynaTobiasKlein, vec![vec![0, 1, 2]], 1),
+        (Barostat::MartynaTobiasKlein, vec![vec![0], vec![1], vec![2]], 4),
     ] {
         let (comm, potential) = (Comm::single(), TwoDensities::default());
-        let (mut system, modulus) = crystal(&comm, &potential);
-        let settings = Settings {
-            groups: groups.clone(),
-            target: [0.0; 2],
-            compressibility: 1.0 / modulus,
-            interval: 2,
-            ..gas(kind, 1.0)
-        };
-        let mut protocol = protocol(settings, STEPS);
-        protocol.stages[0].temperature = Some([COLD; 2]);
-        protocol.stages[0].first_temperature = Some(COLD);
-        let mut progress = Progress::default();
-        let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
-        let (mut volumes, mut conserved) = (Vec::new(), Vec::new());
-        while !run.is_finished(&progress) {
-            progress.advance(&protocol);
-            run.step(&mut system, &comm, &progress, false).unwrap();
-            if progress.step > STEPS / 50 {
-                volumes.push(system.cell().volume());
-                conserved.push(run.conserved_energy());
+        let (mut means, mut variances) = (Vec::new(), Vec::new());
+        let mut stiffness = 0.0;
+        for seed in 0..runs {
+            let (mut system, modulus) = crystal(&comm, &potential);
+            stiffness = modulus;
+            let settings = Settings {
+                groups: groups.clone(),
+                target: [0.0; 2],
+                compressibility: 1.0 / modulus,
+                interval: 2,
+                ..gas(kind, 1.0)
+            };
+            let mut protocol = protocol(settings, STEPS);
+            protocol.seed = seed;
+            protocol.stages[0].temperature = Some([COLD; 2]);
+            protocol.stages[0].first_temperature = Some(COLD);
+            let mut progress = Progress::default();
+            let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
+            let mut volumes = Vec::new();
+            while !run.is_finished(&progress) {
+                progress.advance(&protocol);
+                run.step(&mut system, &comm, &progress, false).unwrap();
+                if progress.step > STEPS / 50 {
+                    volumes.push(system.cell().volume());
+                }
             }
+            let (mean, variance) = moments(&volumes);
+            means.push(mean);
+            variances.push(variance);
         }
-        let (mean, variance) = moments(&volumes);
-        let ratio = BOLTZMANN * COLD * mean / variance / modulus;
-        println!("{kind:?} {groups:?}: {modulus} {ratio} {mean} {:?}", moments(&conserved));
+        let (mean, variance) = (moments(&means).0, moments(&variances).0);
+        let ratio = BOLTZMANN * COLD * mean / variance / stiffness;
         assert!((ratio - 1.0).abs() < TOLERANCE, "{kind:?}, {groups:?}: {ratio} of the modulus");
     }
 }
