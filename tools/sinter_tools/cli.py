@@ -194,10 +194,20 @@ def barriers(arguments):
     _tell([path for path in (arguments.output, arguments.structures) if path])
 
 
+def eam(arguments):
+    from . import zhou
+
+    names = list(dict.fromkeys(arguments.elements))
+    output = arguments.output or Path("".join(names) + ".eam.alloy")
+    output.write_text(zhou.setfl(names, arguments.points))
+    _tell([output])
+
+
 def parser():
     from .exports import FORMATS
     from .pictures import COLOURINGS
     from .plots import FIGURES
+    from .zhou import ELEMENTS
 
     top = argparse.ArgumentParser("sinter-tools", description="Figures, pictures and exports of sinter-hpc runs.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -217,6 +227,14 @@ def parser():
             if not 0 < number < math.inf:
                 raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
             return number
+
+        return value
+
+    def at_least(least):
+        def value(text):
+            if int(text) < least:
+                raise argparse.ArgumentTypeError(f"must be {least} or more, not {text}")
+            return int(text)
 
         return value
 
@@ -314,6 +332,13 @@ def parser():
     made.add_argument("--structures", type=Path, help="folder for minima and saddles in extended XYZ")
     made.add_argument("--jobs", type=positive(int), default=os.cpu_count(), help="processes at a time [one for each core]")
     made.add_argument("--command", help='what starts the program, as "mpirun -n 4 sinter-hpc" [sinter-hpc on the path, or as built]')
+
+    text = "A table of the embedded-atom method for elements and their alloys, by Zhou, Johnson and Wadley (2004)"
+    made = commands.add_parser("eam", help=text, description=text)
+    made.set_defaults(function=eam)
+    made.add_argument("elements", nargs="+", choices=list(ELEMENTS), metavar="ELEMENT", help=", ".join(ELEMENTS))
+    made.add_argument("--points", type=at_least(100), default=1000, help="of each function [1000]")
+    made.add_argument("--output", type=Path, help="file [the elements, as CuAg.eam.alloy]")
     return top
 
 
