@@ -211,6 +211,13 @@ fn look_at_particles(config: &Config, built: &mut Built) -> Result<()> {
     let what =
         format!("{count} particles of {:.1} atoms", built.layout.atoms as f64 / count as f64);
     refused(&|_| Some(format!("{what} on average are not measured one by one")))?;
+    let asked = config.output.told_by_particle().into_iter().find(|key| config.source.has(key));
+    if let Some(key) = asked {
+        let message = format!(
+            "{what} on average are not measured one by one, and this is told by particle: leave it out"
+        );
+        return Err(config.source.error(key, message));
+    }
     built.warnings.push(format!(
         "{what} on average: there will be no series of particles and of pairs, which would take \
          more room than the atoms"

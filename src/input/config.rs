@@ -659,9 +659,25 @@ impl OutputConfig {
 
     /// The largest RMSD from a template that counts, if they are to be matched.
     pub fn matches_templates(&self) -> Option<f64> {
+        self.template_rmsd.or(self.has_templates().then_some(USUAL_TEMPLATE_RMSD))
+    }
+
+    /// Keys that ask for what is measured particle by particle, and for nothing else.
+    pub fn told_by_particle(&self) -> Vec<&'static str> {
+        let facets = self.columns.contains(&AtomColumn::Facet);
+        let only_counts = self.template_rmsd.is_some() && !self.has_templates();
+        let all = [
+            (self.layers, "output.layers"),
+            (only_counts, "output.template_rmsd"),
+            (facets, "output.columns"),
+        ];
+        all.into_iter().filter_map(|(asked, key)| asked.then_some(key)).collect()
+    }
+
+    /// Whether a column of frames wants templates.
+    fn has_templates(&self) -> bool {
         let of_templates = [AtomColumn::Template, AtomColumn::TemplateRmsd, AtomColumn::Grain];
-        let asked = of_templates.iter().any(|column| self.columns.contains(column));
-        self.template_rmsd.or(asked.then_some(USUAL_TEMPLATE_RMSD))
+        of_templates.iter().any(|column| self.columns.contains(column))
     }
 
     /// Whether frames are compressed.

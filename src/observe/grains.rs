@@ -2,8 +2,10 @@
 //! boundaries.
 //!
 //! The lattice of an atom is fcc, hcp or bcc with the orientation that its template has
-//! (`templates`). Neighbours (`surroundings`) belong together if their lattices are of one kind and
-//! less than `ALIKE` apart, by the least of all rotations that are the same to the lattice.
+//! (`templates`). Angles between lattices of one kind are the least of all rotations that are the same to
+//! the lattice. Heat turns single lattices by some degrees, so the orientation is averaged with those of
+//! the neighbours (`surroundings`) that are less than `NEARLY` apart. Then neighbours belong together whose
+//! lattices are less than `ALIKE` apart.
 //!
 //! Stacking faults part no grain, twin boundaries do: an atom in hcp surroundings with atoms in fcc
 //! among its twelve neighbours takes the lattice that most of these have, which in a fault is that on
@@ -18,17 +20,27 @@
 //! see the same.
 
 use std::collections::BTreeMap;
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+use std::f64::consts::PI;
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
 
 use super::cna::Class;
 use super::surroundings::AllSurroundings;
 use super::templates::{Match, Quaternion};
 use super::{Column, Series, Snapshot, Values};
 use crate::exchange::{Routes, connected};
+use crate::fixed::Quantum;
+use crate::neighbour::Portion;
 
 /// Cosine of half of 5°.
 const ALIKE: f64 = 0.999_048_221_581_857_8;
+/// And of 10°.
+const NEARLY: f64 = 0.996_194_698_091_745_5;
 const FEWEST: i64 = 50;
+
+/// Of components of unit quaternions.
+const QUANTUM: Quantum = Quantum::STANDARD;
 
 /// Of the components of an orientation, each in its bits of a word.
 const BITS: u32 = 15;
@@ -45,8 +57,12 @@ impl Lattice {
         if matches!(found.class, Class::Other | Class::Icosahedral) {
             return Lattice::NONE;
         }
+        Lattice::new(found.class, found.rotation)
+    }
+
+    fn new(class: Class, rotation: Quaternion) -> Lattice {
         let word = |word: i64, x: &f64| word << BITS | (x * LARGEST + LARGEST).round() as i64;
-        Lattice(found.rotation.iter().fold(found.class as i64, word))
+        Lattice(rotation.iter().fold(class as i64, word))
     }
 
     fn class(self) -> Class {
@@ -55,22 +71,34 @@ impl Lattice {
 
     fn rotation(self) -> Quaternion {
         let component = |k: u32| (self.0 >> (BITS * (3 - k)) & ((1 << BITS) - 1)) as f64 - LARGEST;
-        let q = [0, 1, 2, 3].map(component);
-        let length = q.iter().map(|x| x * x).sum::<f64>().sqrt();
-        q.map(|x| x / length)
+        unit([0, 1, 2, 3].map(component))
     }
 
     fn is_like(self, other: Lattice) -> bool {
         self.class() == other.class()
             && self.class() != Class::Other
-            && half_cosine(self.class(), between(self.rotation(), other.rotation())) > ALIKE
+            && nearest(self, other, ALIKE).is_some()
+    }
+
+    /// With the orientation averaged over those beside it that are nearly alike.
+    fn among(self, beside: impl Iterator<Item = Lattice>) -> Lattice {
+        let mut sum = self.rotation().map(|x| QUANTUM.round(x));
+        for other in beside.filter(|other| other.class() == self.class()) {
+            let rotation = nearest(self, other, NEARLY).unwrap_or([0.0; 4]);
+            (0..4).for_each(|k| sum[k] += QUANTUM.round(rotation[k]));
+        }
+        Lattice::new(self.class(), unit(sum.map(|quanta| QUANTUM.value(quanta))))
     }
 }
 
-/// What turns one template onto the other: p times the conjugate of q.
-fn between(p: Quaternion, q: Quaternion) -> Quaternion {
-    let [a, b, c, d] = p;
-    let [w, x, y, z] = [q[0], -q[1], -q[2], -q[3]];
+fn unit(q: Quaternion) -> Quaternion {
+    let length = q.iter().map(|x| x * x).sum::<f64>().sqrt();
+    q.map(|x| x / length)
+}
+
+/// First q, then p.
+fn product(p: Quaternion, q: Quaternion) -> Quaternion {
+    let ([a, b, c, d], [w, x, y, z]) = (p, q);
     [
         a * w - b * x - c * y - d * z,
         a * x + b * w + c * z - d * y,
@@ -79,19 +107,39 @@ fn between(p: Quaternion, q: Quaternion) -> Quaternion {
     ]
 }
 
-/// Of half the least angle among the rotations that are the same to the lattice.
-fn half_cosine(class: Class, turn: Quaternion) -> f64 {
-    if class == Class::Hcp {
-        // Sixths of a turn about z, half turns about six axes across it.
-        let [w, x, y, z] = turn;
-        let twelfths = || (0..6).map(|k| k as f64 * PI / 6.0).map(|a| (libm::cos(a), libm::sin(a)));
-        let of = |p: f64, q: f64| twelfths().map(move |(c, s)| (c * p + s * q).abs());
-        return of(w, z).chain(of(x, y)).fold(0.0, f64::max);
-    }
-    let mut size = turn.map(f64::abs);
-    size.sort_by(|a, b| b.total_cmp(a));
-    let [a, b, c, d] = size;
-    a.max((a + b) * FRAC_1_SQRT_2).max(0.5 * (a + b + c + d))
+fn inverse([w, x, y, z]: Quaternion) -> Quaternion {
+    [w, -x, -y, -z]
+}
+
+/// The rotations that are the same to fcc and bcc, up to the sign of the quaternion.
+static CUBIC: LazyLock<Vec<Quaternion>> = LazyLock::new(|| {
+    // Whole turns and half turns about axes; quarters about these and half turns about diagonals of
+    // faces; thirds about diagonals of the cube.
+    let component = |k: usize| [-1.0, 0.0, 1.0][k % 3];
+    let all = (0..81).map(|n| [n / 27, n / 9, n / 3, n].map(component));
+    let is_first = |q: &Quaternion| q.iter().find(|x| **x != 0.0) == Some(&1.0);
+    let parts = |q: &Quaternion| q.iter().filter(|x| **x != 0.0).count();
+    all.filter(|q| is_first(q) && parts(q) != 3).map(unit).collect()
+});
+
+/// And to hcp: sixths of a turn about z, half turns about six axes across it.
+static HEXAGONAL: LazyLock<Vec<Quaternion>> = LazyLock::new(|| {
+    let twelfths = || (0..6).map(|k| k as f64 * PI / 6.0).map(|a| (libm::cos(a), libm::sin(a)));
+    let about = twelfths().map(|(c, s)| [c, 0.0, 0.0, s]);
+    about.chain(twelfths().map(|(c, s)| [0.0, c, s, 0.0])).collect()
+});
+
+/// The rotation of the second lattice by the name that brings it nearest to the first one, of the same
+/// kind; none where it is farther than by twice the angle of this cosine.
+fn nearest(one: Lattice, other: Lattice, half_cosine: f64) -> Option<Quaternion> {
+    let group = if one.class() == Class::Hcp { &HEXAGONAL } else { &CUBIC };
+    let rotation = other.rotation();
+    let turn = product(one.rotation(), inverse(rotation));
+    let along = |name: &Quaternion| (0..4).map(|k| name[k] * turn[k]).sum::<f64>();
+    let best = group.iter().max_by(|a, b| along(a).abs().total_cmp(&along(b).abs()))?;
+    let cosine = along(best);
+    (cosine.abs() > half_cosine)
+        .then(|| product(*best, rotation).map(|x| if cosine < 0.0 { -x } else { x }))
 }
 
 /// The grains of all atoms.
@@ -113,11 +161,12 @@ impl Grains {
         matches: &[Match],
     ) -> Grains {
         let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
-        let mut own: Vec<i64> = matches.iter().map(|found| Lattice::of(found).0).collect();
+        let own: Vec<i64> = matches.iter().map(|found| Lattice::of(found).0).collect();
         let with_ghosts = |own: &[i64]| -> Vec<Lattice> {
             let ghosts = routes.told_to_ghosts(comm, own, 1);
             own.iter().copied().chain(ghosts).map(Lattice).collect()
         };
+        let mut own = averaged(snapshot, around.bond, &with_ghosts(&own));
         let found = with_ghosts(&own);
         for of in &around.hexagonal {
             let i = of.atom as usize;
@@ -197,6 +246,25 @@ impl Grains {
     }
 }
 
+/// The lattices of owned atoms, averaged with those of their neighbours.
+fn averaged(snapshot: &Snapshot, bond: f64, lattices: &[Lattice]) -> Vec<i64> {
+    let (atoms, neighbours) = (snapshot.system.atoms, snapshot.neighbours);
+    let of_portion = |portion: &Portion| {
+        let lists = neighbours.whole_of(portion);
+        let of = |i: usize| {
+            let near = lists.of(i).iter().map(|&j| j as usize);
+            let near = near.filter(|&j| atoms.square_between(i, j) <= bond * bond);
+            match lattices[i] {
+                Lattice::NONE => Lattice::NONE.0,
+                own => own.among(near.map(|j| lattices[j])).0,
+            }
+        };
+        portion.atoms.clone().map(of).collect::<Vec<i64>>()
+    };
+    let portions = neighbours.portions(rayon::current_num_threads());
+    portions.par_iter().map(of_portion).collect::<Vec<_>>().concat()
+}
+
 /// The lattice of an atom in hcp surroundings: that of most atoms in fcc beside it, its own without any.
 fn beside(own: Lattice, near: [Lattice; 12]) -> Lattice {
     let fcc = || near.into_iter().filter(|other| other.class() == Class::Fcc);
@@ -220,12 +288,10 @@ mod tests {
 
     #[test]
     fn lattices_are_alike_up_to_their_symmetry() {
-        let lattice = |class, rotation| Lattice::of(&Match { class, rmsd: 0.0, rotation });
+        assert_eq!([CUBIC.len(), HEXAGONAL.len()], [24, 12]);
+        let lattice = Lattice::new;
         let first = about([1.0, 2.0, 3.0], 77.0);
-        let turned = |axis, degrees| {
-            let inverse = [first[0], -first[1], -first[2], -first[3]];
-            between(about(axis, degrees), inverse)
-        };
+        let turned = |axis, degrees| product(about(axis, degrees), first);
         for (axis, degrees, cubic, hexagonal) in [
             ([0.0, 0.0, 1.0], 0.0, true, true),
             ([0.0, 0.0, 1.0], 4.9, true, true),

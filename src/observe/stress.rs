@@ -18,7 +18,8 @@ pub fn measure(snapshot: &Snapshot, virials: &[[f64; 6]], nearest: Option<f64>) 
     let drift: Vec<_> = groups.bodies(system).iter().map(Body::velocity).collect();
     let volume = nearest.map_or(f64::NAN, |d| d * d * d / std::f64::consts::SQRT_2);
     let of = |(i, virial): (usize, &[f64; 6])| {
-        let mass = match snapshot.moving {
+        // What has departed is at rest, wherever its particle drifts.
+        let mass = match snapshot.moving && !system.atoms.has_departed(i) {
             true => system.masses[system.atoms.species[i] as usize] * MASS_VELOCITY_SQUARED,
             false => 0.0,
         };

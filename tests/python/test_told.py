@@ -125,6 +125,13 @@ def test_series_of_very_many_small_particles_are_not_written(tmp_path):
         assert list(file["sinter"]) == ["thermo"]
     stops = check(tmp_path, text + "[stop]\nneck_ratio = 0.5\n")
     assert stops.returncode == 2 and "are not measured one by one" in stops.stderr
+    # Nor is what was asked for passed over.
+    for asked in ("layers = true", "template_rmsd = 0.1", 'columns = ["surface", "facet"]'):
+        refused = check(tmp_path, f"{text}[output]\n{asked}\n")
+        assert refused.returncode == 2 and "this is told by particle: leave it out" in refused.stderr, refused.stderr
+        assert f"pair.toml:{text.count(chr(10)) + 2}:1: " in refused.stderr, refused.stderr
+    taken = check(tmp_path, text + '[output]\nlayers = false\ntemplate_rmsd = 0.1\ncolumns = ["grain"]\n')
+    assert taken.returncode == 0, taken.stderr
     assert edge > 0
 
 

@@ -1,4 +1,4 @@
-//! Stress of necks.
+//! Stress of atoms and necks.
 
 use super::*;
 
@@ -48,4 +48,20 @@ fn the_stress_of_a_neck_is_the_mean_of_its_atoms() {
     let open = measured(&atoms_of(&apart), 1);
     assert!(reals(&open, BOUNDARIES, "neck_pressure")[0].is_nan());
     assert!(reals(&open, BOUNDARIES, "neck_von_mises")[0].is_nan());
+}
+
+/// At rest where it came to lie, though the particle that it came from drifts.
+#[test]
+fn an_atom_that_has_departed_has_no_stress_of_motion() {
+    let mut all = atoms_of(&[[sphere(8.0), vec![[60.0, 0.0, 0.0]]].concat()]);
+    let last = all.len() - 1;
+    all[..last].iter_mut().for_each(|atom| atom.velocity = [5.0, 0.0, 0.0]);
+    let (comm, cell) = (Comm::single(), free_box());
+    let (mut atoms, routes) = share_by_routes(&all, &cell, &comm);
+    atoms.border = [50.0; 3];
+    let neighbours = neighbours_of(&atoms);
+    let virials = vec![[0.0; 6]; atoms.owned];
+    let now = Snapshot { virials: Some(&virials), ..snapshot(&atoms, &neighbours, &cell, &comm) };
+    let close_up = Observers::new(CUTOFF, cell.periodic).close_up(now, &routes);
+    assert!(close_up.atoms.stress(last).unwrap().iter().all(|x| *x == 0.0));
 }
