@@ -25,8 +25,8 @@ pub enum AtomColumn {
     Host,
     /// Its cluster by bonds, named by the lowest id in it.
     Cluster,
-    /// Its grain: neighbours whose lattices by template are less than 5° apart, across stacking faults but not across
-    /// twin boundaries; numbered from 1 in the order of the lowest ids in them, 0 in none or in one of fewer than 50 atoms.
+    /// Its grain: neighbours whose lattices by template, averaged over neighbours, are less than 2° apart, across stacking
+    /// faults but not across twin boundaries; numbered from 1 in the order of the lowest ids in them, 0 in none or in one of fewer than 50 atoms.
     Grain,
     /// How far it is from where it was in the first frame of the file in which the particles stand together, Å; NaN before.
     Displacement,

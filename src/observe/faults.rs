@@ -17,9 +17,9 @@ use crate::geometry::{Vec3, dot, norm, scale};
 /// What an atom is in, by its place among the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    TwinBoundary = 0,
-    StackingFault = 1,
-    HcpCrystal = 2,
+    Twin = 0,
+    Stacking = 1,
+    Crystal = 2,
 }
 
 /// So many neighbours are in the layer of an atom in hcp surroundings.
@@ -66,9 +66,9 @@ impl Hexagonal {
         }
         let alike = [true, false].into_iter().filter(|side| most(Class::Hcp, *side)).count();
         Some(match alike {
-            0 => Fault::TwinBoundary,
-            1 if most(Class::Fcc, true) || most(Class::Fcc, false) => Fault::StackingFault,
-            _ => Fault::HcpCrystal,
+            0 => Fault::Twin,
+            1 if most(Class::Fcc, true) || most(Class::Fcc, false) => Fault::Stacking,
+            _ => Fault::Crystal,
         })
     }
 }

@@ -331,7 +331,7 @@ impl Fit {
                 let kept = k[i + (i >= row) as usize];
                 array::from_fn(|j| kept[j + (j >= column) as usize])
             });
-            let sign = if (row + column) % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = if (row + column).is_multiple_of(2) { 1.0 } else { -1.0 };
             sign * dot(a, cross(b, c))
         };
         let square = |q: &Quaternion| q.iter().map(|x| x * x).sum::<f64>();

@@ -6,7 +6,10 @@ use crate::observe::lattice::turn;
 const STRUCTURE: &str = "/sinter/structure";
 const GRAINS: &str = "/sinter/grains";
 
-fn told(all: &[Atom], cell: &Cell, ranks: usize) -> Vec<(Record, Vec<(u64, i32, i32)>)> {
+/// Id, grain and facet of an atom.
+type Told = (u64, i32, i32);
+
+fn told(all: &[Atom], cell: &Cell, ranks: usize) -> Vec<(Record, Vec<Told>)> {
     threads::run(ranks, |comm| {
         let mut observers = Observers::new(CUTOFF, cell.periodic);
         let (atoms, routes) = share_by_routes(all, cell, comm);
@@ -23,7 +26,7 @@ fn told(all: &[Atom], cell: &Cell, ranks: usize) -> Vec<(Record, Vec<(u64, i32, 
 }
 
 /// What is told by any number of ranks, with grain and facet of each atom by id.
-fn of_any_ranks(all: &[Atom], cell: &Cell) -> (Record, Vec<(u64, i32, i32)>) {
+fn of_any_ranks(all: &[Atom], cell: &Cell) -> (Record, Vec<Told>) {
     let of = |ranks| {
         let mut parts = told(all, cell, ranks);
         let record = parts[0].0.clone();
@@ -126,7 +129,8 @@ fn a_periodic_crystal_is_one_grain() {
 /// Cubes, octahedra and dodecahedra show one kind of facet each, however they lie.
 #[test]
 fn facets_of_simple_bodies_are_of_their_kind() {
-    let bodies: [(usize, fn(Vec3) -> bool); 3] = [
+    type Body = fn(Vec3) -> bool;
+    let bodies: [(usize, Body); 3] = [
         (0, |x| x.iter().all(|x| x.abs() <= 14.0)),
         (1, |[x, y, z]| x.abs() + y.abs() + z.abs() <= 22.0),
         (2, |[x, y, z]| {
