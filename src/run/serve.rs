@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Seconds for which to try again where nobody listens yet
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub patience: Duration,
+    /// Energies of single atoms, too: eV, in the extras of the protocol, as {"energies": [...]}
+    #[arg(long)]
+    pub energies: bool,
     #[command(flatten)]
     pub threads: Threads,
 }
@@ -62,7 +65,7 @@ pub fn serve(comm: &Comm, arguments: &Arguments, log: &Log) -> Result<()> {
     let built = build::structure(&config, comm)?;
     let expected = Expected::of(&built, &config, &potential, comm);
     warnings::forget_densities(&potential);
-    let mut served = Served::begin(&config, &potential, built, comm)?;
+    let mut served = Served::begin(&config, &potential, built, arguments.energies, comm)?;
     log.say(&expected.told());
 
     let connected = comm.is_root().then(|| arguments.socket.connect(arguments.patience));

@@ -133,6 +133,26 @@ def test_every_number_is_that_of_evaluate(tmp_path, ranks, pbc):
     assert served._server is None
 
 
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_energies_of_atoms_are_those_of_evaluate(tmp_path, ranks):
+    atoms = alloy((4, 3, 3), seed=1)
+    evaluated(tmp_path, IRON_PLATINUM, [atoms])
+    expected = ase.io.read(tmp_path / "out.xyz").arrays["local_energy"]
+    with calculator(IRON_PLATINUM, ranks) as atoms.calc:
+        energy, pid = atoms.get_potential_energy(), atoms.calc._server.program.pid
+        assert "energies" not in atoms.calc.results
+        np.testing.assert_allclose(atoms.get_potential_energies(), expected, rtol=0, atol=1e-9)
+        # The program was started anew for them; from then on they come with everything.
+        assert atoms.calc._server.program.pid != pid
+        assert atoms.get_potential_energies().sum() == pytest.approx(energy, abs=1e-9)
+        atoms.rattle(0.01, seed=2)
+        assert atoms.get_potential_energy() == pytest.approx(atoms.calc.results["energies"].sum(), abs=1e-9)
+    # Of the atoms alone that were given, where copies fill an orthogonal cell.
+    primitive = bulk("Pt", a=3.92)
+    with calculator(IRON_PLATINUM, ranks) as primitive.calc:
+        assert primitive.get_potential_energies() == pytest.approx([primitive.get_potential_energy()], abs=1e-9)
+
+
 def test_lists_are_kept_while_nothing_has_moved_far(tmp_path):
     atoms = alloy((3, 3, 3), seed=3)
     (tmp_path / "atoms.xyz").write_text(extended_xyz(atoms))

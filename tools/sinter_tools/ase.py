@@ -11,6 +11,7 @@ It is started anew when elements, number of atoms or periodic directions change.
 (eV, Å). Cells that do not stand along x, y and z are evaluated as copies that do (`skewed`).
 """
 
+import json
 import os
 import re
 import shlex
@@ -53,7 +54,8 @@ class SinterHPC(Calculator):
 
     Stresses are derivatives of the energy by the strain over the volume of the cell, as of other calculators: of
     slabs and clusters too, where the volume is that of the cell with its vacuum; without a cell there are none. `virial`
-    (Σ r f, 3 x 3, eV) is that of the last calculation.
+    (Σ r f, 3 x 3, eV) is that of the last calculation. Energies of single atoms (`get_potential_energies`) are those
+    that add up to the energy; who asks for them has them in all calculations from then on.
 
     potential
         An input file, of which the force field counts (with planes and the like, which begin to act
@@ -73,12 +75,13 @@ class SinterHPC(Calculator):
     """
 
     name = "sinter-hpc"
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
     default_parameters = {"potential": None, "command": None, "threads": None, "timeout": None}
     discard_results_on_any_change = True
 
     def __init__(self, potential=None, **others):
         self._server = self._cell = None
+        self._energies = False
         self.virial = None
         super().__init__(potential=potential, **others)
 
@@ -103,10 +106,12 @@ class SinterHPC(Calculator):
             self._cell = Cell(self.atoms, stays=bool(stands))
         filled = self._cell.filled(self.atoms)
         system = filled.get_chemical_symbols(), filled.pbc.tolist()
-        if self._server is not None and not self._server.is_for(system):
+        wants = "energies" in properties and not self._energies
+        self._energies |= wants
+        if self._server is not None and (wants or not self._server.is_for(system)):
             self.close()
         if self._server is None:
-            self._server = _Server(self.parameters, system, filled)
+            self._server = _Server(self.parameters, system, filled, self._energies)
         try:
             found = self._server.ask(filled)
         except BaseException as error:
@@ -116,8 +121,12 @@ class SinterHPC(Calculator):
                 copies = f"atoms are counted over {self._cell.copies} copies of the {len(self.atoms)}, which make the cell orthogonal"
                 raise CalculationFailed(f"{error} ({copies})") from error
             raise
+        *found, energies = found
         energy, forces, virial = self._cell.given(*found)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+        if energies is not None:
+            # The copies stand behind the atoms that were given.
+            self.results["energies"] = energies[: len(self.atoms)]
         self.virial = virial
         # As ASE has it, of slabs and clusters too: per volume of the cell, where that is one.
         if self.atoms.cell.rank == 3:
@@ -143,8 +152,9 @@ class SinterHPC(Calculator):
 class _Server:
     """The program, and the socket over which it is asked."""
 
-    def __init__(self, parameters, system, atoms):
+    def __init__(self, parameters, system, atoms, energies):
         self.system = system
+        self.energies = energies
         self.timeout = parameters["timeout"]
         folder = tempfile.mkdtemp(prefix="sinter-hpc-")
         self._parts = [lambda: shutil.rmtree(folder, ignore_errors=True)]
@@ -174,6 +184,8 @@ class _Server:
         listening.listen(1)
 
         command = [*_command(parameters["command"]), "serve", str(self.input)]
+        if self.energies:
+            command += ["--energies"]
         if parameters["threads"] is not None:
             command += ["--threads", str(parameters["threads"]), "--oversubscribe"]
         self.told = folder / "told"
@@ -216,7 +228,9 @@ class _Server:
             raise CalculationFailed(f"sinter-hpc has not answered for {self.timeout} s") from None
         except (SocketClosed, ConnectionError, AssertionError):
             raise self._failure() from None
-        return found["energy"], found["forces"], found["virial"]
+        extra = json.loads(bytes(found["morebytes"]))
+        energies = np.array(extra["energies"]) if self.energies else None
+        return found["energy"], found["forces"], found["virial"], energies
 
     def _lines(self):
         return self.told.read_text(errors="replace").splitlines()

@@ -17,6 +17,7 @@
 use super::system::{Answer, Expected, Frame};
 use crate::error::{Error, Result};
 use crate::units::{BOHR, HARTREE};
+use serde::Serialize;
 use std::io::{self, ErrorKind, Read, Write};
 
 /// Length of a word.
@@ -26,7 +27,12 @@ const WORD: usize = 12;
 const BEFORE_POSITIONS: usize = 2 * 9 * 8 + 4;
 
 /// What follows the virial: an object of JSON (i-PI), not empty (ASE doubts empty ones).
-const EXTRA: &[u8] = b"{}";
+#[derive(Serialize)]
+struct Extra {
+    /// Of single atoms, eV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energies: Option<Vec<f64>>,
+}
 
 /// What the other program wants that is not answered at once.
 pub enum Ask {
@@ -159,7 +165,7 @@ impl<S: Read + Write> Session<S> {
     }
 
     fn give(&mut self) -> Result<()> {
-        let Some(Answer { energy, forces, virial }) = self.answer.take() else {
+        let Some(Answer { energy, forces, virial, energies }) = self.answer.take() else {
             return Err(Error::Run(
                 "the other program asks for forces (GETFORCE) and has sent no positions before \
                  (POSDATA)"
@@ -175,8 +181,9 @@ impl<S: Read + Write> Session<S> {
         forces.iter().flatten().for_each(|f| bytes.extend((f * (BOHR / HARTREE)).to_ne_bytes()));
         let virial = [xx, xy, xz, xy, yy, yz, xz, yz, zz];
         virial.iter().for_each(|w| bytes.extend((w / HARTREE).to_ne_bytes()));
-        bytes.extend((EXTRA.len() as i32).to_ne_bytes());
-        bytes.extend(EXTRA);
+        let extra = serde_json::to_vec(&Extra { energies }).expect("numbers are JSON");
+        bytes.extend((extra.len() as i32).to_ne_bytes());
+        bytes.extend(extra);
         self.send(&bytes)
     }
 }

@@ -33,6 +33,8 @@ pub struct Answer {
     pub energy: f64,
     pub forces: Vec<Vec3>,
     pub virial: [f64; 6],
+    /// Of single atoms, eV, in the order of ids, where they were asked for.
+    pub energies: Option<Vec<f64>>,
 }
 
 /// What the protocol does not tell.
@@ -136,12 +138,13 @@ impl Expected {
     }
 }
 
-/// A place or a force on its way to the first rank.
+/// A place, or a force with the energy of its atom, on its way to the first rank.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Given {
     id: u64,
     vector: Vec3,
+    energy: f64,
 }
 
 pub struct Served<'c> {
@@ -151,24 +154,28 @@ pub struct Served<'c> {
     one_body: Vec<TermState>,
     /// Where the atoms were when last asked, by id; on the first rank.
     places: Vec<Vec3>,
+    /// Whether energies of single atoms are wanted.
+    energies: bool,
     evaluations: u64,
     taken: Duration,
 }
 
 impl<'c> Served<'c> {
-    /// The structure of the input, on which one-body terms begin to act. Collective.
+    /// The structure of the input, on which one-body terms begin to act; with `energies` of single atoms or without. Collective.
     pub fn begin(
         config: &'c Config,
         potential: &'c ForceField,
         built: Built,
+        energies: bool,
         comm: &'c Comm,
     ) -> Result<Served<'c>> {
         let Built { layout, atoms, cell, .. } = built;
         let place = |atom: &Atom| {
             let [x, y, z] = atom.position;
-            Given { id: atom.id, vector: cell.unwrap(&[x, y, z, 0.0], &atom.image) }
+            Given { id: atom.id, vector: cell.unwrap(&[x, y, z, 0.0], &atom.image), energy: 0.0 }
         };
-        let places = by_id(comm, atoms.iter().map(place).collect(), layout.atoms as usize);
+        let placed = by_id(comm, atoms.iter().map(place).collect(), layout.atoms as usize);
+        let places = placed.iter().map(|given| given.vector).collect();
         let settings =
             Settings { skin: config.dynamics.skin_angstrom, energy_bound: f64::INFINITY };
         let mut engine = Engine::new(comm, potential, cell, atoms, settings)?;
@@ -178,7 +185,7 @@ impl<'c> Served<'c> {
         let states = one_body.states();
         engine.set_one_body(one_body);
         let (evaluations, taken) = Default::default();
-        Ok(Served { config, comm, engine, one_body: states, places, evaluations, taken })
+        Ok(Served { config, comm, engine, one_body: states, places, energies, evaluations, taken })
     }
 
     /// What the first rank was asked, answered there; none where it has no frame. Collective.
@@ -224,11 +231,17 @@ impl<'c> Served<'c> {
         }
         let totals = force::update_in_any_quantum(&mut self.engine, true)?;
         let atoms = self.engine.atoms();
-        let given = |i: usize| Given { id: atoms.id[i], vector: atoms.force_on(i) };
+        let given = |i: usize| Given {
+            id: atoms.id[i],
+            vector: atoms.force_on(i),
+            energy: atoms.energy_of(i),
+        };
+        let given = by_id(self.comm, (0..atoms.owned).map(given).collect(), places.len());
         Ok(Answer {
             energy: totals.potential_energy,
-            forces: by_id(self.comm, (0..atoms.owned).map(given).collect(), places.len()),
+            forces: given.iter().map(|given| given.vector).collect(),
             virial: totals.virial.unwrap_or_default(),
+            energies: self.energies.then(|| given.iter().map(|given| given.energy).collect()),
         })
     }
 
@@ -287,11 +300,11 @@ fn wrong<T>(config: &Config, begun: Result<T, (String, String)>) -> Result<T> {
 }
 
 /// What the ranks have, on the first of them in the order of ids; elsewhere empty. Collective.
-fn by_id(comm: &Comm, mine: Vec<Given>, atoms: usize) -> Vec<Vec3> {
+fn by_id(comm: &Comm, mine: Vec<Given>, atoms: usize) -> Vec<Given> {
     let received = comm.exchange(&[(0, mine)]);
-    let mut all = vec![[0.0; 3]; if comm.is_root() { atoms } else { 0 }];
+    let mut all = vec![Given::zeroed(); if comm.is_root() { atoms } else { 0 }];
     for given in received.iter().flat_map(|(_, list)| list) {
-        all[given.id as usize] = given.vector;
+        all[given.id as usize] = *given;
     }
     all
 }

@@ -78,6 +78,7 @@ fn a_whole_dialogue_in_pieces_of_a_few_bytes() {
         energy: -5.0,
         forces: vec![[1.0, 0.0, 0.0], [0.0, -2.0, 0.5]],
         virial,
+        energies: None,
     });
     let Ask::End(End::Said) = session.next(&expected).unwrap() else { panic!("no end") };
     let force = |f: f64| f * (BOHR / HARTREE);
@@ -91,6 +92,20 @@ fn a_whole_dialogue_in_pieces_of_a_few_bytes() {
         b"{}READY       ".to_vec(),
     ];
     assert_eq!(session.stream.told, told.concat());
+}
+
+#[test]
+fn energies_of_atoms_are_an_object_of_json_behind_the_virial() {
+    let expected = expected(2, [true; 3]);
+    let said = [posdata(20.0, 2, &[0.0; 6]), b"GETFORCE    EXIT        ".to_vec()].concat();
+    let mut session = session(&said);
+    assert!(matches!(session.next(&expected).unwrap(), Ask::Evaluate(_)));
+    let energies = Some(vec![-5.25, 0.1]);
+    session.answer(Answer { energy: -5.15, forces: vec![[0.0; 3]; 2], virial: [0.0; 6], energies });
+    assert!(matches!(session.next(&expected).unwrap(), Ask::End(End::Said)));
+    let extra = br#"{"energies":[-5.25,0.1]}"#;
+    let behind = [&(extra.len() as i32).to_ne_bytes()[..], extra].concat();
+    assert!(session.stream.told.ends_with(&behind));
 }
 
 #[test]
@@ -108,7 +123,7 @@ fn a_connection_closed_between_questions_is_an_end_and_in_the_middle_a_failure()
     }
     let mut session = session(&whole);
     assert!(matches!(session.next(&expected).unwrap(), Ask::Evaluate(_)));
-    session.answer(Answer { energy: 0.0, forces: vec![], virial: [0.0; 6] });
+    session.answer(Answer { energy: 0.0, forces: vec![], virial: [0.0; 6], energies: None });
     let told = session.next(&expected).err().expect("the forces were not fetched").to_string();
     assert!(told.contains("gone away before it fetched the forces"), "{told}");
 }

@@ -69,7 +69,7 @@ fn answers_are_those_of_evaluate_to_the_bit_whatever_was_asked_before() {
             let built = build::structure(&free, comm).unwrap();
             let species: Vec<u32> =
                 comm.all_gather(&built.atoms).concat().iter().map(|atom| atom.species).collect();
-            let mut served = Served::begin(&free, &potential, built, comm).unwrap();
+            let mut served = Served::begin(&free, &potential, built, false, comm).unwrap();
             for (by, scale) in asked {
                 let lengths = [10.0 * scale, 5.0 * scale, 0.0];
                 let vectors = [[lengths[0], 0.0, 0.0], [0.0, lengths[1], 0.0], [0.0; 3]];
@@ -106,7 +106,7 @@ fn tethers_hold_to_the_structure_of_the_input_through_wraps_and_other_cells() {
     let potential = crate::run::potential::read(&config).unwrap();
     let comm = Comm::single();
     let built = build::structure(&config, &comm).unwrap();
-    let mut served = Served::begin(&config, &potential, built, &comm).unwrap();
+    let mut served = Served::begin(&config, &potential, built, false, &comm).unwrap();
     let mut ask = |places: Vec<Vec3>, length: f64| {
         let vectors = [[length, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0; 3]];
         let frame = expected(16, [true, true, false]).frame(vectors, places).unwrap();
