@@ -4,6 +4,7 @@ use crate::dynamics::groups::Group;
 use crate::dynamics::testing::{
     LennardJones, Run, constant_energy, constant_temperature, icosahedron, moments,
 };
+use crate::dynamics::verlet::{self, HalfStep};
 use crate::dynamics::{Integrator, Stage, velocities};
 use crate::force::System;
 use crate::geometry::{norm, sub};
@@ -180,13 +181,13 @@ fn reverses(integrator: Scheme, tolerance: f64) {
 /// At constant energy a run is undone to the bit, whatever the order of atoms.
 #[test]
 fn a_run_comes_back_to_the_bit() {
-    let way = |integrator| {
+    let way = |integrator, timestep| {
         let plain = Stage { integrator, ..constant_energy(3000) };
         let out = Stage { first_temperature: Some(900.0), ..plain.clone() };
         let back = Stage { reverse: true, ..plain };
         let mut system = LennardJones::pair(icosahedron(0.1), 9.0);
         system.shuffle = true;
-        let mut run = Run::begin(out.clone(), TIMESTEP, system);
+        let mut run = Run::begin(out.clone(), timestep, system);
         let first = run.system.bits();
         run.finish(|_| ());
         let farthest = run.system.bits();
@@ -195,13 +196,53 @@ fn a_run_comes_back_to_the_bit() {
         run.integrator =
             Integrator::begin(&run.protocol, &run.progress, &mut run.system, &run.comm).unwrap();
         run.finish(|_| ());
-        super::super::verlet::turn_around(&mut run.system.atoms);
+        verlet::turn_around(&mut run.system.atoms);
         (first, farthest, run.system.bits())
     };
     for integrator in [Scheme::VelocityVerlet, Scheme::Leapfrog, Scheme::PositionVerlet] {
-        let (first, farthest, last) = way(integrator);
-        assert_ne!(first, farthest);
-        assert_eq!(first, last, "{integrator:?}");
+        // In the shortest time step that there is, too, where a velocity has most quanta of momentum.
+        for timestep in [TIMESTEP, 1e-5] {
+            let (first, farthest, last) = way(integrator, timestep);
+            assert_ne!(first, farthest);
+            assert_eq!(first, last, "{integrator:?} in steps of {timestep} ps");
+        }
+    }
+}
+
+/// A kick is undone to the bit up to the speed that `verlet` states, for any mass and time step, and is as large as
+/// it should be.
+#[test]
+fn kicks_reverse_to_the_bit_up_to_the_fastest() {
+    for (timestep, mass) in
+        [(1e-5, 1.008), (1e-5, 238.0), (1e-3, 238.0), (1e-3, 1e4), (0.02, 1.008)]
+    {
+        let masses = vec![mass, 1.008];
+        let half_step = HalfStep { duration: timestep / 2.0, masses: &masses };
+        let places = (0..1000).map(|i| [f64::from(i), 0.0, 0.0]).collect();
+        let mut atoms = LennardJones::new(places).atoms;
+        atoms.species.iter_mut().for_each(|species| *species = 0);
+        for (i, (v, force)) in atoms.velocity.iter_mut().zip(&mut atoms.force).enumerate() {
+            let part = i as f64 / 1000.0;
+            *v = [verlet::FASTEST * part, -verlet::FASTEST * part, 1e-9 * part];
+            *force = [i as i64 - 500, (i as i64 - 500) << 30, 1 - 2 * (i as i64 % 2), 0];
+        }
+        half_step.round_momenta(&mut atoms);
+        let before = atoms.velocity.clone();
+        let kicks = 100;
+        for _ in 0..kicks {
+            half_step.kick(&mut atoms, 1.0);
+        }
+        let per_quantum = timestep / 2.0 * FORCE_PER_MASS / atoms.quantum.per_unit() / mass;
+        for ((now, then), force) in atoms.velocity.iter().zip(&before).zip(&atoms.force) {
+            let [given, due] = [now[1] - then[1], f64::from(kicks) * force[1] as f64 * per_quantum];
+            assert!((given - due).abs() < 1e-7 * due.abs() + 1e-12, "{given} {due}");
+        }
+        verlet::turn_around(&mut atoms);
+        for _ in 0..kicks {
+            half_step.kick(&mut atoms, 1.0);
+        }
+        verlet::turn_around(&mut atoms);
+        assert_eq!(atoms.velocity, before, "{timestep} ps, {mass} g/mol");
     }
 }
 
@@ -212,9 +253,9 @@ fn drift_reverses_to_the_bit() {
     let mut system = LennardJones::new(places);
     velocities::draw(&mut system, 1e4, 2, 0);
     let before = system.atoms.position.clone();
-    super::super::verlet::drift(&mut system.atoms, TIMESTEP);
+    verlet::drift(&mut system.atoms, TIMESTEP);
     assert_ne!(system.atoms.position, before);
-    super::super::verlet::drift(&mut system.atoms, -TIMESTEP);
+    verlet::drift(&mut system.atoms, -TIMESTEP);
     assert_eq!(system.atoms.position, before);
 }
 
