@@ -17,6 +17,7 @@ mod make;
 pub mod parameters;
 mod one_body;
 pub mod past;
+mod particle;
 mod placement;
 mod potential;
 mod read_particle;
