@@ -9,7 +9,6 @@
 //! are in none.
 
 use super::cna::{Class, FIRST_SHELL};
-use super::surroundings::AllSurroundings;
 use super::{Snapshot, of_particles};
 use crate::exchange::Routes;
 use crate::geometry::{Vec3, dot, norm, scale};
@@ -73,23 +72,23 @@ impl Hexagonal {
     }
 }
 
-/// Atoms of each particle in twin boundaries, in stacking faults and in hcp crystals, over all ranks.
-/// Collective.
+/// Atoms of each particle in twin boundaries, in stacking faults and in hcp crystals, over all ranks; from the classes
+/// of this rank's atoms (numbers of `Class`) and those in hcp surroundings. Collective.
 pub fn counts(
     snapshot: &Snapshot,
     routes: &Routes,
-    around: &AllSurroundings,
+    own: &[i64],
+    hexagonal: &[Hexagonal],
     particles: usize,
 ) -> Vec<i64> {
-    let own: Vec<i64> = around.of.iter().map(|atom| atom.class as i64).collect();
-    let ghosts = routes.told_to_ghosts(snapshot.system.comm, &own, 1);
+    let ghosts = routes.told_to_ghosts(snapshot.system.comm, own, 1);
     let class = |i: u32| {
         Class::from_number(match (i as usize).checked_sub(own.len()) {
             None => own[i as usize],
             Some(ghost) => ghosts[ghost],
         })
     };
-    let hcp = around.hexagonal.iter().filter(|of| class(of.atom) == Class::Hcp);
+    let hcp = hexagonal.iter().filter(|of| class(of.atom) == Class::Hcp);
     let faults = hcp.filter_map(|of| Some((of.atom as usize, of.fault(class)? as usize)));
     of_particles::<3>(snapshot, particles, faults)
 }
