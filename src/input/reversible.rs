@@ -43,10 +43,9 @@ fn obstacle(config: &Config, stage: &StageConfig) -> Option<[&'static str; 2]> {
 
 /// Velocities that are turned around behind a stage that cannot be undone, or not so.
 pub fn warn(config: &Config, warnings: &mut Problems) {
-    let moving = config.stages.iter().enumerate().filter(|(_, stage)| stage.kind.is_dynamic());
-    for ((n, before), (i, stage)) in moving.clone().zip(moving.skip(1)) {
-        // Who turns velocities around elsewhere does not ask for a way back.
-        if !stage.reverse_velocities || obstacle(config, stage).is_some() {
+    for (n, pair) in config.stages.windows(2).enumerate() {
+        let (i, [before, stage]) = (n + 1, [&pair[0], &pair[1]]);
+        if !stage.reverse_velocities || !stage.kind.is_dynamic() {
             continue;
         }
         let at = |name: &str| {
@@ -54,6 +53,19 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
             let key = if config.source.has(&key) { key } else { format!("stage[{n}]") };
             format!("stage[{n}], line {}", config.source.place(&key).line)
         };
+        if !before.kind.is_dynamic() {
+            let message = format!(
+                "there is nothing to turn around: the stage before ({}) leaves all atoms at rest. Leave \
+                 `reverse_velocities` out, or the stage before",
+                at("kind")
+            );
+            warnings.at(&format!("stage[{i}].reverse_velocities"), message);
+            continue;
+        }
+        // Who turns velocities around elsewhere does not ask for a way back.
+        if obstacle(config, stage).is_some() {
+            continue;
+        }
         if let Some([what, _]) = obstacle(config, before) {
             let message = format!(
                 "what came of the stage before ({}) is not undone to the bit: {what}",

@@ -77,6 +77,31 @@ def test_a_way_back_from_what_is_not_undone_is_told(tmp_path):
     assert "is not undone to the bit: heat baths cannot be undone" in done.stderr and "(stage[1], line " in done.stderr
 
 
+@pytest.mark.parametrize("kind", ["quench", "minimise"])
+def test_velocities_that_are_not_there_are_told(tmp_path, kind):
+    before, back = (HEAD + PROTOCOL).rsplit("[[stage]]", 1)
+    path = write_input(tmp_path, f'{before}[[stage]]\nkind = "{kind}"\n[[stage]]{back}')
+    done = sinter("check", path)
+    line = path.read_text().split("\n").index(f'kind = "{kind}"') + 1
+    assert done.returncode == 0, done.stderr
+    assert f"there is nothing to turn around: the stage before (stage[2], line {line}) leaves all atoms at rest" in done.stderr
+
+
+def test_short_time_steps_are_undone_too(tmp_path):
+    """The shortest that there is, in which velocities have most quanta of momentum."""
+    stages = PROTOCOL.replace("duration_ps = 0.05", "duration_ps = 0.0001").replace("duration_ps = 0.3", "duration_ps = 0.001")
+    begin, there = stages.split('[[stage]]\nkind = "hold"', 1)
+    # A stage of its own, after which momenta are integers.
+    first = f'{begin}[[stage]]\nkind = "hold"\nensemble = "nve"\nduration_ps = 0.0001\n[[stage]]\nkind = "hold"{there}'
+    text = HEAD.replace("_interval_ps = 0.02", "_interval_ps = 1") + "[dynamics]\ntimestep_fs = 0.01\n[checkpoint]\nkeep = 9\n" + first
+    done = run("--output", tmp_path / "out", write_input(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    place, velocity = atoms(tmp_path / "out/checkpoint-20.h5")
+    again, turned = atoms(tmp_path / "out/checkpoint-220.h5")
+    np.testing.assert_array_equal(again, place)
+    np.testing.assert_array_equal(turned, -velocity)
+
+
 def test_constant_energy_is_undone_without_being_asked(tmp_path):
     asked = write_input(tmp_path, HEAD + "[checkpoint]\nkeep = 9\n" + PROTOCOL)
     plain = write_input(tmp_path, asked.read_text().replace("reversible = true\n", ""), "plain.toml")
