@@ -68,7 +68,11 @@ def test_elements_have_their_lattice_constants_and_energies(tmp_path, element):
 
 @pytest.mark.parametrize(
     ["arguments", "told"],
-    [(["Cu", "Xx"], "invalid choice: 'Xx' (choose from"), (["Cu", "--points", "3"], "must be 100 or more")],
+    [
+        (["Cu", "Xx"], "invalid choice: 'Xx' (choose from"),
+        (["Cu", "--points", "3"], "must be from 100 to 100000, not 3"),
+        (["Cu", "--points", "1000000000"], "must be from 100 to 100000, not 1000000000"),
+    ],
 )
 def test_what_there_is_no_table_of_is_refused(arguments, told, capsys):
     with pytest.raises(SystemExit) as stopped:

@@ -230,10 +230,10 @@ def parser():
 
         return value
 
-    def at_least(least):
+    def between(least, most):
         def value(text):
-            if int(text) < least:
-                raise argparse.ArgumentTypeError(f"must be {least} or more, not {text}")
+            if not least <= int(text) <= most:
+                raise argparse.ArgumentTypeError(f"must be from {least} to {most}, not {text}")
             return int(text)
 
         return value
@@ -337,7 +337,7 @@ def parser():
     made = commands.add_parser("eam", help=text, description=text)
     made.set_defaults(function=eam)
     made.add_argument("elements", nargs="+", choices=list(ELEMENTS), metavar="ELEMENT", help=", ".join(ELEMENTS))
-    made.add_argument("--points", type=at_least(100), default=1000, help="of each function [1000]")
+    made.add_argument("--points", type=between(100, 100_000), default=1000, help="of each function [1000]")
     made.add_argument("--output", type=Path, help="file [the elements, as CuAg.eam.alloy]")
     return top
 
