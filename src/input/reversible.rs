@@ -43,6 +43,12 @@ fn obstacle(config: &Config, stage: &StageConfig) -> Option<[&'static str; 2]> {
 
 /// Velocities that are turned around behind a stage that cannot be undone, or not so.
 pub fn warn(config: &Config, warnings: &mut Problems) {
+    let built =
+        config.structure.is_none() && config.particles.iter().all(|p| p.structure.is_none());
+    if built && config.stages.first().is_some_and(|stage| stage.reverse_velocities) {
+        let message = "there is nothing to turn around: atoms that are built begin at rest";
+        warnings.at("stage[0].reverse_velocities", message.to_owned());
+    }
     for (n, pair) in config.stages.windows(2).enumerate() {
         let (i, [before, stage]) = (n + 1, [&pair[0], &pair[1]]);
         if !stage.reverse_velocities || !stage.kind.is_dynamic() {

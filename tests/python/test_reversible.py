@@ -87,6 +87,14 @@ def test_velocities_that_are_not_there_are_told(tmp_path, kind):
     assert f"there is nothing to turn around: the stage before (stage[2], line {line}) leaves all atoms at rest" in done.stderr
 
 
+def test_velocities_of_built_atoms_are_not_there_to_turn(tmp_path):
+    path = write_input(tmp_path, HEAD + PROTOCOL.replace("duration_ps", "reverse_velocities = true\nduration_ps", 1))
+    line = path.read_text().split("\n").index("reverse_velocities = true") + 1
+    done = sinter("check", path)
+    told = f"{path}:{line}:1: there is nothing to turn around: atoms that are built begin at rest"
+    assert done.returncode == 0 and told in done.stderr, done.stderr
+
+
 def test_short_time_steps_are_undone_too(tmp_path):
     """The shortest that there is, in which velocities have most quanta of momentum."""
     stages = PROTOCOL.replace("duration_ps = 0.05", "duration_ps = 0.0001").replace("duration_ps = 0.3", "duration_ps = 0.001")
