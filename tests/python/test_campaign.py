@@ -132,3 +132,26 @@ def test_files_of_any_force_field_are_found_from_the_folders_of_the_runs(tmp_pat
         assert run.config["potential"]["file"] == str(tmp_path / "a/one.toml")
         assert run.config["term"][0]["file"] == [str(tmp_path / name) for name in ("two.alloy", "three.alloy")]
         assert run.config["particle"][0]["structure"]["file"] == str(tmp_path / "four.xyz")
+
+
+def test_powders_are_pressed_at_several_temperatures(tmp_path):
+    text = (ROOT / "inputs/ensemble/pressed.toml").read_text().replace("../potentials/", f"{ROOT}/inputs/potentials/")
+    for old, new in [("count = 12", "count = 4"), ("duration_ps = 16", "duration_ps = 3"), ("duration_ps = 1\n", "duration_ps = 0.2\n")]:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "pressed.toml").write_text(text)
+    path = tmp_path / "pressed.campaign"
+    path.write_text('figure = "pressing"\ninput = "pressed.toml"\n[vary]\n"stage.temperature_k" = [300, 1200]\n')
+    folder = tmp_path / "out"
+    out, err = (process := start(path, folder)).communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    assert "300 K: " in out and "1200 K: " in out and " % void at " in out
+    head, *lines = (folder / "pressing.csv").read_text().split()
+    assert head == "temperature_k,pressure_gpa,void_fraction,contact_nm2"
+    rows = np.array([line.split(",") for line in lines], float)
+    assert set(rows[:, 0]) == {300, 1200}
+    for temperature in (300, 1200):
+        _, pressure, void, contact = rows[rows[:, 0] == temperature].T
+        assert pressure[-1] > pressure[0] + 1 and contact[-1] > contact[0]
+        assert 0 <= void[-1] < void[0] < 1
+    assert (folder / "pressing.png").stat().st_size > 5000

@@ -47,7 +47,7 @@ import numpy as np
 import tomli_w
 from scipy.stats import beta
 
-from . import melting
+from . import melting, pressing
 from .inputs import absolute
 from .summary import contact
 from .trajectory import Trajectory, Unusable
@@ -397,6 +397,7 @@ KINDS = {
     "melting": Kind(
         melting.outcome, melting.said, lambda campaign: list(campaign.results().values()), melting.table, melting.figure
     ),
+    "pressing": Kind(pressing.outcome, pressing.said, pressing.found, pressing.table, pressing.figure),
 }
 
 

@@ -305,9 +305,10 @@ def _pressed(trajectory):
     return pistons.time, pistons.values[:, steered].mean(1), False
 
 
-def pressing(trajectory, most=24):
-    """Void fraction (of a periodic box, or else of the convex hull) and contact area of what is pressed: against the pressure where
-    this rises or falls in a box, or against time, with the pressure, under pistons."""
+def pressed(trajectory, most=24):
+    """What presses on atoms does to them, by frame: times (ps), pressures (GPa), void fractions (of a periodic box, or else of the
+    convex hull), contact areas (nm²; None where no pairs are followed), and whether the pressure is steered along a ramp in a box.
+    None where nothing presses."""
     found = _pressed(trajectory)
     if found is None:
         return None
@@ -316,17 +317,28 @@ def pressing(trajectory, most=24):
     if not len(chosen):
         return None
     moments = trajectory.times[chosen]
-    rows = [] if is_ramp else [("pressure / GPa", _around(time, pressure, moments))]
     void = []
     for index in chosen:
         frame = trajectory.frame(int(index))
-        void.append(100 * surfaces.void_fraction(frame.positions, frame.lengths, trajectory.periodic))
-    rows.append(("void fraction / %" if trajectory.periodic.all() else "void fraction\nof the hull / %", np.array(void)))
-    radius = trajectory.series("pairs", "neck_radius")
+        void.append(surfaces.void_fraction(frame.positions, frame.lengths, trajectory.periodic))
+    radius, contact = trajectory.series("pairs", "neck_radius"), None
     if radius is not None:
-        contact = np.pi * np.square(np.nan_to_num(radius.values)).sum(1) / 100
-        rows.append(("contact area / nm²", _around(radius.time, contact, moments)))
-    along, name = (_around(time, pressure, moments), "pressure / GPa") if is_ramp else (moments, "time / ps")
+        contact = _around(radius.time, np.pi * np.square(np.nan_to_num(radius.values)).sum(1) / 100, moments)
+    return moments, _around(time, pressure, moments), np.array(void), contact, is_ramp
+
+
+def pressing(trajectory):
+    """Void fraction and contact area of what is pressed: against the pressure where this rises or falls in a box, or against time,
+    with the pressure, under pistons."""
+    found = pressed(trajectory)
+    if found is None:
+        return None
+    moments, pressure, void, contact, is_ramp = found
+    rows = [] if is_ramp else [("pressure / GPa", pressure)]
+    rows.append(("void fraction / %" if trajectory.periodic.all() else "void fraction\nof the hull / %", 100 * void))
+    if contact is not None:
+        rows.append(("contact area / nm²", contact))
+    along, name = (pressure, "pressure / GPa") if is_ramp else (moments, "time / ps")
     figure, axes = plt.subplots(len(rows), sharex=True, figsize=(6, 0.8 + 1.7 * len(rows)), squeeze=False)
     for axis, (label, values), colour in zip(axes[:, 0], rows, COLOURS):
         axis.plot(along, values, ".-", color=colour)
