@@ -306,3 +306,33 @@ def test_clusters_want_a_bond_and_only_they_do(tmp_path, change, told):
     new = "bond_angstrom = 9.0" if "beyond" in told else ""
     done = sinter("check", write_input(tmp_path, HEAD + CLUSTERS.replace(change, new)))
     assert done.returncode == 2 and told in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(["temperature", "least", "most"], [(1000, -1 / 3, -0.28), (2600, -0.23, -0.1)])
+def test_a_random_alloy_orders_where_it_is_cold(tmp_path, temperature, least, most):
+    """Of the twelve neighbours of an atom in L1_0 four are of its element: Warren and Cowley's parameter is -1/3, of a random alloy 0,
+    and above the ordering temperature (some 1900 K) what correlation heat leaves."""
+    potential = HEAD[: HEAD.index("[output]")]
+    path = write_input(
+        tmp_path,
+        f"""seed = 2
+{potential}
+[crystal]
+lattice_constant_angstrom = 3.8
+composition = {{ Pt = 0.5, Fe = 0.5 }}
+repeats = [3, 3, 3]
+[output]
+trajectory_interval_ps = 0.25
+[[stage]]
+kind = "hold"
+temperature_k = {temperature}
+duration_ps = 3
+thermostat = "bussi"
+swaps = {{ interval_ps = 0.05, attempts = 100 }}
+""",
+    )
+    finished(tmp_path / "out", path)
+    with h5py.File(tmp_path / "out/trajectory.h5md") as file:
+        order = file["sinter/order/warren_cowley"][:, 0, 0, 0]
+    assert abs(order[0]) < 0.1
+    assert least - 1e-9 <= order[6:].mean() < most, order
