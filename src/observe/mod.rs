@@ -48,6 +48,7 @@ mod particles;
 mod polyhedron;
 mod record;
 mod shells;
+mod strangers;
 mod stress;
 mod structure;
 mod surroundings;

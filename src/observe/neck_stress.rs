@@ -5,7 +5,8 @@
 //! Mises √(3/2 s:s), s being σ without its trace. Sums are of integers.
 
 use super::neck::{Line, Neck};
-use super::pairs::{Ends, Pairs, Strangers, line, necks, sections};
+use super::pairs::{Ends, Pairs, line, necks, sections};
+use super::strangers::Strangers;
 use super::{Column, Scene, Values};
 use crate::fixed::ExactSum;
 

@@ -13,11 +13,12 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::contact::{Contact, fills};
 use super::mergers::mergers;
-use super::neck::{self, CrossSection, Faces, Line, Neck, Profile, sphere_radius};
+use super::neck::{CrossSection, Faces, Line, Neck, Profile, sphere_radius};
+use super::strangers::Strangers;
 use super::{Column, Needs, Observer, Scene, Series, Snapshot, Values};
 use crate::atoms::Atoms;
 use crate::build::Filling;
@@ -330,74 +331,6 @@ pub(super) fn necks(
         .zip(sections)
         .map(|(faces, section)| section.map_or(Neck::unknown(species), |s| s.neck(faces)))
         .collect()
-}
-
-/// Owned atoms with one of another particle in their surroundings: few, as it takes a contact.
-pub(super) struct Strangers(Vec<Stranger>);
-
-/// Within range of an owned atom, or little more, an atom of another particle, and the square of how
-/// far it is, Å².
-struct Stranger {
-    of: u32,
-    particle: u32,
-    square: f64,
-}
-
-impl Strangers {
-    pub(super) fn find(scene: &Scene) -> Strangers {
-        let Snapshot { system, neighbours, .. } = &scene.snapshot;
-        let atoms = system.atoms;
-        let Atoms { owned, particle, .. } = atoms;
-        let of_atom = |i: usize| {
-            let others = neighbours.near_pairs_of(i).filter(move |&j| particle[j] != particle[i]);
-            others.flat_map(move |j| {
-                let square = atoms.square_between(i, j);
-                let here = Stranger { of: i as u32, particle: particle[j], square };
-                let there = Stranger { of: j as u32, particle: particle[i], square };
-                std::iter::once(here).chain((j < *owned).then_some(there))
-            })
-        };
-        let atoms = (0..*owned).into_par_iter().with_min_len(4096);
-        let mut all: Vec<Stranger> = atoms.flat_map_iter(of_atom).collect();
-        all.sort_unstable_by_key(|stranger| (stranger.of, stranger.particle));
-        Strangers(all)
-    }
-
-    /// Pairs of particles each of which has a layer of atoms that interact with the other's.
-    /// Collective.
-    fn touching(&self, scene: &Scene) -> BTreeSet<[u32; 2]> {
-        let particle = &scene.snapshot.system.atoms.particle;
-        let within = self.0.iter().filter(|s| s.square <= scene.cutoff * scene.cutoff);
-        let mut mine: BTreeMap<[u32; 2], [u64; 2]> = BTreeMap::new();
-        let mut last = None;
-        for stranger in within {
-            // An atom counts once, however many of the other particle are near it.
-            let this = Some((stranger.of, stranger.particle));
-            if std::mem::replace(&mut last, this) == this {
-                continue;
-            }
-            let (own, other) = (particle[stranger.of as usize], stranger.particle);
-            let atoms = mine.entry([own.min(other), own.max(other)]).or_default();
-            atoms[(own > other) as usize] += 1;
-        }
-        let mine: Vec<[u64; 4]> =
-            mine.iter().map(|([a, b], [m, n])| [*a as u64, *b as u64, *m, *n]).collect();
-        let mut all: BTreeMap<[u32; 2], [u64; 2]> = BTreeMap::new();
-        for [a, b, m, n] in scene.snapshot.system.comm.all_gather(&mine).concat() {
-            let atoms = all.entry([a as u32, b as u32]).or_default();
-            *atoms = [atoms[0] + m, atoms[1] + n];
-        }
-        let layer = |atoms: &[u64; 2]| atoms.iter().all(|&n| n as i64 >= neck::LAYER);
-        all.into_iter().filter(|(_, atoms)| layer(atoms)).map(|(pair, _)| pair).collect()
-    }
-
-    /// Whether an atom of this particle is within `distance` of an owned one.
-    fn are_near(&self, i: usize, particle: u32, distance: f64) -> bool {
-        let first = self.0.partition_point(|stranger| (stranger.of as usize) < i);
-        let own = self.0[first..].iter().take_while(|stranger| stranger.of as usize == i);
-        let mut near = own.filter(|stranger| stranger.square <= distance * distance);
-        near.any(|stranger| stranger.particle == particle)
-    }
 }
 
 fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Vec<f64>) -> Series {
