@@ -96,9 +96,8 @@ impl Region {
     const EMPTY: Region = Region { low: [f64::INFINITY; 3], high: [f64::NEG_INFINITY; 3] };
 
     fn include(&mut self, position: &[f64; 4]) {
-        for d in 0..3 {
-            self.low[d] = self.low[d].min(position[d]);
-            self.high[d] = self.high[d].max(position[d]);
+        for ((low, high), x) in self.low.iter_mut().zip(&mut self.high).zip(position) {
+            (*low, *high) = (low.min(*x), high.max(*x));
         }
     }
 
