@@ -46,8 +46,8 @@ pub struct HalfStep<'a> {
 impl HalfStep<'_> {
     /// Accelerates the owned atoms by their forces for `n` half steps.
     pub fn kick(self, atoms: &mut Atoms, n: f64) {
-        let quanta = &self.velocity_quanta(atoms);
-        let share = n / self.coarseness(atoms);
+        let (quanta, given) = &self.quanta(atoms);
+        let share = n * given;
         let Atoms { owned, velocity, force, species, .. } = atoms;
         parallel::for_each_task(&mut velocity[..*owned], |first, velocity| {
             let (force, species) = (&force[first..], &species[first..]);
@@ -57,8 +57,8 @@ impl HalfStep<'_> {
 
     /// A kick and then a drift, for some atoms after the other, of so many half steps each.
     pub fn kick_and_drift(self, atoms: &mut Atoms, [kicked, drifted]: [f64; 2]) {
-        let quanta = &self.velocity_quanta(atoms);
-        let share = kicked / self.coarseness(atoms);
+        let (quanta, given) = &self.quanta(atoms);
+        let share = kicked * given;
         let Atoms { owned, velocity, position, force, species, border, .. } = atoms;
         let (position, velocity) = (&mut position[..*owned], &mut velocity[..*owned]);
         parallel::for_each_task_of_two(position, velocity, |first, position, velocity| {
@@ -70,31 +70,24 @@ impl HalfStep<'_> {
 
     /// Makes the momenta of the owned atoms integers.
     pub fn round_momenta(self, atoms: &mut Atoms) {
-        let quanta = self.velocity_quanta(atoms);
+        let (quanta, _) = self.quanta(atoms);
         parallel::change_velocities(atoms, |atoms, i, v| {
             let quantum = quanta[atoms.species[i] as usize];
             *v = v.map(|v| quantum.value(quantum.momentum(v)));
         });
     }
 
-    /// By species.
-    fn velocity_quanta(self, atoms: &Atoms) -> Vec<VelocityQuantum> {
-        let impulse = self.impulse(atoms) * self.coarseness(atoms);
-        let quantum = |m: &f64| VelocityQuantum { velocity: impulse / m, inverse: m / impulse };
-        self.masses.iter().map(quantum).collect()
-    }
-
-    /// What a quantum of force gives in this time, (g/mol) Å/ps.
-    fn impulse(self, atoms: &Atoms) -> f64 {
-        self.duration * FORCE_PER_MASS / atoms.quantum.per_unit()
-    }
-
-    /// How many of these impulses are one quantum of momentum: the lowest power of two with which that of the heaviest
-    /// atoms at `FASTEST` is not too large; 1 but in very short time steps.
-    fn coarseness(self, atoms: &Atoms) -> f64 {
+    /// By species what a momentum of 1 is, and how much a quantum of force gives in this time: 1 but in very short steps,
+    /// where it is the highest power of two with which momenta of the heaviest atoms at `FASTEST` are not too large.
+    fn quanta(self, atoms: &Atoms) -> (Vec<VelocityQuantum>, f64) {
+        // (g/mol) Å/ps
+        let given = self.duration * FORCE_PER_MASS / atoms.quantum.per_unit();
         let heaviest = self.masses.iter().copied().fold(0.0, f64::max);
-        let largest = FASTEST * heaviest / (LARGEST_MOMENTUM * self.impulse(atoms));
-        largest.log2().ceil().max(0.0).exp2()
+        let largest = FASTEST * heaviest / (LARGEST_MOMENTUM * given);
+        let coarseness = largest.log2().ceil().max(0.0).exp2();
+        let impulse = given * coarseness;
+        let quantum = |m: &f64| VelocityQuantum { velocity: impulse / m, inverse: m / impulse };
+        (self.masses.iter().map(quantum).collect(), 1.0 / coarseness)
     }
 }
 

@@ -152,17 +152,19 @@ impl Routes {
         self.add_gathered(owned, words);
     }
 
-    /// The words of the owners of this rank's ghosts, `words` for each, where `owned` are those of its
-    /// own atoms; with room of its own. Collective.
-    pub fn told_to_ghosts(&self, comm: &Comm, owned: &[i64], words: usize) -> Vec<i64> {
+    /// The words of this rank's own atoms, `words` for each, and behind them those of the owners of its ghosts;
+    /// with room of its own, unlike `refresh`. Collective.
+    pub fn with_ghosts(&self, comm: &Comm, mut values: Vec<i64>, words: usize) -> Vec<i64> {
         let copies = self.send.iter().flat_map(Copies::iter);
         let packed: Vec<i64> =
-            copies.flat_map(|(i, _)| &owned[i * words..][..words]).copied().collect();
-        let mut ghosts = vec![0; words * self.receive.iter().map(|(_, n)| n).sum::<usize>()];
+            copies.flat_map(|(i, _)| &values[i * words..][..words]).copied().collect();
+        let ghosts: usize = self.receive.iter().map(|(_, count)| count).sum();
+        values.resize(values.len() + ghosts * words, 0);
+        let (_, ghosts) = self.divide(&mut values, words);
         let send = parts(&packed, counts(self.send.iter().map(Copies::count), words));
-        let receive = parts_mut(&mut ghosts, counts(self.receive.iter().copied(), words));
+        let receive = parts_mut(ghosts, counts(self.receive.iter().copied(), words));
         comm.transport().begin_transfer(&send, receive).complete();
-        ghosts
+        values
     }
 
     /// Values of owned atoms and of ghosts, `each` per atom.

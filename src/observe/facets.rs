@@ -46,7 +46,7 @@ pub fn find(
         let quanta = exposed.outward.map(|x| DIRECTION.round(x));
         outward[3 * exposed.atom as usize..][..3].copy_from_slice(&quanta);
     }
-    outward.extend(routes.told_to_ghosts(comm, &outward, 3));
+    let outward = routes.with_ghosts(comm, outward, 3);
 
     let site = |coordination| if coordination == 0 { Site::Vapour } else { Site::Inner };
     let mut sites: Vec<Site> = around.of.iter().map(|atom| site(atom.coordination)).collect();

@@ -77,17 +77,12 @@ impl Hexagonal {
 pub fn counts(
     snapshot: &Snapshot,
     routes: &Routes,
-    own: &[i64],
+    own: Vec<i64>,
     hexagonal: &[Hexagonal],
     particles: usize,
 ) -> Vec<i64> {
-    let ghosts = routes.told_to_ghosts(snapshot.system.comm, own, 1);
-    let class = |i: u32| {
-        Class::from_number(match (i as usize).checked_sub(own.len()) {
-            None => own[i as usize],
-            Some(ghost) => ghosts[ghost],
-        })
-    };
+    let classes = routes.with_ghosts(snapshot.system.comm, own, 1);
+    let class = |i: u32| Class::from_number(classes[i as usize]);
     let hcp = hexagonal.iter().filter(|of| class(of.atom) == Class::Hcp);
     let faults = hcp.filter_map(|of| Some((of.atom as usize, of.fault(class)? as usize)));
     of_particles::<3>(snapshot, particles, faults)

@@ -163,19 +163,18 @@ impl Grains {
     ) -> Grains {
         let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
         let own: Vec<i64> = matches.iter().map(|found| Lattice::of(found).0).collect();
-        let with_ghosts = |own: &[i64]| -> Vec<Lattice> {
-            let ghosts = routes.told_to_ghosts(comm, own, 1);
-            own.iter().copied().chain(ghosts).map(Lattice).collect()
+        let with_ghosts = |own: Vec<i64>| -> Vec<Lattice> {
+            routes.with_ghosts(comm, own, 1).into_iter().map(Lattice).collect()
         };
-        let mut own = averaged(snapshot, around.bond, &with_ghosts(&own));
-        let found = with_ghosts(&own);
+        let mut own = averaged(snapshot, around.bond, &with_ghosts(own));
+        let found = with_ghosts(own.clone());
         for of in &around.hexagonal {
             let i = of.atom as usize;
             if found[i].class() == Class::Hcp {
                 own[i] = beside(found[i], of.near.map(|j| found[j as usize])).0;
             }
         }
-        let lattices = with_ghosts(&own);
+        let lattices = with_ghosts(own);
         let alike = |i: usize, j: usize| lattices[i].is_like(lattices[j]);
         let names = connected(atoms, snapshot.neighbours, comm, around.bond, alike);
         let in_some = |i: usize| lattices[i] != Lattice::NONE;

@@ -4,8 +4,8 @@
 //! `/sinter/pairs` counts as `neck_atoms` (`neck` has the definition): its pressure −tr σ/3, and after von
 //! Mises √(3/2 s:s), s being σ without its trace. Sums are of integers.
 
-use super::neck::{Line, Neck};
-use super::pairs::{Ends, Pairs, line, necks, sections};
+use super::neck::Neck;
+use super::pairs::{Ends, Pairs, necks};
 use super::strangers::Strangers;
 use super::{Column, Scene, Values};
 use crate::fixed::ExactSum;
@@ -35,10 +35,7 @@ impl Sum {
 
 /// Columns beside those of boundaries; `stress`: of the owned atoms, GPa. Collective.
 pub fn columns(scene: &Scene, pairs: &Pairs, stress: &[[f64; 6]]) -> [Column; 2] {
-    let filling = pairs.filling;
-    let list: Vec<[u32; 2]> = pairs.contacts().iter().map(|c| c.particles).collect();
-    let lines: Vec<Line> = list.iter().map(|pair| line(scene, filling, *pair)).collect();
-    let sections = sections(scene, filling, &list, &lines);
+    let (list, lines, sections) = pairs.sections(scene);
     let necks = necks(scene, &Strangers::find(scene), &list, (&lines, &sections));
 
     let add = |sums: &mut Vec<Sum>, i: usize, (k, end): (usize, usize), position| {

@@ -57,9 +57,7 @@ impl Pairs {
     /// Ids of the owned atoms that make the outermost layer of a particle towards a neighbour:
     /// those within `LAYER` of its last atom before the narrowest place. Collective.
     pub fn facing_layers(&self, scene: &Scene) -> Vec<u64> {
-        let pairs: Vec<[u32; 2]> = self.contacts().iter().map(|c| c.particles).collect();
-        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, self.filling, *p)).collect();
-        let sections = sections(scene, self.filling, &pairs, &lines);
+        let (pairs, lines, sections) = self.sections(scene);
         let ends = Ends::find(scene, &pairs);
         // Of the first particle the largest, of the second the least axial coordinate.
         let towards = [1.0, -1.0];
@@ -83,6 +81,14 @@ impl Pairs {
             }
         };
         ends.gather(Vec::new, is_last, |ids: &mut Vec<u64>, more| ids.extend(more))
+    }
+
+    /// All pairs, the line of each, and its narrowest place. Collective.
+    pub fn sections(&self, scene: &Scene) -> (Vec<[u32; 2]>, Vec<Line>, Vec<Option<CrossSection>>) {
+        let pairs: Vec<[u32; 2]> = self.contacts().iter().map(|c| c.particles).collect();
+        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, self.filling, *p)).collect();
+        let sections = sections(scene, self.filling, &pairs, &lines);
+        (pairs, lines, sections)
     }
 
     /// Empty before the particles are put together.
@@ -155,13 +161,11 @@ impl Observer for Pairs {
         let strangers = Strangers::find(scene);
         let known = self.contacts().len();
         self.find(scene, &strangers);
-        let contacts = self.contacts.get_or_insert_default();
-        if contacts.is_empty() {
+        if self.contacts.get_or_insert_default().is_empty() {
             return Ok(None);
         }
-        let pairs: Vec<[u32; 2]> = contacts.iter().map(|c| c.particles).collect();
-        let lines: Vec<Line> = pairs.iter().map(|p| line(scene, filling, *p)).collect();
-        let sections = sections(scene, filling, &pairs, &lines);
+        let (pairs, lines, sections) = self.sections(scene);
+        let contacts = self.contacts.get_or_insert_default();
         let necks = necks(scene, &strangers, &pairs, (&lines, &sections));
 
         let Snapshot { time_ps, settings, .. } = scene.snapshot;
@@ -183,7 +187,7 @@ impl Observer for Pairs {
     }
 }
 
-pub(super) fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
+fn line(scene: &Scene, filling: Option<Filling>, pair: [u32; 2]) -> Line {
     let mut centres = pair.map(|k| scene.bodies[k as usize].centre);
     if let Some(Filling { surface: Some(axis), .. }) = filling.filter(|f| pair[1] >= f.first) {
         let across = centres[1][axis];
@@ -258,7 +262,7 @@ impl<'a> Ends<'a> {
 }
 
 /// The narrowest cross-section of each pair; first pass over the atoms.
-pub(super) fn sections(
+fn sections(
     scene: &Scene,
     filling: Option<Filling>,
     pairs: &[[u32; 2]],

@@ -98,9 +98,9 @@ impl Structure {
         let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
         let sites = facets::find(snapshot, routes, surroundings, &self.last);
         let facets = facets::counts(snapshot, &sites, tallies.len());
-        let classes: Vec<i64> = surroundings.of.iter().map(|atom| atom.class as i64).collect();
+        let classes = surroundings.of.iter().map(|atom| atom.class as i64).collect();
         let hexagonal = &surroundings.hexagonal;
-        let faults = faults::counts(snapshot, routes, &classes, hexagonal, tallies.len());
+        let faults = faults::counts(snapshot, routes, classes, hexagonal, tallies.len());
         series[0].columns.extend(of_planes(tallies.len(), facets, faults));
         if snapshot.system.masses.len() > 1 {
             let lattice = |(axes, tally): (Option<Axes>, &Tally)| {

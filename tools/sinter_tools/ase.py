@@ -228,8 +228,7 @@ class _Server:
             raise CalculationFailed(f"sinter-hpc has not answered for {self.timeout} s") from None
         except (SocketClosed, ConnectionError, AssertionError):
             raise self._failure() from None
-        extra = json.loads(bytes(found["morebytes"]))
-        energies = np.array(extra["energies"]) if self.energies else None
+        energies = np.array(json.loads(bytes(found["morebytes"]))["energies"]) if self.energies else None
         return found["energy"], found["forces"], found["virial"], energies
 
     def _lines(self):

@@ -38,13 +38,15 @@ class Element:
     energy: float
 
     def density(self, r):
-        x = r / self.r_e
-        return self.f_e * np.exp(-self.beta * (x - 1)) / (1 + (x - self.lam) ** 20)
+        return self._falling(r, self.f_e, self.beta, self.lam)
 
     def pair(self, r):
+        return self._falling(r, self.a, self.alpha, self.kappa) - self._falling(r, self.b, self.beta, self.lam)
+
+    def _falling(self, r, strength, decay, shift):
+        """What all functions of r are made of."""
         x = r / self.r_e
-        repulsion = self.a * np.exp(-self.alpha * (x - 1)) / (1 + (x - self.kappa) ** 20)
-        return repulsion - self.b * np.exp(-self.beta * (x - 1)) / (1 + (x - self.lam) ** 20)
+        return strength * np.exp(-decay * (x - 1)) / (1 + (x - shift) ** 20)
 
     def embedding(self, rho):
         end, begin = 0.85 * self.rho_e, 1.15 * self.rho_e

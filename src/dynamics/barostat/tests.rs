@@ -52,6 +52,21 @@ fn protocol(pressure: Settings, steps: u64) -> Protocol {
     Protocol { seed: 5, timestep: 0.002, stages: vec![stage] }
 }
 
+/// The volume after each step of the only stage but for the first fiftieth of them, Å³.
+fn settled_volumes(protocol: &Protocol, system: &mut dyn System, comm: &Comm) -> Vec<f64> {
+    let mut progress = Progress::default();
+    let mut run = Integrator::begin(protocol, &progress, system, comm).unwrap();
+    let mut volumes = Vec::new();
+    while !run.is_finished(&progress) {
+        progress.advance(protocol);
+        run.step(system, comm, &progress, false).unwrap();
+        if progress.step > protocol.stages[0].steps / 50 {
+            volumes.push(system.cell().volume());
+        }
+    }
+    volumes
+}
+
 /// N atoms that do not act on each other, at momentum zero: p(V) ∝ V^(N-1) exp(-P° V/kT), so <V> = N kT/P°
 /// and the variance of V is N (kT/P°)².
 #[test]
@@ -66,16 +81,8 @@ fn an_ideal_gas_has_the_volumes_of_its_ensemble() {
         let (comm, potential) = (Comm::single(), TwoDensities::default());
         let mut system = engine(&comm, &potential, 1.3 * VOLUME * ATOMS as f64);
         let protocol = protocol(gas(kind, pressure), STEPS);
-        let mut progress = Progress::default();
-        let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
-        let mut volumes = Vec::new();
-        while !run.is_finished(&progress) {
-            progress.advance(&protocol);
-            run.step(&mut system, &comm, &progress, false).unwrap();
-            if progress.step > STEPS / 50 {
-                volumes.push(system.cell().volume() / VOLUME);
-            }
-        }
+        let volumes = settled_volumes(&protocol, &mut system, &comm);
+        let volumes: Vec<f64> = volumes.into_iter().map(|volume| volume / VOLUME).collect();
         let (mean, variance) = moments(&volumes);
         let (mean, variance) = (mean / ATOMS as f64, variance / ATOMS as f64);
         assert!((mean - 1.0).abs() < MEAN_TOLERANCE, "{kind:?}: mean {mean} of theory");
@@ -189,17 +196,7 @@ fn volumes_of_a_crystal_fluctuate_as_its_bulk_modulus_says() {
             protocol.seed = seed;
             protocol.stages[0].temperature = Some([COLD; 2]);
             protocol.stages[0].first_temperature = Some(COLD);
-            let mut progress = Progress::default();
-            let mut run = Integrator::begin(&protocol, &progress, &mut system, &comm).unwrap();
-            let mut volumes = Vec::new();
-            while !run.is_finished(&progress) {
-                progress.advance(&protocol);
-                run.step(&mut system, &comm, &progress, false).unwrap();
-                if progress.step > STEPS / 50 {
-                    volumes.push(system.cell().volume());
-                }
-            }
-            let (mean, variance) = moments(&volumes);
+            let (mean, variance) = moments(&settled_volumes(&protocol, &mut system, &comm));
             means.push(mean);
             variances.push(variance);
         }
