@@ -14,7 +14,7 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, analysis, diffraction, movie, necks, pictures, plots, strain, summary
+from sinter_tools import Trajectory, analysis, diffraction, movie, necks, pictures, plots, report, strain, summary
 from sinter_tools.cli import main
 from sinter_tools.trajectory import Unusable
 from test_surfaces import Made, shape
@@ -200,6 +200,10 @@ def test_particles_that_are_never_together(apart, tmp_path, capsys):
     assert main(["report", str(apart), "--output", str(tmp_path / "report.html")]) == 0
     page = (tmp_path / "report.html").read_text()
     assert "put together, 0 ps" not in page and "Atoms at the beginning, 0 ps" in page and "X-ray pattern" in page
+
+
+def test_every_figure_has_a_caption_in_the_report():
+    assert set(report.CAPTIONS) == set(plots.FIGURES)
 
 
 def test_a_minimisation_is_drawn_against_steps(bulk, capsys):
