@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import sys
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,8 +15,9 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, facing
+from sinter_tools import Trajectory, digest, facing
 from sinter_tools.cli import main
+from test_surfaces import Made, shape
 
 A = 3.92
 PROTOCOL = """
@@ -62,6 +64,56 @@ def test_layers_above_a_facet_are_counted(noise, first, second):
     # An inner layer has two atoms more or fewer within the cylinder, as sites of layers alternate.
     assert found == pytest.approx(expected, rel=0.03)
     assert (found > 0).tolist() == (expected > 0).tolist()
+
+
+@pytest.mark.parametrize("noise", [0, 0.15])
+@pytest.mark.parametrize("height, corners, facet", [(7, 11, 16), (8, 12, 25), (10, 15, 25), (12, 18, 49)])
+def test_layers_that_taper_towards_a_small_facet_lack_no_atoms(height, corners, facet, noise):
+    """Truncated octahedra of 807 to 4,033 atoms, bare and with a fourth of a layer on their (001)."""
+    rng = np.random.default_rng(3)
+    sites = np.stack(np.meshgrid(*[np.arange(-corners, corners + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    sites = sites[(sites.sum(1) % 2 == 0) & (np.abs(sites).sum(1) <= corners)]
+    bare = sites[np.abs(sites).max(1) <= height]
+    assert (bare[:, 2] == height).sum() == facet
+    above = rng.permutation(sites[(sites[:, 2] == height + 1) & (np.abs(sites[:, :2]).max(1) <= height)])[: facet // 4]
+    for places, expected in ((bare, 0), (np.concatenate([bare, above]), facet // 4 / facet)):
+        places = places * A / 2 + rng.normal(0, noise, places.shape)
+        first, *more = facing.coverage(places, np.arange(len(places)) >= 0, np.array([0, 0, 100.0]), A / np.sqrt(2))
+        assert first == pytest.approx(expected, abs=0.025) and more == [0, 0]
+
+
+class Faced(Made):
+    """Two particles of as many atoms each."""
+
+    def __init__(self, frames):
+        super().__init__(frames)
+        self.particle = np.repeat([0, 1], self.atoms // 2)
+
+
+def test_evaporated_atoms_move_no_facet():
+    """The mean place of all atoms of a particle would be far beside it, and one atom of a hundred its farthest corner."""
+    rng = np.random.default_rng(5)
+    one = shape(face_100=8, face_111=12)[0] @ shape(face_100=8)[1].T
+    both = np.concatenate([one, one + [0, 0, 36.0]]) + rng.normal(0, 0.05, (2 * len(one), 3))
+    gone = both.copy()
+    corner = np.linalg.norm(one, axis=1).argmax()
+    gone[corner] = [90_000, 20_000, -50_000]
+    made = Faced([both, gone])
+    _, coverage = facing.history(made)
+    assert np.isfinite(coverage).all() and coverage[1] == pytest.approx(coverage[0], abs=0.01)
+    assert digest._corners(made, 1) == pytest.approx(digest._corners(made, 0), rel=0.01)
+    made.periodic, beyond = np.array([False, False, True]), np.array([0, 0, 100.0])
+    frame = made.frame
+    made.frame = lambda index: SimpleNamespace(**vars(frame(index)) | {"lengths": beyond})
+    made.positions = [both + (made.particle == 1)[:, None] * beyond]
+    assert facing.history(made)[1][0] == pytest.approx(coverage[0], abs=0.01)
+
+
+def test_what_is_not_known_is_null_in_json():
+    content = {"shown": {"misorientation_deg": [[float("nan")], [1.5]], "sigma": [3]}}
+    refuse = lambda name: pytest.fail(f"{name} is no JSON")
+    assert json.loads(digest._lines(digest._without_nan(content)), parse_constant=refuse)["shown"]["misorientation_deg"] == [[None], [1.5]]
+    assert digest._known_mean(np.array([[1, np.nan], [3, np.nan]]))[0] == 2
 
 
 def test_what_has_no_layers_has_no_facet():

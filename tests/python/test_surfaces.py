@@ -61,7 +61,7 @@ class Made:
 
     def series(self, group, name):
         values = {"nearest_neighbour_distance": np.full(len(self), D), "lattice_axes": np.full((len(self), 1, 3, 3), self.axes)}
-        return SimpleNamespace(step=np.arange(len(self)), values=values[name])
+        return SimpleNamespace(step=np.arange(len(self)), values=values[name]) if name in values else None
 
 
 def turned(degrees=33, about=(1, 2, 3)):

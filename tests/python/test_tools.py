@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import ase.io
 import h5py
@@ -152,7 +153,6 @@ def test_haadf_shows_columns_by_the_power_of_their_atomic_number():
 def test_strain_of_a_stretched_crystal(tmp_path):
     """A turned crystal, stretched by 2 % along x: that strain, and none across."""
     from ase.cluster import FaceCenteredCubic
-    from types import SimpleNamespace
 
     atoms = FaceCenteredCubic("Pt", [(1, 0, 0), (1, 1, 1)], [6, 6], latticeconstant=3.92)
     atoms.rotate(17, (1, 2, 3))
@@ -169,6 +169,43 @@ def test_strain_of_a_stretched_crystal(tmp_path):
     np.testing.assert_allclose(np.diag(mean) - mean[1, 1], [0.02, 0, 0], atol=1e-3)
     assert np.abs(mean - np.diag(np.diag(mean))).max() < 1e-3
     assert known[:, 0, 0].std() < 1e-3
+
+
+@pytest.mark.parametrize("noise", [0, 0.05])
+def test_strain_of_a_twinned_crystal_is_that_of_either_twin(noise):
+    """Two twins, both compressed by 1 % across the boundary: no strain comes of how they lie."""
+    corners = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    sites = corners[corners.sum(1) % 2 == 0] * 3.92 / 2
+    normal = np.ones(3) / np.sqrt(3)
+    upper = sites[(sites @ normal > -0.1) & (np.linalg.norm(sites, axis=1) < 20)]
+    lower = upper - 2 * np.outer(upper @ normal, normal)
+    both = np.concatenate([upper, lower[upper @ normal > 0.1]])
+    both -= 0.01 * np.outer(both @ normal, normal)
+    both += np.random.default_rng(1).normal(0, noise, both.shape)
+    frame = SimpleNamespace(positions=both, lengths=np.zeros(3))
+    trajectory = SimpleNamespace(atoms=len(both), particle=np.zeros(len(both), int), periodic=np.zeros(3, bool))
+    found = strain.strains(trajectory, frame)
+    height = both @ normal
+    for half in (height > 4, height < -4):
+        known = found[half & np.isfinite(found[:, 0, 0])]
+        assert len(known) > 400
+        across = known @ normal @ normal
+        along = (np.trace(known, axis1=1, axis2=2) - across) / 2
+        assert (along - across).mean() == pytest.approx(0.01, abs=1e-3)
+        assert across.std() < 1e-3 + noise / 2
+
+
+def test_strain_of_a_decahedron_is_that_which_closes_its_gap():
+    from ase.cluster import Decahedron
+
+    atoms = Decahedron("Pt", 6, 4, 0, latticeconstant=3.92)
+    frame = SimpleNamespace(positions=atoms.positions, lengths=np.zeros(3))
+    trajectory = SimpleNamespace(atoms=len(atoms), particle=np.zeros(len(atoms), int), periodic=np.zeros(3, bool))
+    found = strain.strains(trajectory, frame)
+    classes = analysis.structure_classes(atoms.positions, np.zeros(3), np.zeros(3, bool))
+    assert (np.isfinite(found[:, 0, 0]) == (classes == analysis.FCC)).all()
+    # Five tetrahedra of 70.53 degrees close by 7.35 degrees.
+    assert np.nanmax(np.abs(found)) < 0.03
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import json
 import h5py
 import numpy as np
 
-from . import analysis, facing, summary
+from . import analysis, facing, summary, surfaces
 from .trajectory import Unusable
 
 ARRAYS = {"id": "<u8", "species": "u1", "particle": "<u4", "image": "<i4", "position": "<f8", "velocity": "<f8"}
@@ -64,11 +64,15 @@ def _mean(series, rows):
 
 def _corners(trajectory, index):
     """Of each particle the mean distance from its centre of the hundredth of atoms that are farthest out, over the root of the mean
-    square distance: it falls as corners and edges become round."""
-    positions = trajectory.frame(index).positions
+    square distance: it falls as corners and edges become round. Atoms that have evaporated do not count."""
+    frame = trajectory.frame(index)
+    bound = ~surfaces.vapour(trajectory, frame)
     rows = []
     for particle in range(int(trajectory.particle.max()) + 1):
-        places = positions[trajectory.particle == particle]
+        places = frame.positions[bound & (trajectory.particle == particle)]
+        if not len(places):
+            rows.append(None)
+            continue
         far = np.sort(np.linalg.norm(places - places.mean(0), axis=1))
         rows.append(round(float(far[-max(len(far) // 100, 1) :].mean() / np.sqrt((far**2).mean())), 4))
     return rows
@@ -99,9 +103,24 @@ def shown(trajectory):
     found["corners_first_put_together_and_last"] = [_corners(trajectory, index) for index in moments]
     for pair in trajectory.pairs()[:1]:
         _, coverage = facing.history(trajectory, pair)
-        last = coverage[2 * len(coverage) // 3 :].mean(0)
+        last = _known_mean(coverage[2 * len(coverage) // 3 :])
         found["layers_above_the_facing_facets_put_together_and_last_third"] = [np.round(c, 4).tolist() for c in (coverage[0], last)]
     return found
+
+
+def _known_mean(rows):
+    """Mean over rows, of what is known; NaN where nothing is."""
+    known = np.isfinite(rows)
+    return np.where(known, rows, 0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)
+
+
+def _without_nan(content):
+    """JSON has no NaN: what is not known is null."""
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not np.isfinite(content) else content
 
 
 def table(trajectory):
@@ -149,7 +168,7 @@ def write(trajectory, path):
     }
     files = path.with_name(path.name + ".json"), path.with_name(path.name + ".csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    files[0].write_text(_lines(content) + "\n", encoding="utf-8")
+    files[0].write_text(_lines(_without_nan(content)) + "\n", encoding="utf-8")
     names, rows = table(trajectory)
     with files[1].open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

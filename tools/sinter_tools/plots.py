@@ -134,7 +134,9 @@ def climbing(trajectory):
     if not trajectory.pairs():
         return None
     times, coverage = facing.history(trajectory, trajectory.pairs()[0])
-    if len(times) < 2 or np.isnan(coverage).all():
+    known = np.isfinite(coverage[:, :, 0])
+    # A line wants two frames that follow each other.
+    if not (known[1:] & known[:-1]).any():
         return None
     figure, axes = plt.subplots(facing.LAYERS - 1, sharex=True, figsize=(6, 4.2))
     for layer, (axis, name) in enumerate(zip(axes, ("first", "second"))):

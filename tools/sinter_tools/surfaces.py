@@ -75,7 +75,10 @@ def around(trajectory, frame):
 
 
 def vapour(trajectory, frame):
-    """Which atoms have no neighbour."""
+    """Which atoms have no neighbour; where the run has counted none, none is looked for."""
+    counted = trajectory.series("structure", "vapour_atoms")
+    if counted is not None and (same := np.flatnonzero(counted.step == frame.step)).size and not counted.values[same[0]].any():
+        return np.zeros(trajectory.atoms, bool)
     return around(trajectory, frame).coordination == 0
 
 
