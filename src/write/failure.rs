@@ -22,16 +22,24 @@ pub fn unread(path: &Path, error: io::Error) -> Error {
 }
 
 /// A failure in writing as HDF5 tells it: of all its words people want the reason that the system gave.
+/// HDF5 does not pass on all of them; that the folder has gone can be asked again.
 pub fn unwritten_by_hdf5(path: &Path, error: &hdf5::Error) -> Error {
     let frames = match error {
         hdf5::Error::HDF5(stack) => stack.clone().expand().ok(),
         hdf5::Error::Internal(_) => None,
     };
     let mut frames = frames.iter().flat_map(|frames| frames.iter());
-    match frames.find_map(|frame| reason(frame.desc())) {
-        Some(number) => unwritten(path, io::Error::from_raw_os_error(number)),
-        None => told(path, &format!("HDF5: {error}"), advice(None)),
+    if let Some(number) = frames.find_map(|frame| reason(frame.desc())) {
+        return unwritten(path, io::Error::from_raw_os_error(number));
     }
+    match folder_of(path).metadata() {
+        Err(gone) => unwritten(path, gone),
+        Ok(_) => told(path, &format!("HDF5: {error}"), advice(None)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// A failure in reading as HDF5 tells it: in a step it is of a file that was just written, and
@@ -100,8 +108,24 @@ mod tests {
         let expected = "out/trajectory.h5md: No space left on device (os error 28). The disk is \
                         full. What was written before is kept: make room, then go on with --resume";
         assert_eq!(full, expected);
-        let other = unwritten_by_hdf5(path, &"unable to flush".into()).to_string();
-        assert!(other.starts_with("out/trajectory.h5md: HDF5: unable to flush. What"), "{other}");
+    }
+
+    #[test]
+    fn without_a_reason_of_the_system_the_words_of_hdf5_are_told() {
+        let other =
+            unwritten_by_hdf5(Path::new("Cargo.toml"), &"unable to flush".into()).to_string();
+        assert!(other.starts_with("Cargo.toml: HDF5: unable to flush. What"), "{other}");
+    }
+
+    /// HDF5 says "can't retrieve stat info for file", and no number, of a folder that is taken
+    /// away between making a file in it and asking for its status.
+    #[test]
+    fn a_folder_that_is_gone_is_told_though_hdf5_gives_no_reason() {
+        let path = Path::new("no-such-folder/checkpoint-20.h5.partial");
+        let silent = "H5Fcreate(): unable to create file: can't retrieve stat info for file";
+        let error = unwritten_by_hdf5(path, &silent.into()).to_string();
+        let expected = "checkpoint-20.h5.partial: No such file or directory (os error 2). It was removed or renamed";
+        assert!(error.contains(expected), "{error}");
     }
 
     /// As of a checkpoint that is read back after its folder was taken away.
