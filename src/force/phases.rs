@@ -79,18 +79,16 @@ impl<'a, P: Potential> Phases<'a, P> {
         };
         rayon::in_place_scope(|scope| {
             for thread in 1..schedule.threads {
-                scope.spawn(move |_| work.share(thread, |_| ()));
+                scope.spawn(move |_| work.share(thread, || false, |_| ()));
             }
-            work.share(0, |task| {
-                if let Some(task) = task {
-                    clock.enter(match task {
-                        Task::Densities => Phase::Density,
-                        Task::Embed => Phase::Embedding,
-                        Task::Forces => Phase::Force,
-                    });
-                }
-                transfer.progress();
-            });
+            let begins = |task| {
+                clock.enter(match task {
+                    Task::Densities => Phase::Density,
+                    Task::Embed => Phase::Embedding,
+                    Task::Forces => Phase::Force,
+                });
+            };
+            work.share(0, || transfer.progress(), begins);
         });
         self.result = std::mem::replace(&mut *lock(&work.failure), Ok(()));
     }
@@ -123,27 +121,35 @@ struct Work<'a, P: Potential> {
 }
 
 impl<P: Potential> Work<'_, P> {
-    /// One thread's share of the section. `look_up` is called with each task before it
-    /// begins, and while there is none.
-    fn share(&self, thread: usize, mut look_up: impl FnMut(Option<Task>)) {
+    /// One thread's share of the section. Before each task, and while there is none, it asks
+    /// whether what travels has arrived; it tells of each that begins.
+    fn share(
+        &self,
+        thread: usize,
+        mut has_arrived: impl FnMut() -> bool,
+        mut begins: impl FnMut(Task),
+    ) {
         let _stop = StopIfPanicking(self.scheduler);
         let mut done = None;
         loop {
+            let arrived = has_arrived();
             let mut scheduler = lock(self.scheduler);
             if let Some(job) = done.take() {
                 scheduler.finish(self.schedule, job);
+            }
+            if arrived {
+                scheduler.note_arrival();
             }
             let next = scheduler.next(self.schedule, thread);
             drop(scheduler);
             match next {
                 Next::Leave => return,
                 Next::Wait => {
-                    look_up(None);
                     (0..PATIENCE).for_each(|_| std::hint::spin_loop());
                     std::thread::yield_now();
                 }
                 Next::Do(mut job) => {
-                    look_up(Some(job.task));
+                    begins(job.task);
                     let result = self.carry_out(&mut job);
                     done = Some(job);
                     if result.is_err() {

@@ -161,6 +161,10 @@ impl<'a> Evaluation<'a> {
                     self.end(thread, &job);
                     scheduler.finish(self.schedule, job);
                 }
+                // Messages arrive at any moment.
+                if self.random().is_multiple_of(5) {
+                    scheduler.note_arrival();
+                }
                 match scheduler.next(self.schedule, thread) {
                     Next::Do(mut job) => {
                         prop_assert!(has_work && !has_left[thread]);
@@ -362,6 +366,41 @@ fn order_of_one_thread(schedule: &Schedule) -> Vec<(Task, usize)> {
         }
     }
     order
+}
+
+/// A rank waits for others only when it has nothing left to do, and does not make them wait.
+#[test]
+fn free_tiles_are_begun_until_messages_arrive_and_last() {
+    let positions = crystal([120, 12, 12]);
+    let (rows, first, _) = prepare(&positions, positions.len());
+    let tiling = Tiling::new(&rows, &first, 1, SLABS);
+    let schedule = Schedule::new(&tiling, [0], 1);
+    let free = schedule.tiles.iter().filter(|tile| tile.is_free()).count();
+    assert_eq!(free, schedule.tiles.len() - 3, "one is open, two are around it");
+    // Free tiles that get their densities in each section, where messages arrive after so many tasks.
+    let begun = |tasks: usize| -> Vec<usize> {
+        let mut scheduler = Scheduler::<()>::default();
+        scheduler.clear(&schedule);
+        let in_section = |section: Section| {
+            let (mut begun, mut done) = (0, 0);
+            scheduler.enter(&schedule, section);
+            loop {
+                if done == tasks {
+                    scheduler.note_arrival();
+                }
+                let Next::Do(job) = scheduler.next(&schedule, 0) else { return begun };
+                begun +=
+                    (job.task == Task::Densities && schedule.tiles[job.tile].is_free()) as usize;
+                done += 1;
+                scheduler.finish(&schedule, job);
+            }
+        };
+        Section::ALL.map(in_section).to_vec()
+    };
+    assert_eq!(begun(usize::MAX), [free, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(begun(0), [0, 0, 0, 0, 0, 0, free]);
+    assert_eq!(begun(1)[..2], [1, 0]);
+    assert_eq!(begun(1).iter().sum::<usize>(), free);
 }
 
 #[test]

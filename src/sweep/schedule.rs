@@ -14,8 +14,10 @@
 //!
 //! Tiles with atoms that other ranks (or periodic images) have as ghosts are **open**: their
 //! sums are complete when those of the ghosts have been gathered, so what depends on them
-//! comes after the exchange. Only atoms of open tiles have ghosts in reach. Everything
-//! else is done while messages travel, a quarter of it during each of four exchanges.
+//! comes after the exchange. Only atoms of open tiles have ghosts in reach. Other tiles are
+//! **free**, but for those around open ones: they fill the time while messages travel, until
+//! these have arrived, so that a rank waits for others only when it has nothing left to do.
+//! What is left comes last.
 //!
 //! Nothing of this shows in the results: sums are of integers.
 
@@ -50,6 +52,12 @@ impl Section {
         Section::BeforeForces,
         Section::ForcesTravel,
     ];
+
+    /// Whether messages are on their way meanwhile.
+    pub fn is_travelling(self) -> bool {
+        use Section::{AdjointsTravel, ForcesTravel, PositionsTravel, SumsTravel};
+        matches!(self, PositionsTravel | SumsTravel | AdjointsTravel | ForcesTravel)
+    }
 }
 
 /// What is done to a tile, in this order.
@@ -78,11 +86,16 @@ pub struct Tile {
     pub leads_on: bool,
     /// Whether any of its atoms has ghosts.
     pub is_open: bool,
-    /// Where its densities come.
+    /// Where its densities come at the latest.
     pub section: Section,
 }
 
 impl Tile {
+    /// Whether its densities may come in any section in which messages travel.
+    pub fn is_free(&self) -> bool {
+        self.section == Section::ForcesTravel
+    }
+
     /// Whether a task may be done to this tile in a section, as far as exchanges go.
     pub fn is_due(&self, task: Task, section: Section) -> bool {
         section >= self.earliest(task)
@@ -182,9 +195,11 @@ fn divide(tiles: &mut [Tile]) {
     let open: Vec<bool> = tiles.iter().map(|tile| tile.is_open).collect();
     let beside = widened(tiles, &open);
     let behind = widened(tiles, &beside);
-    let free = behind.iter().filter(|&&behind| !behind).count();
-    let parts = if free == tiles.len() { 1 } else { 4 };
-    let mut passed = 0;
+    // Without exchanges there is nothing to wait for.
+    let free = match open.contains(&true) {
+        true => Section::ForcesTravel,
+        false => Section::PositionsTravel,
+    };
     for (n, tile) in tiles.iter_mut().enumerate() {
         tile.section = if open[n] {
             Section::BeforeSums
@@ -193,13 +208,7 @@ fn divide(tiles: &mut [Tile]) {
         } else if behind[n] {
             Section::AdjointsTravel
         } else {
-            passed += 1;
-            [
-                Section::PositionsTravel,
-                Section::SumsTravel,
-                Section::AdjointsTravel,
-                Section::ForcesTravel,
-            ][(passed - 1) * parts / free]
+            free
         };
     }
 }

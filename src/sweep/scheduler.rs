@@ -5,6 +5,7 @@
 //! them: they are **held**. Each thread passes over tiles that follow one another, as deep
 //! into the phases as it can: what has become possible comes before new densities, but for
 //! those of tiles beside the last one (`Tile::leads_on`).
+//! Free tiles are begun only until what travels has arrived (`note_arrival`), or last of all.
 //! Where its way ends, it takes its share of the longest stretch that is left, so threads
 //! finish together though some tiles, or cores, are slower.
 //!
@@ -51,6 +52,8 @@ struct State<R> {
 pub struct Scheduler<R> {
     states: Vec<State<R>>,
     section: Section,
+    /// Whether free tiles are begun that may also come later.
+    fills_time: bool,
     /// Possible but for tiles that are held; the oldest first, in the order of the sweep.
     possible: Vec<(Task, usize)>,
     /// Possible in a later section.
@@ -68,6 +71,7 @@ impl<R> Default for Scheduler<R> {
         Scheduler {
             states: Vec::new(),
             section: Section::default(),
+            fills_time: false,
             possible: Vec::new(),
             later: Vec::new(),
             cursors: Vec::new(),
@@ -102,6 +106,7 @@ impl<R: Default> Scheduler<R> {
     /// A new section; whether there is anything to do in it.
     pub fn enter(&mut self, schedule: &Schedule, section: Section) -> bool {
         self.section = section;
+        self.fills_time = section.is_travelling();
         let pending: Vec<usize> =
             (0..self.states.len()).filter(|&tile| self.is_pending(schedule, tile)).collect();
         let threads = schedule.threads;
@@ -113,6 +118,11 @@ impl<R: Default> Scheduler<R> {
             |(task, tile): &mut (Task, usize)| schedule.tiles[*tile].is_due(*task, section);
         self.possible.extend(self.later.extract_if(.., is_due));
         !(self.is_stopped || pending.is_empty() && self.possible.is_empty())
+    }
+
+    /// What travelled has arrived: free tiles can wait.
+    pub fn note_arrival(&mut self) {
+        self.fills_time = false;
     }
 
     /// Nobody begins anything any more.
@@ -192,7 +202,9 @@ impl<R: Default> Scheduler<R> {
 
     /// Whether densities of a tile wait for a thread.
     fn is_pending(&self, schedule: &Schedule, tile: usize) -> bool {
-        !self.states[tile].is_taken && schedule.tiles[tile].is_due(Task::Densities, self.section)
+        let next = &schedule.tiles[tile];
+        let is_due = next.is_due(Task::Densities, self.section);
+        !self.states[tile].is_taken && (is_due || self.fills_time && next.is_free())
     }
 
     /// Densities of the tile to which the last one leads on.

@@ -80,7 +80,7 @@ fn records(schedule: &Schedule) -> u64 {
     scheduler.spare().iter().sum()
 }
 
-/// Through a section, all threads being as fast.
+/// Through a section, all threads being as fast; what travels arrives during their first tasks.
 fn pass_through(scheduler: &mut Scheduler<u64>, schedule: &Schedule) {
     loop {
         let mut jobs = Vec::with_capacity(schedule.threads);
@@ -92,6 +92,7 @@ fn pass_through(scheduler: &mut Scheduler<u64>, schedule: &Schedule) {
         if jobs.is_empty() {
             return;
         }
+        scheduler.note_arrival();
         for mut job in jobs {
             if job.task == Task::Densities {
                 job.records = job.records.max(schedule.tiles[job.tile].atoms.len() as u64);
