@@ -24,15 +24,18 @@ use crate::force::{OneBodyTerms, Totals};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
+use enclosed::Enclosed;
 use facets::Site;
 use grains::Grains;
 use structure::BOUNDARIES;
 use surroundings::AllSurroundings;
 
+mod alpha_shape;
 mod clusters;
 mod cna;
 mod contact;
 mod distribution;
+mod enclosed;
 mod facets;
 mod faults;
 mod grains;
@@ -48,6 +51,7 @@ mod particles;
 mod polyhedron;
 mod record;
 mod shells;
+mod smooth;
 mod strangers;
 mod stress;
 mod structure;
@@ -123,6 +127,8 @@ pub struct Settings {
     pub template_rmsd: Option<f64>,
     /// Whether grains are wanted, where templates are.
     pub grains: bool,
+    /// Between frames with surfaces, ps.
+    pub surface_interval_ps: f64,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -231,6 +237,8 @@ pub struct Observers {
     pub pairs: Pairs,
     #[serde(default)]
     pub structure: Structure,
+    #[serde(default)]
+    enclosed: Enclosed,
     /// Whether particles and pairs are left alone, being too many and too small.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     only_whole: bool,
@@ -295,6 +303,7 @@ impl Observers {
             particles: Particles::default(),
             pairs: Pairs::default(),
             structure: Structure::default(),
+            enclosed: Enclosed::default(),
             only_whole: false,
             traces: Traces::default(),
         }
@@ -375,6 +384,7 @@ impl Observers {
             series.push(clusters.series());
             series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
         }
+        series.extend(self.enclosed.measure(&snapshot, !self.only_whole));
         let reach = snapshot.settings.pair_distribution;
         series.extend(reach.map(|reach| distribution::measure(&snapshot, reach, around.nearest)));
         let record = Record { step: snapshot.step, time_ps: snapshot.time_ps, series };

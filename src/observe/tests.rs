@@ -11,6 +11,7 @@ use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod alloys;
+mod enclosed;
 mod pairs;
 mod planes;
 mod stress;
@@ -32,6 +33,7 @@ const SETTINGS: Settings = Settings {
     layers: false,
     template_rmsd: None,
     grains: false,
+    surface_interval_ps: 0.0,
 };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part

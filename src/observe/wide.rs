@@ -3,13 +3,15 @@
 
 use super::Snapshot;
 use crate::atoms::Atoms;
-use crate::exchange::share_ghosts;
+use crate::exchange::{Routes, share_ghosts};
 
 pub struct Wide {
     /// The atoms of this rank that act on others, and ghosts of their own; without forces.
     pub atoms: Atoms,
     /// Of each owned one its number in the snapshot.
     pub from: Vec<usize>,
+    /// Of these ghosts.
+    pub routes: Routes,
 }
 
 impl Wide {
@@ -27,7 +29,7 @@ impl Wide {
         };
         let list: Vec<_> = from.iter().map(wrapped).collect();
         let mut atoms = Atoms::from_list(&list);
-        share_ghosts(snapshot.system.comm, cell, reach, &mut atoms);
-        Wide { atoms, from }
+        let routes = share_ghosts(snapshot.system.comm, cell, reach, &mut atoms);
+        Wide { atoms, from, routes }
     }
 }

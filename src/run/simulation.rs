@@ -584,6 +584,7 @@ fn snapshot<'a>(
             layers: config.output.layers,
             template_rmsd: config.output.matches_templates(),
             grains: config.output.columns.contains(&AtomColumn::Grain),
+            surface_interval_ps: config.output.surface_interval_ps,
         },
     }
 }

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from sinter_tools import Trajectory, analysis, surfaces
 
 INPUT = HEAD.replace("atoms = 200", "atoms = 600").replace(
-    "forces = true", 'columns = ["structure", "surface", "coordination", "cluster"]\nlayers = true'
+    "forces = true", 'columns = ["structure", "surface", "coordination", "cluster"]\nlayers = true\nsurface_interval_ps = 0'
 ).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + """
 [[stage]]
 kind = "hold"
@@ -169,18 +169,19 @@ def test_a_cube_of_atoms_encloses_a_cube():
     # To whole cells: the atoms of the far faces too.
     grid = np.array([(x, y, z) for x in range(11) for y in range(11) for z in range(11) if (x + y + z) % 2 == 0])
     volume, area = surfaces.enclosed(grid * A / 2 @ turned(), np.zeros(3), np.zeros(3, bool))
-    assert abs(volume / (5 * A) ** 3 - 1) < 2e-3 and abs(area / (6 * (5 * A) ** 2) - 1) < 2e-3
+    assert abs(volume / (5 * A) ** 3 - 1) < 1e-9 and abs(area / (6 * (5 * A) ** 2) - 1) < 1e-9
     lengths = np.full(3, 5 * A)
     volume, area = surfaces.enclosed(positions, lengths, np.ones(3, bool))
     assert abs(volume / (5 * A) ** 3 - 1) < 1e-9 and area == 0
-    assert abs(surfaces.void_fraction(positions, lengths, np.ones(3, bool))) < 1e-9
+    box = SimpleNamespace(periodic=np.ones(3, bool), series=lambda group, name: None)
+    void = lambda places, lengths: surfaces.void_fraction(box, SimpleNamespace(positions=places, lengths=lengths))
+    assert abs(void(positions, lengths)) < 1e-9
     made = Made([grid * A / 2])
     ((volume, area, sphericity),) = surfaces.of_particles(made, made.frame(0))
-    assert abs(volume / (5 * A) ** 3 - 1) < 2e-3 and abs(sphericity / np.cbrt(np.pi / 6) - 1) < 4e-3
+    assert abs(volume / (5 * A) ** 3 - 1) < 1e-9 and abs(sphericity / np.cbrt(np.pi / 6) - 1) < 1e-9
     # Half a box of it, whatever it is shifted by: eleven planes enclose five cells.
     slab = positions[positions[:, 2] < 2.6 * A] + [1, 2, 17]
-    found = surfaces.void_fraction(slab, [5 * A, 5 * A, 10 * A], np.ones(3, bool))
-    assert abs(found - (1 - 0.25)) < 1e-3
+    assert abs(void(slab, [5 * A, 5 * A, 10 * A]) - (1 - 0.25)) < 1e-9
 
 
 def test_the_summary_tells_the_void_fraction_of_a_box(tmp_path, capsys):
@@ -204,14 +205,25 @@ duration_ps = 0.01
         # Half of the volume of the outermost atoms lies outside of their centres.
         surface = surfaces.around(trajectory, trajectory.frame(0)).surface.sum()
         filled = (trajectory.atoms - 0.5 * surface) * 3.88**3 / 4
+        start = trajectory.frame(0)
+        measured = trajectory.series("surface", "void_fraction").values[0]
+        assert measured == surfaces.void_fraction(trajectory, start)
+        volume, _ = surfaces.enclosed(start.positions, start.lengths, trajectory.periodic)
+        assert abs(measured - (1 - volume / 40**3)) < 1e-9
     assert abs(float(told[1]) / 100 - (1 - filled / 40**3)) < 0.02
 
 
-def surface_of_ovito(folder, frame, **how):
+def surface_of_ovito(folder, frame, only=None, **how):
+    """Volume and area of all atoms, or of some by themselves."""
     from ovito.io import import_file
-    from ovito.modifiers import ConstructSurfaceModifier
+    from ovito.modifiers import ConstructSurfaceModifier, DeleteSelectedModifier
 
     pipeline = import_file(str(folder / "trajectory.h5md"))
+    if only is not None:
+        def select(frame, data):
+            data.particles_.create_property("Selection", data=(~only).astype(int))
+
+        pipeline.modifiers.extend([select, DeleteSelectedModifier()])
     pipeline.modifiers.append(ConstructSurfaceModifier(identify_regions=True, **how))
     data = pipeline.compute(frame)
     return data.attributes["ConstructSurfaceMesh.filled_volume"], data.attributes["ConstructSurfaceMesh.surface_area"]
@@ -228,6 +240,34 @@ def test_surface_area_and_volume_are_those_of_ovito(hot):
                 ours = surfaces.enclosed(frame.positions, frame.lengths, trajectory.periodic, radius)
                 theirs = surface_of_ovito(hot, index, radius=radius, **shape)
                 np.testing.assert_allclose(ours, theirs, rtol=0.03, err_msg=f"{index}, {radius}")
+
+
+def test_surfaces_of_the_run_are_those_of_a_triangulation_and_of_ovito(hot):
+    """Of each particle by itself and of both together, rough and smoothed."""
+    from ovito.modifiers import ConstructSurfaceModifier
+
+    shape = {"method": ConstructSurfaceModifier.Method.AlphaShape, "radius": surfaces.RADIUS}
+    with Trajectory(hot) as trajectory:
+        of = lambda name: trajectory.series("surface", name)
+        assert (of("area").step == trajectory.steps).all()
+        for index in (0, len(trajectory) // 2, len(trajectory) - 1):
+            frame = trajectory.frame(index)
+            measured = surfaces.of_particles(trajectory, frame)
+            for particle in (0, 1):
+                own = trajectory.particle == particle
+                volume, area = surfaces.enclosed(frame.positions[own], frame.lengths, trajectory.periodic)
+                expected = [volume, area, surfaces.sphericity(volume, area)]
+                np.testing.assert_allclose(measured[particle], expected, rtol=1e-9)
+                theirs = surface_of_ovito(hot, index, own, smoothing_level=0, **shape)
+                np.testing.assert_allclose(measured[particle, :2], theirs, rtol=1e-6)
+                _, smooth = surface_of_ovito(hot, index, own, smoothing_level=8, **shape)
+                np.testing.assert_allclose(of("smooth_area").values[index, particle], smooth, rtol=1e-3)
+            together = surfaces.of_all(trajectory, frame)
+            expected = surfaces.enclosed(frame.positions, frame.lengths, trajectory.periodic)
+            np.testing.assert_allclose(together, expected, rtol=1e-9)
+            _, smooth = surface_of_ovito(hot, index, smoothing_level=8, **shape)
+            np.testing.assert_allclose(of("total_smooth_area").values[index], smooth, rtol=1e-3)
+            assert measured[:, 2].max() < 1
 
 
 def test_pair_distributions_clusters_and_bond_order_are_those_of_freud(hot):

@@ -322,7 +322,7 @@ def pressed(trajectory, most=24):
     void = []
     for index in chosen:
         frame = trajectory.frame(int(index))
-        void.append(surfaces.void_fraction(frame.positions, frame.lengths, trajectory.periodic))
+        void.append(surfaces.void_fraction(trajectory, frame))
     radius, contact = trajectory.series("pairs", "neck_radius"), None
     if radius is not None:
         contact = _around(radius.time, np.pi * np.square(np.nan_to_num(radius.values)).sum(1) / 100, moments)
@@ -359,7 +359,7 @@ def surface(trajectory, most=16):
     volume, area, room = [], [], []
     for index in chosen:
         frame = trajectory.frame(int(index))
-        found = surfaces.enclosed(frame.positions, frame.lengths, trajectory.periodic)
+        found = surfaces.of_all(trajectory, frame)
         volume.append(found[0])
         area.append(found[1])
         room.append(np.prod(frame.lengths))

@@ -88,15 +88,16 @@ def lines(trajectory):
     found = [f"{mask.sum():,} in {name}" for name, mask in zip(analysis.FAULTS, faults) if mask.any()]
     if found:
         yield f"  atoms in hcp surroundings at the end: {', '.join(found)}"
-    if particles <= 8 and trajectory.atoms <= surfaces.MOST_ATOMS:
+    cheap = surfaces.is_cheap(trajectory, end)
+    if particles <= 8 and cheap:
         for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, end)):
             if area > 0:
                 yield (
                     f"  particle {k} at the end: surface {area / 100:.2f} nm², volume {volume / 1000:.2f} nm³, "
                     f"sphericity {roundness:.3f}"
                 )
-    if trajectory.periodic.all() and trajectory.atoms <= surfaces.MOST_ATOMS:
-        void = surfaces.void_fraction(*where)
+    if trajectory.periodic.all() and cheap:
+        void = surfaces.void_fraction(trajectory, end)
         yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
     radius = trajectory.series("pairs", "neck_radius")
     gap = _last(trajectory.series("pairs", "gap"))

@@ -11,7 +11,8 @@ beginnings (atoms that are vapour then or at the end do not count), each particl
 from a fifth of the longest on; its error is that of the mean over beginnings.
 
 Enclosed: the Delaunay tetrahedra with a circumscribed sphere of at most `RADIUS` (H. Edelsbrunner, E. P. Mücke, ACM
-Trans. Graph. 13 (1994) 43; in OVITO "alpha shape"). What no such tetrahedron fills is void.
+Trans. Graph. 13 (1994) 43; in OVITO "alpha shape"). What no such tetrahedron fills is void. The run has the same from
+the surface alone (`src/observe/alpha_shape.rs`), which is taken of frames that it has it of.
 """
 
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ INNER, FACE_100, FACE_111, FACE_110, STEPS, NOWHERE = range(6)
 KINDS = ["inner", "(100)", "(111)", "(110)", "steps and edges"]
 NEAR_FACE = np.cos(np.radians(15))
 LAYERS = ["surface", "second layer", "third layer", "deeper"]
-#: Å: of OVITO's examples for metals, about a bond.
+#: Å: of OVITO's examples for metals, about a bond; the same as the run's.
 RADIUS = 2.8
+#: Å: spheres through more than four atoms of a crystal have no tetrahedra of their own, so these are told from
+#: positions that are so much off, and measured as the atoms stand.
+SHAKEN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -219,25 +223,27 @@ def enclosed(positions, lengths, periodic, radius=RADIUS):
     period."""
     periodic = np.asarray(periodic)
     low = np.zeros(3)
-    # Spheres through more than four atoms of a crystal have no tetrahedra of their own.
-    points = np.asarray(positions, float) + np.random.default_rng(0).uniform(-1e-4, 1e-4, np.shape(positions))
+    points = np.asarray(positions, float)
+    shaken = np.random.default_rng(0).uniform(-SHAKEN, SHAKEN, points.shape)
     if periodic.any():
         size = np.where(periodic, lengths, 1.0)
         points = np.where(periodic, np.mod(points, size), points)
         margin = 4 * radius
         for d in np.flatnonzero(periodic):
-            images = [points[(points[:, d] + shift * size[d] > -margin) & (points[:, d] + shift * size[d] < size[d] + margin)]
-                      + shift * size[d] * np.eye(3)[d] for shift in (-1, 0, 1)]
-            points = np.concatenate(images)
+            most = int(np.ceil(margin / size[d]))
+            moved = [points + shift * size[d] * np.eye(3)[d] for shift in range(-most, most + 1)]
+            near = [(image[:, d] > -margin) & (image[:, d] < size[d] + margin) for image in moved]
+            shaken = np.concatenate([shaken[own] for own in near])
+            points = np.concatenate([image[own] for image, own in zip(moved, near)])
         # No plane of a lattice is at the border of the period that is counted.
         low = 0.1234 * radius * np.ones(3)
     if len(points) < 5:
         return 0.0, 0.0
     try:
-        mesh = Delaunay(points)
+        mesh = Delaunay(points + shaken)
     except QhullError:
         return 0.0, 0.0
-    solid = np.concatenate([_circumscribed(points[some]) <= radius for some in _pieces(mesh.simplices)])
+    solid = np.concatenate([_circumscribed(mesh.points[some]) <= radius for some in _pieces(mesh.simplices)])
     beside = mesh.neighbors
     volume, area, size = 0.0, 0.0, np.where(periodic, lengths, 1.0)
     for first, some in zip(range(0, len(solid), PIECE), _pieces(mesh.simplices)):
@@ -275,18 +281,48 @@ def _circumscribed(corners):
         return np.linalg.norm((squares[:, :, None] * cross).sum(1), axis=1) / (12 * _volumes(corners))
 
 
+def sphericity(volume, area):
+    """π^⅓ (6 V)^⅔ / A; NaN without a surface."""
+    return np.cbrt(np.pi * (6 * volume) ** 2) / area if area > 0 else np.nan
+
+
+def _of_run(trajectory, frame, *names):
+    """Rows of /sinter/surface at this frame, in the order of their names; None where the run has not measured them there."""
+    all_of = [trajectory.series("surface", name) for name in names]
+    if any(series is None for series in all_of):
+        return None
+    same = np.flatnonzero(all_of[0].step == frame.step)
+    return [series.values[same[0]] for series in all_of] if len(same) else None
+
+
 def of_particles(trajectory, frame, radius=RADIUS):
-    """Volume (Å³), surface area (Å²) and sphericity, π^⅓ (6 V)^⅔ / A, of the atoms that came from each particle,
+    """Volume (Å³), surface area (Å²) and sphericity of the atoms that came from each particle,
     each particle by itself: rows of three; 0, 0 and NaN where they enclose nothing."""
+    measured = _of_run(trajectory, frame, "volume", "area", "sphericity") if radius == RADIUS else None
+    if measured is not None:
+        return np.array(measured).T
     rows = []
     for particle in range(int(trajectory.particle.max()) + 1):
         volume, area = enclosed(frame.positions[trajectory.particle == particle], frame.lengths, trajectory.periodic, radius)
-        rows.append([volume, area, np.cbrt(np.pi * (6 * volume) ** 2) / area if area > 0 else np.nan])
+        rows.append([volume, area, sphericity(volume, area)])
     return np.array(rows)
 
 
-def void_fraction(positions, lengths, periodic, radius=RADIUS):
+def of_all(trajectory, frame):
+    """Volume (Å³) and surface area (Å²) of what all atoms enclose together."""
+    measured = _of_run(trajectory, frame, "total_volume", "total_area")
+    if measured is not None:
+        return tuple(map(float, measured))
+    return enclosed(frame.positions, frame.lengths, trajectory.periodic)
+
+
+def is_cheap(trajectory, frame):
+    """Whether that is known of a frame, or is soon."""
+    return trajectory.atoms <= MOST_ATOMS or _of_run(trajectory, frame, "total_volume") is not None
+
+
+def void_fraction(trajectory, frame):
     """Of a box that is periodic all around, the share that no atoms enclose; else of the convex hull of the atoms."""
-    volume, _ = enclosed(positions, lengths, periodic, radius)
-    room = np.prod(lengths) if np.all(periodic) else ConvexHull(positions).volume
+    volume, _ = of_all(trajectory, frame)
+    room = np.prod(frame.lengths) if np.all(trajectory.periodic) else ConvexHull(frame.positions).volume
     return 1 - volume / room

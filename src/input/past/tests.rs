@@ -73,6 +73,7 @@ const NEVER: &[&str] = &[
     "output.trajectory_interval_ps",
     "output.series_interval_ps",
     "output.neck_hold_ps",
+    "output.surface_interval_ps",
     "traces.interval_ps",
     "output.energy_bound_ev_per_atom",
 ];
