@@ -250,6 +250,7 @@ def test_surfaces_of_the_run_are_those_of_a_triangulation_and_of_ovito(hot):
     with Trajectory(hot) as trajectory:
         of = lambda name: trajectory.series("surface", name)
         assert (of("area").step == trajectory.steps).all()
+        assert (surfaces.measured(trajectory) == np.arange(len(trajectory))).all()
         for index in (0, len(trajectory) // 2, len(trajectory) - 1):
             frame = trajectory.frame(index)
             measured = surfaces.of_particles(trajectory, frame)

@@ -277,10 +277,15 @@ def order(trajectory):
 
 
 def _some_frames(trajectory, first, most):
-    """So many frames from the first on, fewer where there are many atoms to enclose; too many: none."""
-    if trajectory.atoms > surfaces.MOST_ATOMS or len(trajectory) - first < 2:
+    """So many frames from the first on, fewer where there are many atoms to enclose; or those that the run has enclosed
+    itself, where these are as many, or all there can be. Too many atoms: none."""
+    most = 0 if trajectory.atoms > surfaces.MOST_ATOMS else min(4 * surfaces.MOST_ATOMS // trajectory.atoms, most)
+    known = surfaces.measured(trajectory)
+    known = known[known >= first]
+    if len(known) >= max(most, 2):
+        return known
+    if not most or len(trajectory) - first < 2:
         return []
-    most = min(4 * surfaces.MOST_ATOMS // trajectory.atoms, most)
     return np.unique(np.linspace(first, len(trajectory) - 1, most).round().astype(int))
 
 

@@ -295,12 +295,18 @@ def _of_run(trajectory, frame, *names):
     return [series.values[same[0]] for series in all_of] if len(same) else None
 
 
+def measured(trajectory):
+    """Frames of which the run has measured that itself."""
+    series = trajectory.series("surface", "total_volume")
+    return np.flatnonzero(np.isin(trajectory.steps, [] if series is None else series.step))
+
+
 def of_particles(trajectory, frame, radius=RADIUS):
     """Volume (Å³), surface area (Å²) and sphericity of the atoms that came from each particle,
     each particle by itself: rows of three; 0, 0 and NaN where they enclose nothing."""
-    measured = _of_run(trajectory, frame, "volume", "area", "sphericity") if radius == RADIUS else None
-    if measured is not None:
-        return np.array(measured).T
+    known = _of_run(trajectory, frame, "volume", "area", "sphericity") if radius == RADIUS else None
+    if known is not None:
+        return np.array(known).T
     rows = []
     for particle in range(int(trajectory.particle.max()) + 1):
         volume, area = enclosed(frame.positions[trajectory.particle == particle], frame.lengths, trajectory.periodic, radius)
@@ -310,9 +316,9 @@ def of_particles(trajectory, frame, radius=RADIUS):
 
 def of_all(trajectory, frame):
     """Volume (Å³) and surface area (Å²) of what all atoms enclose together."""
-    measured = _of_run(trajectory, frame, "total_volume", "total_area")
-    if measured is not None:
-        return tuple(map(float, measured))
+    known = _of_run(trajectory, frame, "total_volume", "total_area")
+    if known is not None:
+        return tuple(map(float, known))
     return enclosed(frame.positions, frame.lengths, trajectory.periodic)
 
 
