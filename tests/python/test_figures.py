@@ -202,6 +202,61 @@ def test_particles_that_are_never_together(apart, tmp_path, capsys):
     assert "put together, 0 ps" not in page and "Atoms at the beginning, 0 ps" in page and "X-ray pattern" in page
 
 
+def test_a_lone_point_is_seen():
+    figure, axis = plots.plt.subplots()
+    (one,) = axis.plot([0], [1])
+    (some,) = axis.plot([0, 1, 2, 3, 4, 5], [1, np.nan, 2, 3, np.nan, 4])
+    (line,) = axis.plot([0, 1], [1, 2])
+    plots._mark_lone_points(figure)
+    assert (one.get_marker(), one.get_markevery()) == (".", [0])
+    assert (some.get_marker(), some.get_markevery()) == (".", [0, 5])
+    assert line.get_marker() == "None"
+
+
+def test_sizes_that_are_mostly_alike_have_a_histogram(monkeypatch):
+    """By the rule of Freedman and Diaconis alone it would be one bar, and the Gaussian three times as high."""
+    diameters = np.concatenate([np.full(160, 12.0), np.random.default_rng(1).normal(12, 1.5, 104)])
+    monkeypatch.setattr(analysis, "equivalent_diameters", lambda *_: diameters)
+    axis = plots.sizes(SimpleNamespace(frame=lambda _: None)).axes[0]
+    assert len(axis.patches) >= 8 and sum(bar.get_height() for bar in axis.patches) == 264
+
+
+@pytest.mark.parametrize("radii, gaps, pair", [([0, 2, 7], [9, 0, 0], (1, 2)), ([0, 0, np.nan], [9, 3, np.nan], (0, 2))])
+def test_the_pair_that_is_looked_at_is_the_one_that_has_joined(radii, gaps, pair):
+    of = {"neck_radius": np.array([radii]), "gap": np.array([gaps])}
+    made = SimpleNamespace(pairs=lambda: [(0, 1), (0, 2), (1, 2)], series=lambda _, name: SimpleNamespace(values=of[name]))
+    assert Trajectory.main_pair(made) == pair
+
+
+def test_of_many_pairs_those_with_a_neck_are_told_of():
+    pairs = [(a, b) for a in range(12) for b in range(a)]
+    gap = np.where(np.arange(66) < 30, 0.0, 5.0)[None]
+    of = {"neck_radius": np.where(gap > 0, 0, 1 + np.arange(66)), "gap": gap, "neck_time": np.where(gap > 0, np.nan, 2.5)}
+    series = lambda _, name: SimpleNamespace(values=of[name], time=np.array([1.0]))
+    told = list(summary._of_pairs(SimpleNamespace(pairs=lambda: pairs, series=series)))
+    assert told[:2] == ["  66 pairs of neighbours, 30 of them with a neck", "  the 24 widest:"] and len(told) == 26
+    assert told[-1] == "  particles 8 and 1: a neck from 1.5 ps after they were put together on, radius 30.0 Å"
+
+
+def test_other_particles_and_images_are_in_the_closeup():
+    """Two particles that face each other across a boundary, and a third one beside them."""
+    ball = shape(face_100=6)[0]
+    places = np.concatenate([ball, ball + [0, 0, 72.0], ball + [17.0, 0, 85.0]])
+    made = Made([places, places])
+    made.particle = np.repeat([0, 1, 2], len(ball))
+    made.periodic, made.main_pair, made.is_together = np.array([False, False, True]), lambda: (0, 1), lambda: True
+    frame = made.frame
+    made.frame = lambda index: SimpleNamespace(**vars(frame(index)) | {"lengths": np.array([0, 0, 100.0])})
+    figure = necks.figure(made)
+    (atoms,) = figure.axes[0].collections
+    colours = {tuple(np.round(colour[:3], 3)) for colour in atoms.get_facecolors()}
+    assert len(colours) == 3
+    assert figure.axes[0].get_xlabel() == "from particle 0 to 1 / Å"
+    # Either side of the gap, which is 28 Å less the particles.
+    along = atoms.get_offsets()[:, 0]
+    assert along.min() < -5 and along.max() > 5
+
+
 def test_every_figure_has_a_caption_in_the_report():
     assert set(report.CAPTIONS) == set(plots.FIGURES)
 

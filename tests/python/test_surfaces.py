@@ -147,6 +147,38 @@ def test_diffusion_finds_the_constants_that_were_put_in():
     assert abs(found["inner"].constant) < 1e-6
 
 
+def test_diffusion_counts_time_where_stages_have_different_intervals():
+    """Frames every 0.1 ps in a first stage, every 1 ps in a second: the number of frames is no clock."""
+    positions, axes = shape(face_100=8, face_111=14)
+    made = Made([positions], axes)
+    surface = surfaces.facets(made, made.frame(0))[0] != surfaces.INNER
+    times = np.concatenate([np.arange(0, 20, 0.1), np.arange(20, 60.5, 1)])
+    rng = np.random.default_rng(5)
+    moves = rng.normal(0, 1, (len(times), *positions.shape)) * np.sqrt(2 * 1e-3 * np.diff(times, prepend=0))[:, None, None]
+    walk = np.cumsum(moves * surface[:, None], axis=0)
+    made = Made(list(positions + walk), axes)
+    made.times = times
+    found = surfaces.diffusion(made)
+    assert found["(100)"].lags == pytest.approx(np.arange(1, 31), abs=1e-9)
+    for name in ("(100)", "(111)"):
+        assert found[name].constant == pytest.approx(1e-3, abs=1e-4 + 3 * found[name].error)
+        assert found[name].error < 2e-4
+
+
+def test_a_box_that_changes_moves_no_atom():
+    """A crystal that a barostat compresses by 4 %."""
+    made = Made([np.asarray(bulk("Pt", a=A, cubic=True).repeat(5).positions)] * 24)
+    lengths = 5 * A * np.linspace(1, 0.96, 24)
+    first, frame = made.frame(0), made.frame
+    made.periodic = np.ones(3, bool)
+    made.frame = lambda index: SimpleNamespace(
+        **vars(frame(index)) | {"lengths": np.full(3, lengths[index]), "positions": first.positions * lengths[index] / lengths[0]}
+    )
+    _, rows = analysis.mean_square_displacements(made, 0.0, {"all": np.ones(made.atoms, bool)})
+    assert rows["all"] == pytest.approx(0, abs=1e-20)
+    assert surfaces.diffusion(made)["inner"].squares == pytest.approx(0, abs=1e-20)
+
+
 def test_lindemann_index_of_independent_vibrations():
     """√2 σ/d for neighbours that shake by σ in each direction, each by itself."""
     atoms = bulk("Pt", "fcc", a=A, cubic=True).repeat(6)

@@ -136,6 +136,8 @@ def test_growth_finds_the_exponent_that_was_put_in():
     assert analysis.growth(time, np.zeros_like(time)) is None
     flickers = np.where((time > 3) & (time < 3.2), 1.0, 0)
     assert analysis.growth(time, flickers) is None
+    shrinks = np.where(time > 3, 5 - 0.3 * np.log(np.maximum(time - 3, 0.05)), 0)
+    assert analysis.growth(time, shrinks) is None
 
 
 def test_haadf_shows_columns_by_the_power_of_their_atomic_number():

@@ -137,7 +137,7 @@ def coordination(positions, lengths, periodic, cutoff):
 
 def growth(time, radius):
     """A, n, the standard error of n, and t0 and t1, of R = A (t - t0)^n; None where the neck
-    has not grown for a decade of time. t0 is the last moment without a neck, t1 that at which
+    has not grown, or not for a decade of time. t0 is the last moment without a neck, t1 that at which
     nine tenths of the last radius are reached: what comes after is no growth."""
     open_ = np.flatnonzero(~(radius > 0))
     first = open_[-1] if len(open_) else 0
@@ -158,6 +158,8 @@ def growth(time, radius):
     if len(x) < 4:
         return None
     (n, a), covariance = np.polyfit(x, y, 1, cov=True)
+    if n <= 0:
+        return None
     return float(np.exp(a)), float(n), float(np.sqrt(covariance[0, 0])), float(time[first]), float(time[first] + since[-1])
 
 
@@ -191,24 +193,31 @@ def g_of_r(positions, lengths, periodic, reach=10.0, width=0.05):
     return (edges[1:] + edges[:-1]) / 2, counts / (len(places) * density * shells)
 
 
+def unstretched(frame, lengths, periodic):
+    """Positions of a frame in a box of other lengths, along periodic directions: what a barostat did is no motion."""
+    stretched = np.asarray(periodic) & (frame.lengths > 0) & (np.asarray(lengths) > 0)
+    return frame.positions * np.where(stretched, lengths, 1.0) / np.where(stretched, frame.lengths, 1.0)
+
+
 def mean_square_displacements(trajectory, since, chosen, bound=None):
-    """Of groups of atoms from a time on, the motion of their particles' centres taken away:
+    """Of groups of atoms from a time on, the motion of their particles' centres and of the box taken away:
     times (ps) and a row of Å^2 for each group. `chosen`: masks of the atoms by name; `bound`:
     of those that centres are of, unless all are."""
     bound = np.ones(trajectory.atoms, bool) if bound is None else bound
     first = trajectory.at(since)
-    reference = _about_centres(trajectory, first, bound)
+    lengths = trajectory.frame(first).lengths
+    reference = _about_centres(trajectory, first, bound, lengths)
     times, rows = [], {name: [] for name in chosen}
     for index in range(first, len(trajectory)):
-        square = ((_about_centres(trajectory, index, bound) - reference) ** 2).sum(1)
+        square = ((_about_centres(trajectory, index, bound, lengths) - reference) ** 2).sum(1)
         times.append(trajectory.times[index] - trajectory.times[first])
         for name, mask in chosen.items():
             rows[name].append(square[mask].mean() if mask.any() else np.nan)
     return np.array(times), {name: np.array(row) for name, row in rows.items()}
 
 
-def _about_centres(trajectory, index, bound):
-    positions = trajectory.frame(index).positions
+def _about_centres(trajectory, index, bound, lengths):
+    positions = unstretched(trajectory.frame(index), lengths, trajectory.periodic)
     counts = np.bincount(trajectory.particle, bound)
     centres = np.stack([np.bincount(trajectory.particle, bound * positions[:, d]) for d in range(3)], 1)
     return positions - (centres / np.maximum(counts, 1)[:, None])[trajectory.particle]

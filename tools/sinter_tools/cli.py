@@ -80,7 +80,7 @@ def neck(arguments):
     from . import necks, style
 
     with Trajectory(arguments.run) as trajectory:
-        figure = necks.figure(trajectory, tuple(arguments.pair), arguments.atoms)
+        figure = necks.figure(trajectory, arguments.pair and tuple(arguments.pair), arguments.atoms)
         _tell(style.save(figure, _named(arguments, trajectory, "neck.png")))
 
 
@@ -276,7 +276,7 @@ def parser():
     made.add_argument("--rate", type=positive(int), default=10, help="frames per second [10]")
 
     made = command(neck, "Close-up of the gap, with the paths of atoms into it", "file [neck.png beside the trajectory]")
-    made.add_argument("--pair", type=int, nargs=2, default=[0, 1], help="the two particles [0 1]")
+    made.add_argument("--pair", type=int, nargs=2, help="the two particles [those with the widest neck at the end, or the narrowest gap]")
     made.add_argument("--atoms", type=positive(int), default=3, help="how many atoms are followed [3]")
 
     made = command(xrd, "X-ray pattern by the Debye sum, peaks and Scherrer sizes", "file [xrd.png beside the trajectory]")

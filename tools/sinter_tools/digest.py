@@ -86,7 +86,7 @@ def shown(trajectory):
         series = trajectory.series(group, name)
         if series is not None and (rows := np.flatnonzero(series.time >= since)).size >= 10:
             found[f"{key}_mean_and_error_of_the_last_third"] = _mean(series, rows[2 * len(rows) // 3 :])
-    found["neck_since_ps"] = [summary.contact(trajectory, k) for k in range(len(trajectory.pairs()))]
+    found["neck_since_ps"] = summary.contacts(trajectory)
     evaporated = trajectory.series("thermo", "evaporated_atoms")
     if evaporated is not None and len(evaporated.values):
         found["evaporated_atoms_at_the_most_and_at_the_end"] = [int(evaporated.values.max()), int(evaporated.values[-1])]

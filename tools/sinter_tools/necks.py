@@ -1,13 +1,14 @@
 """Close-up of the gap between two particles, with the paths of the atoms that bridge it.
 
-The slab about the middle of the pair is seen from the side. Atoms that end nearest to the
-middle of the gap are followed from when the particles were put together.
+The slab about the middle of the pair is seen from the side; atoms of other particles are grey. Atoms that end nearest to the
+middle of the gap are followed from when the particles were put together. Across periodic boundaries the second
+particle stands where it is nearest to the first; evaporated atoms do not tell where the gap is.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import pictures
+from . import analysis, surfaces
 from .style import COLOURS
 from .trajectory import Unusable
 
@@ -26,26 +27,36 @@ def _axis(positions, one, other):
     return a + (inside - a @ direction) * direction, direction
 
 
+def _placed(trajectory, pair, first):
+    """A function of a frame: positions, those of the second particle nearest to the first as they are in the first frame."""
+    one, other = (trajectory.particle == p for p in pair)
+    apart = first.positions[other].mean(0) - first.positions[one].mean(0)
+    shift = analysis.nearest_images(apart, first.lengths, trajectory.periodic) - apart
+    return lambda frame: frame.positions + other[:, None] * shift
+
+
 def followed(trajectory, pair, count):
     """The atoms that have come farthest into the gap: those that end within 6 Å of its middle
     plane and 10 Å of the line of centres, by how much nearer to that plane they have come."""
     one, other = (trajectory.particle == p for p in pair)
     first = trajectory.frame(trajectory.at(trajectory.together()))
     last = trajectory.frame(-1)
-    middle, direction = _axis(first.positions, one, other)
-    of_pair = one | other
-    depth = lambda frame: np.abs((frame.positions - middle) @ direction)
-    gain = np.where(of_pair, depth(first) - depth(last), -np.inf)
-    place = last.positions - middle
+    placed = _placed(trajectory, pair, first)
+    bound = ~surfaces.vapour(trajectory, first)
+    middle, direction = _axis(placed(first), one & bound, other & bound)
+    depth = lambda frame: np.abs((placed(frame) - middle) @ direction)
+    gain = np.where(one | other, depth(first) - depth(last), -np.inf)
+    place = placed(last) - middle
     aside = np.linalg.norm(place - np.outer(place @ direction, direction), axis=1)
     near = np.where((depth(last) < 6) & (aside < 10), gain, -np.inf)
     chosen = np.argsort(near)[::-1][:count]
     return chosen[near[chosen] > 0]
 
 
-def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
+def figure(trajectory, pair=None, count=3, half_width=14.0):
     """Four moments from together to the end, atoms within `half_width` Å of the middle of the
-    gap, with the paths of `count` atoms."""
+    gap, with the paths of `count` atoms; `pair`: that with the widest neck unless given."""
+    pair = pair or trajectory.main_pair()
     if pair[0] == pair[1]:
         raise Unusable(f"a pair is of two particles, not of {pair[0]} alone")
     one, other = (trajectory.particle == p for p in pair)
@@ -57,18 +68,23 @@ def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
     atoms = followed(trajectory, pair, count)
     moments = np.unique(np.linspace(start, len(trajectory) - 1, 4).round().astype(int))
     first = trajectory.frame(start)
-    middle, direction = _axis(first.positions, one, other)
+    placed = _placed(trajectory, pair, first)
+    bound = ~surfaces.vapour(trajectory, first)
+    middle, direction = _axis(placed(first), one & bound, other & bound)
     across = np.cross(direction, [0, 0, 1.0]) if abs(direction[2]) < 0.9 else np.cross(direction, [1.0, 0, 0])
     across /= np.linalg.norm(across)
     view = np.stack([direction, across, np.cross(direction, across)])
-    paths = np.array([(trajectory.frame(i).positions[atoms] - middle) @ view.T for i in range(start, len(trajectory))])
+    paths = np.array([(placed(trajectory.frame(i))[atoms] - middle) @ view.T for i in range(start, len(trajectory))])
     figure, axes = plt.subplots(1, len(moments), figsize=(3 * len(moments), 3.2), squeeze=False)
     for axis, index in zip(axes[0], moments):
         frame = trajectory.frame(int(index))
-        places = (frame.positions - middle) @ view.T
-        seen = (np.abs(places[:, :2]) < half_width).all(1) & (np.abs(places[:, 2]) < 6) & (one | other)
+        places = placed(frame) - middle
+        beside = ~(one | other)
+        places[beside] = analysis.nearest_images(places[beside], frame.lengths, trajectory.periodic)
+        places = places @ view.T
+        seen = (np.abs(places[:, :2]) < half_width).all(1) & (np.abs(places[:, 2]) < 6)
         order = np.flatnonzero(seen)[np.argsort(places[seen, 2])]
-        colour = np.where(one[order], COLOURS[0], COLOURS[1])
+        colour = np.where(one[order], COLOURS[0], np.where(other[order], COLOURS[1], COLOURS[6]))
         size = (2.6 / (2 * half_width) * 2.6 * 72) ** 2
         axis.scatter(places[order, 0], places[order, 1], s=size, c=colour, alpha=0.35, edgecolors="white", linewidths=0.4)
         for k, atom in enumerate(atoms):
@@ -82,7 +98,8 @@ def figure(trajectory, pair=(0, 1), count=3, half_width=14.0):
         axis.set_aspect("equal")
         axis.grid(False)
         axis.set_title(f"{frame.time:g} ps", fontsize="small")
-        axis.set_xlabel("along the pair / Å")
+        several = trajectory.particle.max() > 1
+        axis.set_xlabel(f"from particle {pair[0]} to {pair[1]} / Å" if several else "along the pair / Å")
     axes[0, 0].set_ylabel("across / Å")
     for axis in axes[0, 1:]:
         axis.set_yticklabels([])

@@ -62,11 +62,12 @@ def neck(trajectory):
     figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 4.6))
     named = 1 < len(pairs) <= len(COLOURS)
     exponents = []
+    thin = {"lw": 0.8} if len(pairs) <= MOST_COLOURED else {"lw": 0.5, "alpha": 0.3}
     for k, pair in enumerate(pairs):
-        colour = COLOURS[k % len(COLOURS)]
+        colour = COLOURS[k % len(COLOURS)] if len(pairs) <= MOST_COLOURED else COLOURS[0]
         label = f"particles {pair[0]} and {pair[1]}" if named else None
-        above.plot(gap.time, gap.values[:, k], lw=0.8, color=colour, label=label)
-        below.plot(radius.time, radius.values[:, k], lw=0.8, color=colour)
+        above.plot(gap.time, gap.values[:, k], color=colour, label=label, **thin)
+        below.plot(radius.time, radius.values[:, k], color=colour, **thin)
         fit = analysis.growth(radius.time, radius.values[:, k])
         if fit is None:
             continue
@@ -88,6 +89,9 @@ def neck(trajectory):
     figure.align_ylabels()
     return figure
 
+
+#: Pairs whose lines are told apart; more are drawn pale, to show how many are where.
+MOST_COLOURED = 16
 
 #: Å: what moves less is at rest, and a picture of it one of rounding.
 LEAST_MOTION = 0.01
@@ -118,8 +122,10 @@ def centres(trajectory):
     above.set_ylabel("centre moved by / Å")
     _from_zero(above, LEAST_MOTION)
     if rows == 2:
-        for k, pair in enumerate(trajectory.pairs()):
-            axes[1, 0].plot(distance.time, distance.values[:, k], lw=0.8, color=COLOURS[k % len(COLOURS)])
+        pairs = trajectory.pairs()
+        for k in range(len(pairs)):
+            style = {"lw": 0.8, "color": COLOURS[k % len(COLOURS)]} if len(pairs) <= MOST_COLOURED else {"lw": 0.5, "alpha": 0.3, "color": COLOURS[0]}
+            axes[1, 0].plot(distance.time, distance.values[:, k], **style)
         axes[1, 0].set_ylabel("distance of centres / Å")
         low, high = axes[1, 0].get_ylim()
         if high - low < LEAST_MOTION:
@@ -193,7 +199,8 @@ def diffusion(trajectory):
 
 
 def lindemann(trajectory, windows=8, least=5):
-    """Lindemann index by layer below the surface, in windows of frames since the particles were put together."""
+    """Lindemann index by layer below the surface, in windows of frames since the particles were put together; atoms that
+    are vapour at the end of a window do not count in it."""
     first = trajectory.at(trajectory.together())
     count = min(windows, (len(trajectory) - first) // least)
     if count < 1:
@@ -202,7 +209,8 @@ def lindemann(trajectory, windows=8, least=5):
     for indices in np.array_split(np.arange(first, len(trajectory)), count):
         here = surfaces.around(trajectory, trajectory.frame(int(indices[0])))
         some = indices[:: max(1, len(indices) // 20)]
-        index = analysis.lindemann(trajectory, some.tolist(), here.pairs)
+        gone = surfaces.vapour(trajectory, trajectory.frame(int(some[-1])))
+        index = analysis.lindemann(trajectory, some.tolist(), here.pairs[~gone[here.pairs].any(1)])
         layer = surfaces.layers(here)
         means = [index[layer == k] for k in range(len(surfaces.LAYERS))]
         rows.append([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in means])
@@ -417,10 +425,11 @@ def _finite(trajectory, frame):
 
 
 def _shells(trajectory, frame, is_element, width=2.5):
-    """Against the depth below each particle's outermost atoms, all particles together."""
+    """Against the depth below each particle's outermost atoms, all particles together; what has evaporated from one does not count."""
+    here = surfaces.around(trajectory, frame)
     depth = np.full(trajectory.atoms, np.nan)
     for particle in np.unique(trajectory.particle)[_finite(trajectory, frame)]:
-        own = trajectory.particle == particle
+        own = surfaces.hanging_together(here, trajectory.particle == particle)
         centre = frame.positions[own].mean(0)
         away = np.linalg.norm(frame.positions[own] - centre, axis=1)
         depth[own] = np.percentile(away, 99.5) - away
@@ -487,14 +496,16 @@ def sizes(trajectory):
         return None
     mean, deviation = diameters.mean(), diameters.std(ddof=1)
     figure, axis = plt.subplots(figsize=(5, 3.2))
-    counts, edges, _ = axis.hist(diameters, bins="fd" if len(diameters) > 30 else 8, color=COLOURS[5], edgecolor="white")
+    # By the rule of Freedman and Diaconis, which has one bin where half of the sizes are alike.
+    bins = min(max(len(np.histogram_bin_edges(diameters, "fd")) - 1, 8), 40)
+    counts, edges, _ = axis.hist(diameters, bins=bins, color=COLOURS[5], edgecolor="white")
     if deviation > 0:
         x = np.linspace(mean - 4 * deviation, mean + 4 * deviation, 300)
         width = edges[1] - edges[0]
         gauss = len(diameters) * width / (deviation * np.sqrt(2 * np.pi)) * np.exp(-(((x - mean) / deviation) ** 2) / 2)
         fwhm = 2 * np.sqrt(2 * np.log(2)) * deviation
         axis.plot(x, gauss, color=COLOURS[1], label=f"mean {mean:.2f} nm, full width {fwhm:.2f} nm")
-        axis.legend()
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1)
     axis.set_xlabel("diameter of the ball of the same volume / nm")
     axis.set_ylabel("particles")
     return figure
@@ -519,6 +530,17 @@ FIGURES = {
 }
 
 
+def _mark_lone_points(figure):
+    """A line does not show a point that has none beside it: of a run with one row, or where a layer comes and goes."""
+    for line in (line for axis in figure.axes for line in axis.lines):
+        known = np.isfinite(np.asarray(line.get_xdata(), float)) & np.isfinite(np.asarray(line.get_ydata(), float))
+        beside = np.pad(known, 1)
+        alone = np.flatnonzero(known & ~beside[:-2] & ~beside[2:])
+        if line.get_marker() in (None, "None", "") and len(alone):
+            line.set_marker(".")
+            line.set_markevery(alone.tolist())
+
+
 def draw(trajectory, names=None):
     """Yields name and figure of those wanted that the file has something for."""
     for name in names or FIGURES:
@@ -526,4 +548,5 @@ def draw(trajectory, names=None):
             raise Unusable(f"there is no figure {name}; there are {', '.join(FIGURES)}")
         figure = FIGURES[name](trajectory)
         if figure is not None:
+            _mark_lone_points(figure)
             yield name, figure

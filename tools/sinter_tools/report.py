@@ -67,8 +67,9 @@ def _of_the_end(trajectory):
         (lambda: strain.figure(trajectory, end), "svg", "Strain of the lattice at the end, in the plane of the picture."),
     ]
     if trajectory.pairs():
-        caption = "The gap of the first pair from when the particles were put together to the end, with atoms that came into it."
-        wanted.insert(0, (lambda: necks.figure(trajectory, trajectory.pairs()[0]), "png", caption))
+        names = "particles {} and {}".format(*trajectory.main_pair())
+        caption = f"The gap between {names} from when the particles were put together to the end, with atoms that came into it."
+        wanted.insert(0, (lambda: necks.figure(trajectory), "png", caption))
     if trajectory.atoms <= MOST_SCATTERERS:
         wanted.append((pattern, "svg", "X-ray pattern of the end by the Debye sum, with Scherrer sizes."))
     for draw, kind, caption in wanted:

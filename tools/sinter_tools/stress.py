@@ -168,16 +168,17 @@ def lines(found, pairs):
 
 
 def figure(trajectory, frame, tensor, found):
-    """A section along the line of centres of the first neck: pressure, and von Mises's stress; each atom shows the
-    mean over itself and its neighbours."""
+    """A section along the line of centres of the widest neck, through its two particles: pressure, and von Mises's stress;
+    each atom shows the mean over itself and its neighbours."""
     here = surfaces.around(trajectory, frame)
     count = here.coordination + 1
     smooth = tensor.copy()
     for a, b in itertools.product(range(3), repeat=2):
         smooth[:, a, b] += np.bincount(here.pairs[:, 0], tensor[here.pairs[:, 1], a, b], len(tensor))
     smooth /= count[:, None, None]
-    if found:
-        along, middle = found[0].along, found[0].middle
+    widest = max(found, key=lambda neck: len(neck.atoms), default=None)
+    if widest:
+        along, middle = widest.along, widest.middle
     else:
         along, middle = np.array([1.0, 0, 0]), frame.positions.mean(0)
     across = np.eye(3)[np.abs(along).argmin()]
@@ -186,6 +187,11 @@ def figure(trajectory, frame, tensor, found):
     places = analysis.nearest_images(frame.positions - middle, frame.lengths, trajectory.periodic)
     d = surfaces.mean_distance(trajectory, frame)
     cut = (np.abs(places @ np.cross(along, across)) <= 0.75 * d) & pictures.in_view(frame.positions)
+    if widest:
+        # Others are seen as far as they stand about these two.
+        own = places[np.isin(trajectory.particle, widest.particles) & (here.coordination > 0)]
+        for axis in (along, across):
+            cut &= (places @ axis >= (own @ axis).min() - d) & (places @ axis <= (own @ axis).max() + d)
     x, y = places[cut] @ along, places[cut] @ across
     span = np.ptp(y) / max(np.ptp(x), 1e-9)
     panels_of = [(pressure(smooth), "pressure / GPa", "RdBu_r"), (von_mises(smooth), "von Mises stress / GPa", "viridis")]
@@ -209,6 +215,12 @@ def figure(trajectory, frame, tensor, found):
         panel.grid(False)
         panel.set_xlim(x.min() - d, x.max() + d)
         panel.set_ylim(y.min() - d, y.max() + d)
-    panels[-1].set_xlabel("along the line of centres / Å" if found else "x / Å")
+    panels[-1].set_xlabel(_along_axis(trajectory, widest))
     panels[0].set_title(f"{frame.time:g} ps", fontsize="small", loc="right")
     return drawn
+
+
+def _along_axis(trajectory, neck):
+    if neck is None:
+        return "x / Å"
+    return "along the line of centres / Å" if trajectory.particle.max() < 2 else "from particle {} to {} / Å".format(*neck.particles)

@@ -11,19 +11,27 @@ def _last(series):
     return None if series is None or not len(series.values) else series.values[-1]
 
 
-def contact(trajectory, pair):
-    """Time since which a neck stands at the end, ps after the particles were put together;
+def contacts(trajectory):
+    """Of each pair the time since which a neck stands at the end, ps after the particles were put together;
     None where there is none. Of files that do not tell: since which the gap has been closed."""
     stands = trajectory.series("pairs", "neck_time")
     if stands is not None and len(stands.time):
-        since = stands.values[-1, pair] - stands.time[0]
-        return float(since) if np.isfinite(since) else None
+        since = stands.values[-1] - stands.time[0]
+        return [float(one) if np.isfinite(one) else None for one in since]
     radius = trajectory.series("pairs", "neck_radius")
-    if radius is None or not len(radius.time) or not radius.values[-1, pair] > 0:
-        return None
-    open_ = np.flatnonzero(~(radius.values[:, pair] > 0))
-    first = open_[-1] + 1 if len(open_) else 0
-    return float(radius.time[first] - radius.time[0])
+    if radius is None or not len(radius.time):
+        return [None] * len(trajectory.pairs())
+    found = []
+    for own in radius.values.T:
+        open_ = np.flatnonzero(~(own > 0))
+        first = open_[-1] + 1 if len(open_) else 0
+        found.append(float(radius.time[first] - radius.time[0]) if own[-1] > 0 else None)
+    return found
+
+
+def contact(trajectory, pair):
+    """The same of one pair, by its number."""
+    return contacts(trajectory)[pair]
 
 
 def _all_axes_change(trajectory, stage):
@@ -99,10 +107,30 @@ def lines(trajectory):
     if trajectory.periodic.all() and cheap:
         void = surfaces.void_fraction(trajectory, end)
         yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
+    yield from _of_pairs(trajectory)
+
+
+#: Pairs that are told of one by one; of more those without a neck are counted.
+MOST_PAIRS = 24
+
+
+def _of_pairs(trajectory):
+    """What became of the pairs."""
     radius = trajectory.series("pairs", "neck_radius")
     gap = _last(trajectory.series("pairs", "gap"))
-    for k, (a, b) in enumerate(trajectory.pairs() if gap is not None and radius is not None else []):
-        since = contact(trajectory, k)
+    pairs = trajectory.pairs() if gap is not None and radius is not None else []
+    stand = contacts(trajectory)
+    necks = [k for k in range(len(pairs)) if stand[k] is not None]
+    told = range(len(pairs))
+    if len(pairs) > MOST_PAIRS:
+        yield f"  {len(pairs):,} pairs of neighbours, {len(necks):,} of them with a neck"
+        widest = sorted(necks, key=lambda k: -radius.values[-1, k])
+        told = sorted(widest[:MOST_PAIRS])
+        if len(widest) > MOST_PAIRS:
+            yield f"  the {MOST_PAIRS} widest:"
+    for k in told:
+        a, b = pairs[k]
+        since = stand[k]
         if since is None:
             open_ = f"gap {gap[k]:.1f} Å" if gap[k] > 0 else "though they touch"
             yield f"  particles {a} and {b}: no neck, {open_}"
@@ -122,14 +150,16 @@ def conditions(trajectory):
 
 def compare(trajectories):
     """Rows (name, temperature, gap, time to the neck, radius at the end) and a figure of the
-    necks over temperature and gap, where both are known."""
+    necks over temperature and gap, where both are known. Of several pairs in a run that with the widest neck counts."""
     rows = []
     for trajectory in trajectories:
         temperature, gap = conditions(trajectory)
         radius = _last(trajectory.series("pairs", "neck_radius"))
-        since = contact(trajectory, 0) if trajectory.pairs() else None
+        pairs = trajectory.pairs()
+        pair = pairs.index(trajectory.main_pair()) if pairs else 0
+        since = contact(trajectory, pair) if pairs else None
         name = trajectory.path.parent.name or str(trajectory.path)
-        rows.append((name, temperature, gap, since, 0.0 if radius is None or not len(radius) else float(radius[0])))
+        rows.append((name, temperature, gap, since, 0.0 if radius is None or not len(radius) else float(radius[pair])))
     known = [row for row in rows if row[1] is not None and row[2] is not None]
     return rows, (_map(known) if known else None)
 

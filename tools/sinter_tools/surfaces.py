@@ -18,6 +18,8 @@ the surface alone (`src/observe/alpha_shape.rs`), which is taken of frames that 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, Delaunay, QhullError
 
 from . import analysis
@@ -84,6 +86,14 @@ def vapour(trajectory, frame):
     if counted is not None and (same := np.flatnonzero(counted.step == frame.step)).size and not counted.values[same[0]].any():
         return np.zeros(trajectory.atoms, bool)
     return around(trajectory, frame).coordination == 0
+
+
+def hanging_together(here, own):
+    """Which of some atoms (a mask) are of the largest cluster of them."""
+    bonds = here.pairs[own[here.pairs].all(1)]
+    graph = coo_matrix((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(len(own), len(own)))
+    cluster = connected_components(graph, directed=False)[1]
+    return own & (cluster == np.bincount(cluster[own]).argmax()) if own.any() else own
 
 
 def layers(here):
@@ -161,20 +171,22 @@ SQUARE_METRES = 1e-8
 
 def diffusion(trajectory, beginnings=6):
     """`Diffusion` by kind of site, since the particles were put together; empty where frames or axes are missing.
-    Motion and rotation of whole particles do not count."""
+    Motion and rotation of whole particles do not count, nor what a barostat does to a box."""
     first = trajectory.at(trajectory.together())
-    chosen = range(first, len(trajectory), max(1, (len(trajectory) - first) // MOST_FRAMES))
+    chosen = _evenly(trajectory.times, first)
+    chosen = chosen[:: max(1, len(chosen) // MOST_FRAMES)]
     longest = len(chosen) // 2
     if longest < 5:
         return {}
     starts = np.unique(np.linspace(0, len(chosen) - 1 - longest, beginnings).astype(int))
-    lags = trajectory.times[chosen[1 : longest + 1]] - trajectory.times[first]
+    lags_from = lambda start: trajectory.times[chosen[start + 1 : start + longest + 1]] - trajectory.times[chosen[start]]
+    lags, lengths = lags_from(0), trajectory.frame(first).lengths
     gone = vapour(trajectory, trajectory.frame(chosen[-1]))
     open_, rows = {}, {kind: np.full((len(starts), longest), np.nan) for kind in range(len(KINDS))}
     counts = np.zeros((len(starts), len(KINDS)))
     for index, number in enumerate(chosen):
         frame = trajectory.frame(number)
-        places = frame.positions
+        places = analysis.unstretched(frame, lengths, trajectory.periodic)
         for n, start in enumerate(starts):
             if index == start:
                 found = facets(trajectory, frame)
@@ -193,7 +205,21 @@ def diffusion(trajectory, beginnings=6):
                     rows[kind][n, index - start - 1] = own.mean() if len(own) else np.nan
         for n in [n for n, start in enumerate(starts) if n in open_ and index >= start + longest]:
             del open_[n]
+    for n, start in enumerate(starts):
+        for kind in rows:
+            rows[kind][n] = np.interp(lags, lags_from(start), rows[kind][n])
     return {KINDS[kind]: _fitted(lags, rows[kind], kind, counts[:, kind].mean()) for kind in rows if counts[:, kind].all()}
+
+
+def _evenly(times, first):
+    """Numbers of frames from the first on that are evenly apart in time, as nearly as there are such, at the longest interval
+    between two: stages may have different ones."""
+    later = times[first:]
+    interval = np.diff(later).max(initial=0)
+    if interval <= 0:
+        return np.array([first])
+    wanted = later[0] + interval * np.arange(int((later[-1] - later[0]) / interval + 1e-6) + 1)
+    return np.unique(first + np.abs(np.subtract.outer(wanted, later)).argmin(1))
 
 
 def _turned_back(particle, inner, then, now):

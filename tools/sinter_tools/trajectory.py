@@ -233,6 +233,16 @@ class Trajectory:
         pairs = self.series("pairs", "particles")
         return [] if pairs is None or not len(pairs.values) else [tuple(map(int, p)) for p in pairs.values[-1]]
 
+    def main_pair(self):
+        """Of the pairs that with the widest neck at the end, or with the narrowest gap where there is no neck; (0, 1) where
+        none was observed."""
+        pairs = self.pairs()
+        radius, gap = self.series("pairs", "neck_radius"), self.series("pairs", "gap")
+        if not pairs or radius is None or gap is None:
+            return (0, 1)
+        widest = np.nan_to_num(radius.values[-1])
+        return pairs[int(widest.argmax() if widest.any() else np.nan_to_num(gap.values[-1], nan=np.inf).argmin())]
+
     def is_together(self):
         """Whether the particles come to share one space: how far they have moved is told from then on."""
         moved = self.series("particles", "displacement")
