@@ -202,6 +202,34 @@ def test_particles_that_are_never_together(apart, tmp_path, capsys):
     assert "put together, 0 ps" not in page and "Atoms at the beginning, 0 ps" in page and "X-ray pattern" in page
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("atoms", [1, 2])
+def test_one_or_two_atoms_have_what_there_is_of_them(tmp_path, capsys, atoms):
+    places = "".join(f"Ag 0 0 {2.9 * k}\n" for k in range(atoms))
+    (tmp_path / "few.xyz").write_text(f'{atoms}\nLattice="50 0 0 0 50 0 0 0 50" pbc="F F F" Properties=species:S:1:pos:R:3\n{places}')
+    head = f"""[potential]
+kind = "lennard-jones"
+file = "{ROOT}/inputs/potentials/lennard-jones.toml"
+elements = ["Ag"]
+[structure]
+file = "few.xyz"
+particles_from = "one"
+[output]
+trajectory_interval_ps = 0.02
+columns = ["facet", "grain", "stress"]
+layers = true
+[[stage]]
+kind = "hold"
+temperature_k = 300
+duration_ps = 0.2
+"""
+    folder = carried_out(tmp_path, head)
+    for command in (["plot"], ["report"], ["digest"], ["image"]):
+        assert main([*command, str(folder)]) == 0
+    assert main(["stress", str(folder)]) == 2
+    assert "no atom of this section has a stress that is known" in capsys.readouterr().err
+
+
 def test_a_lone_point_is_seen():
     figure, axis = plots.plt.subplots()
     (one,) = axis.plot([0], [1])

@@ -207,7 +207,7 @@ def balls_figure(trajectory, frame, by="particle", cut=False, view="z", **option
     elif isinstance(meaning, tuple):
         label, low, high = meaning
         mappable = plt.cm.ScalarMappable(plt.Normalize(low, high), "viridis")
-        bar = figure.colorbar(mappable, cax=axis.inset_axes([0.03, 0.90, 0.3, 0.025]), orientation="horizontal")
-        bar.set_label(label, fontsize="small")
-        bar.ax.tick_params(labelsize="x-small")
+        bar = figure.colorbar(mappable, cax=axis.inset_axes([0.03, 0.955, 0.3, 0.02]), orientation="horizontal")
+        bar.set_label(label, fontsize="small", labelpad=1)
+        bar.ax.tick_params(labelsize="x-small", pad=1)
     return figure

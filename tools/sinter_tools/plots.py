@@ -166,6 +166,8 @@ def displacements(trajectory):
     bound = (here.coordination > 0) & ~surfaces.vapour(trajectory, trajectory.frame(-1))
     groups = {"surface atoms": here.surface & bound, "inner atoms": ~here.surface & bound}
     times, rows = analysis.mean_square_displacements(trajectory, first.time, groups, bound)
+    if not any(np.isfinite(row).all() for row in rows.values()):
+        return None
     figure, axis = plt.subplots(figsize=(6, 3.2))
     for name, row in rows.items():
         if np.isfinite(row).all():
@@ -216,6 +218,8 @@ def lindemann(trajectory, windows=8, least=5):
         rows.append([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in means])
         times.append(trajectory.times[indices].mean())
     rows = np.array(rows)
+    if not np.isfinite(rows).any():
+        return None
     figure, axis = plt.subplots(figsize=(6, 3.2))
     for k, name in enumerate(surfaces.LAYERS):
         if np.isfinite(rows[:, k]).any():
@@ -478,6 +482,8 @@ def structures(trajectory, most=40):
 def pair_distribution(trajectory):
     """g(r) of the last frame."""
     frame = trajectory.frame(-1)
+    if trajectory.atoms < 2:
+        return None
     nearest = analysis.nearest_distance(frame.positions, frame.lengths, trajectory.periodic)
     radius, g = analysis.g_of_r(frame.positions, frame.lengths, trajectory.periodic, reach=4 * nearest)
     figure, axis = plt.subplots(figsize=(6, 3.0))

@@ -192,6 +192,8 @@ def figure(trajectory, frame, tensor, found):
         own = places[np.isin(trajectory.particle, widest.particles) & (here.coordination > 0)]
         for axis in (along, across):
             cut &= (places @ axis >= (own @ axis).min() - d) & (places @ axis <= (own @ axis).max() + d)
+    if not cut.any():
+        raise Unusable("no atom of this section has a stress that is known")
     x, y = places[cut] @ along, places[cut] @ across
     span = np.ptp(y) / max(np.ptp(x), 1e-9)
     panels_of = [(pressure(smooth), "pressure / GPa", "RdBu_r"), (von_mises(smooth), "von Mises stress / GPa", "viridis")]

@@ -49,10 +49,13 @@ class Around:
 
 
 def mean_distance(trajectory, frame):
-    """d in Å: as the run has measured it, or else of all atoms that have twelve neighbours in one shell."""
+    """d in Å: as the run has measured it, or else of all atoms that have twelve neighbours in one shell, or the median to the
+    nearest where none has; NaN of a single atom."""
     series = trajectory.series("structure", "nearest_neighbour_distance")
-    if series is not None and (same := np.flatnonzero(series.step == frame.step)).size:
+    if series is not None and (same := np.flatnonzero(series.step == frame.step)).size and np.isfinite(series.values[same[0]]):
         return float(series.values[same[0]])
+    if len(frame.positions) < 2:
+        return np.nan
     neighbours, places = analysis.tree(frame.positions, frame.lengths, trajectory.periodic)
     distance = neighbours.query(places, k=min(13, len(places)))[0]
     full = distance[:, -1] < 1.3 * np.median(distance[:, 1])
@@ -70,7 +73,8 @@ def around(trajectory, frame):
     length = np.linalg.norm(vectors, axis=1)
     vectors /= length[:, None]
     count = len(places)
-    outward = -np.stack([np.bincount(pairs[:, 0], vectors[:, k], count) for k in range(3)], 1)
+    # Without a pair they would be integers.
+    outward = -np.stack([np.bincount(pairs[:, 0], vectors[:, k], count) for k in range(3)], 1).astype(float)
     size = np.linalg.norm(outward, axis=1)
     blocked = (vectors * outward[pairs[:, 0]]).sum(1) >= CONE * size[pairs[:, 0]]
     bonded = length <= HALF_WAY * d
