@@ -165,6 +165,15 @@ def test_diffusion_counts_time_where_stages_have_different_intervals():
         assert found[name].error < 2e-4
 
 
+def test_what_has_evaporated_together_is_no_piece_of_its_particle():
+    ball, axes = shape(face_100=6)
+    dimer = np.array([[60.0, 0, 0], [60.0, 0, D]])
+    made = Made([np.concatenate([ball, dimer, ball + 30, [[0, 0, 90.0]]])], axes)
+    made.particle = np.repeat([0, 1], [len(ball) + 2, len(ball) + 1])
+    whole = surfaces.largest_pieces(made, made.frame(0))
+    assert np.flatnonzero(~whole).tolist() == [len(ball), len(ball) + 1, made.atoms - 1]
+
+
 def test_a_box_that_changes_moves_no_atom():
     """A crystal that a barostat compresses by 4 %."""
     made = Made([np.asarray(bulk("Pt", a=A, cubic=True).repeat(5).positions)] * 24)

@@ -430,10 +430,10 @@ def _finite(trajectory, frame):
 
 def _shells(trajectory, frame, is_element, width=2.5):
     """Against the depth below each particle's outermost atoms, all particles together; what has evaporated from one does not count."""
-    here = surfaces.around(trajectory, frame)
+    whole = surfaces.largest_pieces(trajectory, frame)
     depth = np.full(trajectory.atoms, np.nan)
     for particle in np.unique(trajectory.particle)[_finite(trajectory, frame)]:
-        own = surfaces.hanging_together(here, trajectory.particle == particle)
+        own = whole & (trajectory.particle == particle)
         centre = frame.positions[own].mean(0)
         away = np.linalg.norm(frame.positions[own] - centre, axis=1)
         depth[own] = np.percentile(away, 99.5) - away

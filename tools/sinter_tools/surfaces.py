@@ -84,20 +84,34 @@ def around(trajectory, frame):
     return Around(coordination, surface, outward, pairs[bonded])
 
 
+def _counted_no_vapour(trajectory, frame):
+    counted = trajectory.series("structure", "vapour_atoms")
+    same = [] if counted is None else np.flatnonzero(counted.step == frame.step)
+    return bool(len(same)) and not counted.values[same[0]].any()
+
+
 def vapour(trajectory, frame):
     """Which atoms have no neighbour; where the run has counted none, none is looked for."""
-    counted = trajectory.series("structure", "vapour_atoms")
-    if counted is not None and (same := np.flatnonzero(counted.step == frame.step)).size and not counted.values[same[0]].any():
+    if _counted_no_vapour(trajectory, frame):
         return np.zeros(trajectory.atoms, bool)
     return around(trajectory, frame).coordination == 0
 
 
-def hanging_together(here, own):
-    """Which of some atoms (a mask) are of the largest cluster of them."""
-    bonds = here.pairs[own[here.pairs].all(1)]
-    graph = coo_matrix((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(len(own), len(own)))
+def largest_pieces(trajectory, frame):
+    """Which atoms are of the largest cluster of those of their particle: what has evaporated from it, alone or together, is not.
+    All, where the run has counted no vapour."""
+    if _counted_no_vapour(trajectory, frame):
+        return np.ones(trajectory.atoms, bool)
+    particle, pairs = trajectory.particle, around(trajectory, frame).pairs
+    bonds = pairs[particle[pairs[:, 0]] == particle[pairs[:, 1]]]
+    graph = coo_matrix((np.ones(len(bonds), bool), bonds.T), shape=(len(particle), len(particle)))
     cluster = connected_components(graph, directed=False)[1]
-    return own & (cluster == np.bincount(cluster[own]).argmax()) if own.any() else own
+    first = np.unique(cluster, return_index=True)[1]
+    # Clusters by size, the largest last, so that it is the one that stays.
+    order = np.argsort(np.bincount(cluster), kind="stable")
+    largest = np.zeros(int(particle.max()) + 1, int)
+    largest[particle[first[order]]] = order
+    return cluster == largest[particle]
 
 
 def layers(here):
