@@ -270,13 +270,16 @@ def test_other_particles_and_images_are_in_the_closeup():
     """Two particles that face each other across a boundary, and a third one beside them."""
     ball = shape(face_100=6)[0]
     places = np.concatenate([ball, ball + [0, 0, 72.0], ball + [17.0, 0, 85.0]])
-    made = Made([places, places])
+    # The two move together, away from the third.
+    made = Made([places, places - np.repeat([[7.0, 3, 2]], len(places), 0) * np.repeat([1, 1, 0], len(ball))[:, None]])
     made.particle = np.repeat([0, 1, 2], len(ball))
     made.periodic, made.main_pair, made.is_together = np.array([False, False, True]), lambda: (0, 1), lambda: True
     frame = made.frame
     made.frame = lambda index: SimpleNamespace(**vars(frame(index)) | {"lengths": np.array([0, 0, 100.0])})
     figure = necks.figure(made)
-    (atoms,) = figure.axes[0].collections
+    atoms, later = (axis.collections[0] for axis in figure.axes)
+    pale = lambda drawn: {tuple(np.round(place, 6)) for place, colour in zip(drawn.get_offsets(), drawn.get_facecolors()) if np.ptp(colour[:3]) > 0.1}
+    assert pale(atoms) == pale(later) and len(pale(atoms)) > 20
     colours = {tuple(np.round(colour[:3], 3)) for colour in atoms.get_facecolors()}
     assert len(colours) == 3
     assert figure.axes[0].get_xlabel() == "from particle 0 to 1 / Å"

@@ -28,11 +28,15 @@ def _axis(positions, one, other):
 
 
 def _placed(trajectory, pair, first):
-    """A function of a frame: positions, those of the second particle nearest to the first as they are in the first frame."""
+    """A function of a frame: positions, those of the second particle nearest to the first as they are in the first frame, seen
+    from where the two have moved to together, which others make them do."""
     one, other = (trajectory.particle == p for p in pair)
+    # Medians do not see what has evaporated.
+    middle = lambda frame: (np.median(frame.positions[one], axis=0) + np.median(frame.positions[other], axis=0)) / 2
+    moved = lambda frame: middle(frame) - middle(first) if trajectory.particle.max() > 1 else 0.0
     apart = first.positions[other].mean(0) - first.positions[one].mean(0)
     shift = analysis.nearest_images(apart, first.lengths, trajectory.periodic) - apart
-    return lambda frame: frame.positions + other[:, None] * shift
+    return lambda frame: frame.positions + other[:, None] * shift - moved(frame)
 
 
 def followed(trajectory, pair, count):
