@@ -46,7 +46,7 @@ END = 45
 def finished(tmp_path_factory):
     """A run that is through, with all its checkpoints."""
     folder = tmp_path_factory.mktemp("finished")
-    path = write_input(folder, HEAD + "[checkpoint]\nkeep = 99\nevery_steps = 16\n" + SHORT)
+    path = write_input(folder, HEAD + "surface_interval_ps = 0.05\n[checkpoint]\nkeep = 99\nevery_steps = 16\n" + SHORT)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
     return path, folder / "out"

@@ -27,7 +27,7 @@ from running import (
 def alone(tmp_path_factory):
     """The run on one rank and one thread, with all its checkpoints."""
     folder = tmp_path_factory.mktemp("alone")
-    text = HEAD + "[checkpoint]\nkeep = 99\nevery_steps = 13\n" + PROTOCOL
+    text = HEAD + "surface_interval_ps = 0.05\n[checkpoint]\nkeep = 99\nevery_steps = 13\n" + PROTOCOL
     path = write_input(folder, text)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
