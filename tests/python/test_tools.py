@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from types import SimpleNamespace
 
 import ase.io
@@ -16,6 +17,7 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
+import sinter_tools
 from sinter_tools import Trajectory, analysis, diffraction, pictures, plots, strain
 from sinter_tools.cli import main
 
@@ -127,6 +129,15 @@ def test_peaks_of_a_crystal_lie_where_bragg_has_them():
     assert 0.6 * across < size < 1.4 * across
 
 
+def test_the_package_tells_its_version(capsys):
+    project = tomllib.loads((ROOT / "tools/pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"sinter-tools {sinter_tools.__version__}\n"
+
+
 def test_growth_finds_the_exponent_that_was_put_in():
     time = np.arange(0, 50, 0.05)
     radius = np.where(time > 3, 2.0 * np.maximum(time - 3, 0) ** 0.3, 0)
@@ -138,6 +149,14 @@ def test_growth_finds_the_exponent_that_was_put_in():
     assert analysis.growth(time, flickers) is None
     shrinks = np.where(time > 3, 5 - 0.3 * np.log(np.maximum(time - 3, 0.05)), 0)
     assert analysis.growth(time, shrinks) is None
+
+
+def test_growth_that_is_no_power_law_has_no_sharp_exponent():
+    """A neck that stays small at first, and then grows all at once."""
+    time = np.arange(0, 50, 0.05)
+    late = np.where(time > 3, 1 + 9 / (1 + np.exp((12 - time) / 2)), 0)
+    _, exponent, error, *_ = analysis.growth(time, late)
+    assert error > 0.5 * exponent > 0
 
 
 def test_haadf_shows_columns_by_the_power_of_their_atomic_number():

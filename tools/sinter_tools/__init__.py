@@ -6,4 +6,5 @@ is built on it. The same from the command line: `sinter-tools --help`.
 
 from .trajectory import Series, Trajectory
 
+__version__ = "0.1.0"
 __all__ = ["Series", "Trajectory"]

@@ -136,8 +136,9 @@ def coordination(positions, lengths, periodic, cutoff):
 
 
 def growth(time, radius):
-    """A, n, the standard error of n, and t0 and t1, of R = A (t - t0)^n; None where the neck
-    has not grown, or not for a decade of time. t0 is the last moment without a neck, t1 that at which
+    """A, n, the error of n, and t0 and t1, of R = A (t - t0)^n; None where the neck has not grown, or not for a
+    decade of time. The error is the standard one of the fit together with half of what n of the two halves of log time
+    differ by: growth that is no power law has no sharp exponent. t0 is the last moment without a neck, t1 that at which
     nine tenths of the last radius are reached: what comes after is no growth."""
     open_ = np.flatnonzero(~(radius > 0))
     first = open_[-1] if len(open_) else 0
@@ -160,7 +161,10 @@ def growth(time, radius):
     (n, a), covariance = np.polyfit(x, y, 1, cov=True)
     if n <= 0:
         return None
-    return float(np.exp(a)), float(n), float(np.sqrt(covariance[0, 0])), float(time[first]), float(time[first] + since[-1])
+    middle = (len(x) + 1) // 2
+    halves = [np.polyfit(x[half], y[half], 1)[0] for half in (slice(None, middle), slice(len(x) - middle, None))]
+    error = np.hypot(np.sqrt(covariance[0, 0]), 0.5 * (halves[1] - halves[0]))
+    return float(np.exp(a)), float(n), float(error), float(time[first]), float(time[first] + since[-1])
 
 
 def radial_profile(positions, centre, values, width=2.0):

@@ -296,13 +296,15 @@ def _set(config, keys, value, where, template):
 
 
 def neck(trajectory):
-    """What became of the first pair."""
-    since = contact(trajectory, 0) if trajectory.pairs() else None
+    """What became of the pair; of several, of that with the widest neck."""
+    pairs = trajectory.pairs()
+    k = pairs.index(trajectory.main_pair()) if pairs else 0
+    since = contact(trajectory, k) if pairs else None
     radius = trajectory.series("pairs", "neck_radius")
     return {
         "neck_after_ps": since,
         "observed_ps": float(trajectory.times[-1] - trajectory.together()),
-        "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, 0]),
+        "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, k]),
     }
 
 

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from . import __version__
 from .trajectory import Trajectory, Unusable
 
 
@@ -210,6 +211,7 @@ def parser():
     from .zhou import ELEMENTS
 
     top = argparse.ArgumentParser("sinter-tools", description="Figures, pictures and exports of sinter-hpc runs.")
+    top.add_argument("--version", action="version", version=f"sinter-tools {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, text, output, several=False):

@@ -101,8 +101,8 @@ def shown(trajectory):
             found[f"{key}_first_and_last"] = [np.round(series.values[k], 4).tolist() for k in (0, -1)]
     moments = 0, trajectory.at(since), len(trajectory) - 1
     found["corners_first_put_together_and_last"] = [_corners(trajectory, index) for index in moments]
-    for pair in trajectory.pairs()[:1]:
-        _, coverage = facing.history(trajectory, pair)
+    if trajectory.pairs():
+        _, coverage = facing.history(trajectory, trajectory.main_pair())
         last = _known_mean(coverage[2 * len(coverage) // 3 :])
         found["layers_above_the_facing_facets_put_together_and_last_third"] = [np.round(c, 4).tolist() for c in (coverage[0], last)]
     return found

@@ -136,17 +136,19 @@ def centres(trajectory):
 
 
 def climbing(trajectory):
-    """Coverage of the layers above the facets with which the first pair of particles faces each other (`facing`)."""
+    """Coverage of the layers above the facets with which two particles face each other (`facing`): of several pairs those
+    with the widest neck."""
     if not trajectory.pairs():
         return None
-    times, coverage = facing.history(trajectory, trajectory.pairs()[0])
+    pair = trajectory.main_pair()
+    times, coverage = facing.history(trajectory, pair)
     known = np.isfinite(coverage[:, :, 0])
     # A line wants two frames that follow each other.
     if not (known[1:] & known[:-1]).any():
         return None
     figure, axes = plt.subplots(facing.LAYERS - 1, sharex=True, figsize=(6, 4.2))
     for layer, (axis, name) in enumerate(zip(axes, ("first", "second"))):
-        for k, particle in enumerate(trajectory.pairs()[0]):
+        for k, particle in enumerate(pair):
             axis.plot(times, coverage[:, k, layer], lw=1.2, color=COLOURS[k], label=f"particle {particle}", ls=("-", "--")[k])
         axis.set_ylabel(f"coverage of the\n{name} layer above")
         _from_zero(axis, 0.02)

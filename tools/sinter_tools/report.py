@@ -13,7 +13,7 @@ CAPTIONS = {
     "thermo": "Temperature and total energy.",
     "neck": "Gap and neck radius of the pairs.",
     "centres": "Motion of the particles' centres of mass.",
-    "climbing": "Coverage of the two layers above the facets with which the first pair of particles faces each other: adatoms, and steps that they make.",
+    "climbing": "Coverage of the two layers above the facets with which two particles face each other, those of the widest neck: adatoms, and steps that they make.",
     "displacements": "Mean square displacement of surface and inner atoms about their particle's centre.",
     "diffusion": "Mean square displacement by the kind of facet that atoms were on when the lag began, along the facet, and coefficients of diffusion.",
     "lindemann": "Lindemann index (relative fluctuation of the distances to neighbours) by layer below the surface; melting points lie about 0.1.",
