@@ -25,8 +25,14 @@ use super::alpha_shape::{REACH, Sides, Surface, Triangle};
 use super::smooth::{self, Corners};
 use super::wide::Wide;
 use super::{Column, Series, Snapshot, Values};
+use crate::dynamics::groups::View;
 use crate::fixed::ExactSum;
 use crate::geometry::{Cell, GRID, Vec3, add, cross, grid_index, norm, on_grid, scale, sub};
+
+/// Between frames with surfaces unless told, ps; and up to how many atoms. The atoms and the ghosts that balls reach
+/// are there a second time meanwhile: of a million that is a third of what a run holds.
+const USUAL_INTERVAL: f64 = 20.0;
+const MOST_ATOMS: i64 = 100_000;
 
 /// When it was measured last.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -83,8 +89,10 @@ impl Tally {
 impl Enclosed {
     /// Where it is due; of the particles too, or of the whole only. Collective.
     pub fn measure(&mut self, snapshot: &Snapshot, by_particle: bool) -> Option<Series> {
+        let View { comm, atoms, .. } = snapshot.system;
+        let asked = snapshot.settings.surface_interval_ps;
         // Times are sums of steps.
-        let least = snapshot.settings.surface_interval_ps * (1.0 - 1e-9);
+        let least = asked.or(usual_interval(comm.sum(atoms.owned as i64)))? * (1.0 - 1e-9);
         if self.last_ps.is_some_and(|last| snapshot.time_ps - last < least) {
             return None;
         }
@@ -93,6 +101,10 @@ impl Enclosed {
         let (whole, particles) = tallies.split_last().expect("the whole is one");
         Some(series(snapshot.system.cell, whole, by_particle.then_some(particles)))
     }
+}
+
+fn usual_interval(atoms: i64) -> Option<f64> {
+    (atoms <= MOST_ATOMS).then_some(USUAL_INTERVAL)
 }
 
 /// Of each particle, and behind them of the whole, over all ranks.
@@ -312,4 +324,16 @@ fn series(cell: &Cell, whole: &Tally, particles: Option<&[Tally]>) -> Series {
         columns.push(Column::real("void_fraction", "1", definition, share));
     }
     Series { path: "/sinter/surface", columns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The memory of a run of millions of atoms is that which `plan` tells.
+    #[test]
+    fn of_many_atoms_surfaces_are_measured_only_if_asked_for() {
+        assert_eq!(usual_interval(MOST_ATOMS), Some(USUAL_INTERVAL));
+        assert_eq!(usual_interval(MOST_ATOMS + 1), None);
+    }
 }

@@ -127,8 +127,8 @@ pub struct Settings {
     pub template_rmsd: Option<f64>,
     /// Whether grains are wanted, where templates are.
     pub grains: bool,
-    /// Between frames with surfaces, ps.
-    pub surface_interval_ps: f64,
+    /// Between frames with surfaces, ps; unless told, as suits so many atoms.
+    pub surface_interval_ps: Option<f64>,
 }
 
 /// Where in the protocol a snapshot stands.

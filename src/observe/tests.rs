@@ -33,7 +33,7 @@ const SETTINGS: Settings = Settings {
     layers: false,
     template_rmsd: None,
     grains: false,
-    surface_interval_ps: 0.0,
+    surface_interval_ps: Some(0.0),
 };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part

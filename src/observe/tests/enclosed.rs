@@ -232,7 +232,7 @@ fn frames_that_are_nearer_than_the_interval_have_none() {
     let mut observers = Observers::new(CUTOFF, cell.periodic);
     let mut has = |time_ps: f64| {
         let mut now = Snapshot { time_ps, ..snapshot(&atoms, &neighbours, &cell, &comm) };
-        now.settings.surface_interval_ps = 10.0;
+        now.settings.surface_interval_ps = Some(10.0);
         // Through a checkpoint.
         let text = serde_json::to_string(&observers).unwrap();
         observers = serde_json::from_str(&text).unwrap();
