@@ -342,7 +342,7 @@ pub struct OutputConfig {
     pub neck_hold_ps: f64,
     /// Between frames that come with surface area, volume and sphericity of the particles, and the void fraction of a
     /// periodic box, in `/sinter/surface`: the first one, and each that is so much later than the last of these; 0: all. One
-    /// costs some ten steps, and up to 200 bytes of memory for each atom. Unless told, 20 up to 100,000 atoms, and none of more.
+    /// costs some ten steps, and up to 200 bytes of memory for each atom. Unless told, 20 up to 50,000 atoms, and none of more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000_000))]
     #[schemars(extend("x-fixed" = "never"))]

@@ -32,7 +32,7 @@ use crate::geometry::{Cell, GRID, Vec3, add, cross, grid_index, norm, on_grid, s
 /// Between frames with surfaces unless told, ps; and up to how many atoms. The atoms and the ghosts that balls reach
 /// are there a second time meanwhile: of a million that is a third of what a run holds.
 const USUAL_INTERVAL: f64 = 20.0;
-const MOST_ATOMS: i64 = 100_000;
+const MOST_ATOMS: i64 = 50_000;
 
 /// When it was measured last.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
