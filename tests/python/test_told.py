@@ -122,7 +122,9 @@ def test_series_of_very_many_small_particles_are_not_written(tmp_path):
     done = run("--output", tmp_path / "out", tmp_path / "pair.toml")
     assert done.returncode == 0 and "no series of particles" in done.stderr, done.stderr
     with h5py.File(tmp_path / "out/trajectory.h5md") as file:
-        assert list(file["sinter"]) == ["thermo"]
+        assert set(file["sinter"]) == {"thermo", "surface"}
+        whole = {"total_area", "total_smooth_area", "total_volume", "void_fraction"}
+        assert set(file["sinter/surface"]) == {"step", "time", *whole}
     stops = check(tmp_path, text + "[stop]\nneck_ratio = 0.5\n")
     assert stops.returncode == 2 and "are not measured one by one" in stops.stderr
     # Nor is what was asked for passed over.
