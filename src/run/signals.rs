@@ -23,8 +23,16 @@ const INTERRUPTED: i32 = 130;
 pub struct Signals {
     checkpoint: Arc<AtomicBool>,
     stop: [(Arc<AtomicBool>, Reason); 3],
-    /// Where this process alone has a lock and checkpoints under way.
-    folder: Arc<OnceLock<PathBuf>>,
+    begun: Arc<Begun>,
+}
+
+/// What this process alone has in a folder, and takes away where it is ended at once.
+#[derive(Debug, Default)]
+struct Begun {
+    /// Where it holds the lock.
+    locked: OnceLock<PathBuf>,
+    /// Where checkpoints are under way.
+    written: OnceLock<PathBuf>,
 }
 
 impl Signals {
@@ -38,7 +46,7 @@ impl Signals {
                 (raised(), Reason::Terminate),
                 (raised(), Reason::User),
             ],
-            folder: Arc::default(),
+            begun: Arc::default(),
         };
         let [interrupt, terminate, user] = signals.stop.each_ref().map(|(flag, _)| flag.clone());
         let listen = || -> std::io::Result<()> {
@@ -51,16 +59,21 @@ impl Signals {
             ] {
                 flag::register(signal, raised)?;
             }
-            end_at_second_interrupt(interrupt, signals.folder.clone())
+            end_at_second_interrupt(interrupt, signals.begun.clone())
         };
         listen().map_err(|error| Error::Run(format!("signals cannot be heard: {error}")))?;
         Ok(signals)
     }
 
-    /// From here on, a process that is ended at once takes what it has begun in this
-    /// folder with it.
-    pub fn leave_behind_nothing(&self, folder: &Path) {
-        let _ = self.folder.set(folder.to_path_buf());
+    /// From here on, a process that is ended at once takes its lock on this folder with it.
+    pub fn leave_no_lock(&self, folder: &Path) {
+        let _ = self.begun.locked.set(folder.to_path_buf());
+    }
+
+    /// From here on, a process that is ended at once takes checkpoints that it has begun in
+    /// this folder with it.
+    pub fn leave_nothing_begun(&self, folder: &Path) {
+        let _ = self.begun.written.set(folder.to_path_buf());
     }
 
     /// Whether a checkpoint was asked for since the last call.
@@ -77,17 +90,16 @@ impl Signals {
 
 /// The first SIGINT raises the flag; the second ends the process, whatever it is at. A
 /// thread waits for them, since a signal handler may not touch files as it pleases.
-fn end_at_second_interrupt(
-    interrupt: Arc<AtomicBool>,
-    folder: Arc<OnceLock<PathBuf>>,
-) -> std::io::Result<()> {
+fn end_at_second_interrupt(interrupt: Arc<AtomicBool>, begun: Arc<Begun>) -> std::io::Result<()> {
     let mut arrivals = Arrivals::new([SIGINT])?;
     let wait = move || {
         for _ in arrivals.forever() {
             if interrupt.swap(true, Ordering::Relaxed) {
-                if let Some(folder) = folder.get() {
-                    // What fails here is found and tidied by the next run.
+                // What fails here is found and tidied by the next run.
+                if let Some(folder) = begun.written.get() {
                     let _ = remove_partial(folder);
+                }
+                if let Some(folder) = begun.locked.get() {
                     let _ = std::fs::remove_file(folder.join(lock::NAME));
                 }
                 signal_hook::low_level::exit(INTERRUPTED);

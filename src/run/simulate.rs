@@ -35,6 +35,7 @@ pub fn simulate(comm: &Comm, run: &Run, mut log: Log) -> Result<Ending> {
     let tested = comm.agree(tested)?;
     // Locked to the end.
     let (folder, held) = origin::take(run, comm)?;
+    watch.locked(&folder);
     let from = origin::resolve(run, &folder, held.as_ref(), comm)?;
     let start = match &from {
         Origin::Checkpoint(checkpoint) => {

@@ -163,11 +163,18 @@ impl<'c> Watch<'c> {
         })
     }
 
+    /// The first rank has locked this folder.
+    pub fn locked(&self, folder: &Path) {
+        if self.comm.is_root() {
+            self.signals.leave_no_lock(folder);
+        }
+    }
+
     /// The first step can be made, in this folder and of so many atoms. A file STOP
     /// that is there already belonged to an earlier job.
     pub fn start(&mut self, folder: &Path, atoms: u64, step: u64) {
         if self.comm.is_root() {
-            self.signals.leave_behind_nothing(folder);
+            self.signals.leave_nothing_begun(folder);
         }
         self.stop_file = folder.join(STOP);
         self.checkpoint_cost = Duration::from_secs_f64(atoms as f64 / ATOMS_PER_SECOND);
