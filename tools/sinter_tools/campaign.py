@@ -49,7 +49,7 @@ from scipy.stats import beta
 
 from . import melting, pressing
 from .inputs import absolute
-from .summary import contact
+from .summary import main_neck
 from .trajectory import Trajectory, Unusable
 
 STOPPED = 75
@@ -297,14 +297,11 @@ def _set(config, keys, value, where, template):
 
 def neck(trajectory):
     """What became of the pair; of several, of that with the widest neck."""
-    pairs = trajectory.pairs()
-    k = pairs.index(trajectory.main_pair()) if pairs else 0
-    since = contact(trajectory, k) if pairs else None
-    radius = trajectory.series("pairs", "neck_radius")
+    since, radius = main_neck(trajectory)
     return {
         "neck_after_ps": since,
         "observed_ps": float(trajectory.times[-1] - trajectory.together()),
-        "neck_radius_angstrom": 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, k]),
+        "neck_radius_angstrom": radius,
     }
 
 

@@ -29,9 +29,12 @@ def contacts(trajectory):
     return found
 
 
-def contact(trajectory, pair):
-    """The same of one pair, by its number."""
-    return contacts(trajectory)[pair]
+def main_neck(trajectory):
+    """The same and the radius at the end (Å) of the pair with the widest neck; None and 0 where there are no pairs."""
+    pairs, radius = trajectory.pairs(), trajectory.series("pairs", "neck_radius")
+    pair = pairs.index(trajectory.main_pair()) if pairs else 0
+    since = contacts(trajectory)[pair] if pairs else None
+    return since, 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, pair])
 
 
 def _all_axes_change(trajectory, stage):
@@ -154,12 +157,8 @@ def compare(trajectories):
     rows = []
     for trajectory in trajectories:
         temperature, gap = conditions(trajectory)
-        radius = _last(trajectory.series("pairs", "neck_radius"))
-        pairs = trajectory.pairs()
-        pair = pairs.index(trajectory.main_pair()) if pairs else 0
-        since = contact(trajectory, pair) if pairs else None
         name = trajectory.path.parent.name or str(trajectory.path)
-        rows.append((name, temperature, gap, since, 0.0 if radius is None or not len(radius) else float(radius[pair])))
+        rows.append((name, temperature, gap, *main_neck(trajectory)))
     known = [row for row in rows if row[1] is not None and row[2] is not None]
     return rows, (_map(known) if known else None)
 
