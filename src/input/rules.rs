@@ -31,6 +31,9 @@ pub const MOST_ATOMS: f64 = 1e9;
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
 const LONG_TIMESTEP_FS: f64 = 5.0;
 
+/// Frames that a window in which diffusion is measured holds at least.
+const FRAMES_OF_WINDOW: f64 = 5.0;
+
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
     force_field(config, problems);
@@ -49,6 +52,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     swaps::check(config, problems);
     pressure::check(config, problems);
     traces::check(config, problems);
+    diffusion(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
     if super::knows_boundaries(config) {
@@ -516,6 +520,24 @@ fn stops(config: &Config, problems: &mut Problems) {
         if given.is_some() && !possible {
             problems.at(&format!("stop.{name}"), format!("`{name}` needs two particles or more"));
         }
+    }
+}
+
+/// A line through mean square displacements wants frames.
+fn diffusion(config: &Config, problems: &mut Problems) {
+    let Some(window) = config.output.diffusion_window_ps else { return };
+    let usual = config.output.trajectory_interval_ps;
+    let of_stages = config.stages.iter().map(|stage| stage.trajectory_interval_ps.unwrap_or(usual));
+    let least = of_stages.fold(f64::INFINITY, f64::min);
+    if window < FRAMES_OF_WINDOW * least * (1.0 - 1e-9) {
+        problems.at(
+            "output.diffusion_window_ps",
+            format!(
+                "a window of {window} ps has fewer than {FRAMES_OF_WINDOW} frames, which are {least} ps apart \
+                 (`trajectory_interval_ps`): make it {} ps or more, or frames more frequent",
+                FRAMES_OF_WINDOW * least
+            ),
+        );
     }
 }
 

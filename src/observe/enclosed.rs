@@ -110,9 +110,7 @@ fn usual_interval(atoms: i64) -> Option<f64> {
 /// Of each particle, and behind them of the whole, over all ranks.
 fn tallies(snapshot: &Snapshot) -> Vec<Tally> {
     let (comm, cell) = (snapshot.system.comm, snapshot.system.cell);
-    let all = snapshot.system.atoms;
-    let last = all.particle[..all.owned].iter().copied().max().unwrap_or(0);
-    let particles = comm.max_u64(last as u64) as usize + 1;
+    let particles = super::particles(snapshot);
     let of = |sides: Sides| {
         let particle = sides.particle.map(|k| k as usize);
         particle.into_iter().chain(sides.whole.then_some(particles))

@@ -26,8 +26,9 @@ use std::sync::LazyLock;
 use rayon::prelude::*;
 
 use super::cna::Class;
+use super::superposition::Quaternion;
 use super::surroundings::AllSurroundings;
-use super::templates::{Match, Quaternion};
+use super::templates::Match;
 use super::{Column, Series, Snapshot, Values};
 use crate::exchange::{Routes, connected};
 use crate::fixed::Quantum;
@@ -190,8 +191,7 @@ impl Grains {
         }
         shares.retain(|_, of| of.values().sum::<i64>() >= FEWEST);
 
-        let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
-        let mut particles = vec![(0, 0); comm.max_u64(last as u64) as usize + 1];
+        let mut particles = vec![(0, 0); super::particles(snapshot)];
         for (number, (particle, &count)) in
             shares.values().enumerate().flat_map(|(n, of)| of.iter().map(move |share| (n, share)))
         {

@@ -66,8 +66,7 @@ pub fn measure(snapshot: &Snapshot, surroundings: &AllSurroundings) -> Series {
     let layers = layers(&around, wide.atoms.owned);
 
     let all = snapshot.system.atoms;
-    let last = all.particle[..all.owned].iter().copied().max().unwrap_or(0);
-    let particles = snapshot.system.comm.max_u64(last as u64) as usize + 1;
+    let particles = super::particles(snapshot);
     let species = snapshot.system.masses.len();
     let none = Tally { species: vec![0; species], melted: 0, energy: ExactSum::default() };
     let mut tallies = vec![none; particles * LAYERS];

@@ -10,12 +10,15 @@
 //!
 //! What observers remember (`Observers` serialises) goes into the checkpoint: where
 //! the particles stood when they were put together, which of them are neighbours,
-//! and since when gaps are closed.
+//! and since when gaps are closed; what they remember of each atom (`Beginnings`) as arrays.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::build::Filling;
+use crate::comm::Comm;
 use crate::dynamics::groups::{Body, Group, Groups, View};
 use crate::dynamics::swaps::Tally;
 use crate::error::Result;
@@ -24,8 +27,9 @@ use crate::force::{OneBodyTerms, Totals};
 use crate::input::{AtomColumn, TracedAtoms, TracesConfig};
 use crate::neighbour::{Kept, Neighbours};
 use clusters::Clusters;
+use diffusion::Diffusion;
 use enclosed::Enclosed;
-use facets::Site;
+use facets::Sites;
 use grains::Grains;
 use structure::BOUNDARIES;
 use surroundings::AllSurroundings;
@@ -34,6 +38,7 @@ mod alpha_shape;
 mod clusters;
 mod cna;
 mod contact;
+mod diffusion;
 mod distribution;
 mod enclosed;
 mod facets;
@@ -55,6 +60,7 @@ mod smooth;
 mod strangers;
 mod stress;
 mod structure;
+mod superposition;
 mod surroundings;
 pub mod swaps;
 mod templates;
@@ -64,6 +70,8 @@ mod wide;
 
 pub use cna::Class;
 pub use contact::{Closure, Contact};
+pub use diffusion::Beginnings;
+pub use facets::Site;
 pub use pairs::Pairs;
 pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
@@ -129,6 +137,8 @@ pub struct Settings {
     pub grains: bool,
     /// Between frames with surfaces, ps; unless told, as suits so many atoms.
     pub surface_interval_ps: Option<f64>,
+    /// So long are the windows in which displacements are measured, ps, if they are wanted.
+    pub diffusion_window_ps: Option<f64>,
 }
 
 /// Where in the protocol a snapshot stands.
@@ -239,6 +249,8 @@ pub struct Observers {
     pub structure: Structure,
     #[serde(default)]
     enclosed: Enclosed,
+    #[serde(default, skip_serializing_if = "Diffusion::is_idle")]
+    diffusion: Diffusion,
     /// Whether particles and pairs are left alone, being too many and too small.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     only_whole: bool,
@@ -251,7 +263,7 @@ pub struct Observers {
 pub struct PerAtom {
     pub surroundings: Vec<Surroundings>,
     clusters: Vec<u64>,
-    sites: Vec<Site>,
+    sites: Sites,
     grains: Option<Vec<i32>>,
     matches: Option<Vec<Match>>,
     stress: Option<Vec<[f64; 6]>>,
@@ -267,7 +279,7 @@ impl PerAtom {
             AtomColumn::Coordination => around.coordination as i32,
             AtomColumn::Host => around.host as i32,
             AtomColumn::Cluster => self.clusters[i] as i32,
-            AtomColumn::Facet => *self.sites.get(i)? as i32,
+            AtomColumn::Facet => *self.sites.of.get(i)? as i32,
             AtomColumn::Grain => self.grains.as_ref()?[i],
             AtomColumn::Template => self.matches.as_ref()?[i].class as i32,
             AtomColumn::TemplateRmsd | AtomColumn::Displacement | AtomColumn::Stress => {
@@ -304,6 +316,7 @@ impl Observers {
             pairs: Pairs::default(),
             structure: Structure::default(),
             enclosed: Enclosed::default(),
+            diffusion: Diffusion::default(),
             only_whole: false,
             traces: Traces::default(),
         }
@@ -368,7 +381,7 @@ impl Observers {
         let clusters = Clusters::find(&snapshot, around.bond);
         let of = |virials| stress::measure(&snapshot, virials, around.nearest);
         let stress = snapshot.virials.map(of);
-        let (mut series, mut sites) = (Vec::new(), Vec::new());
+        let (mut series, mut sites) = (Vec::new(), Sites::default());
         let matches = around.matches.as_ref().filter(|_| snapshot.settings.grains);
         let grains = matches.map(|found| Grains::find(&snapshot, routes, &around, found));
         if !self.only_whole {
@@ -383,6 +396,7 @@ impl Observers {
             }
             series.push(clusters.series());
             series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
+            series.extend(self.diffusion.measure(&snapshot, &sites));
         }
         series.extend(self.enclosed.measure(&snapshot, !self.only_whole));
         let reach = snapshot.settings.pair_distribution;
@@ -393,6 +407,18 @@ impl Observers {
         CloseUp {
             record,
             atoms: PerAtom { surroundings, clusters, sites, grains, matches, stress },
+        }
+    }
+
+    /// What is kept of atoms since they are watched for diffusion, those of this rank's home.
+    pub fn beginnings(&self) -> &Arc<Beginnings> {
+        self.diffusion.beginnings()
+    }
+
+    /// Goes on with what a checkpoint has kept, of any ids on each rank. Collective.
+    pub fn take_back(&mut self, comm: &Comm, kept: &Beginnings) {
+        if !self.diffusion.is_idle() {
+            self.diffusion.take_back(comm, kept);
         }
     }
 
@@ -429,6 +455,13 @@ fn without_neighbours(snapshot: &Snapshot, cutoff: f64) -> Vec<bool> {
         }
     }
     alone
+}
+
+/// How many there are. Collective.
+fn particles(snapshot: &Snapshot) -> usize {
+    let atoms = snapshot.system.atoms;
+    let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
+    snapshot.system.comm.max_u64(last as u64) as usize + 1
 }
 
 /// Of each particle how many of its atoms are of each of `N` kinds, over all ranks, from numbers and kinds

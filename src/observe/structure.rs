@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cna::Class;
-use super::facets::{self, Site};
+use super::facets::{self, Sites};
 use super::lattice::{
     Axes, Bonds, Misorientation, UPRIGHT, named_like, relative_rotation, rotation,
 };
@@ -92,12 +92,12 @@ impl Structure {
         routes: &Routes,
         surroundings: &AllSurroundings,
         contacts: &[Contact],
-    ) -> (Vec<Series>, Vec<Site>) {
+    ) -> (Vec<Series>, Sites) {
         let tallies = tallies(snapshot, surroundings);
         let (order, axes) = self.follow(&tallies, snapshot.together);
         let mut series = vec![self.particles(&tallies, order, surroundings.nearest)];
         let sites = facets::find(snapshot, routes, surroundings, &self.last);
-        let facets = facets::counts(snapshot, &sites, tallies.len());
+        let facets = facets::counts(snapshot, &sites.of, tallies.len());
         let classes = surroundings.of.iter().map(|atom| atom.class as i64).collect();
         let hexagonal = &surroundings.hexagonal;
         let faults = faults::counts(snapshot, routes, classes, hexagonal, tallies.len());
@@ -309,8 +309,7 @@ impl Structure {
 fn templates(snapshot: &Snapshot, around: &AllSurroundings) -> Option<Series> {
     let matches = around.matches.as_ref()?;
     let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
-    let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
-    let particles = comm.max_u64(last as u64) as usize + 1;
+    let particles = super::particles(snapshot);
     // Of each particle the atoms of each class, and the sums of their deviations.
     let mut sums = vec![0i128; particles * 2 * Class::COUNT];
     for (found, &particle) in matches.iter().zip(&atoms.particle) {
@@ -388,8 +387,7 @@ fn flat(axes: &Axes) -> [f64; 9] {
 /// Counts over all ranks, of each particle.
 fn tallies(snapshot: &Snapshot, surroundings: &AllSurroundings) -> Vec<Tally> {
     let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
-    let last = atoms.particle[..atoms.owned].iter().copied().max().unwrap_or(0);
-    let particles = comm.max_u64(last as u64) as usize + 1;
+    let particles = super::particles(snapshot);
     let species = snapshot.system.masses.len();
     let mut tallies = vec![Tally::new(species); particles];
     for (&particle, bonds) in &surroundings.bonds {

@@ -15,18 +15,20 @@
 //!
 //! Deviation. With v the atom and its neighbours, w the template with a mean distance of 1, both about
 //! their centres, over all correspondences, scales s and rotations R
-//!   RMSD = min √(Σ (s v − R w)² / N) = √((Σ w² − λ²/Σ v²) / N),
-//! λ being the largest eigenvalue of Horn's matrix of Σ v wᵀ. The template of the smallest counts.
+//!   RMSD = min √(Σ (s v − R w)² / N)
+//! (`superposition`). The template of the smallest counts.
 
 use std::array;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
+use std::iter;
 use std::sync::LazyLock;
 
 use super::cna::{Class, FIRST_SHELL, SHELLS};
 use super::polyhedron::Polyhedron;
-use crate::geometry::{Vec3, add, cross, dot, norm, scale, sub};
+use super::superposition::{Quaternion, Superposition, UNTURNED};
+use crate::geometry::{Vec3, cross, dot, norm, scale, sub};
 
 /// Neighbours among which those of a template are sought.
 pub const CANDIDATES: usize = 18;
@@ -51,11 +53,8 @@ pub struct Match {
     pub rotation: Quaternion,
 }
 
-pub type Quaternion = [f64; 4];
-
 impl Match {
-    pub const NONE: Match =
-        Match { class: Class::Other, rmsd: f64::NAN, rotation: [1.0, 0.0, 0.0, 0.0] };
+    pub const NONE: Match = Match { class: Class::Other, rmsd: f64::NAN, rotation: UNTURNED };
 }
 
 /// The neighbours of an atom in an ideal crystal.
@@ -107,7 +106,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
             for walk in walks {
                 let is_rotated = |(other, like): &(usize, Walk)| {
                     let same = |k: usize| (sites[like[k] as usize], sites[walk[k] as usize]);
-                    *other == number && Fit::of((0..sites.len()).map(same)).deviation() < 1e-6
+                    *other == number && laid_upon((0..sites.len()).map(same)).1 < 1e-6
                 };
                 if !entry.iter().any(is_rotated) {
                     entry.push((number, walk));
@@ -238,8 +237,7 @@ pub fn find(near: &[Vec3], bound: f64) -> Match {
         for (number, sites) in CATALOGUE.get(&code).into_iter().flatten() {
             let Template { class, sites: ideal } = &TEMPLATES[*number];
             let pair = |k: usize| (shell[walks[0][k] as usize], ideal[sites[k] as usize]);
-            let fit = Fit::of((0..count).map(pair));
-            let rmsd = fit.deviation();
+            let (fit, rmsd) = laid_upon((0..count).map(pair));
             if best.rmsd.is_nan() || rmsd < best.rmsd {
                 best = Match { class: *class, rmsd, ..best };
                 best_fit = Some(fit);
@@ -248,6 +246,15 @@ pub fn find(near: &[Vec3], bound: f64) -> Match {
     }
     best.rotation = best_fit.map_or(best.rotation, |fit| fit.rotation());
     if best.rmsd <= bound { best } else { Match { class: Class::Other, ..best } }
+}
+
+/// An atom with neighbours as they are and in a template: how one lies best upon the other, and the RMSD.
+fn laid_upon(pairs: impl ExactSizeIterator<Item = (Vec3, Vec3)>) -> (Superposition, f64) {
+    // The atom itself is one of the points, at zero in both.
+    let count = 1 + pairs.len();
+    let fit = Superposition::of(iter::once(([0.0; 3], [0.0; 3])).chain(pairs));
+    let rmsd = (fit.least_square() / count as f64).sqrt();
+    (fit, rmsd)
 }
 
 /// The neighbours by the solid angle of their faces of the Voronoi cell, largest first; among
@@ -282,104 +289,6 @@ fn solid_angle(mut corners: impl Iterator<Item = Vec3>) -> f64 {
         b = c;
     }
     2.0 * libm::atan2(im, re)
-}
-
-/// Points v and the sites w that belong to them, the centre of which is at zero.
-struct Fit {
-    count: f64,
-    /// Σ v², about their centre, and Σ w².
-    squares: [f64; 2],
-    /// Σ v wᵀ
-    m: [[f64; 3]; 3],
-}
-
-impl Fit {
-    fn of(pairs: impl Iterator<Item = (Vec3, Vec3)>) -> Fit {
-        // The atom itself is one of the points, at zero in both.
-        let (mut count, mut mean) = (1.0, [0.0; 3]);
-        let (mut of_v, mut of_w, mut m) = (0.0, 0.0, [[0.0; 3]; 3]);
-        for (v, w) in pairs {
-            count += 1.0;
-            mean = add(mean, v);
-            of_v += dot(v, v);
-            of_w += dot(w, w);
-            (0..3).for_each(|a| (0..3).for_each(|b| m[a][b] += v[a] * w[b]));
-        }
-        of_v -= dot(mean, mean) / count;
-        Fit { count, squares: [of_v, of_w], m }
-    }
-
-    /// The largest eigenvalue of Horn's matrix.
-    fn along(&self) -> f64 {
-        let [of_v, of_w] = self.squares;
-        largest_eigenvalue(&self.m, (of_v * of_w).sqrt()).max(0.0)
-    }
-
-    /// The least RMSD.
-    fn deviation(&self) -> f64 {
-        let ([of_v, of_w], along) = (self.squares, self.along());
-        ((of_w - along * along / of_v).max(0.0) / self.count).sqrt()
-    }
-
-    /// The rotation of the points that has it: the eigenvector, which is any column of the matrix of
-    /// cofactors of Horn's less its eigenvalue; the longest one has the most digits.
-    fn rotation(&self) -> Quaternion {
-        let (mut k, along) = (horn(&self.m), self.along());
-        (0..4).for_each(|d| k[d][d] -= along);
-        let cofactor = |row: usize, column: usize| {
-            let [a, b, c] = array::from_fn(|i| {
-                let kept = k[i + (i >= row) as usize];
-                array::from_fn(|j| kept[j + (j >= column) as usize])
-            });
-            let sign = if (row + column).is_multiple_of(2) { 1.0 } else { -1.0 };
-            sign * dot(a, cross(b, c))
-        };
-        let square = |q: &Quaternion| q.iter().map(|x| x * x).sum::<f64>();
-        let columns = (0..4).map(|column| array::from_fn(|row| cofactor(row, column)));
-        let longest = columns.max_by(|a, b| square(a).total_cmp(&square(b)));
-        let longest = longest.expect("four columns");
-        let length = square(&longest).sqrt();
-        if length > 0.0 { longest.map(|x| x / length) } else { Match::NONE.rotation }
-    }
-}
-
-/// Horn's matrix of `m` (B. K. P. Horn, J. Opt. Soc. Am. A 4 (1987) 629).
-fn horn(m: &[[f64; 3]; 3]) -> [[f64; 4]; 4] {
-    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *m;
-    [
-        [xx + yy + zz, yz - zy, zx - xz, xy - yx],
-        [yz - zy, xx - yy - zz, xy + yx, zx + xz],
-        [zx - xz, xy + yx, yy - xx - zz, yz + zy],
-        [xy - yx, zx + xz, yz + zy, zz - xx - yy],
-    ]
-}
-
-/// Of Horn's matrix of `m`, by Newton's steps on its characteristic polynomial from `above` (D. L. Theobald, Acta Cryst. A 61 (2005) 478).
-fn largest_eigenvalue(m: &[[f64; 3]; 3], above: f64) -> f64 {
-    let square = m.iter().flatten().map(|x| x * x).sum::<f64>();
-    let determinant = dot(m[0], cross(m[1], m[2]));
-    let k = horn(m);
-    // Of the 4 x 4 matrix, by the minors of its upper and lower halves (Laplace).
-    let minor =
-        |row: usize, a: usize, b: usize| k[row][a] * k[row + 1][b] - k[row][b] * k[row + 1][a];
-    let halves = |a, b, c, d| minor(0, a, b) * minor(2, c, d);
-    let (c2, c1) = (-2.0 * square, -8.0 * determinant);
-    let c0 = halves(0, 1, 2, 3) - halves(0, 2, 1, 3) + halves(0, 3, 1, 2) + halves(1, 2, 0, 3)
-        - halves(1, 3, 0, 2)
-        + halves(2, 3, 0, 1);
-    let mut root = above;
-    for _ in 0..50 {
-        let value = ((root * root + c2) * root + c1) * root + c0;
-        let slope = (4.0 * root * root + 2.0 * c2) * root + c1;
-        let next = root - value / slope;
-        // From above the steps go down; the first that does not is at the end of what digits tell.
-        if next < root {
-            root = next;
-        } else {
-            break;
-        }
-    }
-    root
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod alloys;
+mod diffusion;
 mod enclosed;
 mod pairs;
 mod planes;
@@ -34,6 +35,7 @@ const SETTINGS: Settings = Settings {
     template_rmsd: None,
     grains: false,
     surface_interval_ps: Some(0.0),
+    diffusion_window_ps: None,
 };
 
 /// A disc cut from a lattice grows by shells of atoms: its rim is uncertain by a part

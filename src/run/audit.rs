@@ -97,7 +97,8 @@ pub fn audit(comm: &Comm, wanted: &Arguments, log: &Log) -> Result<Ending> {
     }
     let [(end, left), (other, made)] =
         [read_checkpoint(&to, comm)?, read_checkpoint(&again, comm)?];
-    let piece = Piece { begin: &begin, end: &end, again: &other };
+    let watched_otherwise = comm.any(end.beginnings != other.beginnings);
+    let piece = Piece { begin: &begin, end: &end, again: &other, watched_otherwise };
     let atoms = OtherAtoms::count(&left, &made, comm);
     let judged = comm.is_root().then(|| piece.judge(&atoms, &config, [folder, &scratch.path]));
     log.say(&comm.agree(judged.transpose())?.unwrap_or_default());
@@ -300,6 +301,8 @@ struct Piece<'a> {
     begin: &'a Checkpoint,
     end: &'a Checkpoint,
     again: &'a Checkpoint,
+    /// Whether what is kept of atoms since they are watched for diffusion differs, on any rank.
+    watched_otherwise: bool,
 }
 
 impl Piece<'_> {
@@ -373,6 +376,7 @@ impl Piece<'_> {
         let mut others = Vec::new();
         others.extend((end.cell != again.cell).then(|| "the box".to_string()));
         others.extend((end.time_ps != again.time_ps).then(|| "the time".to_string()));
+        others.extend(self.watched_otherwise.then(|| "`beginnings`".to_string()));
         // A physical end is looked for once more before the checkpoint is written.
         let stop = &config.stop;
         let ends = stop.neck_ratio.or(stop.coalesced_within).or(stop.energy_drift_ev_per_atom);

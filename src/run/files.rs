@@ -180,6 +180,7 @@ impl<'c> Files<'c> {
         let began = Instant::now();
         self.patience.during(|| self.trajectory.synchronise())?;
         let progress = &state.progress;
+        let beginnings = state.observers.beginnings().clone();
         let state = serde_json::to_value(state)
             .map_err(|error| Error::Run(format!("the state of the run: {error}")))?;
         let checkpoint = Checkpoint::new(
@@ -190,6 +191,7 @@ impl<'c> Files<'c> {
             *cell,
             state,
         );
+        let checkpoint = Checkpoint { beginnings, ..checkpoint };
         let Files { patience, folder, comm, keep, .. } = self;
         let path = patience.during(|| write_checkpoint(folder, comm, &checkpoint, atoms, *keep))?;
         let took = began.elapsed();

@@ -73,7 +73,8 @@ fn report(config: &Config, wanted: &arguments::Plan) -> Result<String> {
         Some(speed) => speed.get() as f64,
         None => space::speed(&parts, &field, settings)?,
     };
-    let planned = Planned { space, field: &field, threads, speed };
+    let observed = cost::observed(&config.output);
+    let planned = Planned { space, field: &field, threads, speed, observed };
     let work = Work::of(config);
     let mut text = String::new();
     let (mut rows_of_space, mut of_time) = (Vec::new(), Vec::new());
@@ -157,6 +158,8 @@ struct Planned<'m> {
     threads: usize,
     /// Atoms times evaluations of forces per second and core.
     speed: f64,
+    /// What observers take that are asked for, bytes of an atom.
+    observed: u64,
 }
 
 impl Planned<'_> {
@@ -173,7 +176,13 @@ impl Planned<'_> {
     fn of_space(&self, shares: &[Share], per_node: usize) -> [String; 8] {
         let most = |of: &dyn Fn(&Share) -> u64| shares.iter().map(of).max().unwrap_or(0);
         let words = self.field.words();
-        let memory = cost::memories(shares, (self.threads, per_node), self.field, self.space.reach);
+        let memory = cost::memories(
+            shares,
+            (self.threads, per_node),
+            self.field,
+            self.space.reach,
+            self.observed,
+        );
         let of_node = |node: &[u64]| node.iter().sum::<u64>();
         [
             shares.len().to_string(),
@@ -299,7 +308,7 @@ fn describe_files(text: &mut String, config: &Config, atoms: u64, work: &Work) {
     let _ = writeln!(
         text,
         "checkpoints  {} each, the last {} are kept",
-        bytes(checkpoint::bytes_of(atoms)),
+        bytes(checkpoint::bytes_of(atoms, config.output.diffusion_window_ps.is_some())),
         config.checkpoint.keep
     );
     let _ = writeln!(text, "steps        {}", work.steps);

@@ -585,6 +585,7 @@ fn snapshot<'a>(
             template_rmsd: config.output.matches_templates(),
             grains: config.output.columns.contains(&AtomColumn::Grain),
             surface_interval_ps: config.output.surface_interval_ps,
+            diffusion_window_ps: config.output.diffusion_window_ps,
         },
     }
 }

@@ -90,6 +90,7 @@ impl Start {
             Error::Run(format!("{}: its state cannot be read: {error}", path.display()))
         });
         let mut state: State = comm.agree(state)?;
+        state.observers.take_back(comm, &checkpoint.beginnings);
         let mut provenance = provenance(config, potential.species(), comm)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let past = Past { name: &name, checkpoint: &checkpoint, state: &state, from, potential };

@@ -1,5 +1,5 @@
-//! The arrays of a checkpoint: `/atoms/<field>`, in order of id, and
-//! `/checksums/<field>`, XXH3-64 of each block of `by_id::BLOCK` atoms.
+//! The arrays of a checkpoint: `/atoms/<field>`, in order of id, if something is kept of atoms since they are
+//! watched for diffusion `/beginnings/<field>`, and `/checksums/<field>`, XXH3-64 of each block of `by_id::BLOCK` atoms.
 //!
 //! What is large stands last in the file: the arrays, one after the other up to its end.
 //! Whatever tells where and what they are stands before them, and so do their checksums.
@@ -12,6 +12,7 @@ use super::write_back::WriteBack;
 use crate::atoms::Atoms;
 use crate::error::Result;
 use crate::geometry::{Cell, END_OF_COORDINATES, Vec3};
+use crate::observe::{Beginnings, Site};
 use rayon::prelude::*;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,24 +31,101 @@ pub struct Expected<'a> {
     pub kinds: usize,
 }
 
+/// What arrays hold of atoms, one value of each.
+pub trait Kept: Default + Sync {
+    /// In a file.
+    const GROUP: &'static str;
+    /// The one list of what a checkpoint holds of an atom.
+    fn fields(expected: Expected) -> Vec<Box<dyn Array<Self>>>;
+    /// Makes room for so many atoms.
+    fn reserve(&mut self, atoms: usize);
+}
+
 /// One array and where its values stand in memory.
-struct Field<T, V, C> {
+struct Field<S, T, V, C> {
     name: &'static str,
     /// That of an atom of this rank.
     value: V,
     /// What no checksum tells: whether it fits the atom of this id.
     check: C,
     /// Appends what was read of some atoms.
-    add: fn(&mut Atoms, &[T]),
+    add: fn(&mut S, &[T]),
 }
 
 /// Or why a value cannot be gone on with.
 type Fit = Result<(), String>;
 
-/// The one list of what a checkpoint holds of an atom.
-fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
+fn field<S: Kept + 'static, T: Row>(
+    name: &'static str,
+    value: impl Fn(&S, usize) -> T + Sync + 'static,
+    check: impl Fn(u64, &T) -> Fit + Sync + 'static,
+    add: fn(&mut S, &[T]),
+) -> Box<dyn Array<S>> {
+    Box::new(Field { name, value, check, add })
+}
+
+fn is_somewhere(id: u64, place: &Vec3) -> Fit {
+    match place.iter().find(|x| x.is_nan() || x.abs() >= END_OF_COORDINATES) {
+        None => Ok(()),
+        Some(x) => Err(format!("atom {id} is nowhere: {x:?} Å")),
+    }
+}
+
+impl Kept for Atoms {
+    const GROUP: &'static str = "/atoms";
+
+    fn fields(expected: Expected) -> Vec<Box<dyn Array<Atoms>>> {
+        of_atoms(expected)
+    }
+
+    fn reserve(&mut self, atoms: usize) {
+        self.reserve_owned(atoms);
+    }
+}
+
+impl Kept for Beginnings {
+    const GROUP: &'static str = "/beginnings";
+
+    fn fields(_: Expected) -> Vec<Box<dyn Array<Beginnings>>> {
+        let is_length = |id: u64, normal: &[f32; 3]| match normal.iter().all(|x| x.abs() <= 1.001) {
+            true => Ok(()),
+            false => Err(format!("atom {id} has no normal: {normal:?}")),
+        };
+        let is_site = |id: u64, site: &u32| match (*site as usize) < Site::COUNT {
+            true => Ok(()),
+            false => Err(format!("atom {id} is at no kind of site: {site}")),
+        };
+        vec![
+            field(
+                "place",
+                |of: &Beginnings, n| of.place[n],
+                is_somewhere,
+                |of, list| of.place.extend(list),
+            ),
+            field(
+                "normal",
+                |of: &Beginnings, n| of.normal[n],
+                is_length,
+                |of, list| of.normal.extend(list),
+            ),
+            field(
+                "site",
+                |of: &Beginnings, n| of.site[n],
+                is_site,
+                |of, list| of.site.extend(list),
+            ),
+        ]
+    }
+
+    fn reserve(&mut self, atoms: usize) {
+        self.place.reserve(atoms);
+        self.normal.reserve(atoms);
+        self.site.reserve(atoms);
+    }
+}
+
+fn of_atoms(expected: Expected) -> Vec<Box<dyn Array<Atoms>>> {
     let (cell, kinds) = (*expected.cell, expected.kinds);
-    let is_nowhere = |x: &&f64| x.is_nan() || x.abs() >= END_OF_COORDINATES;
     // When a run wraps depends on its skin and its restarts; its state does not.
     let wrapped = move |atoms: &Atoms, i: usize| -> (Vec3, [i32; 3]) {
         let (mut position, mut image) = (atoms.position[i], atoms.image[i]);
@@ -55,18 +133,10 @@ fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
         let [x, y, z, _] = position;
         ([x, y, z], image)
     };
-    fn field<T: Row>(
-        name: &'static str,
-        value: impl Fn(&Atoms, usize) -> T + Sync + 'static,
-        check: impl Fn(u64, &T) -> Fit + Sync + 'static,
-        add: fn(&mut Atoms, &[T]),
-    ) -> Box<dyn Array> {
-        Box::new(Field { name, value, check, add })
-    }
-    [
+    vec![
         field(
             "id",
-            |atoms, i| atoms.id[i],
+            |atoms: &Atoms, i| atoms.id[i],
             |expected, &id| match id == expected {
                 true => Ok(()),
                 false => Err(format!("atom {id} stands in the place of atom {expected}")),
@@ -76,10 +146,7 @@ fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
         field(
             "position",
             move |atoms, i| wrapped(atoms, i).0,
-            move |id, position| match position.iter().find(is_nowhere) {
-                None => Ok(()),
-                Some(x) => Err(format!("atom {id} is nowhere: {x:?} Å")),
-            },
+            is_somewhere,
             |atoms, list| atoms.position.extend(list.iter().map(|&[x, y, z]| [x, y, z, 0.0])),
         ),
         field(
@@ -90,13 +157,13 @@ fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
         ),
         field(
             "velocity",
-            |atoms, i| atoms.velocity[i],
+            |atoms: &Atoms, i| atoms.velocity[i],
             |_, _| Ok(()),
             |atoms, list| atoms.velocity.extend(list),
         ),
         field(
             "species",
-            |atoms, i| atoms.species[i],
+            |atoms: &Atoms, i| atoms.species[i],
             move |id, &kind| match (kind as usize) < kinds {
                 true => Ok(()),
                 false => Err(format!("atom {id} is of a species beyond all {kinds}")),
@@ -105,7 +172,7 @@ fn fields(expected: Expected) -> [Box<dyn Array>; 6] {
         ),
         field(
             "particle",
-            |atoms, i| atoms.particle[i],
+            |atoms: &Atoms, i| atoms.particle[i],
             |_, _| Ok(()),
             |atoms, list| atoms.particle.extend(list),
         ),
@@ -125,12 +192,12 @@ pub struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// In a file that was made for it.
-    pub fn start(file: File<'a>, expected: Expected<'a>) -> Result<Output<'a>> {
-        file.create_group("/atoms")?;
+    /// In a file that was made for it; `watched`: whether it holds beginnings.
+    pub fn start(file: File<'a>, expected: Expected<'a>, watched: bool) -> Result<Output<'a>> {
         file.create_group("/checksums")?;
-        for field in fields(expected) {
-            field.prepare(&file, expected.total)?;
+        prepare::<Atoms>(&file, expected)?;
+        if watched {
+            prepare::<Beginnings>(&file, expected)?;
         }
         let write_back = file.comm().agree(WriteBack::start(file.path()))?;
         Ok(Output { file, expected, places: Vec::new(), write_back })
@@ -144,7 +211,10 @@ impl<'a> Output<'a> {
         file.close()?;
         let last_part = write_back.finish();
         let verified = File::open(&path, comm, false).and_then(|file| {
-            let read = read(&file, expected, None)?;
+            let mut read = read::<Atoms>(&file, expected, None)?;
+            if has::<Beginnings>(&file)? {
+                read.extend(self::read::<Beginnings>(&file, expected, None)?);
+            }
             file.close()?;
             comm.agree(match read == *written {
                 true => Ok(()),
@@ -161,17 +231,28 @@ impl<'a> Output<'a> {
     }
 }
 
+/// Makes room for the checksums of what is kept.
+fn prepare<S: Kept>(file: &File, expected: Expected) -> Result<()> {
+    file.create_group(S::GROUP)?;
+    S::fields(expected).iter().try_for_each(|field| field.prepare(file, expected.total))
+}
+
+/// Whether a file holds such things.
+pub fn has<S: Kept>(file: &File) -> Result<bool> {
+    file.exists(S::GROUP)
+}
+
 /// Writes all fields and returns their checksums; `output` on a rank that touches the
 /// file. Collective over all ranks.
-pub fn write(
+pub fn write<S: Kept>(
     expected: Expected,
-    atoms: &Atoms,
+    kept: &S,
     order: &IdOrder,
     mut output: Option<&mut Output>,
 ) -> Result<Checksums> {
-    let fields = fields(expected);
+    let fields = S::fields(expected);
     let written = fields.iter().map(|field| {
-        let sums = field.write(atoms, order, output.as_deref_mut());
+        let sums = field.write(kept, order, output.as_deref_mut());
         order.comm().agree(sums)
     });
     written.collect()
@@ -186,43 +267,48 @@ pub fn read_atoms(file: &File, expected: Expected) -> Result<Atoms> {
     Ok(atoms)
 }
 
+/// What is kept of them since they are watched for diffusion, if they are. Likewise.
+pub fn read_beginnings(file: &File, expected: Expected) -> Result<Beginnings> {
+    let mut beginnings = Beginnings::default();
+    if has::<Beginnings>(file)? {
+        read(file, expected, Some(&mut beginnings))?;
+        beginnings.id = own_portion(file, expected.total).collect();
+    }
+    Ok(beginnings)
+}
+
 /// Reads the fields of a portion, holds them against their checksums and returns these. The
 /// values do not pass through HDF5, which would have all ranks wait for each other in each
 /// of its transfers: it tells where they stand, as they are in memory, and each rank reads its own.
-fn read(file: &File, expected: Expected, mut atoms: Option<&mut Atoms>) -> Result<Checksums> {
+fn read<S: Kept>(file: &File, expected: Expected, mut kept: Option<&mut S>) -> Result<Checksums> {
     let Expected { total, .. } = expected;
-    let fields = fields(expected);
+    let fields = S::fields(expected);
     let parts = fields.iter().map(|field| field.parts(file, total));
     let parts: Vec<Vec<Range<u64>>> = parts.collect::<Result<_>>()?;
-    if let Some(atoms) = &mut atoms {
+    if let Some(kept) = &mut kept {
         let portion = own_portion(file, total);
-        atoms.reserve_owned((portion.end - portion.start) as usize);
+        kept.reserve((portion.end - portion.start) as usize);
     }
     let comm = file.comm();
     let mut ahead = comm.agree(ReadAhead::start(file.path(), parts.concat()))?;
-    let read = fields.iter().map(|field| field.read(file, total, &mut ahead, atoms.as_deref_mut()));
+    let read = fields.iter().map(|field| field.read(file, total, &mut ahead, kept.as_deref_mut()));
     read.collect()
 }
 
-/// What is done with an array, whatever it holds.
 /// Room that all of this takes in a file, for so many atoms; bytes.
-pub fn bytes_of(total: u64) -> u64 {
+pub fn bytes_of<S: Kept>(total: u64) -> u64 {
     let cell = Cell::new([0.0; 3], [0.0; 3], [false; 3]);
     let expected = Expected { total, cell: &cell, kinds: 0 };
-    fields(expected).iter().map(|array| array.bytes(total)).sum()
+    S::fields(expected).iter().map(|array| array.bytes(total)).sum()
 }
 
-trait Array {
+/// What is done with an array, whatever it holds.
+pub trait Array<S> {
     /// Room in the file, for so many atoms; bytes.
     fn bytes(&self, total: u64) -> u64;
     /// Makes room for the checksums.
     fn prepare(&self, file: &File, total: u64) -> Result<()>;
-    fn write(
-        &self,
-        atoms: &Atoms,
-        order: &IdOrder,
-        output: Option<&mut Output>,
-    ) -> Result<Vec<u64>>;
+    fn write(&self, kept: &S, order: &IdOrder, output: Option<&mut Output>) -> Result<Vec<u64>>;
     /// Where in the file this rank will read, bytes.
     fn parts(&self, file: &File, total: u64) -> Result<Vec<Range<u64>>>;
     fn read(
@@ -230,14 +316,15 @@ trait Array {
         file: &File,
         total: u64,
         ahead: &mut ReadAhead,
-        atoms: Option<&mut Atoms>,
+        kept: Option<&mut S>,
     ) -> Result<Vec<u64>>;
 }
 
-impl<T, V, C> Array for Field<T, V, C>
+impl<S, T, V, C> Array<S> for Field<S, T, V, C>
 where
+    S: Kept,
     T: Row,
-    V: Fn(&Atoms, usize) -> T + Sync,
+    V: Fn(&S, usize) -> T + Sync,
     C: Fn(u64, &T) -> Fit + Sync,
 {
     fn bytes(&self, total: u64) -> u64 {
@@ -248,13 +335,8 @@ where
         file.create_dataset::<u64>(&table(self.name), &[total.div_ceil(BLOCK)]).map(drop)
     }
 
-    fn write(
-        &self,
-        atoms: &Atoms,
-        order: &IdOrder,
-        output: Option<&mut Output>,
-    ) -> Result<Vec<u64>> {
-        let value = |i: usize| (self.value)(atoms, i);
+    fn write(&self, kept: &S, order: &IdOrder, output: Option<&mut Output>) -> Result<Vec<u64>> {
+        let value = |i: usize| (self.value)(kept, i);
         let Some(output) = output else {
             return order.pass(value, |_, _: &[T]| Ok(())).map(|()| Vec::new());
         };
@@ -265,7 +347,7 @@ where
                 Some(data) => data,
                 none => {
                     let shape = [*total, T::WIDTH];
-                    let made = file.create_dataset::<T::Number>(&array(self.name), &shape)?;
+                    let made = file.create_dataset::<T::Number>(&self.path(), &shape)?;
                     places.push(made.place()?);
                     none.insert(made)
                 }
@@ -281,7 +363,7 @@ where
     }
 
     fn parts(&self, file: &File, total: u64) -> Result<Vec<Range<u64>>> {
-        let data = file.dataset(&array(self.name))?;
+        let data = file.dataset(&self.path())?;
         let sums = file.dataset(&table(self.name))?;
         if data.shape()? != [total, T::WIDTH] || sums.shape()? != [total.div_ceil(BLOCK)] {
             let message = format!("{} is not there for {total} atoms", self.name);
@@ -299,10 +381,10 @@ where
         file: &File,
         total: u64,
         ahead: &mut ReadAhead,
-        atoms: Option<&mut Atoms>,
+        kept: Option<&mut S>,
     ) -> Result<Vec<u64>> {
         let (comm, portion) = (file.comm(), own_portion(file, total));
-        let (sums, fit) = comm.agree(self.take(portion.clone(), ahead, atoms))?;
+        let (sums, fit) = comm.agree(self.take(portion.clone(), ahead, kept))?;
         let block = portion.start.div_ceil(BLOCK);
         let written = file.dataset(&table(self.name))?;
         let written = written.read::<u64>(&[block], &[sums.len() as u64])?;
@@ -315,32 +397,32 @@ where
     }
 }
 
-impl<T: Row, V, C: Fn(u64, &T) -> Fit> Field<T, V, C> {
+impl<S: Kept, T: Row, V, C: Fn(u64, &T) -> Fit> Field<S, T, V, C> {
+    fn path(&self) -> String {
+        format!("{}/{}", S::GROUP, self.name)
+    }
+
     /// Takes the values of a portion. Returns their checksums and whether they fit.
     fn take(
         &self,
         portion: Range<u64>,
         ahead: &mut ReadAhead,
-        mut atoms: Option<&mut Atoms>,
+        mut kept: Option<&mut S>,
     ) -> Result<(Vec<u64>, Fit)> {
         let (mut sums, mut fit) = (Vec::new(), Ok(()));
         let mut next = portion.start;
         while next < portion.end {
             let rows: &[T] = ahead.next()?;
             sums.par_extend(checksums(rows));
-            if let Some(atoms) = &mut atoms {
+            if let Some(kept) = &mut kept {
                 let mut each = (next..).zip(rows);
                 fit = fit.and_then(|()| each.try_for_each(|(id, row)| (self.check)(id, row)));
-                (self.add)(atoms, rows);
+                (self.add)(kept, rows);
             }
             next += rows.len() as u64;
         }
         Ok((sums, fit))
     }
-}
-
-fn array(name: &str) -> String {
-    format!("/atoms/{name}")
 }
 
 fn table(name: &str) -> String {

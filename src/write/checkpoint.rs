@@ -2,8 +2,8 @@
 //! number of ranks reads.
 //!
 //! Layout: a user block of `seal::LENGTH` bytes, then HDF5 with `/header` (JSON,
-//! `Checkpoint`), `/atoms/<field>` (in order of id) and `/checksums/<field>`, taken from
-//! memory before writing (`arrays`). Forces are not in it: they follow from the positions,
+//! `Checkpoint`), `/atoms/<field>` (in order of id), if diffusion is measured `/beginnings/<field>`, and `/checksums/<field>`,
+//! taken from memory before writing (`arrays`). Forces are not in it: they follow from the positions,
 //! to the bit (ARCHITECTURE.md, determinism).
 //!
 //! The user block seals the file (`seal`): a cut file, or one whose structure has
@@ -25,8 +25,10 @@ use crate::atoms::Atoms;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::geometry::Cell;
+use crate::observe::Beginnings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Version of the layout; a reader refuses others.
 pub const SCHEMA: u32 = 2;
@@ -53,6 +55,9 @@ pub struct Checkpoint {
     pub cell: Cell,
     /// What the run loop adds: clock of the stage, thermostat, observers.
     pub state: serde_json::Value,
+    /// What is kept of atoms since they are watched for diffusion: of some on each rank, whichever ids. It stands in arrays.
+    #[serde(skip)]
+    pub beginnings: Arc<Beginnings>,
 }
 
 impl Checkpoint {
@@ -82,6 +87,7 @@ impl Checkpoint {
             stage,
             cell,
             state,
+            beginnings: Arc::default(),
         }
     }
 
@@ -125,12 +131,13 @@ fn step_of(name: &str) -> Option<u64> {
     (checkpoint_name(step) == name).then_some(step)
 }
 
-/// How large the checkpoint of so many atoms will be, about; bytes.
-pub fn bytes_of(atoms: u64) -> u64 {
+/// How large the checkpoint of so many atoms will be, about, `watched` for diffusion or not; bytes.
+pub fn bytes_of(atoms: u64, watched: bool) -> u64 {
     /// What HDF5, the seal and the header take: with the input, the potential and the state of a
     /// small run.
     const HEAD: u64 = 22_000;
-    HEAD + arrays::bytes_of(atoms)
+    let kept = if watched { arrays::bytes_of::<Beginnings>(atoms) } else { 0 };
+    HEAD + arrays::bytes_of::<Atoms>(atoms) + kept
 }
 
 /// Whether a file of this name is a checkpoint, finished or begun.
@@ -171,20 +178,24 @@ pub fn write_checkpoint(
 pub fn read_checkpoint(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     let group = comm.writers().group.as_ref();
     let read = comm.agree(group.map(|group| read_portion(path, group)).transpose())?;
-    let (checkpoint, atoms) = read.unzip();
-    Ok((comm.broadcast(0, checkpoint), atoms.unwrap_or_default()))
+    let (mut checkpoint, atoms) = read.unzip();
+    let beginnings = checkpoint.as_mut().map(|own| std::mem::take(&mut own.beginnings));
+    let checkpoint = comm.broadcast(0, checkpoint);
+    let beginnings = beginnings.unwrap_or_default();
+    Ok((Checkpoint { beginnings, ..checkpoint }, atoms.unwrap_or_default()))
 }
 
 /// The same for the ranks that touch files, collective among them.
 fn read_portion(path: &Path, comm: &Comm) -> Result<(Checkpoint, Atoms)> {
     seal::check(path, comm)?;
     let file = File::open(path, comm, false)?;
-    let checkpoint = parse_header(path, &file.read_text("/header")?)?;
+    let mut checkpoint = parse_header(path, &file.read_text("/header")?)?;
     if let Some(d) = checkpoint.cell.unusable() {
         let length = checkpoint.cell.length[d];
         return Err(damaged(path, &format!("its box cannot be {length:?} Å long")));
     }
     let mut atoms = arrays::read_atoms(&file, checkpoint.expected())?;
+    checkpoint.beginnings = Arc::new(arrays::read_beginnings(&file, checkpoint.expected())?);
     file.close()?;
     atoms.force = vec![[0; 4]; atoms.owned];
     Ok((checkpoint, atoms))
@@ -223,15 +234,21 @@ fn write_file(
     order: &IdOrder,
 ) -> Result<()> {
     let expected = checkpoint.expected();
+    let beginnings = &*checkpoint.beginnings;
+    let watched = comm.any(!beginnings.id.is_empty());
     let group = comm.writers().group.as_ref();
     let begin = |group| -> Result<Output> {
         let file = File::create(path, group, Purpose::Fixed { user_block: seal::LENGTH })?;
         let header = serde_json::to_string_pretty(checkpoint).expect("plain data serialises");
         file.write_text("/header", &header)?;
-        Output::start(file, expected)
+        Output::start(file, expected, watched)
     };
     let mut output = comm.agree(group.map(begin).transpose())?;
-    let written = arrays::write(expected, atoms, order, output.as_mut())?;
+    let mut written = arrays::write(expected, atoms, order, output.as_mut())?;
+    if watched {
+        let order = IdOrder::find(comm, &beginnings.id, checkpoint.atoms)?;
+        written.extend(arrays::write(expected, beginnings, &order, output.as_mut())?);
+    }
     let finish = |(group, output): (&Comm, Output)| {
         let head = output.finish(&written)?;
         seal::close(path, group, head)

@@ -5,13 +5,14 @@ use super::Body;
 use sinter_hpc::atoms::{Atom, Atoms, Species};
 use sinter_hpc::comm::Comm;
 use sinter_hpc::geometry::{Cell, on_grid};
-use sinter_hpc::observe::{Column, Record, Series};
+use sinter_hpc::observe::{Beginnings, Column, Record, Series};
 use sinter_hpc::write::hdf5::{Dataset, Element, File, Purpose};
 use sinter_hpc::write::{
     Checkpoint, Content, Form, Frame, Job, PotentialFile, Provenance, Trajectory, read_checkpoint,
     write_checkpoint,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub const BODIES: &[(&str, Body)] = &[
     ("a trajectory is the same as from one process", trajectory_is_the_same),
@@ -195,16 +196,36 @@ fn trajectory_is_the_same(comm: &Comm) {
     }
 }
 
+/// What is kept of atoms that are watched for diffusion: ids in order, shared evenly.
+fn watched(rank: usize, ranks: usize) -> Arc<Beginnings> {
+    let home = |id: u64| (id * ranks as u64 / MANY) as usize;
+    let id: Vec<u64> = (0..MANY).filter(|id| home(*id) == rank).collect();
+    Arc::new(Beginnings {
+        place: id.iter().map(|id| [0.3 * *id as f64, -1.0, 7.0]).collect(),
+        normal: id.iter().map(|id| [0.0, (id % 2) as f32, 0.0]).collect(),
+        site: id.iter().map(|id| (id % 5) as u32).collect(),
+        id,
+    })
+}
+
 fn checkpoint_is_the_same(comm: &Comm) {
     let folder = folder(comm, "checkpoint");
     let state = serde_json::json!({ "thermostat": 0.1 });
     let checkpoint = Checkpoint::new(provenance(), MANY, (30, 0.06), 0, cell(), state);
+    let checkpoint = Checkpoint { beginnings: watched(comm.rank(), comm.size()), ..checkpoint };
     let mine = share(30, MANY, comm.rank(), comm.size());
     let path = write_checkpoint(&folder, comm, &checkpoint, &mine, 2).unwrap();
 
     let (told, slab) = read_checkpoint(&path, comm).unwrap();
-    assert_eq!(told, checkpoint);
+    assert_eq!(told, Checkpoint { beginnings: told.beginnings.clone(), ..checkpoint.clone() });
     assert_eq!(comm.sum(slab.owned as i64), MANY as i64);
+    let [kept, all] = [&told.beginnings, &watched(0, 1)];
+    assert_eq!(kept.id, slab.id);
+    assert!((0..kept.id.len()).all(|n| {
+        let id = kept.id[n] as usize;
+        let of = |of: &Beginnings, n: usize| (of.id[n], of.place[n], of.normal[n], of.site[n]);
+        of(kept, n) == of(all, id)
+    }));
     if comm.is_root() {
         let alone = folder.join("alone");
         std::fs::create_dir_all(&alone).unwrap();
@@ -212,6 +233,7 @@ fn checkpoint_is_the_same(comm: &Comm) {
         std::thread::sleep(std::time::Duration::from_millis(1100));
         let single = Comm::single();
         let all = share(30, MANY, 0, 1);
+        let checkpoint = Checkpoint { beginnings: watched(0, 1), ..checkpoint };
         let other = write_checkpoint(&alone, &single, &checkpoint, &all, 2).unwrap();
         let [a, b] = [&path, &other].map(|path| std::fs::read(path).unwrap());
         assert!(a == b, "{} bytes together, {} alone, or other bytes", a.len(), b.len());

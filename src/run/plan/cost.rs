@@ -11,6 +11,7 @@
 use super::space::Share;
 use crate::atoms::Atoms;
 use crate::geometry::Vec3;
+use crate::input::OutputConfig;
 use crate::neighbour::{Kept, Neighbours};
 use crate::potential::{ForceField, Potential};
 
@@ -49,6 +50,11 @@ const WRITERS: usize = 4;
 
 /// Of an atom, while a frame is looked at, and of each that goes through a writer in a round.
 const FRAME: u64 = 20;
+/// What observers add that are asked for: of an atom that is watched for diffusion what is kept of it, and what tells its home where
+/// it is; or, if more, the atom and the ghosts about it that balls at the surface reach.
+const WATCHED: u64 = 48;
+const TOLD: u64 = 116;
+const SURFACE: u64 = 184;
 const WRITTEN: u64 = 70;
 const ROUND: u64 = 131_072;
 
@@ -69,8 +75,15 @@ fn travels(words: usize) -> u64 {
     2 * (8 * words as u64 + size_of::<[f64; 4]>() as u64)
 }
 
-/// Memory of a rank without files, bytes; `reach` of lists, Å.
-fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64) -> u64 {
+/// What the observers of an input take, bytes of an atom.
+pub fn observed(output: &OutputConfig) -> u64 {
+    let is_watched = output.diffusion_window_ps.is_some();
+    let (kept, told) = if is_watched { (WATCHED, TOLD) } else { (0, 0) };
+    kept + told.max(if output.surface_interval_ps.is_some() { SURFACE } else { 0 })
+}
+
+/// Memory of a rank without files, bytes; `reach` of lists, Å; `observed` of an atom.
+fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64, observed: u64) -> u64 {
     let Share { atoms, ghosts, neighbours, received, waiting, .. } = *share;
     let word = 8 * field.words() as u64;
     let kept = if field.takes_half_lists() { Kept::Once } else { Kept::All };
@@ -83,7 +96,7 @@ fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64) -> u64 
     let own = field.bytes_of_atom(atoms as usize, each, reach);
     Atoms::bytes_of(atoms as usize, ghosts as usize) as u64
         + lists as u64
-        + atoms * (size_of::<Vec3>() as u64 + FRAME + LET_GO)
+        + atoms * (size_of::<Vec3>() as u64 + FRAME + LET_GO + observed)
         + (atoms * LET_GO_OF_FEW).min(MOST_LET_GO_OF_FEW)
         + waiting.sums * word
         + waiting.records.min(atoms) * AGAIN
@@ -92,17 +105,18 @@ fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64) -> u64 
         + received * TIMES_ON_THE_WAY * travels(field.words())
 }
 
-/// What each rank of so many threads holds at the most, of which `per_node` share a node; bytes.
+/// What each rank of so many threads holds at the most, of which `per_node` share a node; bytes. `observed`: of an atom.
 pub fn memories(
     shares: &[Share],
     (threads, per_node): (usize, usize),
     field: &ForceField,
     reach: f64,
+    observed: u64,
 ) -> Vec<u64> {
     let ranks = shares.len();
     let base = if ranks > 2 { BASE + BASE_OF_MORE } else { BASE };
     let mut all: Vec<u64> =
-        shares.iter().map(|s| base + memory(s, threads, field, reach)).collect();
+        shares.iter().map(|s| base + memory(s, threads, field, reach, observed)).collect();
     let per_node = per_node.min(ranks).min(MOST_OF_A_NODE);
     let writers = WRITERS.min(per_node);
     let nodes = ranks.div_ceil(per_node.max(1));

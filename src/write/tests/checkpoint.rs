@@ -1,10 +1,12 @@
 use super::*;
+use crate::observe::{Beginnings, Site};
 use crate::write::arrays::PART;
 use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
 use crate::write::hdf5::{File, Purpose};
 use bytemuck::Zeroable;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Random bytes of a file that are changed, one at a time.
 const DAMAGES: usize = 1000;
@@ -18,9 +20,21 @@ fn checkpoint(step: u64) -> Checkpoint {
     Checkpoint::new(provenance(), ATOMS, (step, 0.002 * step as f64), 1, cell(), state)
 }
 
+/// The same with what is kept of atoms that are watched for diffusion.
+fn watched(step: u64) -> Checkpoint {
+    let place = |id: u64| [0.1, -0.2, 1e3].map(|x| x * id as f64 + step as f64);
+    let beginnings = Beginnings {
+        id: (0..ATOMS).collect(),
+        place: (0..ATOMS).map(place).collect(),
+        normal: (0..ATOMS).map(|id| [0.6, -0.8, 0.0].map(|x| x * (id % 2) as f32)).collect(),
+        site: (0..ATOMS).map(|id| (id % Site::COUNT as u64) as u32).collect(),
+    };
+    Checkpoint { beginnings: Arc::new(beginnings), ..checkpoint(step) }
+}
+
 fn write(folder: &Path, step: u64) -> PathBuf {
     let comm = Comm::single();
-    write_checkpoint(folder, &comm, &checkpoint(step), &atoms_at(step), 2).unwrap()
+    write_checkpoint(folder, &comm, &watched(step), &atoms_at(step), 2).unwrap()
 }
 
 fn refusal(path: &Path) -> String {
@@ -33,7 +47,7 @@ fn a_checkpoint_gives_back_what_it_was_given() {
     let path = write(folder.path(), 40);
     assert_eq!(path.file_name().unwrap(), "checkpoint-40.h5");
     let (told, atoms) = read_checkpoint(&path, &Comm::single()).unwrap();
-    assert_eq!(told, checkpoint(40));
+    assert_eq!(told, watched(40));
     assert_eq!(told.state["chain"][1].as_f64().unwrap().to_bits(), (-0.0f64).to_bits());
     let written = atoms_at(40);
     let mut records: Vec<_> = (0..written.owned).map(|i| written.record(i)).collect();

@@ -1,0 +1,423 @@
+//! How far atoms go, by where they were: `/sinter/diffusion`, in windows of time, a row with each frame after the one that a
+//! window begins with.
+//!
+//! A frame that begins a window keeps of each atom its place r₀, its site (`facets`), and at surfaces the normal n there. Later
+//! ones take the motion of whole particles away, by the rotation R and the shift that bring the inner atoms of each (all,
+//! where they are fewer than `FEWEST`) nearest to where they were (`superposition`), and what a barostat did to the box:
+//! ```text
+//! u = R (r − X) + X₀ − r₀      inner atoms: ⟨u²⟩ = 6 D t + c      at surfaces: ⟨u² − (n·u)²⟩ = 4 D t + c
+//! ```
+//! X being the centre of these atoms. D is the slope of the line that fits best from a fifth of the window on (c is
+//! vibration). Atoms that are vapour then or now count in none.
+//!
+//! What is kept of an atom stays on one rank, its **home**, wherever the atom goes: the homes share the ids evenly, in order.
+//! With each frame all atoms tell their homes where they are.
+//!
+//! Invariants. Sums over atoms are of integers, so that neither ranks nor the order of atoms can be told from the values. What is kept
+//! goes into checkpoints (`Beginnings`), beside the state, which is the same on all ranks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::facets::{Site, Sites};
+use super::superposition::{self, Quaternion, Superposition, UNTURNED};
+use super::{Column, Series, Snapshot, Values, particles};
+use crate::comm::Comm;
+use crate::fixed::ExactSum;
+use crate::geometry::{Cell, Vec3, add, dot, scale, sub};
+
+/// Sites that atoms are counted by: inner ones, (100), (111), (110), steps and edges.
+const KINDS: usize = Site::Vapour as usize;
+const INNER: usize = Site::Inner as usize;
+/// Inner atoms that tell how their particle lies.
+const FEWEST: i128 = 4;
+/// Where in the window the line begins whose slope is D.
+const LATE: f64 = 0.2;
+/// Times are sums of steps.
+const SAME_TIME: f64 = 1e-9;
+/// Atoms of a rank that are on their way at a time: what travels is there several times.
+const ROUND: usize = 1 << 16;
+
+/// What is kept of the atoms of this rank's home, in the order of their ids.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Beginnings {
+    pub id: Vec<u64>,
+    /// Å, unwrapped.
+    pub place: Vec<Vec3>,
+    /// A unit vector; of atoms at no surface zero.
+    pub normal: Vec<[f32; 3]>,
+    /// By its number in frames.
+    pub site: Vec<u32>,
+}
+
+/// What a window has been through; the same on all ranks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Window {
+    began_ps: f64,
+    /// Of the box when it began, Å; 0 along free directions.
+    lengths: Vec3,
+    /// Whether the particles shared one space.
+    together: bool,
+    /// Of each particle, by site.
+    lines: Vec<[Line; KINDS]>,
+}
+
+/// The line through points (t, y) that fits best.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Line {
+    n: f64,
+    t: f64,
+    y: f64,
+    tt: f64,
+    ty: f64,
+}
+
+impl Line {
+    fn add(&mut self, t: f64, y: f64) {
+        self.n += 1.0;
+        self.t += t;
+        self.y += y;
+        self.tt += t * t;
+        self.ty += t * y;
+    }
+
+    /// None (NaN) of fewer than two points.
+    fn slope(&self) -> f64 {
+        let spread = self.n * self.tt - self.t * self.t;
+        if spread > 0.0 { (self.n * self.ty - self.t * self.y) / spread } else { f64::NAN }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Diffusion {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window: Option<Window>,
+    #[serde(skip)]
+    beginnings: Arc<Beginnings>,
+}
+
+/// An atom as it tells its home.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Here {
+    id: u64,
+    place: Vec3,
+    normal: [f32; 3],
+    site: u32,
+    particle: u32,
+    padding: u32,
+}
+
+/// What one particle's atoms at one kind of site add up to.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    atoms: i128,
+    /// u²
+    square: ExactSum,
+    /// u² − (n·u)²
+    along: ExactSum,
+}
+
+impl Tally {
+    /// Mean of a sum, none (NaN) without atoms.
+    fn mean(&self, sum: ExactSum) -> f64 {
+        sum.value() / self.atoms as f64
+    }
+}
+
+impl Diffusion {
+    /// Whether there is nothing to keep.
+    pub fn is_idle(&self) -> bool {
+        self.window.is_none()
+    }
+
+    pub fn beginnings(&self) -> &Arc<Beginnings> {
+        &self.beginnings
+    }
+
+    /// Goes on with what a checkpoint has kept, of whatever ids on this rank. Collective.
+    pub fn take_back(&mut self, comm: &Comm, kept: &Beginnings) {
+        let tell = |n: usize| Here {
+            id: kept.id[n],
+            place: kept.place[n],
+            normal: kept.normal[n],
+            site: kept.site[n],
+            particle: 0,
+            padding: 0,
+        };
+        self.beginnings = Arc::new(Beginnings::of(&sent_home(comm, kept.id.len(), tell)));
+    }
+
+    /// The row of this frame, if it is wanted and a window is open; one that is over gives way to the next. Collective.
+    pub fn measure(&mut self, snapshot: &Snapshot, sites: &Sites) -> Option<Series> {
+        let Some(length_ps) = snapshot.settings.diffusion_window_ps else {
+            *self = Diffusion::default();
+            return None;
+        };
+        let here = told(snapshot, sites);
+        let time = snapshot.time_ps;
+        let mut series = None;
+        let mut is_over = true;
+        if let Some(window) = self.window.as_mut().filter(|w| w.together == snapshot.together) {
+            let atoms = window.atoms(snapshot.system.cell, &self.beginnings, &here);
+            let tallies = tallies(snapshot.system.comm, &atoms, particles(snapshot));
+            let late = LATE * length_ps * (1.0 - SAME_TIME);
+            series = Some(window.series(time, &tallies, late));
+            is_over = time - window.began_ps >= length_ps * (1.0 - SAME_TIME);
+        }
+        if is_over {
+            let lines = vec![[Line::default(); KINDS]; particles(snapshot)];
+            let (lengths, together) = (periods(snapshot.system.cell), snapshot.together);
+            self.window = Some(Window { began_ps: time, lengths, together, lines });
+            self.beginnings = Arc::new(Beginnings::of(&here));
+        }
+        series
+    }
+}
+
+impl Beginnings {
+    fn of(here: &[Here]) -> Beginnings {
+        Beginnings {
+            id: here.iter().map(|atom| atom.id).collect(),
+            place: here.iter().map(|atom| atom.place).collect(),
+            normal: here.iter().map(|atom| atom.normal).collect(),
+            site: here.iter().map(|atom| atom.site).collect(),
+        }
+    }
+}
+
+impl Window {
+    fn atoms<'a>(&self, cell: &Cell, then: &'a Beginnings, here: &'a [Here]) -> Watched<'a> {
+        let now = periods(cell);
+        let stretch = std::array::from_fn(|d| {
+            if now[d] > 0.0 && self.lengths[d] > 0.0 { self.lengths[d] / now[d] } else { 1.0 }
+        });
+        Watched { then, here, stretch }
+    }
+
+    fn series(&mut self, time: f64, tallies: &[[Tally; KINDS]], late: f64) -> Series {
+        let lag = time - self.began_ps;
+        let mut coefficients = Vec::new();
+        for (lines, tallies) in self.lines.iter_mut().zip(tallies) {
+            for (kind, (line, tally)) in lines.iter_mut().zip(tallies).enumerate() {
+                let is_inner = kind == INNER;
+                let mean = tally.mean(if is_inner { tally.square } else { tally.along });
+                if lag >= late && tally.atoms > 0 {
+                    line.add(lag, mean);
+                }
+                coefficients.push(line.slope() / if is_inner { 6.0 } else { 4.0 });
+            }
+        }
+        let of = |value: fn(&Tally) -> f64, from: usize| {
+            let each = tallies.iter().flat_map(|of| &of[from..]);
+            Values::Real(each.map(value).collect())
+        };
+        let column = |name, unit, definition, kinds: usize, values| Column {
+            name,
+            unit,
+            definition,
+            shape: vec![tallies.len(), kinds],
+            values,
+        };
+        let counts = tallies.iter().flatten().map(|tally| tally.atoms as i64).collect();
+        let began = "when the window began: atoms count by where they were then";
+        let columns = vec![
+            Column::real("began", "ps", began, self.began_ps),
+            column(
+                "atoms",
+                "1",
+                "atoms that were inside, at (100), (111) and (110) facets, at steps and edges when the \
+                 window began, and have had neighbours then and now",
+                KINDS,
+                Values::Integer(counts),
+            ),
+            column(
+                "square_displacement",
+                "Angstrom2",
+                "mean square displacement of these since then, less the motion of their particle as a \
+                 whole; none (NaN) without atoms",
+                KINDS,
+                of(|tally| tally.mean(tally.square), 0),
+            ),
+            column(
+                "along_facet",
+                "Angstrom2",
+                "the same of those at facets, steps and edges without what is along the normal there",
+                KINDS - 1,
+                of(|tally| tally.mean(tally.along), 1),
+            ),
+            column(
+                "coefficient",
+                "Angstrom2 ps-1",
+                "of diffusion, over the window so far: a sixth of the slope of `square_displacement` of \
+                 inner atoms against time, a fourth of that of `along_facet`, from a fifth of the window \
+                 on; none (NaN) of fewer than two frames",
+                KINDS,
+                Values::Real(coefficients),
+            ),
+        ];
+        Series { path: "/sinter/diffusion", columns }
+    }
+}
+
+/// The atoms of this rank's home at the beginning of a window and now.
+struct Watched<'a> {
+    then: &'a Beginnings,
+    here: &'a [Here],
+    /// Of the box since then.
+    stretch: Vec3,
+}
+
+/// One of them, in the box of then.
+struct Atom {
+    particle: usize,
+    kind: usize,
+    now: Vec3,
+    then: Vec3,
+    normal: Vec3,
+}
+
+impl Watched<'_> {
+    /// Those that count.
+    fn counted(&self) -> impl Iterator<Item = Atom> {
+        let Watched { then, here, stretch } = self;
+        let counts = |site: u32| (site as usize) < KINDS;
+        (here.iter().enumerate())
+            .filter(move |(n, atom)| counts(then.site[*n]) && counts(atom.site))
+            .map(move |(n, atom)| Atom {
+                particle: atom.particle as usize,
+                kind: then.site[n] as usize,
+                now: std::array::from_fn(|d| atom.place[d] * stretch[d]),
+                then: then.place[n],
+                normal: then.normal[n].map(f64::from),
+            })
+    }
+}
+
+/// Of each particle, by site, over all ranks. Collective.
+fn tallies(comm: &Comm, atoms: &Watched, particles: usize) -> Vec<[Tally; KINDS]> {
+    let motions = motions(comm, atoms, particles);
+    let mut tallies = vec![[Tally::default(); KINDS]; particles];
+    for atom in atoms.counted() {
+        let moved = sub(motions[atom.particle].back(atom.now), atom.then);
+        let (square, across) = (dot(moved, moved), dot(moved, atom.normal));
+        let tally = &mut tallies[atom.particle][atom.kind];
+        tally.atoms += 1;
+        tally.square.add(square);
+        tally.along.add(square - across * across);
+    }
+    let words = |t: &Tally| [t.atoms, t.square.0, t.along.0];
+    let mut sums: Vec<[i128; 3]> = tallies.iter().flatten().map(words).collect();
+    comm.sum_i128(sums.as_flattened_mut());
+    for (tally, [atoms, square, along]) in tallies.iter_mut().flatten().zip(sums) {
+        *tally = Tally { atoms, square: ExactSum(square), along: ExactSum(along) };
+    }
+    tallies
+}
+
+/// What takes the motion of a particle back.
+#[derive(Clone, Copy)]
+struct Motion {
+    rotation: Quaternion,
+    now: Vec3,
+    then: Vec3,
+}
+
+impl Motion {
+    fn back(&self, place: Vec3) -> Vec3 {
+        add(superposition::turned(self.rotation, sub(place, self.now)), self.then)
+    }
+}
+
+/// Of each particle, by the atoms that were inside, or by all. Collective.
+fn motions(comm: &Comm, atoms: &Watched, particles: usize) -> Vec<Motion> {
+    const WORDS: usize = 7;
+    // Of the inner atoms of each particle, and of all of them: how many, and their centres.
+    let mut sums = vec![[0i128; WORDS]; 2 * particles];
+    for atom in atoms.counted() {
+        for all in if atom.kind == INNER { &[0, 1][..] } else { &[1] } {
+            let sums = &mut sums[2 * atom.particle + all];
+            sums[0] += 1;
+            for (sum, x) in sums[1..].iter_mut().zip(atom.now.iter().chain(&atom.then)) {
+                *sum = added(*sum, *x);
+            }
+        }
+    }
+    comm.sum_i128(sums.as_flattened_mut());
+    let by_all: Vec<bool> = sums.chunks_exact(2).map(|of| of[0][0] < FEWEST).collect();
+    let mut motions: Vec<Motion> = (sums.chunks_exact(2).zip(&by_all))
+        .map(|(of, by_all)| {
+            let of = &of[*by_all as usize];
+            let [x, y, z, u, v, w] = std::array::from_fn(|k| ExactSum(of[k + 1]).value());
+            let mean = |sum| scale(sum, 1.0 / (of[0] as f64).max(1.0));
+            Motion { rotation: UNTURNED, now: mean([x, y, z]), then: mean([u, v, w]) }
+        })
+        .collect();
+
+    const PRODUCTS: usize = 11;
+    let mut sums = vec![[0i128; PRODUCTS]; particles];
+    for atom in atoms.counted().filter(|atom| by_all[atom.particle] || atom.kind == INNER) {
+        let motion = &motions[atom.particle];
+        let (v, w) = (sub(atom.now, motion.now), sub(atom.then, motion.then));
+        let products = (0..9).map(|k| v[k / 3] * w[k % 3]).chain([dot(v, v), dot(w, w)]);
+        for (sum, product) in sums[atom.particle].iter_mut().zip(products) {
+            *sum = added(*sum, product);
+        }
+    }
+    comm.sum_i128(sums.as_flattened_mut());
+    for (motion, sums) in motions.iter_mut().zip(sums) {
+        let values = sums.map(|sum| ExactSum(sum).value());
+        let m = std::array::from_fn(|a| std::array::from_fn(|b| values[3 * a + b]));
+        motion.rotation = Superposition { squares: [values[9], values[10]], m }.rotation();
+    }
+    motions
+}
+
+fn added(sum: i128, x: f64) -> i128 {
+    let mut sum = ExactSum(sum);
+    sum.add(x);
+    sum.0
+}
+
+/// Where the atoms are whose home this rank is. Collective.
+fn told(snapshot: &Snapshot, sites: &Sites) -> Vec<Here> {
+    let (atoms, cell) = (snapshot.system.atoms, snapshot.system.cell);
+    let mut normals = vec![[0f32; 3]; atoms.owned];
+    for (i, normal) in &sites.normals {
+        normals[*i as usize] = normal.map(|x| x as f32);
+    }
+    let tell = |i: usize| Here {
+        id: atoms.id[i],
+        place: cell.unwrap(&atoms.position[i], &atoms.image[i]),
+        normal: normals[i],
+        site: sites.of[i] as u32,
+        particle: atoms.particle[i],
+        padding: 0,
+    };
+    sent_home(snapshot.system.comm, atoms.owned, tell)
+}
+
+/// Lengths of the box along periodic directions, Å; 0 along others.
+fn periods(cell: &Cell) -> Vec3 {
+    std::array::from_fn(|d| if cell.periodic[d] { cell.length[d] } else { 0.0 })
+}
+
+/// What came home to this rank, in the order of ids: what `tell` says of so many atoms. Collective.
+fn sent_home(comm: &Comm, atoms: usize, tell: impl Fn(usize) -> Here) -> Vec<Here> {
+    let total = comm.sum(atoms as i64).max(1) as u64;
+    let home = |id: u64| (id * comm.size() as u64 / total) as usize;
+    let mut here = Vec::new();
+    for round in 0..comm.max_u64(atoms.div_ceil(ROUND) as u64) as usize {
+        let mut sent: BTreeMap<usize, Vec<Here>> = BTreeMap::new();
+        for atom in (round * ROUND..((round + 1) * ROUND).min(atoms)).map(&tell) {
+            sent.entry(home(atom.id)).or_default().push(atom);
+        }
+        let sent: Vec<_> = sent.into_iter().collect();
+        comm.exchange(&sent).iter().for_each(|(_, list)| here.extend(list));
+    }
+    here.sort_unstable_by_key(|atom: &Here| atom.id);
+    here
+}
