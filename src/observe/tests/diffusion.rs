@@ -107,9 +107,9 @@ fn atoms_of_faces_go_along_them_however_their_particle_turns() {
     };
     let times = [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0];
     let moments: Vec<_> = times.map(moment).to_vec();
-    let series = told(&moments, &|_| free_box(), 1);
+    let series = told(&moments, |_| free_box(), 1);
     for ranks in [2, 3] {
-        let other = told(&moments, &|_| free_box(), ranks);
+        let other = told(&moments, |_| free_box(), ranks);
         assert_eq!(format!("{other:?}"), format!("{series:?}"), "{ranks} ranks");
     }
     assert!(series[0].is_none(), "a window begins with a frame, and has a row with the next");
@@ -166,7 +166,7 @@ fn a_box_that_grows_moves_no_atom() {
     };
     let moments: Vec<_> = [0.0, 5.0].map(moment).to_vec();
     for ranks in [1, 3] {
-        let series = told(&moments, &cell, ranks);
+        let series = told(&moments, cell, ranks);
         let series = series[1].as_ref().unwrap();
         let atoms = crystal.len() as f64;
         assert_eq!(values(series, "atoms"), [atoms, 0.0, 0.0, 0.0, 0.0]);
@@ -191,7 +191,7 @@ fn vapour_is_no_diffusion() {
         (time, all)
     };
     let moments: Vec<_> = [0.0, 5.0].map(moment).to_vec();
-    let series = told(&moments, &|_| free_box(), 2);
+    let series = told(&moments, |_| free_box(), 2);
     let atoms = values(series[1].as_ref().unwrap(), "atoms");
     assert_eq!(atoms.iter().sum::<f64>(), ball.len() as f64 - 1.0);
     assert_eq!(atoms[KINDS..].iter().sum::<f64>(), 0.0, "the second particle is vapour");
