@@ -136,6 +136,7 @@ def test_a_frame_at_the_border_of_two_pieces_is_found_by_the_later_one(done, tmp
 
 COLUMNS = """\
 columns = ["structure", "template", "template_rmsd", "surface", "facet", "coordination", "host", "cluster", "grain", "displacement", "stress"]
+diffusion_window_ps = 0.1
 """
 
 

@@ -22,6 +22,7 @@ for usual, here in SMALL:
 INPUT += """
 columns = ["structure", "template", "template_rmsd", "surface", "facet", "coordination", "host", "cluster", "grain", "displacement", "stress"]
 layers = true
+diffusion_window_ps = 0.1
 neck_hold_ps = 0
 pair_distribution_angstrom = 8
 [box]

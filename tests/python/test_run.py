@@ -27,7 +27,7 @@ from running import (
 def alone(tmp_path_factory):
     """The run on one rank and one thread, with all its checkpoints."""
     folder = tmp_path_factory.mktemp("alone")
-    text = HEAD + "surface_interval_ps = 0.05\n[checkpoint]\nkeep = 99\nevery_steps = 13\n" + PROTOCOL
+    text = HEAD + "surface_interval_ps = 0.05\ndiffusion_window_ps = 0.1\n[checkpoint]\nkeep = 99\nevery_steps = 13\n" + PROTOCOL
     path = write_input(folder, text)
     done = run("--output", folder / "out", path)
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,7 @@ def test_files_tell_which_program_wrote_them(alone):
 
 def test_trajectory_does_not_depend_on_the_skin(alone, tmp_path):
     _, reference, _ = alone
-    path = write_input(tmp_path, HEAD + "surface_interval_ps = 0.05\n[dynamics]\nskin_angstrom = 0.3\n" + PROTOCOL)
+    path = write_input(tmp_path, HEAD + "surface_interval_ps = 0.05\ndiffusion_window_ps = 0.1\n[dynamics]\nskin_angstrom = 0.3\n" + PROTOCOL)
     done = run("--output", tmp_path / "out", path, ranks=2)
     assert done.returncode == 0, done.stderr
     assert differences(reference / "trajectory.h5md", tmp_path / "out/trajectory.h5md") == []

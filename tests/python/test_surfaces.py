@@ -13,10 +13,10 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, analysis, surfaces
+from sinter_tools import Trajectory, analysis, summary, surfaces
 
 INPUT = HEAD.replace("atoms = 200", "atoms = 600").replace(
-    "forces = true", 'columns = ["structure", "surface", "coordination", "cluster"]\nlayers = true\nsurface_interval_ps = 0'
+    "forces = true", 'columns = ["structure", "surface", "coordination", "cluster", "facet"]\nlayers = true\ndiffusion_window_ps = 0.1\nsurface_interval_ps = 0'
 ).replace("gap_angstrom = 4.0", "gap_angstrom = 2.0") + """
 [[stage]]
 kind = "hold"
@@ -145,6 +145,54 @@ def test_diffusion_finds_the_constants_that_were_put_in():
         # Some have come to lie otherwise when later lags begin.
         assert abs(found[name].atoms / (kinds == surfaces.KINDS.index(name)).sum() - 1) < 0.05
     assert abs(found["inner"].constant) < 1e-6
+
+
+def test_diffusion_of_the_run_is_that_of_its_frames(hot):
+    """Displacements in each window, from its first frame on; and what is told of the windows together."""
+    with Trajectory(hot) as trajectory:
+        names = ("began", "atoms", "square_displacement", "along_facet", "coefficient")
+        began, atoms, square, along, constants = (trajectory.series("diffusion", name) for name in names)
+        assert began.step.tolist() == trajectory.steps[1:].tolist(), "each frame but the first has a row"
+        starts = np.unique(began.values)
+        assert starts == pytest.approx([0, 0.1, 0.2], abs=1e-9)
+        slopes = {}
+        for row, (step, start) in enumerate(zip(began.step, began.values)):
+            first, now = trajectory.at(start), int(np.flatnonzero(trajectory.steps == step)[0])
+            then = trajectory.frame(first).positions
+            kinds, normals = surfaces.facets(trajectory, trajectory.frame(first))
+            assert (kinds == trajectory.column("facet", first)).all()
+            bound = (kinds != surfaces.NOWHERE) & (trajectory.column("facet", now) != surfaces.NOWHERE)
+            places = trajectory.frame(now).positions
+            moved = surfaces._turned_back(trajectory.particle, bound & (kinds == surfaces.INNER), then, places) - then
+            squares = (moved**2).sum(1)
+            across = squares - (moved * normals).sum(1) ** 2
+            for particle in (0, 1):
+                for kind in range(surfaces.NOWHERE):
+                    own = bound & (trajectory.particle == particle) & (kinds == kind)
+                    assert atoms.values[row, particle, kind] == own.sum()
+                    if not own.any():
+                        assert np.isnan(square.values[row, particle, kind])
+                        continue
+                    assert square.values[row, particle, kind] == pytest.approx(squares[own].mean(), rel=1e-9)
+                    if kind != surfaces.INNER:
+                        # Normals are kept in single precision.
+                        assert along.values[row, particle, kind - 1] == pytest.approx(across[own].mean(), rel=1e-6)
+                    lag = began.time[row] - start
+                    if lag > 0.02 - 1e-9:
+                        mean = (squares if kind == surfaces.INNER else across)[own].mean()
+                        slopes.setdefault((start, particle, kind), []).append((lag, mean))
+                        line = slopes[start, particle, kind]
+                        if len(line) > 1:
+                            slope = np.polyfit(*np.transpose(line), 1)[0] / (6 if kind == surfaces.INNER else 4)
+                            assert constants.values[row, particle, kind] == pytest.approx(slope, rel=1e-5, abs=1e-6)
+        together = surfaces.of_windows(trajectory)
+        ends = [np.average(constants.values[row, :, 0], weights=atoms.values[row, :, 0]) for row in (4, 9, 14)]
+        assert together["inner"].atoms == pytest.approx(np.mean([atoms.values[row, :, 0].sum() for row in (0, 5, 10)]))
+        assert together["inner"].lags == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+        assert together["inner"].constant == pytest.approx(np.mean(ends))
+        assert together["inner"].error == pytest.approx(np.std(ends, ddof=1) / np.sqrt(3))
+        told = list(summary.lines(trajectory))
+        assert any(re.match(r"  diffusion, inner: \S+ ± \S+ m²/s, of \d+ atoms$", line) for line in told), told
 
 
 def test_diffusion_counts_time_where_stages_have_different_intervals():

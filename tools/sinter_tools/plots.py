@@ -183,7 +183,7 @@ def displacements(trajectory):
 
 def diffusion(trajectory):
     """Mean square displacement against lag by kind of facet, with the coefficients of diffusion."""
-    found = surfaces.diffusion(trajectory)
+    found = surfaces.of_windows(trajectory) or surfaces.diffusion(trajectory)
     if not found:
         return None
     figure, axis = plt.subplots(figsize=(6, 4.4))

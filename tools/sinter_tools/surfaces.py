@@ -8,7 +8,8 @@ in, n = -Σ u / |Σ u|. Facets: n, averaged with those of the neighbours at the 
 
 Diffusion: mean square displacements against lag, of each kind of site at the lag's beginning, averaged over several
 beginnings (atoms that are vapour then or at the end do not count), each particle turned and shifted back by what its inner atoms fit best; at surfaces across n, so that MSD = 4 D t + c, and 6 D t + c within. D is the slope of a line through lags
-from a fifth of the longest on; its error is that of the mean over beginnings.
+from a fifth of the longest on; its error is that of the mean over beginnings. Where the run has measured this itself, in windows
+one after the other (`src/observe/diffusion.rs`), figures and summaries are of these.
 
 Enclosed: the Delaunay tetrahedra with a circumscribed sphere of at most `RADIUS` (H. Edelsbrunner, E. P. Mücke, ACM
 Trans. Graph. 13 (1994) 43; in OVITO "alpha shape"). What no such tetrahedron fills is void. The run has the same from
@@ -227,6 +228,34 @@ def diffusion(trajectory, beginnings=6):
         for kind in rows:
             rows[kind][n] = np.interp(lags, lags_from(start), rows[kind][n])
     return {KINDS[kind]: _fitted(lags, rows[kind], kind, counts[:, kind].mean()) for kind in rows if counts[:, kind].all()}
+
+
+def of_windows(trajectory):
+    """The same from what the run has measured itself (`diffusion_window_ps`), of all particles: the windows since these were put
+    together take the place of beginnings. Empty where none has come to its end."""
+    names = ("began", "atoms", "square_displacement", "along_facet", "coefficient")
+    began, atoms, square, along, slope = (trajectory.series("diffusion", name) for name in names)
+    if began is None:
+        return {}
+    squares = np.concatenate([square.values[..., :1], along.values], axis=-1)
+    length = trajectory.input["output"]["diffusion_window_ps"]
+    windows = [np.flatnonzero(began.values == start) for start in np.unique(began.values[began.values >= trajectory.together()])]
+    whole = [own for own in windows if began.time[own[-1]] - began.values[own[0]] > length * (1 - 1e-6)]
+    if not whole:
+        return {}
+    lags_of = lambda own: began.time[own] - began.values[own]
+    lags, found = lags_of(whole[0]), {}
+    for kind, name in enumerate(KINDS):
+        # Of all particles together, each by its atoms.
+        weights = atoms.values[..., kind]
+        mean = lambda values: np.nansum(weights * values, 1) / weights.sum(1)
+        if all(weights[own].sum(1).all() for own in whole):
+            rows = np.array([np.interp(lags, lags_of(own), mean(squares[..., kind])[own]) for own in whole])
+            slopes = np.array([mean(slope.values[..., kind])[own[-1]] for own in whole])
+            error = slopes.std(ddof=1) / np.sqrt(len(slopes)) if len(slopes) > 1 else np.nan
+            count = np.mean([weights[own[0]].sum() for own in whole])
+            found[name] = Diffusion(lags, rows.mean(0), float(slopes.mean()), float(error), float(count))
+    return found
 
 
 def _evenly(times, first):

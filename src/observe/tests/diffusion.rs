@@ -27,7 +27,7 @@ fn face(x: Vec3, half: f64) -> Option<usize> {
 /// other ranks, before each.
 fn told(
     moments: &[(f64, Vec<Atom>)],
-    cell: &dyn Fn(f64) -> Cell,
+    cell: impl Fn(f64) -> Cell + Sync,
     ranks: usize,
 ) -> Vec<Option<Series>> {
     let all = threads::run(ranks, |comm| {
