@@ -49,6 +49,13 @@ pub struct RowOrder {
     pub atoms: Vec<u32>,
 }
 
+impl RowOrder {
+    /// The atoms of a stretch of cells.
+    pub fn of(&self, cells: Range<usize>) -> &[u32] {
+        &self.atoms[self.first[cells.start] as usize..self.first[cells.end] as usize]
+    }
+}
+
 impl Rows {
     /// Rows that cover these positions, no thinner than `reach` (Å).
     pub fn around(positions: &[[f64; 4]], reach: f64) -> Rows {

@@ -173,16 +173,14 @@ impl Vicinity<'_> {
 
     fn own_of(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
         let cells = self.rows.pieces_of(row..row + 1);
-        let own = self.own.first[cells.start] as usize..self.own.first[cells.end] as usize;
-        self.own.atoms[own].iter().map(|&i| i as usize)
+        self.own.of(cells).iter().map(|&i| i as usize)
     }
 
     /// Calls `put` with the other atoms within a distance of one in this row that the rows are for: index, vector, square.
     fn each(&self, row: usize, i: usize, within: f64, mut put: impl FnMut(u32, Vec3, f64)) {
         let here = &self.atoms.position[i];
         for cells in self.rows.stretches(row, here) {
-            let near = self.all.first[cells.start] as usize..self.all.first[cells.end] as usize;
-            for &j in &self.all.atoms[near] {
+            for &j in self.all.of(cells) {
                 let there = &self.atoms.position[j as usize];
                 let apart: Vec3 = std::array::from_fn(|d| there[d] - here[d]);
                 let square = dot(apart, apart);

@@ -100,12 +100,11 @@ fn count(atoms: &Atoms, reach: f64, bins: usize, species: usize) -> Vec<i64> {
     let none = || vec![0i64; species * species * bins];
     let add = |mut counts: Vec<i64>, row: usize| {
         let cells = rows.pieces_of(row..row + 1);
-        for &i in &own.atoms[own.first[cells.start] as usize..own.first[cells.end] as usize] {
+        for &i in own.of(cells) {
             let here = &atoms.position[i as usize];
             let kind = atoms.species[i as usize] as usize;
             for cells in rows.stretches(row, here) {
-                let near = all.first[cells.start] as usize..all.first[cells.end] as usize;
-                for &j in &all.atoms[near] {
+                for &j in all.of(cells) {
                     let there = &atoms.position[j as usize];
                     let d = [there[0] - here[0], there[1] - here[1], there[2] - here[2]];
                     let square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];

@@ -154,7 +154,7 @@ fn look(atoms: &Atoms, bond: f64, cone: f64) -> Vec<Around> {
     };
     let of_row = |row: usize| {
         let cells = rows.pieces_of(row..row + 1);
-        let own = &order.atoms[order.first[cells.start] as usize..order.first[cells.end] as usize];
+        let own = order.of(cells);
         let mut directions = Vec::new();
         let mut of = |i: u32| {
             let here = place(i);
@@ -162,8 +162,7 @@ fn look(atoms: &Atoms, bond: f64, cone: f64) -> Vec<Around> {
                 Around { near: Vec::new(), harmonics: [0; HARMONICS], is_surface: false };
             directions.clear();
             for cells in rows.stretches(row, &atoms.position[i as usize]) {
-                let all = order.first[cells.start] as usize..order.first[cells.end] as usize;
-                for &j in order.atoms[all].iter().filter(|&&j| j != i) {
+                for &j in order.of(cells).iter().filter(|&&j| j != i) {
                     let apart = sub(place(j), here);
                     let square = dot(apart, apart);
                     if square > reach * reach {

@@ -7,6 +7,7 @@
 use super::lock::{Lock, unwritable};
 use crate::error::{Error, Result};
 use crate::write::checkpoint::is_checkpoint_name;
+use crate::write::failure::folder_of;
 use crate::write::survey::last_frame;
 use std::path::{Path, PathBuf};
 
@@ -92,8 +93,7 @@ impl Folder {
     /// Refuses to go on from a checkpoint of elsewhere where there is a run: its trajectory
     /// would be cut back to a step of another one.
     pub fn admit(&self, checkpoint: &Path) -> Result<()> {
-        let home = checkpoint.parent().unwrap_or(Path::new(""));
-        let home = if home == Path::new("") { Path::new(".") } else { home };
+        let home = folder_of(checkpoint);
         let aside = home.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ASIDE));
         let mine = is_same_file(home, &self.path)
             || (aside && home.parent().is_some_and(|above| is_same_file(above, &self.path)));

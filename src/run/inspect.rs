@@ -6,6 +6,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::terminal::counted;
 use crate::write::checkpoint::{Checkpoint, read_checkpoint};
+use crate::write::failure::folder_of;
 use crate::write::provenance::{Build, Restart};
 use crate::write::seal;
 use crate::write::survey::{Pressed, Span, Survey, survey};
@@ -32,8 +33,7 @@ pub fn inspect(path: &Path) -> Result<()> {
 /// Where the file cannot be read, is foreign or unsound: what is wrong with it.
 pub fn report(path: &Path) -> Result<String> {
     named::to_read(path)?;
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let holder = || lock::holder(folder.unwrap_or(Path::new(".")));
+    let holder = || lock::holder(folder_of(path));
     for _ in 0..LOOKS {
         match report_now(path) {
             Err(_) if holder().is_some() => std::thread::sleep(BETWEEN_LOOKS),

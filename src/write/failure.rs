@@ -38,7 +38,8 @@ pub fn unwritten_by_hdf5(path: &Path, error: &hdf5::Error) -> Error {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file stands in.
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 

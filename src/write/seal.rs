@@ -3,7 +3,7 @@
 //! arrays. The head holds checksums of every block of these, so no byte of the file can
 //! change unnoticed, and nobody reads it twice to see to that.
 
-use super::failure;
+use super::failure::{self, folder_of};
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use std::fs::{self, OpenOptions};
@@ -76,11 +76,7 @@ pub fn is_sealed(path: &Path) -> bool {
 /// Gives a finished file its name, for good.
 pub fn publish(partial: &Path, finished: &Path) -> Result<()> {
     fs::rename(partial, finished).map_err(|error| failure::unwritten(finished, error))?;
-    let folder = match finished.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    synchronise(folder)
+    synchronise(folder_of(finished))
 }
 
 fn synchronise(path: &Path) -> Result<()> {

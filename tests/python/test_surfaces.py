@@ -14,6 +14,7 @@ from running import HEAD, ROOT, run, write_input
 sys.path.insert(0, str(ROOT / "tools"))
 
 from sinter_tools import Trajectory, analysis, summary, surfaces
+from sinter_tools.trajectory import Series
 
 INPUT = HEAD.replace("atoms = 200", "atoms = 600").replace(
     "forces = true", 'columns = ["structure", "surface", "coordination", "cluster", "facet"]\nlayers = true\ndiffusion_window_ps = 0.1\nsurface_interval_ps = 0'
@@ -34,6 +35,12 @@ def hot(tmp_path_factory):
     done = run("--output", folder / "out", write_input(folder, INPUT))
     assert done.returncode == 0, done.stderr
     return folder / "out"
+
+
+def of_steps(values):
+    """A series with a row for each step."""
+    steps = np.arange(len(values))
+    return Series(time=steps, step=steps, values=np.asarray(values), unit="", definition="")
 
 
 class Made:
@@ -61,7 +68,7 @@ class Made:
 
     def series(self, group, name):
         values = {"nearest_neighbour_distance": np.full(len(self), D), "lattice_axes": np.full((len(self), 1, 3, 3), self.axes)}
-        return SimpleNamespace(step=np.arange(len(self)), values=values[name]) if name in values else None
+        return of_steps(values[name]) if name in values else None
 
 
 def turned(degrees=33, about=(1, 2, 3)):
@@ -135,8 +142,8 @@ def test_diffusion_finds_the_constants_that_were_put_in():
         walk += move - (move * normals).sum(1)[:, None] * normals
     made = Made(frames, axes)
     # The axes turn with the particle.
-    made.series = lambda group, name: Made.series(made, group, name) if name != "lattice_axes" else SimpleNamespace(
-        step=np.arange(401), values=np.array([[axes @ turned(0.02 * step, (0, 1, 1))] for step in range(401)])
+    made.series = lambda group, name: Made.series(made, group, name) if name != "lattice_axes" else of_steps(
+        [[axes @ turned(0.02 * step, (0, 1, 1))] for step in range(401)]
     )
     found = surfaces.diffusion(made)
     for name, constant in (("(100)", 2e-4), ("(111)", 5e-5)):

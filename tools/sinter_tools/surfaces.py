@@ -49,12 +49,18 @@ class Around:
     pairs: np.ndarray
 
 
+def _of_run(trajectory, frame, group, name):
+    """The row that the run has measured at this frame; None where it has not."""
+    series = trajectory.series(group, name)
+    return None if series is None else series.at(frame)
+
+
 def mean_distance(trajectory, frame):
     """d in Å: as the run has measured it, or else of all atoms that have twelve neighbours in one shell, or the median to the
     nearest where none has; NaN of a single atom."""
-    series = trajectory.series("structure", "nearest_neighbour_distance")
-    if series is not None and (same := np.flatnonzero(series.step == frame.step)).size and np.isfinite(series.values[same[0]]):
-        return float(series.values[same[0]])
+    known = _of_run(trajectory, frame, "structure", "nearest_neighbour_distance")
+    if known is not None and np.isfinite(known):
+        return float(known)
     if len(frame.positions) < 2:
         return np.nan
     neighbours, places = analysis.tree(frame.positions, frame.lengths, trajectory.periodic)
@@ -86,9 +92,8 @@ def around(trajectory, frame):
 
 
 def _counted_no_vapour(trajectory, frame):
-    counted = trajectory.series("structure", "vapour_atoms")
-    same = [] if counted is None else np.flatnonzero(counted.step == frame.step)
-    return bool(len(same)) and not counted.values[same[0]].any()
+    counted = _of_run(trajectory, frame, "structure", "vapour_atoms")
+    return counted is not None and not counted.any()
 
 
 def vapour(trajectory, frame):
@@ -138,10 +143,7 @@ FACES = [_directions(1, 0, 0), _directions(1, 1, 1), _directions(1, 1, 0)]
 
 def lattice_axes(trajectory, frame):
     """Rows of cubic axes of each particle (particles x 3 x 3) as the run has found them; None where it has not."""
-    series = trajectory.series("structure", "lattice_axes")
-    if series is None or not (same := np.flatnonzero(series.step == frame.step)).size:
-        return None
-    return series.values[same[0]]
+    return _of_run(trajectory, frame, "structure", "lattice_axes")
 
 
 def facets(trajectory, frame, here=None):
@@ -359,15 +361,6 @@ def sphericity(volume, area):
     return np.cbrt(np.pi * (6 * volume) ** 2) / area if area > 0 else np.nan
 
 
-def _of_run(trajectory, frame, *names):
-    """Rows of /sinter/surface at this frame, in the order of their names; None where the run has not measured them there."""
-    all_of = [trajectory.series("surface", name) for name in names]
-    if any(series is None for series in all_of):
-        return None
-    same = np.flatnonzero(all_of[0].step == frame.step)
-    return [series.values[same[0]] for series in all_of] if len(same) else None
-
-
 def measured(trajectory):
     """Frames of which the run has measured that itself."""
     series = trajectory.series("surface", "total_volume")
@@ -377,8 +370,8 @@ def measured(trajectory):
 def of_particles(trajectory, frame, radius=RADIUS):
     """Volume (Å³), surface area (Å²) and sphericity of the atoms that came from each particle,
     each particle by itself: rows of three; 0, 0 and NaN where they enclose nothing."""
-    known = _of_run(trajectory, frame, "volume", "area", "sphericity") if radius == RADIUS else None
-    if known is not None:
+    known = [_of_run(trajectory, frame, "surface", name) for name in ("volume", "area", "sphericity")]
+    if radius == RADIUS and known[0] is not None:
         return np.array(known).T
     rows = []
     for particle in range(int(trajectory.particle.max()) + 1):
@@ -389,15 +382,15 @@ def of_particles(trajectory, frame, radius=RADIUS):
 
 def of_all(trajectory, frame):
     """Volume (Å³) and surface area (Å²) of what all atoms enclose together."""
-    known = _of_run(trajectory, frame, "total_volume", "total_area")
-    if known is not None:
+    known = [_of_run(trajectory, frame, "surface", name) for name in ("total_volume", "total_area")]
+    if known[0] is not None:
         return tuple(map(float, known))
     return enclosed(frame.positions, frame.lengths, trajectory.periodic)
 
 
 def is_cheap(trajectory, frame):
     """Whether that is known of a frame, or is soon."""
-    return trajectory.atoms <= MOST_ATOMS or _of_run(trajectory, frame, "total_volume") is not None
+    return trajectory.atoms <= MOST_ATOMS or _of_run(trajectory, frame, "surface", "total_volume") is not None
 
 
 def void_fraction(trajectory, frame):

@@ -32,6 +32,11 @@ class Series:
     unit: str
     definition: str
 
+    def at(self, frame):
+        """The row of a frame's step; None where the series has none."""
+        same = np.flatnonzero(self.step == frame.step)
+        return self.values[same[0]] if len(same) else None
+
 
 @dataclass(frozen=True)
 class Frame:
