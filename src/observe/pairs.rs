@@ -404,8 +404,9 @@ fn columns(contacts: &[Contact], lines: &[Line], necks: &[Neck], compactness: Ve
         },
         count(
             "bonded_atoms",
-            "atoms with an atom of the other particle closer than half-way between first \
-             and second neighbours (1.21 nearest-neighbour distances)",
+            "atoms with an atom of the other particle closer than half-way between first and second \
+             neighbours of an fcc crystal as dense as the cores of the two (1.21 of its \
+             nearest-neighbour distances)",
             1,
             necks.iter().map(|neck| neck.bonded.iter().sum()).collect(),
         ),
