@@ -38,6 +38,7 @@ mod alpha_shape;
 mod clusters;
 mod cna;
 mod contact;
+mod defects;
 mod diffusion;
 mod distribution;
 mod enclosed;

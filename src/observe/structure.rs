@@ -16,7 +16,7 @@ use super::lattice::{
 };
 use super::order::{self, Lattice};
 use super::surroundings::AllSurroundings;
-use super::{Column, Contact, Series, Snapshot, Values, faults};
+use super::{Column, Contact, Series, Snapshot, Values, defects, faults};
 use crate::exchange::Routes;
 use crate::fixed::ExactSum;
 
@@ -111,7 +111,8 @@ impl Structure {
             series.push(order::measure(snapshot, surroundings, &lattices));
         }
         if snapshot.together && !contacts.is_empty() {
-            series.push(self.boundaries(contacts));
+            let defects = defects::between(snapshot, routes, surroundings, contacts);
+            series.push(self.boundaries(contacts, defects));
         }
         series.extend(templates(snapshot, surroundings));
         (series, sites)
@@ -237,7 +238,7 @@ impl Structure {
         Series { path: "/sinter/structure", columns }
     }
 
-    fn boundaries(&self, contacts: &[Contact]) -> Series {
+    fn boundaries(&self, contacts: &[Contact], defects: Vec<i64>) -> Series {
         let pairs = contacts.len();
         let axes = |k: u32| self.last[k as usize].as_ref();
         let boundaries: Vec<Option<Misorientation>> = contacts
@@ -299,6 +300,15 @@ impl Structure {
                 "by how much one particle has turned against the other since they were put together",
                 &[],
                 Values::Real(contacts.iter().map(|c| relative(c).unwrap_or(f64::NAN)).collect()),
+            ),
+            column(
+                "defect_atoms",
+                "1",
+                "atoms in no crystal (other), not at surfaces nor beside them, that hang together with \
+                 such or have neighbours of both particles: cores of dislocations and planes between \
+                 the lattices, and what heat disturbs there",
+                &[],
+                Values::Integer(defects),
             ),
         ];
         Series { path: BOUNDARIES, columns }

@@ -11,6 +11,7 @@ use crate::neighbour::MINE;
 use crate::units::{BOLTZMANN, PRESSURE_GPA};
 
 mod alloys;
+mod defects;
 mod diffusion;
 mod enclosed;
 mod pairs;
