@@ -122,6 +122,17 @@ def stress(arguments):
         _tell(style.save(figure, _named(arguments, trajectory, "stress.png")))
 
 
+def dislocations(arguments):
+    from . import dislocations as found_by_ovito
+    from . import style
+
+    with Trajectory(arguments.run) as trajectory:
+        frame = _frame(arguments, trajectory)
+        found = found_by_ovito.lines(trajectory, frame, arguments.lattice)
+        print("\n".join(found_by_ovito.told(found)))
+        _tell(style.save(found_by_ovito.figure(frame, found), _named(arguments, trajectory, "dislocations.png")))
+
+
 def digest(arguments):
     from . import digest as digests
 
@@ -299,6 +310,11 @@ def parser():
     of_frame(made)
     made.add_argument("--input", type=Path, help="input file, of which the force field counts [input.toml beside the trajectory]")
     made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
+
+    text = "Dislocation lines with their Burgers vectors, as OVITO finds them"
+    made = command(dislocations, text, "file [dislocations.png beside the trajectory]")
+    of_frame(made)
+    made.add_argument("--lattice", choices=("fcc", "bcc", "hcp"), default="fcc", help="what the crystals are [fcc]")
 
     command(report, "One page of HTML with all figures in it", "file [report.html beside the trajectory]")
     text = "What to keep of a run without its trajectory: where it ended, checksum, what it shows, series"
