@@ -39,7 +39,7 @@ const LATE: f64 = 0.2;
 /// Times are sums of steps.
 const SAME_TIME: f64 = 1e-9;
 /// Atoms of a rank that are on their way at a time: what travels is there several times.
-const ROUND: usize = 1 << 16;
+const ROUND: usize = 1 << 13;
 
 /// What is kept of the atoms of this rank's home, in the order of their ids.
 #[derive(Debug, Clone, Default, PartialEq)]
