@@ -155,13 +155,16 @@ fn write_many(folder: &Path) -> PathBuf {
 #[test]
 fn the_arrays_stand_last_and_without_gaps() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let files = [(write(folders[0].path(), 40), ATOMS), (write_many(folders[1].path()), 8000)];
-    for (path, atoms) in files {
+    // Of watched ones: place, normal, site.
+    let watched = 3 * 8 + 3 * 4 + 4;
+    let files =
+        [(write(folders[0].path(), 40), ATOMS, watched), (write_many(folders[1].path()), 8000, 0)];
+    for (path, atoms, more) in files {
         let bytes = std::fs::read(path).unwrap();
         let seal = std::str::from_utf8(&bytes[..512]).unwrap();
         let head = seal.lines().find_map(|line| line.strip_prefix("head ")).unwrap();
         // Numbers of an atom: id; position, image, velocity; species; particle.
-        let row = 8 + 3 * (8 + 4 + 8) + 1 + 4;
+        let row = 8 + 3 * (8 + 4 + 8) + 1 + 4 + more;
         assert_eq!(head.parse::<u64>().unwrap() + row * atoms, bytes.len() as u64);
     }
 }
