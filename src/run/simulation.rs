@@ -9,6 +9,7 @@
 //! it begins is done once.
 
 mod back;
+mod seen;
 
 use super::Ending;
 use super::fault::Fault;
@@ -23,19 +24,18 @@ use crate::atoms::Atom;
 use crate::build::{self, Layout};
 use crate::clock::Phase;
 use crate::comm::{Comm, begins_step};
-use crate::dynamics::{
-    self, Integrator, IntegratorState, Minimisation, Progress, Protocol, Stage, View,
-};
+use crate::dynamics::{self, Integrator, IntegratorState, Minimisation, Progress, Protocol, View};
 use crate::error::{Error, Result};
 use crate::force::one_body::{Scene, TermState};
 use crate::force::{Departures, Engine, OneBodyTerms, Settings, System};
 use crate::geometry::add;
 use crate::input::config::Evaporated;
 use crate::input::{AtomColumn, Config};
-use crate::observe::{self, CloseUp, Observers, Place, Record, Snapshot};
+use crate::observe::{self, CloseUp, Observers, Record, Snapshot};
 use crate::potential::{ForceField, Potential};
 use crate::write::report::{self, Close};
 use crate::write::{Departure, Frame};
+use seen::snapshot;
 use std::time::Instant;
 
 /// How a stage came to its end.
@@ -552,55 +552,6 @@ impl<'c> Simulation<'c> {
             }
             None => Integrator::begin(&self.protocol, &end, &mut self.engine, self.comm),
         }
-    }
-}
-
-/// The present state as observers see it.
-fn snapshot<'a>(
-    engine: &'a Engine<ForceField>,
-    integrator: &Integrator,
-    (config, protocol, progress): (&'a Config, &Protocol, &Progress),
-) -> Snapshot<'a> {
-    let stage = integrator.stage();
-    let place = place(config, stage, progress);
-    let swaps = protocol.stages.iter().any(|stage| stage.swaps.is_some());
-    Snapshot {
-        step: progress.step,
-        time_ps: protocol.time(progress),
-        place,
-        system: View::new(engine, engine.comm()),
-        neighbours: engine.neighbours(),
-        totals: integrator.totals(),
-        virials: None,
-        one_body: engine.one_body(),
-        swaps: swaps.then(|| (place.stage, integrator.swaps())),
-        degrees_of_freedom: integrator.degrees_of_freedom() as f64,
-        conserved_energy: integrator.conserved_energy(),
-        together: !stage.apart,
-        moving: stage.kind.is_dynamic(),
-        settings: observe::Settings {
-            neck_hold_ps: config.output.neck_hold_ps,
-            pair_distribution: config.output.pair_distribution_angstrom,
-            layers: config.output.layers,
-            template_rmsd: config.output.matches_templates(),
-            grains: config.output.columns.contains(&AtomColumn::Grain),
-            surface_interval_ps: config.output.surface_interval_ps,
-            diffusion_window_ps: config.output.diffusion_window_ps,
-        },
-    }
-}
-
-/// Where in the protocol a state stands; the last one at the end of the last stage.
-fn place<'a>(config: &'a Config, stage: &Stage, progress: &Progress) -> Place<'a> {
-    let last = config.stages.len() - 1;
-    let ended = progress.stage > last;
-    let step = if ended { stage.steps } else { progress.step_in_stage };
-    let index = progress.stage.min(last);
-    Place {
-        stage: index + 1,
-        name: config.stages[index].name.as_deref().unwrap_or_default(),
-        target_temperature: stage.temperature_at(step).filter(|_| stage.thermostat.is_some()),
-        target_pressure: stage.pressure_at(step),
     }
 }
 
