@@ -348,8 +348,9 @@ pub struct OutputConfig {
     #[schemars(extend("x-fixed" = "never"))]
     pub surface_interval_ps: Option<f64>,
     /// With every frame how far atoms have gone since the first frame of a window of this length, by whether they were inside, at
-    /// (100), (111) or (110) facets or at steps then, and coefficients of diffusion, in `/sinter/diffusion`. A window holds five
-    /// frames or more. It costs about a third of a step, and 48 bytes for each atom, in checkpoints too.
+    /// (100), (111) or (110) facets or at steps then, coefficients of diffusion, and how atoms vibrate by layer (Lindemann), in
+    /// `/sinter/diffusion`. A window holds five frames or more. It costs less than a step, 260 bytes for each atom in memory, and 70 in
+    /// checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]
     #[schemars(extend("x-fixed" = "trajectory"))]

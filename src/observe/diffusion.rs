@@ -8,7 +8,12 @@
 //! u = R (r − X) + X₀ − r₀      inner atoms: ⟨u²⟩ = 6 D t + c      at surfaces: ⟨u² − (n·u)²⟩ = 4 D t + c
 //! ```
 //! X being the centre of these atoms. D is the slope of the line that fits best from a fifth of the window on (c is
-//! vibration). Atoms that are vapour then or now count in none.
+//! vibration). By layers below the surface, as they were then (`layers`), the frames of the window tell how atoms vibrate about their mean
+//! places (F. A. Lindemann, Phys. Z. 11 (1910) 609), with d the distance of neighbours:
+//! ```text
+//! δ = √⟨⟨u²⟩ − ⟨u⟩²⟩ / d
+//! ```
+//! the inner means over frames, the outer one over atoms. Atoms that have been vapour since then count in none.
 //!
 //! What is kept of an atom stays on one rank, its **home**, wherever the atom goes: the homes share the ids evenly, in order.
 //! With each frame all atoms tell their homes where they are.
@@ -23,15 +28,21 @@ use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::facets::{Site, Sites};
+use super::layers::{self, LAYERS, NOWHERE};
 use super::superposition::{self, Quaternion, Superposition, UNTURNED};
+use super::surroundings::AllSurroundings;
 use super::{Column, Series, Snapshot, Values, particles};
 use crate::comm::Comm;
+use crate::exchange::Routes;
 use crate::fixed::ExactSum;
 use crate::geometry::{Cell, Vec3, add, dot, scale, sub};
 
 /// Sites that atoms are counted by: inner ones, (100), (111), (110), steps and edges.
 const KINDS: usize = Site::Vapour as usize;
 const INNER: usize = Site::Inner as usize;
+/// Of what is added up of a site: u², and u² − (n·u)².
+const SQUARE: usize = 0;
+const ALONG: usize = 1;
 /// Inner atoms that tell how their particle lies.
 const FEWEST: i128 = 4;
 /// Where in the window the line begins whose slope is D.
@@ -49,14 +60,21 @@ pub struct Beginnings {
     pub place: Vec<Vec3>,
     /// A unit vector; of atoms at no surface zero.
     pub normal: Vec<[f32; 3]>,
-    /// By its number in frames.
-    pub site: Vec<u32>,
+    /// By its number in frames; of those that have been vapour since then too.
+    pub site: Vec<u8>,
+    /// From 0 at the surface on; of vapour `NOWHERE`.
+    pub layer: Vec<u8>,
+    /// Of the frames since then: Σ u in Å, and Σ u² in Å².
+    pub sum: Vec<Vec3>,
+    pub square: Vec<f64>,
 }
 
 /// What a window has been through; the same on all ranks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Window {
     began_ps: f64,
+    /// So many it has had, the first included.
+    frames: u32,
     /// Of the box when it began, Å; 0 along free directions.
     lengths: Vec3,
     /// Whether the particles shared one space.
@@ -105,27 +123,57 @@ pub struct Diffusion {
 struct Here {
     id: u64,
     place: Vec3,
+    /// Σ u and Σ u² so far; zero of those that begin.
+    sum: Vec3,
+    square: f64,
     normal: [f32; 3],
-    site: u32,
+    site: u8,
+    layer: u8,
+    padding: [u8; 2],
     particle: u32,
-    padding: u32,
+    more_padding: u32,
 }
 
-/// What one particle's atoms at one kind of site add up to.
-#[derive(Clone, Copy, Default)]
-struct Tally {
+/// What atoms of one particle add up to.
+#[derive(Debug, Clone, Copy)]
+struct Sum<const N: usize> {
     atoms: i128,
-    /// u²
-    square: ExactSum,
-    /// u² − (n·u)²
-    along: ExactSum,
+    of: [ExactSum; N],
+}
+
+impl<const N: usize> Sum<N> {
+    const NONE: Sum<N> = Sum { atoms: 0, of: [ExactSum(0); N] };
+
+    fn add(&mut self, values: [f64; N]) {
+        self.atoms += 1;
+        self.of.iter_mut().zip(values).for_each(|(sum, x)| sum.add(x));
+    }
+
+    /// None (NaN) without atoms.
+    fn mean(&self, k: usize) -> f64 {
+        self.of[k].value() / self.atoms as f64
+    }
+
+    /// Over all ranks.
+    fn gather(sums: &mut [Sum<N>], comm: &Comm) {
+        let words = |sum: &Sum<N>| std::iter::once(sum.atoms).chain(sum.of.map(|part| part.0));
+        let mut all: Vec<i128> = sums.iter().flat_map(words).collect();
+        comm.sum_i128(&mut all);
+        for (sum, words) in sums.iter_mut().zip(all.chunks_exact(N + 1)) {
+            *sum = Sum { atoms: words[0], of: std::array::from_fn(|k| ExactSum(words[k + 1])) };
+        }
+    }
+}
+
+/// What one particle's atoms add up to: u² and u² − (n·u)² by site; by layer the square of the distance from the mean place.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    sites: [Sum<2>; KINDS],
+    layers: [Sum<1>; LAYERS],
 }
 
 impl Tally {
-    /// Mean of a sum, none (NaN) without atoms.
-    fn mean(&self, sum: ExactSum) -> f64 {
-        sum.value() / self.atoms as f64
-    }
+    const NONE: Tally = Tally { sites: [Sum::NONE; KINDS], layers: [Sum::NONE; LAYERS] };
 }
 
 impl Diffusion {
@@ -143,35 +191,48 @@ impl Diffusion {
         let tell = |n: usize| Here {
             id: kept.id[n],
             place: kept.place[n],
+            sum: kept.sum[n],
+            square: kept.square[n],
             normal: kept.normal[n],
             site: kept.site[n],
-            particle: 0,
-            padding: 0,
+            layer: kept.layer[n],
+            ..Here::zeroed()
         };
         self.beginnings = Arc::new(Beginnings::of(&sent_home(comm, kept.id.len(), tell)));
     }
 
     /// The row of this frame, if it is wanted and a window is open; one that is over gives way to the next. Collective.
-    pub fn measure(&mut self, snapshot: &Snapshot, sites: &Sites) -> Option<Series> {
+    pub fn measure(
+        &mut self,
+        snapshot: &Snapshot,
+        routes: &Routes,
+        around: &AllSurroundings,
+        sites: &Sites,
+    ) -> Option<Series> {
         let Some(length_ps) = snapshot.settings.diffusion_window_ps else {
             *self = Diffusion::default();
             return None;
         };
-        let here = told(snapshot, sites);
         let time = snapshot.time_ps;
-        let mut series = None;
-        let mut is_over = true;
-        if let Some(window) = self.window.as_mut().filter(|w| w.together == snapshot.together) {
-            let atoms = window.atoms(snapshot.system.cell, &self.beginnings, &here);
-            let tallies = tallies(snapshot.system.comm, &atoms, particles(snapshot));
+        let open = self.window.as_mut().filter(|w| w.together == snapshot.together);
+        let lag = open.as_ref().map(|window| time - window.began_ps);
+        let begins = lag.is_none_or(|lag| lag >= length_ps * (1.0 - SAME_TIME));
+        let layers = begins.then(|| layers::depths(snapshot, routes, around));
+        let here = told(snapshot, sites, layers.as_deref());
+        let series = open.map(|window| {
+            let then = Arc::make_mut(&mut self.beginnings);
+            let tallies = window.look(snapshot, then, &here);
             let late = LATE * length_ps * (1.0 - SAME_TIME);
-            series = Some(window.series(time, &tallies, late));
-            is_over = time - window.began_ps >= length_ps * (1.0 - SAME_TIME);
-        }
-        if is_over {
-            let lines = vec![[Line::default(); KINDS]; particles(snapshot)];
-            let (lengths, together) = (periods(snapshot.system.cell), snapshot.together);
-            self.window = Some(Window { began_ps: time, lengths, together, lines });
+            window.series(time, &tallies, late, around.nearest)
+        });
+        if begins {
+            self.window = Some(Window {
+                began_ps: time,
+                frames: 1,
+                lengths: periods(snapshot.system.cell),
+                together: snapshot.together,
+                lines: vec![[Line::default(); KINDS]; particles(snapshot)],
+            });
             self.beginnings = Arc::new(Beginnings::of(&here));
         }
         series
@@ -185,36 +246,76 @@ impl Beginnings {
             place: here.iter().map(|atom| atom.place).collect(),
             normal: here.iter().map(|atom| atom.normal).collect(),
             site: here.iter().map(|atom| atom.site).collect(),
+            layer: here.iter().map(|atom| atom.layer).collect(),
+            sum: here.iter().map(|atom| atom.sum).collect(),
+            square: here.iter().map(|atom| atom.square).collect(),
         }
     }
 }
 
 impl Window {
-    fn atoms<'a>(&self, cell: &Cell, then: &'a Beginnings, here: &'a [Here]) -> Watched<'a> {
-        let now = periods(cell);
+    /// Takes a frame into the sums of the atoms, and adds up those of each particle over all ranks. Collective.
+    fn look(&mut self, snapshot: &Snapshot, then: &mut Beginnings, here: &[Here]) -> Vec<Tally> {
+        self.frames += 1;
+        for (site, atom) in then.site.iter_mut().zip(here) {
+            if atom.site == Site::Vapour as u8 {
+                *site = Site::Vapour as u8;
+            }
+        }
+        let now = periods(snapshot.system.cell);
         let stretch = std::array::from_fn(|d| {
             if now[d] > 0.0 && self.lengths[d] > 0.0 { self.lengths[d] / now[d] } else { 1.0 }
         });
-        Watched { then, here, stretch }
+        let comm = snapshot.system.comm;
+        let motions = motions(comm, &Watched { then, here, stretch }, particles(snapshot));
+
+        let frames = f64::from(self.frames);
+        let mut tallies = vec![Tally::NONE; motions.len()];
+        for n in 0..here.len() {
+            let Some(atom) = (Watched { then, here, stretch }).atom(n) else { continue };
+            let moved = sub(motions[atom.particle].back(atom.now), atom.then);
+            let (square, across) = (dot(moved, moved), dot(moved, atom.normal));
+            then.sum[n] = add(then.sum[n], moved);
+            then.square[n] += square;
+            let mean = scale(then.sum[n], 1.0 / frames);
+            let tally = &mut tallies[atom.particle];
+            tally.sites[atom.kind].add([square, square - across * across]);
+            tally.layers[then.layer[n] as usize].add([then.square[n] / frames - dot(mean, mean)]);
+        }
+        let mut sites: Vec<Sum<2>> = tallies.iter().flat_map(|tally| tally.sites).collect();
+        let mut layers: Vec<Sum<1>> = tallies.iter().flat_map(|tally| tally.layers).collect();
+        Sum::gather(&mut sites, comm);
+        Sum::gather(&mut layers, comm);
+        let of = sites.chunks_exact(KINDS).zip(layers.chunks_exact(LAYERS));
+        of.map(|(sites, layers)| Tally {
+            sites: std::array::from_fn(|k| sites[k]),
+            layers: std::array::from_fn(|k| layers[k]),
+        })
+        .collect()
     }
 
-    fn series(&mut self, time: f64, tallies: &[[Tally; KINDS]], late: f64) -> Series {
+    /// `nearest`: distance of neighbours, Å.
+    fn series(&mut self, time: f64, tallies: &[Tally], late: f64, nearest: Option<f64>) -> Series {
         let lag = time - self.began_ps;
         let mut coefficients = Vec::new();
-        for (lines, tallies) in self.lines.iter_mut().zip(tallies) {
-            for (kind, (line, tally)) in lines.iter_mut().zip(tallies).enumerate() {
+        for (lines, tally) in self.lines.iter_mut().zip(tallies) {
+            for (kind, (line, sum)) in lines.iter_mut().zip(&tally.sites).enumerate() {
                 let is_inner = kind == INNER;
-                let mean = tally.mean(if is_inner { tally.square } else { tally.along });
-                if lag >= late && tally.atoms > 0 {
-                    line.add(lag, mean);
+                if lag >= late && sum.atoms > 0 {
+                    line.add(lag, sum.mean(if is_inner { SQUARE } else { ALONG }));
                 }
                 coefficients.push(line.slope() / if is_inner { 6.0 } else { 4.0 });
             }
         }
-        let of = |value: fn(&Tally) -> f64, from: usize| {
-            let each = tallies.iter().flat_map(|of| &of[from..]);
+        let of_sites = |value: &dyn Fn(&Sum<2>) -> f64, from: usize| {
+            let each = tallies.iter().flat_map(|tally| &tally.sites[from..]);
             Values::Real(each.map(value).collect())
         };
+        let shells = || tallies.iter().flat_map(|tally| tally.layers);
+        let distance = nearest.unwrap_or(f64::NAN);
+        // Rounding can leave of no vibration less than none.
+        let lindemann = |sum: Sum<1>| sum.mean(0).max(0.0).sqrt() / distance;
+        let lindemann = |sum: Sum<1>| if sum.atoms > 0 { lindemann(sum) } else { f64::NAN };
         let column = |name, unit, definition, kinds: usize, values| Column {
             name,
             unit,
@@ -222,7 +323,7 @@ impl Window {
             shape: vec![tallies.len(), kinds],
             values,
         };
-        let counts = tallies.iter().flatten().map(|tally| tally.atoms as i64).collect();
+        let counts = tallies.iter().flat_map(|tally| tally.sites).map(|sum| sum.atoms as i64);
         let began = "when the window began: atoms count by where they were then";
         let columns = vec![
             Column::real("began", "ps", began, self.began_ps),
@@ -230,9 +331,9 @@ impl Window {
                 "atoms",
                 "1",
                 "atoms that were inside, at (100), (111) and (110) facets, at steps and edges when the \
-                 window began, and have had neighbours then and now",
+                 window began, and have had neighbours in each frame since",
                 KINDS,
-                Values::Integer(counts),
+                Values::Integer(counts.collect()),
             ),
             column(
                 "square_displacement",
@@ -240,14 +341,14 @@ impl Window {
                 "mean square displacement of these since then, less the motion of their particle as a \
                  whole; none (NaN) without atoms",
                 KINDS,
-                of(|tally| tally.mean(tally.square), 0),
+                of_sites(&|sum| sum.mean(SQUARE), 0),
             ),
             column(
                 "along_facet",
                 "Angstrom2",
                 "the same of those at facets, steps and edges without what is along the normal there",
                 KINDS - 1,
-                of(|tally| tally.mean(tally.along), 1),
+                of_sites(&|sum| sum.mean(ALONG), 1),
             ),
             column(
                 "coefficient",
@@ -257,6 +358,23 @@ impl Window {
                  on; none (NaN) of fewer than two frames",
                 KINDS,
                 Values::Real(coefficients),
+            ),
+            column(
+                "layer_atoms",
+                "1",
+                "the same atoms by the layer that they were in: at the surface, next to it, next to \
+                 these, deeper",
+                LAYERS,
+                Values::Integer(shells().map(|sum| sum.atoms as i64).collect()),
+            ),
+            column(
+                "lindemann",
+                "1",
+                "root mean square distance of these from their mean places in the frames of the window so \
+                 far, less the motion of their particle as a whole, in `nearest_neighbour_distance` of \
+                 /sinter/structure: some 0.1 at melting points, more where atoms change places",
+                LAYERS,
+                Values::Real(shells().map(lindemann).collect()),
             ),
         ];
         Series { path: "/sinter/diffusion", columns }
@@ -281,41 +399,22 @@ struct Atom {
 }
 
 impl Watched<'_> {
-    /// Those that count.
-    fn counted(&self) -> impl Iterator<Item = Atom> {
+    /// The n-th, if it counts.
+    fn atom(&self, n: usize) -> Option<Atom> {
         let Watched { then, here, stretch } = self;
-        let counts = |site: u32| (site as usize) < KINDS;
-        (here.iter().enumerate())
-            .filter(move |(n, atom)| counts(then.site[*n]) && counts(atom.site))
-            .map(move |(n, atom)| Atom {
-                particle: atom.particle as usize,
-                kind: then.site[n] as usize,
-                now: std::array::from_fn(|d| atom.place[d] * stretch[d]),
-                then: then.place[n],
-                normal: then.normal[n].map(f64::from),
-            })
+        let kind = then.site[n] as usize;
+        (kind < KINDS).then(|| Atom {
+            particle: here[n].particle as usize,
+            kind,
+            now: std::array::from_fn(|d| here[n].place[d] * stretch[d]),
+            then: then.place[n],
+            normal: then.normal[n].map(f64::from),
+        })
     }
-}
 
-/// Of each particle, by site, over all ranks. Collective.
-fn tallies(comm: &Comm, atoms: &Watched, particles: usize) -> Vec<[Tally; KINDS]> {
-    let motions = motions(comm, atoms, particles);
-    let mut tallies = vec![[Tally::default(); KINDS]; particles];
-    for atom in atoms.counted() {
-        let moved = sub(motions[atom.particle].back(atom.now), atom.then);
-        let (square, across) = (dot(moved, moved), dot(moved, atom.normal));
-        let tally = &mut tallies[atom.particle][atom.kind];
-        tally.atoms += 1;
-        tally.square.add(square);
-        tally.along.add(square - across * across);
+    fn counted(&self) -> impl Iterator<Item = Atom> {
+        (0..self.here.len()).filter_map(|n| self.atom(n))
     }
-    let words = |t: &Tally| [t.atoms, t.square.0, t.along.0];
-    let mut sums: Vec<[i128; 3]> = tallies.iter().flatten().map(words).collect();
-    comm.sum_i128(sums.as_flattened_mut());
-    for (tally, [atoms, square, along]) in tallies.iter_mut().flatten().zip(sums) {
-        *tally = Tally { atoms, square: ExactSum(square), along: ExactSum(along) };
-    }
-    tallies
 }
 
 /// What takes the motion of a particle back.
@@ -382,8 +481,8 @@ fn added(sum: i128, x: f64) -> i128 {
     sum.0
 }
 
-/// Where the atoms are whose home this rank is. Collective.
-fn told(snapshot: &Snapshot, sites: &Sites) -> Vec<Here> {
+/// Where the atoms are whose home this rank is; their layers where these matter. Collective.
+fn told(snapshot: &Snapshot, sites: &Sites, layers: Option<&[u8]>) -> Vec<Here> {
     let (atoms, cell) = (snapshot.system.atoms, snapshot.system.cell);
     let mut normals = vec![[0f32; 3]; atoms.owned];
     for (i, normal) in &sites.normals {
@@ -393,9 +492,10 @@ fn told(snapshot: &Snapshot, sites: &Sites) -> Vec<Here> {
         id: atoms.id[i],
         place: cell.unwrap(&atoms.position[i], &atoms.image[i]),
         normal: normals[i],
-        site: sites.of[i] as u32,
+        site: sites.of[i] as u8,
+        layer: layers.map_or(NOWHERE, |layers| layers[i]),
         particle: atoms.particle[i],
-        padding: 0,
+        ..Here::zeroed()
     };
     sent_home(snapshot.system.comm, atoms.owned, tell)
 }

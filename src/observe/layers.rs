@@ -19,20 +19,21 @@
 
 use rayon::prelude::*;
 
-use super::surroundings::{AllSurroundings, empty_cone};
+use super::surroundings::{AllSurroundings, Surroundings, empty_cone};
 use super::wide::Wide;
 use super::{Column, Series, Snapshot, Values};
 use crate::atoms::Atoms;
+use crate::exchange::Routes;
 use crate::fixed::{ExactSum, Quantum};
 use crate::geometry::{Vec3, dot, scale, sub};
 use crate::neighbour::Rows;
 
 /// How many layers are told apart.
-const LAYERS: usize = 4;
+pub const LAYERS: usize = 4;
 const SURFACE: u8 = 0;
 const DEEP: u8 = LAYERS as u8 - 1;
 /// Of an atom without a neighbour.
-const NOWHERE: u8 = u8::MAX;
+pub const NOWHERE: u8 = u8::MAX;
 
 /// Of two atoms the least that makes their bond coherent.
 const COHERENT: f64 = 0.5;
@@ -56,6 +57,43 @@ struct Tally {
     species: Vec<i64>,
     melted: i64,
     energy: ExactSum,
+}
+
+/// Of each owned atom its layer, or `NOWHERE`, by what owners tell of ghosts: slower to reach far, and without ghosts of its own.
+/// Collective.
+pub fn depths(snapshot: &Snapshot, routes: &Routes, around: &AllSurroundings) -> Vec<u8> {
+    let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
+    let with_ghosts = |own: &[u8]| -> Vec<u8> {
+        let own = own.iter().map(|layer| i64::from(*layer)).collect();
+        routes.with_ghosts(comm, own, 1).into_iter().map(|layer| layer as u8).collect()
+    };
+    let of = |atom: &Surroundings| first_guess(atom.coordination == 0, atom.is_surface);
+    let mut layers = with_ghosts(&around.of.iter().map(of).collect::<Vec<u8>>());
+    for layer in SURFACE + 1..DEEP {
+        let mut own = layers[..atoms.owned].to_vec();
+        for i in 0..atoms.owned {
+            let is_bonded = |j: &usize| atoms.square_between(i, *j) <= around.bond * around.bond;
+            for j in snapshot.neighbours.pairs_of(i).filter(is_bonded) {
+                for (here, there) in [(i, j), (j, i)] {
+                    if here < atoms.owned && layers[here] == DEEP && layers[there] == layer - 1 {
+                        own[here] = layer;
+                    }
+                }
+            }
+        }
+        layers = with_ghosts(&own);
+    }
+    layers.truncate(atoms.owned);
+    layers
+}
+
+/// Of an atom at the surface its layer; of others the deepest.
+fn first_guess(is_alone: bool, is_surface: bool) -> u8 {
+    match (is_alone, is_surface) {
+        (true, _) => NOWHERE,
+        (false, true) => SURFACE,
+        (false, false) => DEEP,
+    }
 }
 
 /// Collective.
@@ -193,14 +231,8 @@ fn look(atoms: &Atoms, bond: f64, cone: f64) -> Vec<Around> {
 
 /// Of each owned atom its layer.
 fn layers(all: &[Around], owned: usize) -> Vec<u8> {
-    let mut layers: Vec<u8> = all
-        .iter()
-        .map(|around| match (around.near.is_empty(), around.is_surface) {
-            (true, _) => NOWHERE,
-            (false, true) => SURFACE,
-            (false, false) => DEEP,
-        })
-        .collect();
+    let mut layers: Vec<u8> =
+        all.iter().map(|around| first_guess(around.near.is_empty(), around.is_surface)).collect();
     for layer in SURFACE + 1..DEEP {
         let touches = |i: usize| all[i].near.iter().any(|&j| layers[j as usize] == layer - 1);
         let next: Vec<usize> =

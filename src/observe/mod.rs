@@ -73,6 +73,7 @@ pub use cna::Class;
 pub use contact::{Closure, Contact};
 pub use diffusion::Beginnings;
 pub use facets::Site;
+pub use layers::{LAYERS, NOWHERE};
 pub use pairs::Pairs;
 pub use particles::Particles;
 pub use record::{Column, Record, Series, Values};
@@ -397,7 +398,7 @@ impl Observers {
             }
             series.push(clusters.series());
             series.extend(snapshot.settings.layers.then(|| layers::measure(&snapshot, &around)));
-            series.extend(self.diffusion.measure(&snapshot, &sites));
+            series.extend(self.diffusion.measure(&snapshot, routes, &around, &sites));
         }
         series.extend(self.enclosed.measure(&snapshot, !self.only_whole));
         let reach = snapshot.settings.pair_distribution;

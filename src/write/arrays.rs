@@ -12,7 +12,7 @@ use super::write_back::WriteBack;
 use crate::atoms::Atoms;
 use crate::error::Result;
 use crate::geometry::{Cell, END_OF_COORDINATES, Vec3};
-use crate::observe::{Beginnings, Site};
+use crate::observe::{Beginnings, LAYERS, NOWHERE, Site};
 use rayon::prelude::*;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
@@ -91,9 +91,17 @@ impl Kept for Beginnings {
             true => Ok(()),
             false => Err(format!("atom {id} has no normal: {normal:?}")),
         };
-        let is_site = |id: u64, site: &u32| match (*site as usize) < Site::COUNT {
+        let is_site = |id: u64, site: &u8| match (*site as usize) < Site::COUNT {
             true => Ok(()),
             false => Err(format!("atom {id} is at no kind of site: {site}")),
+        };
+        let is_layer = |id: u64, layer: &u8| match (*layer as usize) < LAYERS || *layer == NOWHERE {
+            true => Ok(()),
+            false => Err(format!("atom {id} is in no layer: {layer}")),
+        };
+        let is_square = |id: u64, square: &f64| match *square >= 0.0 {
+            true => Ok(()),
+            false => Err(format!("atom {id} has no square of its ways: {square}")),
         };
         vec![
             field(
@@ -114,6 +122,24 @@ impl Kept for Beginnings {
                 is_site,
                 |of, list| of.site.extend(list),
             ),
+            field(
+                "layer",
+                |of: &Beginnings, n| of.layer[n],
+                is_layer,
+                |of, list| of.layer.extend(list),
+            ),
+            field(
+                "sum",
+                |of: &Beginnings, n| of.sum[n],
+                is_somewhere,
+                |of, list| of.sum.extend(list),
+            ),
+            field(
+                "square",
+                |of: &Beginnings, n| of.square[n],
+                is_square,
+                |of, list| of.square.extend(list),
+            ),
         ]
     }
 
@@ -121,6 +147,9 @@ impl Kept for Beginnings {
         self.place.reserve(atoms);
         self.normal.reserve(atoms);
         self.site.reserve(atoms);
+        self.layer.reserve(atoms);
+        self.sum.reserve(atoms);
+        self.square.reserve(atoms);
     }
 }
 

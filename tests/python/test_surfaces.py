@@ -162,7 +162,9 @@ def test_diffusion_of_the_run_is_that_of_its_frames(hot):
         assert began.step.tolist() == trajectory.steps[1:].tolist(), "each frame but the first has a row"
         starts = np.unique(began.values)
         assert starts == pytest.approx([0, 0.1, 0.2], abs=1e-9)
-        slopes = {}
+        shells, lindemann = (trajectory.series("diffusion", name) for name in ("layer_atoms", "lindemann"))
+        nearest = trajectory.series("structure", "nearest_neighbour_distance")
+        slopes, gone = {}, {}
         for row, (step, start) in enumerate(zip(began.step, began.values)):
             first, now = trajectory.at(start), int(np.flatnonzero(trajectory.steps == step)[0])
             then = trajectory.frame(first).positions
@@ -171,6 +173,15 @@ def test_diffusion_of_the_run_is_that_of_its_frames(hot):
             bound = (kinds != surfaces.NOWHERE) & (trajectory.column("facet", now) != surfaces.NOWHERE)
             places = trajectory.frame(now).positions
             moved = surfaces._turned_back(trajectory.particle, bound & (kinds == surfaces.INNER), then, places) - then
+            frames = gone.setdefault(start, [np.zeros_like(then)])
+            frames.append(moved)
+            layers = surfaces.layers(surfaces.around(trajectory, trajectory.frame(first)))
+            spread = ((frames - np.mean(frames, 0)) ** 2).sum(2).mean(0)
+            for particle, layer in np.ndindex(2, 4):
+                own = bound & (trajectory.particle == particle) & (layers == layer)
+                assert shells.values[row, particle, layer] == own.sum()
+                rms = np.sqrt(spread[own].mean()) / nearest.values[nearest.step == step][0]
+                assert lindemann.values[row, particle, layer] == pytest.approx(rms, rel=1e-9)
             squares = (moved**2).sum(1)
             across = squares - (moved * normals).sum(1) ** 2
             for particle in (0, 1):

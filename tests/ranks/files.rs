@@ -203,7 +203,10 @@ fn watched(rank: usize, ranks: usize) -> Arc<Beginnings> {
     Arc::new(Beginnings {
         place: id.iter().map(|id| [0.3 * *id as f64, -1.0, 7.0]).collect(),
         normal: id.iter().map(|id| [0.0, (id % 2) as f32, 0.0]).collect(),
-        site: id.iter().map(|id| (id % 5) as u32).collect(),
+        site: id.iter().map(|id| (id % 5) as u8).collect(),
+        layer: id.iter().map(|id| (id % 4) as u8).collect(),
+        sum: id.iter().map(|id| [0.0, -0.1 * *id as f64, 2.0]).collect(),
+        square: id.iter().map(|id| 0.7 * *id as f64).collect(),
         id,
     })
 }
@@ -223,7 +226,10 @@ fn checkpoint_is_the_same(comm: &Comm) {
     assert_eq!(kept.id, slab.id);
     assert!((0..kept.id.len()).all(|n| {
         let id = kept.id[n] as usize;
-        let of = |of: &Beginnings, n: usize| (of.id[n], of.place[n], of.normal[n], of.site[n]);
+        let of = |of: &Beginnings, n: usize| {
+            let whole = (of.id[n], of.site[n], of.layer[n]);
+            (whole, of.place[n], of.normal[n], of.sum[n], of.square[n])
+        };
         of(kept, n) == of(all, id)
     }));
     if comm.is_root() {

@@ -29,7 +29,7 @@ fn told(
     moments: &[(f64, Vec<Atom>)],
     cell: impl Fn(f64) -> Cell + Sync,
     ranks: usize,
-) -> Vec<Option<Series>> {
+) -> Vec<Record> {
     let all = threads::run(ranks, |comm| {
         let mut observers = Observers::new(CUTOFF, cell(0.0).periodic);
         let measure = |(time, atoms): &(f64, Vec<Atom>)| {
@@ -44,9 +44,10 @@ fn told(
                 let mut now =
                     Snapshot { time_ps: *time, ..snapshot(&atoms, neighbours, &cell, comm) };
                 now.settings.diffusion_window_ps = Some(WINDOW);
+                now.settings.layers = true;
                 observers.close_up(now, &routes)
             });
-            close_up.record.series(DIFFUSION).cloned()
+            close_up.record
         };
         moments.iter().map(measure).collect::<Vec<_>>()
     });
@@ -67,15 +68,14 @@ fn to_the_next_rank(kept: &Beginnings, comm: &Comm) -> Beginnings {
         place: place.chunks(3).map(|x| [x[0], x[1], x[2]]).collect(),
         normal: normal.chunks(3).map(|x| [x[0] as f32, x[1] as f32, x[2] as f32]).collect(),
         site: comm.all_gather(&kept.site)[from].clone(),
+        layer: comm.all_gather(&kept.layer)[from].clone(),
+        sum: of(kept.sum.as_flattened()).chunks(3).map(|x| [x[0], x[1], x[2]]).collect(),
+        square: of(&kept.square),
     }
 }
 
-fn values(series: &Series, name: &str) -> Vec<f64> {
-    match &series.column(name).unwrap().values {
-        Values::Real(values) => values.clone(),
-        Values::Integer(values) => values.iter().map(|n| *n as f64).collect(),
-        Values::Text(_) => panic!("{name} is text"),
-    }
+fn values(record: &Record, name: &str) -> Vec<f64> {
+    reals(record, DIFFUSION, name)
 }
 
 /// Two cubes, of which the first stays and the second turns and goes away; the atoms of its faces go along them,
@@ -112,10 +112,15 @@ fn atoms_of_faces_go_along_them_however_their_particle_turns() {
         let other = told(&moments, |_| free_box(), ranks);
         assert_eq!(format!("{other:?}"), format!("{series:?}"), "{ranks} ranks");
     }
-    assert!(series[0].is_none(), "a window begins with a frame, and has a row with the next");
+    assert!(
+        series[0].series(DIFFUSION).is_none(),
+        "a window begins with a frame, and has a row with the next"
+    );
     let faces = moving.iter().filter(|x| face(**x, half).is_some()).count();
+    let layers = |record: &Record| reals(record, "/sinter/layers", "atoms");
+    assert_eq!(values(&series[1], "layer_atoms"), layers(&series[0]));
+    assert_eq!(values(&series[7], "layer_atoms"), layers(&series[6]));
     for (time, series) in times.iter().zip(&series).skip(1) {
-        let series = series.as_ref().unwrap();
         let began = if *time > WINDOW { WINDOW } else { 0.0 };
         assert_eq!(values(series, "began"), [began]);
         let atoms = values(series, "atoms");
@@ -132,6 +137,8 @@ fn atoms_of_faces_go_along_them_however_their_particle_turns() {
         let way = 4.0 * coefficient * time + 0.1;
         assert!(close(along[KINDS - 1], share * way, SINGLE), "{along:?} {way} {share}");
         assert!(close(square[KINDS + 1], 1.25 * share * way, SINGLE), "{square:?}");
+        let lindemann = values(series, "lindemann");
+        assert!(lindemann[..4].iter().all(|x| *x < 1e-6) && lindemann[4] > 0.01, "{lindemann:?}");
         // The others stay, but for their rounding to the grid.
         for at in [0, 1, 4, KINDS, KINDS + 4] {
             assert!(square[at] < 1e-12, "{at}: {square:?}");
@@ -167,7 +174,7 @@ fn a_box_that_grows_moves_no_atom() {
     let moments: Vec<_> = [0.0, 5.0].map(moment).to_vec();
     for ranks in [1, 3] {
         let series = told(&moments, cell, ranks);
-        let series = series[1].as_ref().unwrap();
+        let series = &series[1];
         let atoms = crystal.len() as f64;
         assert_eq!(values(series, "atoms"), [atoms, 0.0, 0.0, 0.0, 0.0]);
         let square = values(series, "square_displacement");
@@ -192,7 +199,7 @@ fn vapour_is_no_diffusion() {
     };
     let moments: Vec<_> = [0.0, 5.0].map(moment).to_vec();
     let series = told(&moments, |_| free_box(), 2);
-    let atoms = values(series[1].as_ref().unwrap(), "atoms");
+    let atoms = values(&series[1], "atoms");
     assert_eq!(atoms.iter().sum::<f64>(), ball.len() as f64 - 1.0);
     assert_eq!(atoms[KINDS..].iter().sum::<f64>(), 0.0, "the second particle is vapour");
 }

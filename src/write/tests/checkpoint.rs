@@ -1,5 +1,5 @@
 use super::*;
-use crate::observe::{Beginnings, Site};
+use crate::observe::{Beginnings, NOWHERE, Site};
 use crate::write::arrays::PART;
 use crate::write::checkpoint::{checkpoint_name, checkpoints, newest_sound};
 use crate::write::hdf5::{File, Purpose};
@@ -27,7 +27,10 @@ fn watched(step: u64) -> Checkpoint {
         id: (0..ATOMS).collect(),
         place: (0..ATOMS).map(place).collect(),
         normal: (0..ATOMS).map(|id| [0.6, -0.8, 0.0].map(|x| x * (id % 2) as f32)).collect(),
-        site: (0..ATOMS).map(|id| (id % Site::COUNT as u64) as u32).collect(),
+        site: (0..ATOMS).map(|id| (id % Site::COUNT as u64) as u8).collect(),
+        layer: (0..ATOMS).map(|id| [0, 1, 2, 3, NOWHERE][id as usize % 5]).collect(),
+        sum: (0..ATOMS).map(|id| [0.1 * id as f64, -1e-3, 1.0]).collect(),
+        square: (0..ATOMS).map(|id| 1.5 * id as f64).collect(),
     };
     Checkpoint { beginnings: Arc::new(beginnings), ..checkpoint(step) }
 }
@@ -155,8 +158,8 @@ fn write_many(folder: &Path) -> PathBuf {
 #[test]
 fn the_arrays_stand_last_and_without_gaps() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    // Of watched ones: place, normal, site.
-    let watched = 3 * 8 + 3 * 4 + 4;
+    // Of watched ones: place, normal; site, layer; sum, square.
+    let watched = 3 * 8 + 3 * 4 + 2 + 3 * 8 + 8;
     let files =
         [(write(folders[0].path(), 40), ATOMS, watched), (write_many(folders[1].path()), 8000, 0)];
     for (path, atoms, more) in files {
