@@ -6,12 +6,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase import Atoms
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from running import HEAD, ROOT, run, write_input
+from running import POTENTIALS, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, dislocations
+from sinter_tools import Trajectory, dislocations, surfaces
 from sinter_tools.trajectory import Unusable
 
 A = 3.92
@@ -59,15 +62,34 @@ def test_it_says_what_it_wants(monkeypatch):
         dislocations.lines(*made(np.zeros((4, 3)), np.zeros(3), [False] * 3, np.zeros(4, int)))
 
 
-def test_the_boundary_of_a_neck_has_dislocations_and_their_cores_are_its_defect_atoms(tmp_path):
-    """Two particles whose lattices are 12 degrees apart, cold: what OVITO finds lies at the neck, and the run counts the atoms there."""
-    text = HEAD.replace("atoms = 200", "atoms = 1500").replace("gap_angstrom = 4.0", 'facing = [1, 0, 0]\ngap_angstrom = 2.0\ntilt_deg = 12') + """
+def test_a_twist_boundary_has_dislocations_and_their_cores_are_its_defect_atoms(tmp_path):
+    """A ball in two halves that are 8 degrees apart about the line of their centres."""
+    grid = np.array(np.meshgrid(*[np.arange(-11, 12)] * 3)).reshape(3, -1).T
+    places = grid[grid.sum(1) % 2 == 0] * A / 2
+    places = places[np.linalg.norm(places, axis=1) < 20]
+    second = places[:, 0] > -0.1
+    turn = np.radians(8)
+    places[second] = places[second] @ np.array([[1, 0, 0], [0, np.cos(turn), np.sin(turn)], [0, -np.sin(turn), np.cos(turn)]])
+    ball = Atoms("Pt" * len(places), places)
+    ball.set_array("particle", second.astype(int))
+    ball.write(tmp_path / "ball.xyz", format="extxyz")
+    text = f"""
+seed = 1
+[potential]
+library = "{POTENTIALS}/PtFe.library.meam"
+parameters = "{POTENTIALS}/PtFe.meam"
+elements = ["Pt", "Fe"]
+[structure]
+file = "ball.xyz"
+particles_from = "column"
+[output]
+trajectory_interval_ps = 0.2
+columns = ["structure", "surface"]
 [[stage]]
 kind = "hold"
-temperature_k = 400
-duration_ps = 3
+temperature_k = 300
+duration_ps = 0.6
 """
-    text = text.replace("trajectory_interval_ps = 0.02", "trajectory_interval_ps = 0.5").replace("forces = true\nenergies = true", 'columns = ["structure", "surface"]')
     done = run("--output", tmp_path / "out", write_input(tmp_path, text))
     assert done.returncode == 0, done.stderr
     command = [sys.executable, "-m", "sinter_tools", "dislocations", str(tmp_path / "out")]
@@ -75,10 +97,23 @@ duration_ps = 3
     assert told.returncode == 0, told.stderr
     assert "between particles 0 and 1: " in told.stdout and (tmp_path / "out/dislocations.png").exists()
     with Trajectory(tmp_path / "out") as trajectory:
-        found = dislocations.lines(trajectory, trajectory.frame(-1))
-        length = sum(line.length for line in found if line.particles == (0, 1))
-        defects = trajectory.series("boundaries", "defect_atoms").values[:, 0]
-        other = (trajectory.column("structure", -1) == 0) & (trajectory.column("surface", -1) == 0)
-        assert defects[0] == 0, "they do not touch yet"
-        # Cores are some atoms around the line; what is beside surfaces is left out.
-        assert 0 < defects[-1] <= other.sum() and 10 < length < 200
+        frame = trajectory.frame(-1)
+        found = dislocations.lines(trajectory, frame)
+        between = [line for line in found if line.particles == (0, 1)]
+        length = sum(line.length for line in between)
+        # A network of screws, b apart over the angle, crosses a disc twice its area over that distance.
+        spacing = B / turn
+        assert 0.4 < length / (2 * np.pi * 16**2 / spacing) < 1.6, length
+        assert all(np.abs(line.points[:, 0] + A / 4).max() < 6 for line in between)
+        # The same atoms, found the long way.
+        pairs = surfaces.around(trajectory, frame).pairs
+        at_surface, other = trajectory.column("surface", -1) == 1, trajectory.column("structure", -1) == 0
+        beside = np.isin(np.arange(len(other)), pairs[at_surface[pairs[:, 1]], 0])
+        defect = other & ~at_surface & ~beside
+        both = pairs[defect[pairs].all(1)]
+        _, names = connected_components(coo_matrix((np.ones(len(both)), both.T), shape=(len(other),) * 2), directed=False)
+        near = pairs[defect[pairs[:, 0]]]
+        origins = {name: set(trajectory.particle[near[names[near[:, 0]] == name]].ravel()) for name in np.unique(names[defect])}
+        counted = sum((names[defect] == name).sum() for name, particles in origins.items() if particles == {0, 1})
+        assert trajectory.series("boundaries", "defect_atoms").values[-1, 0] == counted > 50
+        assert (np.abs(frame.positions[defect, 0]) < 6).mean() > 0.8
