@@ -32,7 +32,7 @@ pub const MOST_ATOMS: f64 = 1e9;
 const LONG_TIMESTEP_FS: f64 = 5.0;
 
 /// Frames that a window in which diffusion is measured holds at least.
-const FRAMES_OF_WINDOW: f64 = 5.0;
+const FRAMES_OF_WINDOW: u64 = 5;
 
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
@@ -527,15 +527,17 @@ fn stops(config: &Config, problems: &mut Problems) {
 fn diffusion(config: &Config, problems: &mut Problems) {
     let Some(window) = config.output.diffusion_window_ps else { return };
     let usual = config.output.trajectory_interval_ps;
-    let of_stages = config.stages.iter().map(|stage| stage.trajectory_interval_ps.unwrap_or(usual));
+    let moving = config.stages.iter().filter(|stage| stage.kind.is_dynamic());
+    let of_stages = moving.map(|stage| stage.trajectory_interval_ps.unwrap_or(usual));
     let least = of_stages.fold(f64::INFINITY, f64::min);
-    if window < FRAMES_OF_WINDOW * least * (1.0 - 1e-9) {
+    let steps = |time| config.dynamics.steps(time);
+    if least.is_finite() && steps(window) < FRAMES_OF_WINDOW * steps(least) {
         problems.at(
             "output.diffusion_window_ps",
             format!(
                 "a window of {window} ps has fewer than {FRAMES_OF_WINDOW} frames, which are {least} ps apart \
                  (`trajectory_interval_ps`): make it {} ps or more, or frames more frequent",
-                FRAMES_OF_WINDOW * least
+                FRAMES_OF_WINDOW as f64 * least
             ),
         );
     }

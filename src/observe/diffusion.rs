@@ -1,9 +1,11 @@
 //! How far atoms go, by where they were: `/sinter/diffusion`, in windows of time, a row with each frame after the one that a
-//! window begins with.
+//! window begins with. It lasts to the first frame that is so much later as the input says, and no longer than its stage;
+//! minimisations have none.
 //!
 //! A frame that begins a window keeps of each atom its place r₀, its site (`facets`), and at surfaces the normal n there. Later
 //! ones take the motion of whole particles away, by the rotation R and the shift that bring the inner atoms of each (all,
-//! where they are fewer than `FEWEST`) nearest to where they were (`superposition`), and what a barostat did to the box:
+//! where they are fewer than `FEWEST`) nearest to where they were (`superposition`), and what a barostat did to the box of particles that
+//! reach from end to end of it (others it only moves):
 //! ```text
 //! u = R (r − X) + X₀ − r₀      inner atoms: ⟨u²⟩ = 6 D t + c      at surfaces: ⟨u² − (n·u)²⟩ = 4 D t + c
 //! ```
@@ -13,7 +15,8 @@
 //! ```text
 //! δ = √⟨⟨u²⟩ − ⟨u⟩²⟩ / d
 //! ```
-//! the inner means over frames, the outer one over atoms. Atoms that have been vapour since then count in none.
+//! the inner means over frames, the outer one over atoms. Atoms that have been vapour since then count in none, nor do those that are
+//! held fixed or have departed.
 //!
 //! What is kept of an atom stays on one rank, its **home**, wherever the atom goes: the homes share the ids evenly, in order.
 //! With each frame all atoms tell their homes where they are.
@@ -60,7 +63,7 @@ pub struct Beginnings {
     pub place: Vec<Vec3>,
     /// A unit vector; of atoms at no surface zero.
     pub normal: Vec<[f32; 3]>,
-    /// By its number in frames; of those that have been vapour since then too.
+    /// By its number in frames; vapour of all that do not count, or no more.
     pub site: Vec<u8>,
     /// From 0 at the surface on; of vapour `NOWHERE`.
     pub layer: Vec<u8>,
@@ -73,12 +76,16 @@ pub struct Beginnings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Window {
     began_ps: f64,
-    /// So many it has had, the first included.
-    frames: u32,
-    /// Of the box when it began, Å; 0 along free directions.
-    lengths: Vec3,
+    length_ps: f64,
+    /// Number of the stage that it is of.
+    stage: usize,
     /// Whether the particles shared one space.
     together: bool,
+    /// So many it has had, the first included.
+    frames: u32,
+    /// Of the box when it began, Å, for each particle that reached from end to end of it; else and along free
+    /// directions 0.
+    filled: Vec<Vec3>,
     /// Of each particle, by site.
     lines: Vec<[Line; KINDS]>,
 }
@@ -213,27 +220,38 @@ impl Diffusion {
             *self = Diffusion::default();
             return None;
         };
-        let time = snapshot.time_ps;
-        let open = self.window.as_mut().filter(|w| w.together == snapshot.together);
-        let lag = open.as_ref().map(|window| time - window.began_ps);
-        let begins = lag.is_none_or(|lag| lag >= length_ps * (1.0 - SAME_TIME));
+        let (place, together, time) = (snapshot.place, snapshot.together, snapshot.time_ps);
+        // The state at the end of a stage is that at the beginning of the next one, unless particles were put together.
+        let goes_on = |window: &&mut Window| {
+            let same = window.stage == place.stage || place.begins;
+            same && window.together == together && window.length_ps == length_ps
+        };
+        let open = self.window.as_mut().filter(goes_on);
+        let is_over = open.as_ref().is_none_or(|window| {
+            window.stage != place.stage || time - window.began_ps >= length_ps * (1.0 - SAME_TIME)
+        });
+        let begins = is_over && snapshot.moving;
         let layers = begins.then(|| layers::depths(snapshot, routes, around));
         let here = told(snapshot, sites, layers.as_deref());
         let series = open.map(|window| {
             let then = Arc::make_mut(&mut self.beginnings);
             let tallies = window.look(snapshot, then, &here);
-            let late = LATE * length_ps * (1.0 - SAME_TIME);
-            window.series(time, &tallies, late, around.nearest)
+            window.series(time, &tallies, around.nearest)
         });
         if begins {
+            let particles = particles(snapshot);
             self.window = Some(Window {
                 began_ps: time,
+                length_ps,
+                stage: place.stage,
+                together,
                 frames: 1,
-                lengths: periods(snapshot.system.cell),
-                together: snapshot.together,
-                lines: vec![[Line::default(); KINDS]; particles(snapshot)],
+                filled: filled(snapshot, &here, around.bond, particles),
+                lines: vec![[Line::default(); KINDS]; particles],
             });
             self.beginnings = Arc::new(Beginnings::of(&here));
+        } else if is_over {
+            *self = Diffusion::default();
         }
         series
     }
@@ -263,11 +281,13 @@ impl Window {
             }
         }
         let now = periods(snapshot.system.cell);
-        let stretch = std::array::from_fn(|d| {
-            if now[d] > 0.0 && self.lengths[d] > 0.0 { self.lengths[d] / now[d] } else { 1.0 }
-        });
+        let stretch = |filled: &Vec3| -> Vec3 {
+            let along = |d: usize| now[d] > 0.0 && filled[d] > 0.0;
+            std::array::from_fn(|d| if along(d) { filled[d] / now[d] } else { 1.0 })
+        };
+        let stretch: &[Vec3] = &self.filled.iter().map(stretch).collect::<Vec<_>>();
         let comm = snapshot.system.comm;
-        let motions = motions(comm, &Watched { then, here, stretch }, particles(snapshot));
+        let motions = motions(comm, &Watched { then, here, stretch }, stretch.len());
 
         let frames = f64::from(self.frames);
         let mut tallies = vec![Tally::NONE; motions.len()];
@@ -295,8 +315,9 @@ impl Window {
     }
 
     /// `nearest`: distance of neighbours, Å.
-    fn series(&mut self, time: f64, tallies: &[Tally], late: f64, nearest: Option<f64>) -> Series {
+    fn series(&mut self, time: f64, tallies: &[Tally], nearest: Option<f64>) -> Series {
         let lag = time - self.began_ps;
+        let late = LATE * self.length_ps * (1.0 - SAME_TIME);
         let mut coefficients = Vec::new();
         for (lines, tally) in self.lines.iter_mut().zip(tallies) {
             for (kind, (line, sum)) in lines.iter_mut().zip(&tally.sites).enumerate() {
@@ -326,12 +347,19 @@ impl Window {
         let counts = tallies.iter().flat_map(|tally| tally.sites).map(|sum| sum.atoms as i64);
         let began = "when the window began: atoms count by where they were then";
         let columns = vec![
+            Column::count(
+                "stage_number",
+                "number of the stage that the window is of, from 1; where two stages meet, of the one \
+                 that ends",
+                self.stage as i64,
+            ),
             Column::real("began", "ps", began, self.began_ps),
             column(
                 "atoms",
                 "1",
                 "atoms that were inside, at (100), (111) and (110) facets, at steps and edges when the \
-                 window began, and have had neighbours in each frame since",
+                 window began, and have had neighbours in each frame since; not those that are held fixed or \
+                 have departed",
                 KINDS,
                 Values::Integer(counts.collect()),
             ),
@@ -385,8 +413,8 @@ impl Window {
 struct Watched<'a> {
     then: &'a Beginnings,
     here: &'a [Here],
-    /// Of the box since then.
-    stretch: Vec3,
+    /// Of the box since then, for each particle.
+    stretch: &'a [Vec3],
 }
 
 /// One of them, in the box of then.
@@ -402,11 +430,11 @@ impl Watched<'_> {
     /// The n-th, if it counts.
     fn atom(&self, n: usize) -> Option<Atom> {
         let Watched { then, here, stretch } = self;
-        let kind = then.site[n] as usize;
+        let (kind, particle) = (then.site[n] as usize, here[n].particle as usize);
         (kind < KINDS).then(|| Atom {
-            particle: here[n].particle as usize,
+            particle,
             kind,
-            now: std::array::from_fn(|d| here[n].place[d] * stretch[d]),
+            now: std::array::from_fn(|d| here[n].place[d] * stretch[particle][d]),
             then: then.place[n],
             normal: then.normal[n].map(f64::from),
         })
@@ -481,6 +509,25 @@ fn added(sum: i128, x: f64) -> i128 {
     sum.0
 }
 
+/// Lengths of the box, Å, along periodic directions that a particle reaches all along, but for a bond; 0 along others.
+/// Collective.
+fn filled(snapshot: &Snapshot, here: &[Here], bond: f64, particles: usize) -> Vec<Vec3> {
+    // Of each particle the greatest x, y, z, and of −x, −y, −z.
+    let mut most = vec![[f64::NEG_INFINITY; 6]; particles];
+    for atom in here.iter().filter(|atom| atom.site != Site::Vapour as u8) {
+        let most = &mut most[atom.particle as usize];
+        for d in 0..3 {
+            most[d] = most[d].max(atom.place[d]);
+            most[d + 3] = most[d + 3].max(-atom.place[d]);
+        }
+    }
+    snapshot.system.comm.max_f64(most.as_flattened_mut());
+    let lengths = periods(snapshot.system.cell);
+    let fills = |most: &[f64; 6], d: usize| most[d] + most[d + 3] >= lengths[d] - bond;
+    let of = |most| std::array::from_fn(|d| if fills(most, d) { lengths[d] } else { 0.0 });
+    most.iter().map(of).collect()
+}
+
 /// Where the atoms are whose home this rank is; their layers where these matter. Collective.
 fn told(snapshot: &Snapshot, sites: &Sites, layers: Option<&[u8]>) -> Vec<Here> {
     let (atoms, cell) = (snapshot.system.atoms, snapshot.system.cell);
@@ -492,7 +539,10 @@ fn told(snapshot: &Snapshot, sites: &Sites, layers: Option<&[u8]>) -> Vec<Here> 
         id: atoms.id[i],
         place: cell.unwrap(&atoms.position[i], &atoms.image[i]),
         normal: normals[i],
-        site: sites.of[i] as u8,
+        site: match atoms.is_fixed(i) || atoms.has_departed(i) {
+            true => Site::Vapour as u8,
+            false => sites.of[i] as u8,
+        },
         layer: layers.map_or(NOWHERE, |layers| layers[i]),
         particle: atoms.particle[i],
         ..Here::zeroed()

@@ -148,6 +148,8 @@ pub struct Settings {
 pub struct Place<'a> {
     /// Number of the stage, from 1, and its name.
     pub stage: usize,
+    /// Whether no step of it is made.
+    pub begins: bool,
     pub name: &'a str,
     /// What the thermostat steers to, K; none where there is none.
     pub target_temperature: Option<f64>,

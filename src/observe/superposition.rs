@@ -10,10 +10,13 @@
 
 use std::array;
 
-use crate::geometry::{Vec3, add, cross, dot};
+use crate::geometry::{Vec3, add, cross, dot, norm, scale};
 
 /// A rotation as a unit quaternion, its real part first.
 pub type Quaternion = [f64; 4];
+
+/// How wide a body is that counts as a line, in parts of its length; far above rounding.
+const ON_A_LINE: f64 = 1e-9;
 
 pub const UNTURNED: Quaternion = [1.0, 0.0, 0.0, 0.0];
 
@@ -79,7 +82,34 @@ impl Superposition {
         let longest = columns.max_by(|a, b| square(a).total_cmp(&square(b)));
         let longest = longest.expect("four columns");
         let length = square(&longest).sqrt();
-        if length > 0.0 { longest.map(|x| x / length) } else { UNTURNED }
+        // Of points on a line all rotations about it are as good, and the cofactors are nothing but rounding.
+        match length > ON_A_LINE * along * along * along {
+            true => longest.map(|x| x / length),
+            false => self.line_to_line(),
+        }
+    }
+
+    /// Of points v on a line and w on one: the least rotation that lays one along the other.
+    fn line_to_line(&self) -> Quaternion {
+        let unit = |x: Vec3| scale(x, 1.0 / norm(x));
+        let longest = self.m.iter().max_by(|a, b| dot(**a, **a).total_cmp(&dot(**b, **b)));
+        let longest = longest.expect("three rows");
+        if norm(*longest) == 0.0 {
+            return UNTURNED;
+        }
+        // m is a multiple of v wᵀ.
+        let w = unit(*longest);
+        let v = unit(self.m.map(|row| dot(row, w)));
+        let [x, y, z] = cross(v, w);
+        let half = [1.0 + dot(v, w), x, y, z];
+        let length = half.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if length > ON_A_LINE {
+            return half.map(|x| x / length);
+        }
+        // Half a turn about any axis across.
+        let least = if v[0].abs() < 0.5 { [1.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0] };
+        let [x, y, z] = unit(cross(v, least));
+        [0.0, x, y, z]
     }
 }
 
@@ -120,4 +150,33 @@ fn largest_eigenvalue(m: &[[f64; 3]; 3], above: f64) -> f64 {
         }
     }
     root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bodies with three dimensions, two, one and none, about their centres, turned by any angle, half a turn among them.
+    #[test]
+    fn a_turned_body_is_turned_back() {
+        let bodies: [&[Vec3]; 4] = [
+            &[[1.0, 0.5, -2.0], [-3.0, 1.0, 0.2], [0.3, -2.0, 1.0], [1.7, 0.5, 0.8]],
+            &[[1.0, 2.0, 0.0], [-1.0, -2.0, 0.0], [3.0, -1.0, 0.0], [-3.0, 1.0, 0.0]],
+            &[[0.2, -1.3, 0.7], [-0.2, 1.3, -0.7]],
+            &[[0.0; 3]],
+        ];
+        for w in bodies {
+            for angle in [0.0, 0.3, 2.0, std::f64::consts::PI] {
+                let half = 0.5 * angle;
+                let axis = scale([1.0, -2.0, 2.0], libm::sin(half) / 3.0);
+                let turn = [libm::cos(half), axis[0], axis[1], axis[2]];
+                let pairs = || w.iter().map(|w| (turned(turn, *w), *w));
+                let back = Superposition::of(pairs()).rotation();
+                for (v, w) in pairs() {
+                    let off = add(turned(back, v), scale(w, -1.0));
+                    assert!(norm(off) < 1e-9, "{w:?} by {angle}: {off:?}");
+                }
+            }
+        }
+    }
 }

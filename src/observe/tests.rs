@@ -266,6 +266,7 @@ fn snapshot<'a>(
         time_ps: 0.5,
         place: Place {
             stage: 2,
+            begins: false,
             name: "warm up",
             target_temperature: Some(800.0),
             target_pressure: None,

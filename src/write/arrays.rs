@@ -420,7 +420,9 @@ where
         let wrong = sums.iter().zip(&written).position(|(found, written)| found != written);
         let fit = wrong.map_or(fit, |block| {
             let atom = portion.start + block as u64 * BLOCK;
-            Err(format!("its checksum of {} is wrong from atom {atom} on", self.name))
+            let what =
+                self.path().trim_start_matches("/atoms/").trim_start_matches('/').to_string();
+            Err(format!("its checksum of {what} is wrong from atom {atom} on"))
         });
         comm.agree(fit.map(|()| sums).map_err(|message| damaged(file.path(), &message)))
     }

@@ -203,3 +203,15 @@ fn vapour_is_no_diffusion() {
     assert_eq!(atoms.iter().sum::<f64>(), ball.len() as f64 - 1.0);
     assert_eq!(atoms[KINDS..].iter().sum::<f64>(), 0.0, "the second particle is vapour");
 }
+
+/// Particles that do not reach all along a box are moved by what a barostat does to it, and not stretched.
+#[test]
+fn a_box_that_shrinks_about_a_particle_moves_no_atom_in_it() {
+    let ball = sphere(9.0);
+    let cell = |time: f64| Cell::new([-40.0; 3], [80.0 - 4.0 * time; 3], [true; 3]);
+    let moment = |time: f64| (time, atoms_of(&[moved(&ball, [30.0 - 2.0 * time, 0.0, 0.0])]));
+    let moments: Vec<_> = [0.0, 5.0].map(moment).to_vec();
+    let records = told(&moments, cell, 2);
+    let square = values(&records[1], "square_displacement");
+    assert!(square.iter().all(|x| x.is_nan() || *x < 1e-12), "{square:?}");
+}

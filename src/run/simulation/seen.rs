@@ -36,7 +36,10 @@ pub fn snapshot<'a>(
             template_rmsd: config.output.matches_templates(),
             grains: config.output.columns.contains(&AtomColumn::Grain),
             surface_interval_ps: config.output.surface_interval_ps,
-            diffusion_window_ps: config.output.diffusion_window_ps,
+            // As all times, of whole steps.
+            diffusion_window_ps: config.output.diffusion_window_ps.map(|window| {
+                config.dynamics.steps(window) as f64 * config.dynamics.timestep_fs / 1000.0
+            }),
         },
     }
 }
@@ -49,6 +52,7 @@ fn place<'a>(config: &'a Config, stage: &Stage, progress: &Progress) -> Place<'a
     let index = progress.stage.min(last);
     Place {
         stage: index + 1,
+        begins: progress.step_in_stage == 0,
         name: config.stages[index].name.as_deref().unwrap_or_default(),
         target_temperature: stage.temperature_at(step).filter(|_| stage.thermostat.is_some()),
         target_pressure: stage.pressure_at(step),
