@@ -10,6 +10,7 @@ mod atom_column;
 pub mod config;
 mod conform;
 mod crystal;
+mod diffusion;
 pub mod extension;
 pub mod jobs;
 mod integrator;

@@ -17,7 +17,7 @@ use super::source::Problems;
 use super::stage::default_relaxation;
 use super::swaps;
 use super::times;
-use super::traces;
+use super::{diffusion, traces};
 use crate::geometry::{LARGEST_COORDINATE, SHORTEST_PERIOD, is_period};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,9 +30,6 @@ pub const MOST_ATOMS: f64 = 1e9;
 
 /// Above this, velocity Verlet visibly loses energy in hot metals (vibrations of 100 to 150 fs).
 const LONG_TIMESTEP_FS: f64 = 5.0;
-
-/// Frames that a window in which diffusion is measured holds at least.
-const FRAMES_OF_WINDOW: u64 = 5;
 
 /// Adds every breach of the rules to `problems`.
 pub fn check(config: &Config, problems: &mut Problems) {
@@ -52,7 +49,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
     swaps::check(config, problems);
     pressure::check(config, problems);
     traces::check(config, problems);
-    diffusion(config, problems);
+    diffusion::check(config, problems);
     evaporation(config, problems);
     first_temperature(config, problems);
     if super::knows_boundaries(config) {
@@ -79,6 +76,7 @@ pub fn warn(config: &Config, warnings: &mut Problems) {
     }
     thermostats(config, warnings);
     reversible::warn(config, warnings);
+    diffusion::warn(config, warnings);
     times::warn(config, warnings);
 }
 
@@ -520,26 +518,6 @@ fn stops(config: &Config, problems: &mut Problems) {
         if given.is_some() && !possible {
             problems.at(&format!("stop.{name}"), format!("`{name}` needs two particles or more"));
         }
-    }
-}
-
-/// A line through mean square displacements wants frames.
-fn diffusion(config: &Config, problems: &mut Problems) {
-    let Some(window) = config.output.diffusion_window_ps else { return };
-    let usual = config.output.trajectory_interval_ps;
-    let moving = config.stages.iter().filter(|stage| stage.kind.is_dynamic());
-    let of_stages = moving.map(|stage| stage.trajectory_interval_ps.unwrap_or(usual));
-    let least = of_stages.fold(f64::INFINITY, f64::min);
-    let steps = |time| config.dynamics.steps(time);
-    if least.is_finite() && steps(window) < FRAMES_OF_WINDOW * steps(least) {
-        problems.at(
-            "output.diffusion_window_ps",
-            format!(
-                "a window of {window} ps has fewer than {FRAMES_OF_WINDOW} frames, which are {least} ps apart \
-                 (`trajectory_interval_ps`): make it {} ps or more, or frames more frequent",
-                FRAMES_OF_WINDOW as f64 * least
-            ),
-        );
     }
 }
 

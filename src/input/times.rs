@@ -44,6 +44,8 @@ fn times(config: &Config) -> Vec<Time> {
         of("output.trajectory_interval_ps".into(), output.trajectory_interval_ps),
         of("output.series_interval_ps".into(), output.series_interval_ps),
     ];
+    let window = output.diffusion_window_ps;
+    times.extend(window.map(|time| of("output.diffusion_window_ps".into(), time)));
     let traces = config.traces.iter().map(|traces| traces.interval_ps);
     times.extend(traces.map(|time| of("traces.interval_ps".into(), time)));
     for (i, stage) in config.stages.iter().enumerate() {

@@ -210,7 +210,34 @@ def test_diffusion_of_the_run_is_that_of_its_frames(hot):
         assert together["inner"].constant == pytest.approx(np.mean(ends))
         assert together["inner"].error == pytest.approx(np.std(ends, ddof=1) / np.sqrt(3))
         told = list(summary.lines(trajectory))
-        assert any(re.match(r"  diffusion, inner: \S+ ± \S+ m²/s, of \d+ atoms$", line) for line in told), told
+        assert any(re.match(r"  diffusion of all particles' atoms, inner: \S+ ± \S+ m²/s, of \d+ atoms$", line) for line in told), told
+
+
+def test_windows_that_tell_nothing_are_left_out():
+    """Of an earlier stage, that have not come to their end, or of which no slope is known; of particles without such atoms likewise."""
+    rows = []  # stage, began, time, and of two particles with one kind of site each: atoms, squares, slope
+    for stage, began, slopes in ((1, 0, (9, 9)), (2, 2, (3, np.nan)), (2, 4, (5, 1)), (2, 6, (np.nan, np.nan)), (2, 8, (7, 7))):
+        for lag in (1, 2) if began < 8 else (1,):
+            rows.append((stage, began, began + lag, (30, 10), (2.0 * lag, 4.0 * lag), slopes))
+    stage, began, time, atoms, squares, slopes = (np.array(column, float) for column in zip(*rows))
+    only_inner = lambda values, fill: np.stack([values] + [np.full_like(values, fill)] * 4, -1)
+    columns = {
+        "stage_number": stage,
+        "began": began,
+        "atoms": only_inner(atoms, 0),
+        "square_displacement": only_inner(squares, np.nan),
+        "along_facet": only_inner(squares, np.nan)[..., 1:],
+        "coefficient": only_inner(slopes, np.nan),
+    }
+    series = lambda group, name: Series(time, np.arange(len(time)), columns[name], "", "") if group == "diffusion" else None
+    made = SimpleNamespace(input={"output": {"diffusion_window_ps": 2.2}}, together=lambda: 0.0, series=series)
+    found = surfaces.of_windows(made)
+    assert list(found) == ["inner"] and found["inner"].atoms == 40
+    # The second particle has no slope in the first window of the two that count.
+    assert found["inner"].constant == pytest.approx((3 + (30 * 5 + 10 * 1) / 40) / 2)
+    assert found["inner"].lags.tolist() == [1, 2] and found["inner"].squares == pytest.approx([2.5, 5.0])
+    made.input["output"]["diffusion_window_ps"] = 3
+    assert surfaces.of_windows(made) == {}
 
 
 def test_diffusion_counts_time_where_stages_have_different_intervals():

@@ -197,10 +197,23 @@ def g_of_r(positions, lengths, periodic, reach=10.0, width=0.05):
     return (edges[1:] + edges[:-1]) / 2, counts / (len(places) * density * shells)
 
 
-def unstretched(frame, lengths, periodic):
-    """Positions of a frame in a box of other lengths, along periodic directions: what a barostat did is no motion."""
-    stretched = np.asarray(periodic) & (frame.lengths > 0) & (np.asarray(lengths) > 0)
-    return frame.positions * np.where(stretched, lengths, 1.0) / np.where(stretched, frame.lengths, 1.0)
+def filled(trajectory, frame, bond=3.5):
+    """Of each particle the lengths of the box (Å) along periodic directions that it reaches all along, but for a bond; 0 along others."""
+    lengths = np.where(trajectory.periodic, frame.lengths, 0.0)
+    order = np.argsort(trajectory.particle, kind="stable")
+    firsts = np.flatnonzero(np.diff(trajectory.particle[order], prepend=-1))
+    own = frame.positions[order]
+    spans = np.maximum.reduceat(own, firsts) - np.minimum.reduceat(own, firsts)
+    found = np.zeros((int(trajectory.particle.max()) + 1, 3))
+    found[trajectory.particle[order][firsts]] = np.where(spans >= lengths - bond, lengths, 0.0)
+    return found
+
+
+def unstretched(trajectory, frame, then):
+    """Positions of a frame in a box of other lengths (those of `filled`, of each particle): what a barostat did to what fills the box is no motion."""
+    now = np.where(trajectory.periodic, frame.lengths, 0.0)
+    stretched = (now > 0) & (then > 0)
+    return frame.positions * np.where(stretched, then / np.where(stretched, now, 1.0), 1.0)[trajectory.particle]
 
 
 def mean_square_displacements(trajectory, since, chosen, bound=None):
@@ -209,19 +222,19 @@ def mean_square_displacements(trajectory, since, chosen, bound=None):
     of those that centres are of, unless all are."""
     bound = np.ones(trajectory.atoms, bool) if bound is None else bound
     first = trajectory.at(since)
-    lengths = trajectory.frame(first).lengths
-    reference = _about_centres(trajectory, first, bound, lengths)
+    then = filled(trajectory, trajectory.frame(first))
+    reference = _about_centres(trajectory, first, bound, then)
     times, rows = [], {name: [] for name in chosen}
     for index in range(first, len(trajectory)):
-        square = ((_about_centres(trajectory, index, bound, lengths) - reference) ** 2).sum(1)
+        square = ((_about_centres(trajectory, index, bound, then) - reference) ** 2).sum(1)
         times.append(trajectory.times[index] - trajectory.times[first])
         for name, mask in chosen.items():
             rows[name].append(square[mask].mean() if mask.any() else np.nan)
     return np.array(times), {name: np.array(row) for name, row in rows.items()}
 
 
-def _about_centres(trajectory, index, bound, lengths):
-    positions = unstretched(trajectory.frame(index), lengths, trajectory.periodic)
+def _about_centres(trajectory, index, bound, then):
+    positions = unstretched(trajectory, trajectory.frame(index), then)
     counts = np.bincount(trajectory.particle, bound)
     centres = np.stack([np.bincount(trajectory.particle, bound * positions[:, d]) for d in range(3)], 1)
     return positions - (centres / np.maximum(counts, 1)[:, None])[trajectory.particle]

@@ -112,7 +112,7 @@ def lines(trajectory):
         yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
     for name, of in surfaces.of_windows(trajectory).items():
         error = "" if np.isnan(of.error) else f" ± {of.error * surfaces.SQUARE_METRES:.2g}"
-        yield f"  diffusion, {name}: {of.constant * surfaces.SQUARE_METRES:.3g}{error} m²/s, of {of.atoms:.0f} atoms"
+        yield f"  diffusion of all particles' atoms, {name}: {of.constant * surfaces.SQUARE_METRES:.3g}{error} m²/s, of {of.atoms:.0f} atoms"
     yield from _of_pairs(trajectory)
 
 

@@ -201,13 +201,13 @@ def diffusion(trajectory, beginnings=6):
         return {}
     starts = np.unique(np.linspace(0, len(chosen) - 1 - longest, beginnings).astype(int))
     lags_from = lambda start: trajectory.times[chosen[start + 1 : start + longest + 1]] - trajectory.times[chosen[start]]
-    lags, lengths = lags_from(0), trajectory.frame(first).lengths
+    lags, filled = lags_from(0), analysis.filled(trajectory, trajectory.frame(first))
     gone = vapour(trajectory, trajectory.frame(chosen[-1]))
     open_, rows = {}, {kind: np.full((len(starts), longest), np.nan) for kind in range(len(KINDS))}
     counts = np.zeros((len(starts), len(KINDS)))
     for index, number in enumerate(chosen):
         frame = trajectory.frame(number)
-        places = analysis.unstretched(frame, lengths, trajectory.periodic)
+        places = analysis.unstretched(trajectory, frame, filled)
         for n, start in enumerate(starts):
             if index == start:
                 found = facets(trajectory, frame)
@@ -233,30 +233,40 @@ def diffusion(trajectory, beginnings=6):
 
 
 def of_windows(trajectory):
-    """The same from what the run has measured itself (`diffusion_window_ps`), of all particles: the windows since these were put
-    together take the place of beginnings. Empty where none has come to its end."""
-    names = ("began", "atoms", "square_displacement", "along_facet", "coefficient")
-    began, atoms, square, along, slope = (trajectory.series("diffusion", name) for name in names)
+    """The same from what the run has measured itself (`diffusion_window_ps`), of the atoms of all particles: the windows of the last stage
+    in which one has come to its end take the place of beginnings. Empty where none has, or no frames could tell a slope."""
+    names = ("stage_number", "began", "atoms", "square_displacement", "along_facet", "coefficient")
+    stage, began, atoms, square, along, slope = (trajectory.series("diffusion", name) for name in names)
     if began is None:
         return {}
-    squares = np.concatenate([square.values[..., :1], along.values], axis=-1)
     length = trajectory.input["output"]["diffusion_window_ps"]
-    windows = [np.flatnonzero(began.values == start) for start in np.unique(began.values[began.values >= trajectory.together()])]
-    whole = [own for own in windows if began.time[own[-1]] - began.values[own[0]] > length * (1 - 1e-6)]
-    if not whole:
-        return {}
-    lags_of = lambda own: began.time[own] - began.values[own]
-    lags, found = lags_of(whole[0]), {}
+    # Particles are put together between stages, and windows begin anew with each.
+    later = began.time > trajectory.together()
+    windows = [np.flatnonzero(later & (began.values == start)) for start in np.unique(began.values[later])]
+    # Windows are of whole time steps, and end with a frame.
+    lags = lambda own: began.time[own] - began.values[own]
+    whole = [own for own in windows if lags(own)[-1] > length - np.diff(lags(own), prepend=0)[-1] / 2]
+    last = stage.values[whole[-1][0]] if whole else None
+    whole = [own for own in whole if stage.values[own[0]] == last]
+    squares, found = np.concatenate([square.values[..., :1], along.values], axis=-1), {}
     for kind, name in enumerate(KINDS):
-        # Of all particles together, each by its atoms.
-        weights = atoms.values[..., kind]
-        mean = lambda values: np.nansum(weights * values, 1) / weights.sum(1)
-        if all(weights[own].sum(1).all() for own in whole):
-            rows = np.array([np.interp(lags, lags_of(own), mean(squares[..., kind])[own]) for own in whole])
-            slopes = np.array([mean(slope.values[..., kind])[own[-1]] for own in whole])
-            error = slopes.std(ddof=1) / np.sqrt(len(slopes)) if len(slopes) > 1 else np.nan
-            count = np.mean([weights[own[0]].sum() for own in whole])
-            found[name] = Diffusion(lags, rows.mean(0), float(slopes.mean()), float(error), float(count))
+        counts = atoms.values[..., kind]
+
+        def mean(values):
+            """Over the atoms of all particles of which there is a value; NaN without any."""
+            known = np.isfinite(values)
+            weights = np.where(known, counts, 0).sum(1)
+            return np.where(known, counts * values, 0).sum(1) / np.where(weights > 0, weights, np.nan)
+
+        ways, slopes = mean(squares[..., kind]), mean(slope.values[..., kind])
+        told = [own for own in whole if np.isfinite(ways[own]).all() and np.isfinite(slopes[own[-1]])]
+        if told:
+            first = lags(told[0])
+            rows = np.array([np.interp(first, lags(own), ways[own]) for own in told])
+            ends = np.array([slopes[own[-1]] for own in told])
+            error = ends.std(ddof=1) / np.sqrt(len(ends)) if len(ends) > 1 else np.nan
+            number = np.mean([counts[own[0]].sum() for own in told])
+            found[name] = Diffusion(first, rows.mean(0), float(ends.mean()), float(error), float(number))
     return found
 
 
