@@ -350,7 +350,7 @@ pub struct OutputConfig {
     /// With every frame how far atoms have gone since the first frame of a window of this length, by whether they were inside, at
     /// (100), (111) or (110) facets or at steps then, coefficients of diffusion, and how atoms vibrate by layer (Lindemann), in
     /// `/sinter/diffusion`. A window lasts to the first frame that is so much later, and no longer than its stage; it holds five
-    /// frames or more. It costs less than a step, 260 bytes for each atom in memory, and 70 in
+    /// frames or more. It costs less than a step, 300 bytes for each atom in memory, and 70 in
     /// checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 100_000_000))]

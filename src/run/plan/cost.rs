@@ -53,7 +53,7 @@ const FRAME: u64 = 20;
 /// What observers add that are asked for: of an atom that is watched for diffusion what is kept of it, and what tells its home where
 /// it is; or, if more, the atom and the ghosts about it that balls at the surface reach.
 const WATCHED: u64 = 78;
-const TOLD: u64 = 178;
+const TOLD: u64 = 200;
 const SURFACE: u64 = 184;
 const WRITTEN: u64 = 70;
 const ROUND: u64 = 131_072;
