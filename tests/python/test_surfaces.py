@@ -216,8 +216,8 @@ def test_diffusion_of_the_run_is_that_of_its_frames(hot):
 def test_windows_that_tell_nothing_are_left_out():
     """Of an earlier stage, that have not come to their end, or of which no slope is known; of particles without such atoms likewise."""
     rows = []  # stage, began, time, and of two particles with one kind of site each: atoms, squares, slope
-    for stage, began, slopes in ((1, 0, (9, 9)), (2, 2, (3, np.nan)), (2, 4, (5, 1)), (2, 6, (np.nan, np.nan)), (2, 8, (7, 7))):
-        for lag in (1, 2) if began < 8 else (1,):
+    for stage, began, slopes in ((1, 0, (9, 9)), (2, 2, (3, np.nan)), (2, 4, (5, 1)), (2, 6, (np.nan, np.nan)), (3, 8, (np.nan, np.nan)), (3, 10, (7, 7))):
+        for lag in (1, 2) if began < 10 else (1,):
             rows.append((stage, began, began + lag, (30, 10), (2.0 * lag, 4.0 * lag), slopes))
     stage, began, time, atoms, squares, slopes = (np.array(column, float) for column in zip(*rows))
     only_inner = lambda values, fill: np.stack([values] + [np.full_like(values, fill)] * 4, -1)

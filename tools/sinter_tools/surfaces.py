@@ -234,7 +234,7 @@ def diffusion(trajectory, beginnings=6):
 
 def of_windows(trajectory):
     """The same from what the run has measured itself (`diffusion_window_ps`), of the atoms of all particles: the windows of the last stage
-    in which one has come to its end take the place of beginnings. Empty where none has, or no frames could tell a slope."""
+    in which one has come to its end and tells a slope take the place of beginnings. Empty where none has."""
     names = ("stage_number", "began", "atoms", "square_displacement", "along_facet", "coefficient")
     stage, began, atoms, square, along, slope = (trajectory.series("diffusion", name) for name in names)
     if began is None:
@@ -245,7 +245,8 @@ def of_windows(trajectory):
     windows = [np.flatnonzero(later & (began.values == start)) for start in np.unique(began.values[later])]
     # Windows are of whole time steps, and end with a frame.
     lags = lambda own: began.time[own] - began.values[own]
-    whole = [own for own in windows if lags(own)[-1] > length - np.diff(lags(own), prepend=0)[-1] / 2]
+    ended = lambda own: lags(own)[-1] > length - np.diff(lags(own), prepend=0)[-1] / 2
+    whole = [own for own in windows if ended(own) and np.isfinite(slope.values[own[-1]]).any()]
     last = stage.values[whole[-1][0]] if whole else None
     whole = [own for own in whole if stage.values[own[0]] == last]
     squares, found = np.concatenate([square.values[..., :1], along.values], axis=-1), {}
