@@ -15,8 +15,11 @@ use crate::geometry::{Vec3, add, cross, dot, norm, scale};
 /// A rotation as a unit quaternion, its real part first.
 pub type Quaternion = [f64; 4];
 
-/// How wide a body is that counts as a line, in parts of its length; far above rounding.
-const ON_A_LINE: f64 = 1e-9;
+/// Below which the longest column of cofactors counts as none, in parts of λ³: that of a line is some 1e-8, as its λ is a double root, and
+/// Newton's steps find half of the digits of such.
+const ON_A_LINE: f64 = 1e-6;
+/// How far from half a turn an angle is that counts as such, rad.
+const HALF_A_TURN: f64 = 1e-9;
 
 pub const UNTURNED: Quaternion = [1.0, 0.0, 0.0, 0.0];
 
@@ -103,7 +106,7 @@ impl Superposition {
         let [x, y, z] = cross(v, w);
         let half = [1.0 + dot(v, w), x, y, z];
         let length = half.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if length > ON_A_LINE {
+        if length > HALF_A_TURN {
             return half.map(|x| x / length);
         }
         // Half a turn about any axis across.
