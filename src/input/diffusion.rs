@@ -72,14 +72,14 @@ diffusion_window_ps = WINDOW
     fn a_window_has_frames_and_a_stage_that_is_as_long() {
         let read = |window: &str| parse(&INPUT.replace("WINDOW", window), Path::new("in.toml"));
         let told = read("4.9").unwrap_err().to_string();
-        let wanted = "in.toml:19:1: a window of 4.9 ps has fewer than 5 frames, which are 1 ps apart \
+        let wanted = "in.toml:18:1: a window of 4.9 ps has fewer than 5 frames, which are 1 ps apart \
                       (`trajectory_interval_ps`): make it 5 ps or more";
         assert!(told.contains(wanted), "{told}");
         for window in ["5", "60"] {
             assert_eq!(warnings(&read(window).unwrap()), Vec::<String>::new());
         }
         let told = warnings(&read("61").unwrap());
-        let wanted = "in.toml:19:1: no window of 61 ps comes to its end: the longest stage in which \
+        let wanted = "in.toml:18:1: no window of 61 ps comes to its end: the longest stage in which \
                       atoms move is one of 60 ps, and each begins with windows of its own";
         assert_eq!(told, [wanted]);
     }

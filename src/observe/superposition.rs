@@ -15,9 +15,8 @@ use crate::geometry::{Vec3, add, cross, dot, norm, scale};
 /// A rotation as a unit quaternion, its real part first.
 pub type Quaternion = [f64; 4];
 
-/// Below which the longest column of cofactors counts as none, in parts of λ³: that of a line is some 1e-8, as its λ is a double root, and
-/// Newton's steps find half of the digits of such.
-const ON_A_LINE: f64 = 1e-6;
+/// How wide bodies are, together, that lie on a line, in parts of their lengths: far above rounding.
+const ON_A_LINE: f64 = 1e-7;
 /// How far from half a turn an angle is that counts as such, rad.
 const HALF_A_TURN: f64 = 1e-9;
 
@@ -70,6 +69,9 @@ impl Superposition {
     /// The rotation of v that brings it onto w: the eigenvector, which is any column of the matrix of
     /// cofactors of Horn's less its eigenvalue; the longest one has the most digits.
     pub fn rotation(&self) -> Quaternion {
+        if self.is_of_lines() {
+            return self.line_to_line();
+        }
         let (mut k, along) = (horn(&self.m), self.along());
         (0..4).for_each(|d| k[d][d] -= along);
         let cofactor = |row: usize, column: usize| {
@@ -85,11 +87,16 @@ impl Superposition {
         let longest = columns.max_by(|a, b| square(a).total_cmp(&square(b)));
         let longest = longest.expect("four columns");
         let length = square(&longest).sqrt();
-        // Of points on a line all rotations about it are as good, and the cofactors are nothing but rounding.
-        match length > ON_A_LINE * along * along * along {
-            true => longest.map(|x| x / length),
-            false => self.line_to_line(),
-        }
+        longest.map(|x| x / length)
+    }
+
+    /// Whether v or w lie on a line, or at a point: then all rotations about it are as good, and λ is a double root.
+    fn is_of_lines(&self) -> bool {
+        let [a, b, c] = self.m;
+        let minors = [cross(a, b), cross(b, c), cross(c, a)];
+        let [square, minors] =
+            [[a, b, c], minors].map(|m| m.map(|row| dot(row, row)).iter().sum::<f64>());
+        minors.sqrt() <= ON_A_LINE * square
     }
 
     /// Of points v on a line and w on one: the least rotation that lays one along the other.
