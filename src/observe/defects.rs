@@ -20,17 +20,13 @@ pub fn between(
     around: &AllSurroundings,
     contacts: &[Contact],
 ) -> Vec<i64> {
-    let (atoms, comm, neighbours) =
-        (snapshot.system.atoms, snapshot.system.comm, snapshot.neighbours);
+    let (atoms, comm) = (snapshot.system.atoms, snapshot.system.comm);
     let with_ghosts = |own: Vec<bool>| -> Vec<bool> {
         let own = own.into_iter().map(i64::from).collect();
         routes.with_ghosts(comm, own, 1).into_iter().map(|flag| flag != 0).collect()
     };
     // Of an owned atom all neighbours are seen, be they ghosts; of a ghost its owner sees them.
-    let bonded = |i: usize| {
-        let near = move |j: &usize| atoms.square_between(i, *j) <= around.bond * around.bond;
-        neighbours.pairs_of(i).filter(near)
-    };
+    let bonded = |i: usize| snapshot.bonded(i, around.bond);
     let at_surface = with_ghosts(around.of.iter().map(|atom| atom.is_surface).collect());
     let mut inside = at_surface.iter().map(|at| !at).collect::<Vec<bool>>();
     for i in 0..atoms.owned {
@@ -44,7 +40,7 @@ pub fn between(
     };
     let defect = with_ghosts(around.of.iter().zip(&inside).map(is_defect).collect());
     let both = |i: usize, j: usize| defect[i] && defect[j];
-    let names = connected(atoms, neighbours, comm, around.bond, both);
+    let names = connected(atoms, snapshot.neighbours, comm, around.bond, both);
 
     // Of each defect its atoms by particle; none of those that only neighbours came from.
     let mut mine: BTreeMap<[u64; 2], u64> = BTreeMap::new();

@@ -461,52 +461,43 @@ impl Motion {
 
 /// Of each particle, by the atoms that were inside, or by all. Collective.
 fn motions(comm: &Comm, atoms: &Watched, particles: usize) -> Vec<Motion> {
-    const WORDS: usize = 7;
-    // Of the inner atoms of each particle, and of all of them: how many, and their centres.
-    let mut sums = vec![[0i128; WORDS]; 2 * particles];
+    // Places now and then, of the inner atoms of each particle and of all of them.
+    let mut places = vec![Sum::<6>::NONE; 2 * particles];
     for atom in atoms.counted() {
+        let [[x, y, z], [u, v, w]] = [atom.now, atom.then];
         for all in if atom.kind == INNER { &[0, 1][..] } else { &[1] } {
-            let sums = &mut sums[2 * atom.particle + all];
-            sums[0] += 1;
-            for (sum, x) in sums[1..].iter_mut().zip(atom.now.iter().chain(&atom.then)) {
-                *sum = added(*sum, *x);
-            }
+            places[2 * atom.particle + all].add([x, y, z, u, v, w]);
         }
     }
-    comm.sum_i128(sums.as_flattened_mut());
-    let by_all: Vec<bool> = sums.chunks_exact(2).map(|of| of[0][0] < FEWEST).collect();
-    let mut motions: Vec<Motion> = (sums.chunks_exact(2).zip(&by_all))
+    Sum::gather(&mut places, comm);
+    let by_all: Vec<bool> = places.chunks_exact(2).map(|of| of[0].atoms < FEWEST).collect();
+    let mut motions: Vec<Motion> = (places.chunks_exact(2).zip(&by_all))
         .map(|(of, by_all)| {
             let of = &of[*by_all as usize];
-            let [x, y, z, u, v, w] = std::array::from_fn(|k| ExactSum(of[k + 1]).value());
-            let mean = |sum| scale(sum, 1.0 / (of[0] as f64).max(1.0));
-            Motion { rotation: UNTURNED, now: mean([x, y, z]), then: mean([u, v, w]) }
+            let part = 1.0 / (of.atoms as f64).max(1.0);
+            let centre = |from: usize| std::array::from_fn(|d| of.of[from + d].value() * part);
+            Motion { rotation: UNTURNED, now: centre(0), then: centre(3) }
         })
         .collect();
 
-    const PRODUCTS: usize = 11;
-    let mut sums = vec![[0i128; PRODUCTS]; particles];
+    // Σ v wᵀ, Σ v² and Σ w² about these centres.
+    let mut products = vec![Sum::<11>::NONE; particles];
     for atom in atoms.counted().filter(|atom| by_all[atom.particle] || atom.kind == INNER) {
         let motion = &motions[atom.particle];
         let (v, w) = (sub(atom.now, motion.now), sub(atom.then, motion.then));
-        let products = (0..9).map(|k| v[k / 3] * w[k % 3]).chain([dot(v, v), dot(w, w)]);
-        for (sum, product) in sums[atom.particle].iter_mut().zip(products) {
-            *sum = added(*sum, product);
-        }
+        products[atom.particle].add(std::array::from_fn(|k| match k {
+            9 => dot(v, v),
+            10 => dot(w, w),
+            _ => v[k / 3] * w[k % 3],
+        }));
     }
-    comm.sum_i128(sums.as_flattened_mut());
-    for (motion, sums) in motions.iter_mut().zip(sums) {
-        let values = sums.map(|sum| ExactSum(sum).value());
+    Sum::gather(&mut products, comm);
+    for (motion, sum) in motions.iter_mut().zip(products) {
+        let values = sum.of.map(ExactSum::value);
         let m = std::array::from_fn(|a| std::array::from_fn(|b| values[3 * a + b]));
         motion.rotation = Superposition { squares: [values[9], values[10]], m }.rotation();
     }
     motions
-}
-
-fn added(sum: i128, x: f64) -> i128 {
-    let mut sum = ExactSum(sum);
-    sum.add(x);
-    sum.0
 }
 
 /// Lengths of the box, Å, along periodic directions that a particle reaches all along, but for a bond; 0 along others.

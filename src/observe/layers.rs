@@ -72,8 +72,7 @@ pub fn depths(snapshot: &Snapshot, routes: &Routes, around: &AllSurroundings) ->
     for layer in SURFACE + 1..DEEP {
         let mut own = layers[..atoms.owned].to_vec();
         for i in 0..atoms.owned {
-            let is_bonded = |j: &usize| atoms.square_between(i, *j) <= around.bond * around.bond;
-            for j in snapshot.neighbours.pairs_of(i).filter(is_bonded) {
+            for j in snapshot.bonded(i, around.bond) {
                 for (here, there) in [(i, j), (j, i)] {
                     if here < atoms.owned && layers[here] == DEEP && layers[there] == layer - 1 {
                         own[here] = layer;

@@ -124,6 +124,14 @@ pub struct Snapshot<'a> {
     pub settings: Settings,
 }
 
+impl<'a> Snapshot<'a> {
+    /// The other atoms of bonded pairs that are looked at from owned atom i (`Neighbours::pairs_of`), within `bond` (Å).
+    fn bonded(&self, i: usize, bond: f64) -> impl Iterator<Item = usize> + use<'a> {
+        let (atoms, neighbours) = (self.system.atoms, self.neighbours);
+        neighbours.pairs_of(i).filter(move |&j| atoms.square_between(i, j) <= bond * bond)
+    }
+}
+
 /// What the input says of measuring; none of it touches the trajectory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {

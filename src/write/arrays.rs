@@ -64,6 +64,18 @@ fn field<S: Kept + 'static, T: Row>(
     Box::new(Field { name, value, check, add })
 }
 
+/// The array of a field of `$of` that goes by its name in the file, too.
+macro_rules! column {
+    ($of:ty, $name:ident, $check:expr) => {
+        field(
+            stringify!($name),
+            |of: &$of, n| of.$name[n],
+            $check,
+            |of, list| of.$name.extend(list),
+        )
+    };
+}
+
 fn is_somewhere(id: u64, place: &Vec3) -> Fit {
     match place.iter().find(|x| x.is_nan() || x.abs() >= END_OF_COORDINATES) {
         None => Ok(()),
@@ -75,7 +87,40 @@ impl Kept for Atoms {
     const GROUP: &'static str = "/atoms";
 
     fn fields(expected: Expected) -> Vec<Box<dyn Array<Atoms>>> {
-        of_atoms(expected)
+        let (cell, kinds) = (*expected.cell, expected.kinds);
+        // When a run wraps depends on its skin and its restarts; its state does not.
+        let wrapped = move |atoms: &Atoms, i: usize| -> (Vec3, [i32; 3]) {
+            let (mut position, mut image) = (atoms.position[i], atoms.image[i]);
+            cell.wrap(&mut position, &mut image);
+            let [x, y, z, _] = position;
+            ([x, y, z], image)
+        };
+        let is_expected = |expected: u64, id: &u64| match *id == expected {
+            true => Ok(()),
+            false => Err(format!("atom {id} stands in the place of atom {expected}")),
+        };
+        let is_known = move |id: u64, kind: &u8| match (*kind as usize) < kinds {
+            true => Ok(()),
+            false => Err(format!("atom {id} is of a species beyond all {kinds}")),
+        };
+        vec![
+            column!(Atoms, id, is_expected),
+            field(
+                "position",
+                move |atoms, i| wrapped(atoms, i).0,
+                is_somewhere,
+                |atoms, list| atoms.position.extend(list.iter().map(|&[x, y, z]| [x, y, z, 0.0])),
+            ),
+            field(
+                "image",
+                move |atoms, i| wrapped(atoms, i).1,
+                |_, _| Ok(()),
+                |atoms, list| atoms.image.extend(list),
+            ),
+            column!(Atoms, velocity, |_, _| Ok(())),
+            column!(Atoms, species, is_known),
+            column!(Atoms, particle, |_, _| Ok(())),
+        ]
     }
 
     fn reserve(&mut self, atoms: usize) {
@@ -104,42 +149,12 @@ impl Kept for Beginnings {
             false => Err(format!("atom {id} has no square of its ways: {square}")),
         };
         vec![
-            field(
-                "place",
-                |of: &Beginnings, n| of.place[n],
-                is_somewhere,
-                |of, list| of.place.extend(list),
-            ),
-            field(
-                "normal",
-                |of: &Beginnings, n| of.normal[n],
-                is_length,
-                |of, list| of.normal.extend(list),
-            ),
-            field(
-                "site",
-                |of: &Beginnings, n| of.site[n],
-                is_site,
-                |of, list| of.site.extend(list),
-            ),
-            field(
-                "layer",
-                |of: &Beginnings, n| of.layer[n],
-                is_layer,
-                |of, list| of.layer.extend(list),
-            ),
-            field(
-                "sum",
-                |of: &Beginnings, n| of.sum[n],
-                is_somewhere,
-                |of, list| of.sum.extend(list),
-            ),
-            field(
-                "square",
-                |of: &Beginnings, n| of.square[n],
-                is_square,
-                |of, list| of.square.extend(list),
-            ),
+            column!(Beginnings, place, is_somewhere),
+            column!(Beginnings, normal, is_length),
+            column!(Beginnings, site, is_site),
+            column!(Beginnings, layer, is_layer),
+            column!(Beginnings, sum, is_somewhere),
+            column!(Beginnings, square, is_square),
         ]
     }
 
@@ -151,61 +166,6 @@ impl Kept for Beginnings {
         self.sum.reserve(atoms);
         self.square.reserve(atoms);
     }
-}
-
-fn of_atoms(expected: Expected) -> Vec<Box<dyn Array<Atoms>>> {
-    let (cell, kinds) = (*expected.cell, expected.kinds);
-    // When a run wraps depends on its skin and its restarts; its state does not.
-    let wrapped = move |atoms: &Atoms, i: usize| -> (Vec3, [i32; 3]) {
-        let (mut position, mut image) = (atoms.position[i], atoms.image[i]);
-        cell.wrap(&mut position, &mut image);
-        let [x, y, z, _] = position;
-        ([x, y, z], image)
-    };
-    vec![
-        field(
-            "id",
-            |atoms: &Atoms, i| atoms.id[i],
-            |expected, &id| match id == expected {
-                true => Ok(()),
-                false => Err(format!("atom {id} stands in the place of atom {expected}")),
-            },
-            |atoms, list| atoms.id.extend(list),
-        ),
-        field(
-            "position",
-            move |atoms, i| wrapped(atoms, i).0,
-            is_somewhere,
-            |atoms, list| atoms.position.extend(list.iter().map(|&[x, y, z]| [x, y, z, 0.0])),
-        ),
-        field(
-            "image",
-            move |atoms, i| wrapped(atoms, i).1,
-            |_, _| Ok(()),
-            |atoms, list| atoms.image.extend(list),
-        ),
-        field(
-            "velocity",
-            |atoms: &Atoms, i| atoms.velocity[i],
-            |_, _| Ok(()),
-            |atoms, list| atoms.velocity.extend(list),
-        ),
-        field(
-            "species",
-            |atoms: &Atoms, i| atoms.species[i],
-            move |id, &kind| match (kind as usize) < kinds {
-                true => Ok(()),
-                false => Err(format!("atom {id} is of a species beyond all {kinds}")),
-            },
-            |atoms, list| atoms.species.extend(list),
-        ),
-        field(
-            "particle",
-            |atoms: &Atoms, i| atoms.particle[i],
-            |_, _| Ok(()),
-            |atoms, list| atoms.particle.extend(list),
-        ),
-    ]
 }
 
 /// Checksums of every field of a portion.
