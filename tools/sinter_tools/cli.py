@@ -140,6 +140,17 @@ def digest(arguments):
         _tell(digests.write(trajectory, Path(_named(arguments, trajectory, "digest"))))
 
 
+def events(arguments):
+    from . import events as happened
+    from . import style
+
+    with Trajectory(arguments.run) as trajectory:
+        found = happened.periods(trajectory)
+        print("\n".join(happened.lines(found)))
+        path = Path(_named(arguments, trajectory, "events"))
+        _tell([happened.write(found, path.with_name(path.name + ".csv")), *style.save(happened.figure(trajectory, found), path)])
+
+
 def report(arguments):
     from .report import page
 
@@ -319,6 +330,8 @@ def parser():
     command(report, "One page of HTML with all figures in it", "file [report.html beside the trajectory]")
     text = "What to keep of a run without its trajectory: where it ended, checksum, what it shows, series"
     command(digest, text, "two files by this name, .json and .csv [digest beside the trajectory]")
+    text = "What became of many particles in each stage, as they are heated: necks only, migration, ripening"
+    command(events, text, "files by this name, .csv, .png and .svg [events beside the trajectory]")
     command(compare, "Runs side by side, necks over temperature and gap", "figure [compare.png]", several=True)
 
     made = command(export, "Frames for other programs", "file [beside the trajectory]")
