@@ -290,9 +290,8 @@ impl Integrator {
                 let pressed = self.change_of_box(progress);
                 let virial = virial || pressed.is_some();
                 let moved = self.move_atoms(system, comm, progress, virial)?;
-                let swapped = self.swap(system, comm, progress, virial, gives_up)?;
+                let swapped = self.swap(system, comm, progress, (moved, virial), gives_up)?;
                 let Some(totals) = swapped else { return Ok(None) };
-                let totals = totals.unwrap_or(moved);
                 match pressed {
                     Some(change) => self.press(system, comm, &change, &totals)?,
                     None => totals,
@@ -416,18 +415,19 @@ impl Integrator {
         Ok(totals)
     }
 
-    /// A round of swaps, if one is due after this step; none if it was given up.
+    /// A round of swaps, if one is due after this step that `moved` the atoms, and the totals
+    /// afterwards; none if it was given up.
     fn swap(
         &mut self,
         system: &mut dyn System,
         comm: &Comm,
         progress: &Progress,
-        virial: bool,
+        (moved, virial): (Totals, bool),
         gives_up: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Option<Totals>>> {
+    ) -> Result<Option<Totals>> {
         let step = progress.step_in_stage;
         let Some(settings) = self.stage.swaps.as_ref().filter(|swaps| swaps.is_due(step)) else {
-            return Ok(Some(None));
+            return Ok(Some(moved));
         };
         let temperature = settings.temperature.or(self.stage.temperature_at(step));
         let temperature = temperature.expect("`input` asks for one");
@@ -447,7 +447,7 @@ impl Integrator {
             motion.kinetics = kinetics.map_err(|atom| atom.at(progress.step))?;
             self.balance = balance(system);
         }
-        Ok(Some(totals))
+        Ok(Some(totals.unwrap_or(moved)))
     }
 
     /// Computes the forces of the whole step, where those that there are are of its middle: before anyone looks.

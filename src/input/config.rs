@@ -283,6 +283,11 @@ impl DynamicsConfig {
     pub fn steps(&self, time_ps: f64) -> u64 {
         ((time_ps * 1000.0 / self.timestep_fs).round() as u64).max(1)
     }
+
+    /// The time of so many steps, ps.
+    pub fn time_ps(&self, steps: u64) -> f64 {
+        steps as f64 * self.timestep_fs / 1000.0
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

@@ -21,7 +21,7 @@ pub fn check(config: &Config, problems: &mut Problems) {
             format!(
                 "a window of {window} ps has fewer than {FRAMES} frames, which are {least} ps apart \
                  (`trajectory_interval_ps`): make it {} ps or more, or frames more frequent",
-                (FRAMES * steps(least)) as f64 * config.dynamics.timestep_fs / 1000.0
+                config.dynamics.time_ps(FRAMES * steps(least))
             ),
         );
     }

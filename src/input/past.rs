@@ -434,7 +434,7 @@ impl Comparison<'_> {
                     (_, true, after) if after >= steps => None,
                     (_, true, _) => Some(format!(
                         "{} ps of that stage lie behind; {elsewhere}",
-                        steps as f64 * self.then.dynamics.timestep_fs / 1000.0
+                        self.then.dynamics.time_ps(steps)
                     )),
                     _ => over,
                 }

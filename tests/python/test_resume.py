@@ -155,25 +155,42 @@ def test_a_damaged_trajectory_is_told_with_what_to_do(copy, harm):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_frame_whose_step_has_not_come_to_the_disk_is_no_frame(finished, copy):
-    """As a kill in the middle of a flush leaves it: rows that are there, whose step reads as 0."""
-    path, folder = copy
-    lose(folder, "checkpoint-45.h5")
-    with h5py.File(folder / "trajectory.h5md", "r+") as file:
+def half_written(trajectory, step):
+    """A trajectory as a kill in the middle of a flush leaves it: behind what is before a step, rows whose own step reads as 0."""
+    with h5py.File(trajectory, "r+") as file:
         groups = [*file["sinter"].values(), *(g for g in file["particles/trajectory"].values() if isinstance(g, h5py.Group))]
         # Of the frames there is one column of steps, under many names.
-        found = [(group, int((group["step"][:] < 32).sum())) for group in groups if "step" in group]
+        found = [(group, int((group["step"][:] < step).sum())) for group in groups if "step" in group]
         for group, kept in found:
             growing = [column for column in group.values() if isinstance(column, h5py.Dataset) and column.maxshape[0] is None]
             for rows in (kept, kept + 1):
                 for column in growing:
                     column.resize(rows, axis=0)
         assert file["step"][-1] == 0 < file["step"][-2]
+        return int(file["step"][-2])
+
+
+def test_a_frame_whose_step_has_not_come_to_the_disk_is_no_frame(finished, copy):
+    path, folder = copy
+    lose(folder, "checkpoint-45.h5")
+    half_written(folder / "trajectory.h5md", 32)
+    told = sinter("inspect", folder / "trajectory.h5md")
+    assert told.returncode == 1 and "--resume cuts it off" in told.stderr, told.stderr
     done = run("--resume", "--output", folder, path)
     assert done.returncode == 0, done.stderr
     with h5py.File(folder / "trajectory.h5md") as file, h5py.File(finished[1] / "trajectory.h5md") as whole:
         for name in ("step", "coordinates", "sinter/thermo/step", "sinter/thermo/temperature", "sinter/structure/step"):
             assert file[name][:].tolist() == whole[name][:].tolist(), name
+
+
+def test_a_trajectory_with_a_half_written_frame_reaches_to_the_frame_before(copy):
+    """It was taken for one that had not got beyond step 0, and set aside as a false start."""
+    path, folder = copy
+    lose(folder, "checkpoint-*", "run.log")
+    reached = half_written(folder / "trajectory.h5md", 32)
+    done = run("--resume", "--output", folder, path)
+    assert done.returncode == 2, done.stdout
+    assert f"trajectory.h5md reaches to step {reached}" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("again", ["--resume", "--restart"])

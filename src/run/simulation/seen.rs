@@ -37,9 +37,10 @@ pub fn snapshot<'a>(
             grains: config.output.columns.contains(&AtomColumn::Grain),
             surface_interval_ps: config.output.surface_interval_ps,
             // As all times, of whole steps.
-            diffusion_window_ps: config.output.diffusion_window_ps.map(|window| {
-                config.dynamics.steps(window) as f64 * config.dynamics.timestep_fs / 1000.0
-            }),
+            diffusion_window_ps: config
+                .output
+                .diffusion_window_ps
+                .map(|window| config.dynamics.time_ps(config.dynamics.steps(window))),
         },
     }
 }
