@@ -1,5 +1,6 @@
 """`sinter-tools campaign`: what is missing is run, a killed one goes on, the map is right."""
 
+import csv
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from running import HEAD, PROGRAM, ROOT, environment, wait_until
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import campaign
+from sinter_tools import campaign, digest
 from sinter_tools.trajectory import Unusable
 
 # The first lines still belong to `[output]`: a neck that has held for a few frames counts.
@@ -71,6 +72,13 @@ def test_a_campaign_runs_what_is_missing_and_draws_the_map(tmp_path):
     rows = [line.split(",") for line in (folder / "map.csv").read_text().split()[1:]]
     necked = {(row[0], row[1]): row[3] for row in rows}
     assert necked == {("300", "1.8"): "1", ("300", "8.0"): "0", ("600", "1.8"): "1", ("600", "8.0"): "0"}
+    with (folder / "runs.csv").open() as file:
+        each = list(csv.DictReader(file))
+    assert sorted((row["stage.temperature_k"], row["placement.gap_angstrom"]) for row in each) == sorted(necked)
+    assert all((row["neck_after_ps"] != "") == (row["placement.gap_angstrom"] == "1.8") for row in each)
+    # Every state is another one, and is that of its last checkpoint.
+    assert {row["atoms_sha256"] for row in each} == {digest.state(run / "checkpoint-100.h5")[0]["atoms_sha256"] for run in runs}
+    assert len({row["atoms_sha256"] for row in each}) == 4
     # Called again it runs nothing.
     before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*.h5*")}
     out, err = (process := start(path, folder)).communicate(timeout=300)

@@ -24,7 +24,7 @@ Several inputs are its parts, and `figure` says what is measured and drawn ("map
 
 Runs that differ only in `placement` share the stages in which the particles are apart: these
 are run once (`alone/`) and gone on with from their last checkpoint. Each run has a folder with
-its input; a folder with `result.json` is done. A campaign that was killed goes on where it was
+its input; a folder with `result.json` is done, and `runs.csv` has a row for each of these. A campaign that was killed goes on where it was
 when it is called again: the runs checkpoint when they are told to stop, and are resumed.
 """
 
@@ -47,7 +47,7 @@ import numpy as np
 import tomli_w
 from scipy.stats import beta
 
-from . import melting, pressing
+from . import digest, melting, pressing
 from .inputs import absolute
 from .summary import main_neck
 from .trajectory import Trajectory, Unusable
@@ -58,8 +58,9 @@ PLACEMENT = "placement."
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One combination: the values of the varied keys, its folder, and a run that comes before it."""
+    """One combination: the varied keys and their values, its folder, and a run that comes before it."""
 
+    keys: tuple
     values: tuple
     folder: Path
     config: dict
@@ -132,7 +133,7 @@ class Campaign:
         """The run whose last frame others begin with; their own atoms give way to it."""
         if name is None:
             return None
-        run = Run((), self.folder / Path(name).stem, self._input(self.path.parent / name, "after"))
+        run = Run((), (), self.folder / Path(name).stem, self._input(self.path.parent / name, "after"))
         for table in ("crystal", "particle", "placement"):
             base.pop(table, None)
         base["structure"] = {"file": str((run.folder / "trajectory.h5md").resolve())}
@@ -150,7 +151,7 @@ class Campaign:
                 f"{key.split('.')[-1]}-{value}" for key, value in zip(keys, values) if key.startswith(PLACEMENT) == late
             )
             group = home / (name(False) or "all")
-            groups.setdefault(group, []).append(Run(values, group / (name(True) or "run"), config, after))
+            groups.setdefault(group, []).append(Run(tuple(keys), values, group / (name(True) or "run"), config, after))
         return groups
 
     def runs(self):
@@ -245,6 +246,7 @@ class Worker:
             return
         with Trajectory(run.folder) as trajectory:
             result = self.kind.outcome(trajectory) | {"steps": int(trajectory.steps[-1])}
+        result["atoms_sha256"] = digest.state(digest.last_checkpoint(run.folder))[0]["atoms_sha256"]
         partial = run.folder / "result.json.partial"
         partial.write_text(json.dumps(result, indent=1) + "\n")
         partial.rename(run.folder / "result.json")
@@ -342,6 +344,19 @@ def cells(campaign, rows="stage.temperature_k", columns="placement.gap_angstrom"
     for run, result in campaign.results().items():
         found.setdefault((run.values[row], run.values[column]), []).append(result["neck_after_ps"])
     return found
+
+
+def each(campaign):
+    """Runs that are done as rows: what was varied, the numbers that came out, and the checksum of the last state (`digest`)."""
+    results = campaign.results()
+    keys = list(dict.fromkeys(key for run in results for key in run.keys))
+    plain = lambda value: value is None or isinstance(value, (str, int, float))
+    names = list(dict.fromkeys(name for result in results.values() for name, value in result.items() if plain(value)))
+    yield [*keys, *names]
+    for run, result in results.items():
+        varied = dict(zip(run.keys, run.values))
+        came = (result.get(name) for name in names)
+        yield [varied.get(key, "") for key in keys] + ["" if x is None else f"{x:.6g}" if isinstance(x, float) else x for x in came]
 
 
 def table(found):

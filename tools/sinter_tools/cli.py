@@ -1,6 +1,7 @@
 """The command `sinter-tools`: one subcommand for each thing that is made from a run."""
 
 import argparse
+import csv
 import math
 import os
 import sys
@@ -196,10 +197,11 @@ def campaign(arguments):
     if found and arguments.task is None:
         lines = "\n".join(kind.table(found))
         print(lines)
-        wanted.folder.mkdir(parents=True, exist_ok=True)
-        path = wanted.folder / wanted.kind
+        path, runs = wanted.folder / wanted.kind, wanted.folder / "runs.csv"
         path.with_suffix(".csv").write_text(lines + "\n")
-        _tell([path.with_suffix(".csv"), *style.save(kind.figure(found), path)])
+        with runs.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(campaigns.each(wanted))
+        _tell([path.with_suffix(".csv"), runs, *style.save(kind.figure(found), path)])
     elif arguments.map:
         print(f"no run of this campaign is done in {wanted.folder}: there is nothing to draw")
     if left:

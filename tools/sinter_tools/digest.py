@@ -49,7 +49,8 @@ def state(checkpoint):
     return {"step": header["step"], "time_ps": header["time_ps"], "checkpoint": checkpoint.name, "atoms_sha256": checksum.hexdigest()}, header
 
 
-def _last_checkpoint(folder):
+def last_checkpoint(folder):
+    """The newest checkpoint in the folder of a run."""
     found = sorted(folder.glob("checkpoint-*.h5"), key=lambda path: int(path.stem.split("-")[1]))
     if not found:
         raise Unusable(f"{folder}: there is no checkpoint here to tell where the run ended")
@@ -152,7 +153,7 @@ def _lines(content, deep=1):
 
 def write(trajectory, path):
     """`path`.json and `path`.csv; returns both."""
-    end, header = state(_last_checkpoint(trajectory.path.parent))
+    end, header = state(last_checkpoint(trajectory.path.parent))
     provenance = header["provenance"]
     text = trajectory.file["parameters/input"][()]
     first = trajectory.frame(0)
