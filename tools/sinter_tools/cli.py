@@ -146,10 +146,11 @@ def events(arguments):
     from . import style
 
     with Trajectory(arguments.run) as trajectory:
-        found = happened.periods(trajectory)
+        run = happened.Run(trajectory)
+        found = happened.periods(run)
         print("\n".join(happened.lines(found)))
         path = Path(_named(arguments, trajectory, "events"))
-        _tell([happened.write(found, path.with_name(path.name + ".csv")), *style.save(happened.figure(trajectory, found), path)])
+        _tell([happened.write(found, path.with_name(path.name + ".csv")), *style.save(happened.figure(run, found), path)])
 
 
 def report(arguments):

@@ -1,15 +1,16 @@
 """What became of many particles at each temperature: nothing, necks only, migration, ripening.
 
-A period is a stage of the protocol, or what of it there is while the particles share one space; one in which no time passes, as in minimisation, is
-none. Which of these things happened in it:
+A period is a stage of the protocol, or what of it there is while the particles share one space. Which of these things happened in it:
 
-    necks       a neck has begun to stand (`/sinter/mergers`), however its gap was closed
-    migration   a particle has moved by more than one distance of neighbours before it had a neck (not counted as far as a box that
-                changes carries it along), or a neck's gap was closed by migration (`closure` of `/sinter/mergers`)
-    ripening    an atom has left a particle and its neighbours: it is vapour at the end of the period, or it has gone over from a particle
-                that no neck joins to any other (`lost_atoms` of `/sinter/structure`)
+    necks       a neck has begun to stand (`neck_time` of `/sinter/pairs`), however its gap was closed
+    migration   a particle has moved by more than one distance of neighbours before it had a neck, not counted as far as a box that
+                changes carries it along
+    ripening    an atom has left a particle and its neighbours: there is more vapour at the end (atoms without any neighbour within the cutoff of
+                the potential; clusters that have evaporated do not count), or atoms have gone over to other particles (`lost_atoms` of
+                `/sinter/structure`) from one that was bonded to none of them
 
-Bodies are particles, or as many as necks join. Everything comes from the series, so that no frame is read.
+Bodies are particles, or as many as necks join. What fills a box (a slab, a support) is none: what happens to it is not looked at, nor what it does to others.
+Rows are told by their steps, since minimisation takes no time.
 """
 
 import csv
@@ -17,12 +18,18 @@ from dataclasses import astuple, dataclass, fields
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from . import analysis, surfaces
 from .style import COLOURS
-from .trajectory import ATOMS, Unusable
+from .trajectory import Unusable, as_text
 
-#: How gaps are closed, as `closure` has it.
-CLOSURES = ("surface diffusion", "migration", "touching")
+#: How gaps are closed, as `closure` has it, and in the figure.
+CLOSURES = {"surface diffusion": "necks by diffusion", "migration": "necks by migration", "touching": "necks of what touched"}
+#: As many bonded atoms of each side make a neck.
+NECK_ATOMS = 4
 
 
 @dataclass(frozen=True)
@@ -33,20 +40,21 @@ class Period:
     name: str
     begin_ps: float
     end_ps: float
-    #: Of the thermostat, or measured where there is none: at the begin and at the end.
+    #: Of the thermostat at the begin and at the end; where there is none, the mean of what was measured.
     from_k: float
     to_k: float
     #: At the end.
     bodies: int
-    #: Necks that have begun to stand, by how the gap was closed.
+    #: Necks that have begun to stand, by how the gap was closed when the pair first came together.
     by_surface_diffusion: int
     by_migration: int
     touching: int
     #: Particles without a neck that moved farther than neighbours are apart, and how far the farthest did, Å.
     moved: int
     farthest_angstrom: float
-    #: Atoms: vapour at the end, and those that particles without a neck have lost to others in the period.
+    #: Atoms: vapour at the end, how much more that is than at the begin, and those gone over from particles without a bond.
     vapour: int
+    evaporated: int
     gone_over: int
 
     @property
@@ -56,164 +64,217 @@ class Period:
     @property
     def kind(self):
         """In one word or two."""
-        others = ["migration"] * bool(self.moved or self.by_migration) + ["ripening"] * bool(self.vapour or self.gone_over)
+        others = ["migration"] * bool(self.moved) + ["ripening"] * bool(self.evaporated or self.gone_over)
         if not others:
             return "necks only" if self.necks else "nothing"
         return " and ".join(["necks"] * bool(self.necks) + others)
 
 
-def _last(series, time):
-    """The row of a moment, or the last one before it; None before the first."""
-    k = np.searchsorted(series.time, time + 1e-9) - 1
-    return series.values[k] if k >= 0 else None
+def _row(series, step):
+    """The number of a step's row, or that of the last one before it; -1 before the first."""
+    return int(np.searchsorted(series.step, step, side="right")) - 1
 
 
-def _text(value):
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-class Necks:
-    """The necks of a run: which particles they join at each moment."""
+class Run:
+    """The series that events are told from, those that there must be, and what the particles do in them."""
 
     def __init__(self, trajectory):
-        self.pairs = trajectory.pairs()
-        self.stands = trajectory.series("pairs", "neck_time")
-        merged = {name: trajectory.series("mergers", name) for name in ("neck_time", "closure", "particles")}
-        known = merged["neck_time"] is not None
-        self.times = merged["neck_time"].values if known else np.zeros(0)
-        self.closures = [_text(value) for value in merged["closure"].values] if known else []
-        self.particles = merged["particles"].values if known else np.zeros((0, 2), int)
+        self.trajectory = trajectory
+        self.names = self._needed("thermo", "stage")
+        self.numbers = self._needed("thermo", "stage_number")
+        self.target = self._needed("thermo", "target_temperature")
+        self.temperature = self._needed("thermo", "temperature")
+        self.vapour = self._needed("thermo", "evaporated_atoms")
+        self.centres = self._needed("particles", "centre")
+        moved = self._needed("particles", "displacement")
+        together = np.flatnonzero(np.isfinite(moved.values).any(1))
+        if not len(together):
+            raise Unusable(f"{trajectory.path}: the particles do not come to share one space in this run: there are no events between them")
+        self.begin = int(moved.step[together[0]])
+        distance = self._needed("structure", "nearest_neighbour_distance")
+        self.lost = self._needed("structure", "lost_atoms")
+        self.bound = trajectory.series("structure", "vapour_atoms")
+        known = distance.values[np.isfinite(distance.values)]
+        if not len(known):
+            raise Unusable(f"{trajectory.path}: no distance of neighbours is known in this run: of how far particles move nothing can be told")
+        self.distance = float(known[-1])
+        first = trajectory.frame(int(np.searchsorted(trajectory.steps, self.begin).clip(max=len(trajectory) - 1)))
+        #: Of each particle whether it counts: what fills the box does not.
+        self.counts = ~analysis.filled(trajectory, first).any(1)
+        self._find_necks()
+        departures = trajectory.series("departures", "atom")
+        self.departed = [] if departures is None else list(zip(departures.step, trajectory.particle[departures.values]))
+        edges = trajectory.file["particles/trajectory/box/edges/value"][:]
+        self.box_changes = bool(trajectory.periodic.any() and np.ptp(edges, axis=0).any())
 
-    def joined(self, time):
-        """The pairs between which a neck stands, as is known by the end: a neck has to last before it is told."""
-        if self.stands is None or not self.pairs:
-            return []
-        later = self.stands.values[np.searchsorted(self.stands.time, time - 1e-9) :]
-        return [pair for pair, since in zip(self.pairs, later.T) if (since <= time + 1e-9).any()]
+    def _needed(self, group, name):
+        series = self.trajectory.series(group, name)
+        if series is None or not len(series.step):
+            raise Unusable(f"{self.trajectory.path}: there is no {name} of /sinter/{group} in this file, without which events are not told")
+        return series
 
-    def bodies(self, time, particles):
-        """How many bodies there are of so many particles."""
-        body = list(range(particles))
-        for a, b in self.joined(time):
-            one, other = body[a], body[b]
-            body = [one if k == other else k for k in body]
-        return len(set(body))
+    def _find_necks(self):
+        """By row and pair whether a neck stands between bodies, as is known by the end, since it has to last before it is told, and
+        whether there is a bond; of each neck the step at which it began to stand, and its closure."""
+        pairs = self.trajectory.pairs()
+        self.pairs, self.steps, self.necks = np.array(pairs, int).reshape(-1, 2), np.zeros(0, int), []
+        self.joined = self.bonded = np.zeros((0, len(pairs)), bool)
+        if not pairs:
+            return
+        since, bridging = self._needed("pairs", "neck_time"), self._needed("pairs", "bridging_atoms")
+        self.steps = since.step
+        self.bonded = (bridging.values > 0).all(2)
+        self.joined = np.zeros_like(self.bonded)
+        closures = self._closures() if np.isfinite(since.values).any() else {}
+        for k in np.flatnonzero(self.counts[self.pairs].all(1)):
+            own, wide = since.values[:, k], (bridging.values[:, k] >= NECK_ATOMS).all(1)
+            for time in np.unique(own[np.isfinite(own)]):
+                last = np.flatnonzero(own == time)[-1]
+                # Where minimisation stands still in time, the first row of that time need not have it yet.
+                first = np.flatnonzero((since.time >= time - 1e-9) & (wide | (own == time)))[0]
+                self.joined[first : last + 1, k] = True
+                self.necks.append((int(since.step[first]), pairs[k], closures[tuple(sorted(pairs[k]))]))
 
-    def alone(self, time, particles):
-        """Of each particle whether it has no neck."""
-        free = np.ones(particles, bool)
-        for pair in self.joined(time):
-            free[list(pair)] = False
-        return free
+    def _closures(self):
+        """How the gap of each pair was closed, the first time."""
+        particles, closure = self._needed("mergers", "particles"), self._needed("mergers", "closure")
+        rows = reversed(list(zip(particles.values, closure.values)))
+        return {tuple(sorted(map(int, pair))): as_text(how) for pair, how in rows}
+
+    def _pairs_at(self, step, which):
+        row = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return self.pairs[which[row]] if row >= 0 else self.pairs[:0]
+
+    def bodies(self, step):
+        """How many there are."""
+        return self._bodies(self._pairs_at(step, self.joined))
+
+    def _bodies(self, pairs):
+        count = len(self.counts)
+        joins = coo_array((np.ones(len(pairs)), np.transpose(pairs)), shape=(count, count))
+        return int(connected_components(joins, directed=False)[0] - (~self.counts).sum())
+
+    def history(self):
+        """Times (ps) at which the number of bodies may change, and that number since each."""
+        time = self.trajectory.series("pairs", "neck_time").time if len(self.steps) else self.centres.time[_row(self.centres, self.begin) :][:1]
+        changes = np.flatnonzero((self.joined[1:] != self.joined[:-1]).any(1)) + 1
+        rows = [0, *changes.tolist()] if len(self.steps) else []
+        return (time[rows], [self._bodies(self.pairs[self.joined[row]]) for row in rows]) if rows else (time, [int(self.counts.sum())])
 
     def formed(self, begin, end):
-        """Of each closure how many necks began to stand in (begin, end]."""
-        inside = [c for c, t in zip(self.closures, self.times) if begin < t <= end]
+        """Of each closure how many necks began to stand after one step, up to another."""
+        inside = [how for step, _, how in self.necks if begin < step <= end]
         return [inside.count(closure) for closure in CLOSURES]
 
-    def first(self, particle, begin, end):
-        """When a particle got its first neck in a time; the end of it where it got none."""
-        of = (self.particles == particle).any(1) & (self.times > begin) & (self.times <= end)
-        return float(self.times[of].min()) if of.any() else end
+    def moved(self, begin, end):
+        """How far each particle without a neck has moved, until it got one, Å."""
+        neck = {int(p): begin for p in self._pairs_at(begin, self.joined).ravel()}
+        for step, pair, _ in sorted(self.necks):
+            if begin < step <= end:
+                for particle in pair:
+                    neck.setdefault(particle, step)
+        free = [p for p in np.flatnonzero(self.counts) if neck.get(int(p), end) > begin]
+        return np.array([self._moved(int(p), begin, neck.get(int(p), end)) for p in free])
+
+    def _moved(self, particle, begin, end):
+        gone = any(p == particle and begin < step <= end for step, p in self.departed)
+        if self.box_changes or gone or self._has_vapour(particle, end):
+            return self._moved_in_frames(particle, begin, end)
+        places = self.centres.values[[_row(self.centres, begin), _row(self.centres, end)], particle]
+        return float(np.linalg.norm(places[1] - places[0]))
+
+    def _has_vapour(self, particle, end):
+        """Atoms that fly away take the centre of mass with them."""
+        return self.bound is None or bool(self.bound.values[max(_row(self.bound, end), 0), particle] > 0)
+
+    def _moved_in_frames(self, particle, begin, end):
+        """By the atoms that are still in the particle in the last frames before either moment, and as the box has not carried them."""
+        trajectory = self.trajectory
+        frames = [max(int(np.searchsorted(trajectory.steps, step, side="right")) - 1, 0) for step in (begin, end)]
+        first, last = (trajectory.frame(index) for index in frames)
+        own = trajectory.particle == particle
+        for frame in (first, last):
+            own &= surfaces.largest_pieces(trajectory, frame)
+        if not own.any():
+            return 0.0
+        start, stop = (frame.positions[own].mean(0) for frame in (first, last))
+        ratio = np.divide(last.lengths, first.lengths, out=np.ones(3), where=first.lengths > 0)
+        carried = np.where(trajectory.periodic, last.origin + (start - first.origin) * ratio, start)
+        return float(np.linalg.norm(stop - carried))
+
+    def gone_over(self, begin, end):
+        """Atoms that particles which were bonded to none have lost to others."""
+        inside = (self.steps >= begin) & (self.steps <= end)
+        apart = self.counts.copy()
+        apart[self.pairs[self.bonded[inside].any(0)].ravel()] = False
+        rows = [_row(self.lost, step) for step in (begin, end)]
+        before, after = (self.lost.values[row] if row >= 0 else 0 for row in rows)
+        return int(np.clip(after - before, 0, None)[apart].sum())
 
 
-class Places:
-    """Where the particles' centres are, and where a box that changes carries them."""
-
-    def __init__(self, trajectory, centres):
-        self.centres = centres
-        self.times, box = trajectory.times, trajectory.file[f"{ATOMS}/box"]
-        edges = box["edges/value"][:]
-        self.edges = edges if edges.ndim == 2 else np.diagonal(edges, axis1=1, axis2=2)
-        self.origins = box["origin/value"][:] if "origin" in box else np.zeros_like(self.edges)
-        self.periodic = trajectory.periodic
-
-    def _box(self, time):
-        """Corner and lengths of the box: those of the last frame."""
-        k = max(np.searchsorted(self.times, time + 1e-9) - 1, 0)
-        return self.origins[k], self.edges[k]
-
-    def moved(self, particle, begin, end):
-        """How far a particle has moved on its own, Å."""
-        (origin, lengths), (later, stretched) = self._box(begin), self._box(end)
-        start = _last(self.centres, begin)[particle]
-        ratio = np.divide(stretched, lengths, out=np.ones(3), where=lengths > 0)
-        carried = np.where(self.periodic, later + (start - origin) * ratio, start)
-        return float(np.linalg.norm(_last(self.centres, end)[particle] - carried))
-
-
-def periods(trajectory):
+def periods(run):
     """What happened in each stage, one after the other."""
-    names = ("stage_number", "stage", "target_temperature", "temperature", "evaporated_atoms")
-    thermo = {name: trajectory.series("thermo", name) for name in names}
-    centres, distance = trajectory.series("particles", "centre"), trajectory.series("structure", "nearest_neighbour_distance")
-    missing = [name for name, one in {**thermo, "centre": centres, "nearest_neighbour_distance": distance}.items() if one is None]
-    if missing:
-        raise Unusable(f"{trajectory.path}: there is no series of {missing[0]} in this file, without which events are not told")
-    if not trajectory.is_together():
-        raise Unusable(f"{trajectory.path}: the particles do not come to share one space in this run: there are no events between them")
-    time, number = thermo["stage_number"].time, thermo["stage_number"].values
-    particles = centres.values.shape[1]
-    necks, lost = Necks(trajectory), trajectory.series("structure", "lost_atoms")
-    removed, places = trajectory.series("thermo", "removed_atoms"), Places(trajectory, centres)
-    stages = trajectory.input.get("stage", [])
-    begin = trajectory.together()
-    found = []
-    for stage in np.unique(number[time >= begin - 1e-9]):
-        rows, after = (np.flatnonzero((time >= begin - 1e-9) & which) for which in (number == stage, number > stage))
-        # The point where two stages meet is of the one that begins.
-        end = float(time[after[0]] if len(after) else time[rows[-1]])
+    number, step, time = run.numbers.values, run.numbers.step, run.numbers.time
+    stages = run.trajectory.input.get("stage", [])
+    begin, found = run.begin, []
+    for stage in np.unique(number[step >= begin]):
+        rows, after = (np.flatnonzero((step >= begin) & which) for which in (number == stage, number > stage))
+        # The row where two stages meet is of the one that begins.
+        last = after[0] if len(after) else rows[-1]
+        end = int(step[last])
         if end <= begin:
             continue
         table = stages[stage - 1] if len(after) and stage <= len(stages) else {}
-        target, measured = (thermo[name].values[rows] for name in ("target_temperature", "temperature"))
-        held = target if np.isfinite(target).all() else measured
-        # What touches when the particles are put together has had its neck since that moment.
-        formed = necks.formed(begin if found else begin - 1e-6, end)
-        free = necks.alone(begin, particles) if found else np.ones(particles, bool)
-        moved = np.array([places.moved(p, begin, necks.first(p, begin, end)) for p in np.flatnonzero(free)])
-        apart = free & necks.alone(end, particles)
-        over = [_last(lost, moment) for moment in (begin, end)] if lost is not None else [None, None]
-        gone = 0 if over[1] is None else over[1] - (0 if over[0] is None else over[0])
-        vapour = _last(thermo["evaporated_atoms"], end) + (0 if removed is None else _last(removed, end))
+        target, measured = run.target.values[rows], run.temperature.values[rows]
+        steered = np.isfinite(target).all()
+        mean = float(measured[np.isfinite(measured)].mean()) if np.isfinite(measured).any() else float("nan")
+        formed = run.formed(begin if found else begin - 1, end)
+        moved = run.moved(begin, end)
+        vapour = [int(run.vapour.values[max(_row(run.vapour, moment), 0)]) for moment in (begin, end)]
         found.append(
             Period(
                 stage=int(stage),
-                name=_text(thermo["stage"].values[rows[-1]]),
-                begin_ps=round(begin, 6),
-                end_ps=round(end, 6),
-                from_k=float(held[0]),
-                to_k=float(table.get("end_temperature_k", table.get("temperature_k", held[-1]))),
-                bodies=necks.bodies(end, particles),
+                name=as_text(run.names.values[rows[-1]]),
+                begin_ps=round(float(time[_row(run.numbers, begin)]), 6),
+                end_ps=round(float(time[last]), 6),
+                from_k=float(target[0]) if steered else mean,
+                to_k=float(table.get("end_temperature_k", table.get("temperature_k", target[-1]))) if steered else mean,
+                bodies=run.bodies(end),
                 by_surface_diffusion=formed[0],
                 by_migration=formed[1],
                 touching=formed[2],
-                moved=int((moved > _last(distance, end)).sum()),
-                farthest_angstrom=round(float(np.nan_to_num(moved).max(initial=0)), 3),
-                vapour=int(vapour),
-                gone_over=int(np.sum(gone * apart)),
+                moved=int((moved > run.distance).sum()),
+                farthest_angstrom=round(float(moved.max(initial=0)), 3),
+                vapour=vapour[1],
+                evaporated=max(vapour[1] - vapour[0], 0),
+                gone_over=run.gone_over(begin, end),
             )
         )
         begin = end
+    if not found:
+        raise Unusable(f"{run.trajectory.path}: no step was made since the particles share one space: nothing has happened yet")
     return found
 
 
 def lines(found):
     """A table for a terminal."""
-    head = ("stage", "T / K", "time / ps", "bodies", "necks", "diffusion", "migration", "touching", "moved", "farthest / Å", "vapour", "gone over", "what happened")
-    show = lambda low, high: "-" if np.isnan([low, high]).any() else " to ".join(dict.fromkeys(f"{t:.0f}" for t in (low, high)))
+    head = (
+        "stage", "T / K", "time / ps", "bodies", "necks", "diffusion", "migration", "touching", "moved", "farthest / Å", "vapour",
+        "gone over", "what happened",
+    )
+    shown = lambda low, high: "-" if np.isnan([low, high]).any() else " to ".join(dict.fromkeys(f"{t:.0f}" for t in (low, high)))
     body = [
         (
-            p.name, show(p.from_k, p.to_k), f"{p.begin_ps:g} to {p.end_ps:g}", p.bodies, p.necks, p.by_surface_diffusion,
+            p.name, shown(p.from_k, p.to_k), f"{p.begin_ps:g} to {p.end_ps:g}", p.bodies, p.necks, p.by_surface_diffusion,
             p.by_migration, p.touching, p.moved, f"{p.farthest_angstrom:.1f}", p.vapour, p.gone_over, p.kind,
         )
         for p in found
     ]
     rows = [head, *[tuple(map(str, row)) for row in body]]
     widths = [max(len(row[c]) for row in rows) for c in range(len(head))]
-    texts = (0, len(head) - 1)
+    words = (0, len(head) - 1)
     for row in rows:
-        yield "  ".join(v.ljust(w) if c in texts else v.rjust(w) for c, (v, w) in enumerate(zip(row, widths))).rstrip()
+        yield "  ".join(v.ljust(w) if c in words else v.rjust(w) for c, (v, w) in enumerate(zip(row, widths))).rstrip()
 
 
 def write(found, path):
@@ -227,37 +288,42 @@ def write(found, path):
     return path
 
 
-def figure(trajectory, found):
+def figure(run, found):
     """Temperature, bodies and necks, motion, and atoms that left, period by period along time."""
-    drawn, (heat, bodies, motion, atoms) = plt.subplots(4, sharex=True, figsize=(6, 7))
-    temperature = trajectory.series("thermo", "temperature")
-    since = temperature.time >= found[0].begin_ps
-    heat.plot(temperature.time[since], temperature.values[since], lw=0.8)
+    drawn, (heat, bodies, motion, atoms) = plt.subplots(4, sharex=True, figsize=(6, 7.2))
+    begin, end = found[0].begin_ps, found[-1].end_ps
+    since = run.temperature.time >= begin
+    heat.plot(run.temperature.time[since], run.temperature.values[since], lw=0.8)
     heat.set_ylabel("temperature / K")
-    ends = np.array([found[0].begin_ps, *(p.end_ps for p in found)])
-    necks = Necks(trajectory)
-    particles = trajectory.series("particles", "centre").values.shape[1]
-    times = np.unique([found[0].begin_ps, ends[-1], *necks.times[necks.times <= ends[-1]]])
-    bodies.step(times, [necks.bodies(time, particles) for time in times], where="post", color="0.3", label="bodies")
-    for k, closure in enumerate(CLOSURES):
-        of = np.sort([t for t, c in zip(necks.times, necks.closures) if c == closure])
-        if len(of):
-            bodies.step([found[0].begin_ps, *of, ends[-1]], [0, *range(1, len(of) + 1), len(of)], where="post", color=COLOURS[k], label=f"necks by {closure}" if k < 2 else "necks of what touched")
+    times, number = run.history()
+    bodies.step([*times, end], [*number, number[-1]], where="post", color="0.3", label="bodies")
+    moment = dict(zip(run.steps.tolist(), run.trajectory.series("pairs", "neck_time").time.tolist())) if run.necks else {}
+    for k, (closure, label) in enumerate(CLOSURES.items()):
+        of = sorted(moment[step] for step, _, how in run.necks if how == closure)
+        if of:
+            bodies.step([begin, *of, end], [0, *range(1, len(of) + 1), len(of)], where="post", color=COLOURS[k], label=label)
     bodies.set_ylabel("number")
-    bodies.set_ylim(bottom=0)
-    bodies.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.1)
-    wide = np.diff(ends)
-    motion.bar(ends[:-1], [p.farthest_angstrom for p in found], wide, align="edge", color=COLOURS[4], edgecolor="white")
+    bodies.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
+    timed = [p for p in found if p.end_ps > p.begin_ps]
+    begins, wide = np.array([p.begin_ps for p in timed]), np.array([p.end_ps - p.begin_ps for p in timed])
+    motion.bar(begins, [p.farthest_angstrom for p in timed], wide, align="edge", color=COLOURS[4], edgecolor="white")
+    motion.axhline(run.distance, color="0.3", lw=0.8, ls=":", label="distance of neighbours")
+    motion.legend(loc="upper left")
     motion.set_ylabel("farthest without\na neck / Å")
-    atoms.bar(ends[:-1], [p.vapour for p in found], wide / 2, align="edge", color=COLOURS[5], edgecolor="white", label="vapour")
-    atoms.bar(ends[:-1] + wide / 2, [p.gone_over for p in found], wide / 2, align="edge", color=COLOURS[3], edgecolor="white", label="gone over")
+    motion.set_ylim(0, 1.4 * max(run.distance, *(p.farthest_angstrom for p in found)))
+    for k, (name, label) in enumerate((("evaporated", "evaporated"), ("gone_over", "gone over"))):
+        atoms.bar(begins + k * wide / 2, [getattr(p, name) for p in timed], wide / 2, align="edge", color=COLOURS[(5, 3)[k]], edgecolor="white", label=label)
     atoms.set_ylabel("atoms that left")
     atoms.legend(loc="upper left", ncols=2)
-    atoms.set_ylim(0, 1.3 * max(1, *(p.vapour for p in found), *(p.gone_over for p in found)))
+    atoms.set_ylim(0, 1.4 * max(1, *(p.evaporated for p in found), *(p.gone_over for p in found)))
     atoms.set_xlabel("time / ps")
+    for axis in (bodies, atoms):
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+    bodies.set_ylim(bottom=0)
     for axis in (heat, bodies, motion, atoms):
-        axis.set_xlim(ends[0], ends[-1])
-        for end in ends[1:-1]:
-            axis.axvline(end, color="0.8", lw=0.5, zorder=0)
+        if end > begin:
+            axis.set_xlim(begin, end)
+        for period in timed[1:]:
+            axis.axvline(period.begin_ps, color="0.8", lw=0.5, zorder=0)
     drawn.align_ylabels()
     return drawn

@@ -109,7 +109,7 @@ class Trajectory:
         if not len(self.steps):
             raise Unusable(f"{self.path}: there is no frame in this file yet")
         boundary = self.file[f"{ATOMS}/box"].attrs["boundary"]
-        self.periodic = np.array([_text(b) == "periodic" for b in boundary])
+        self.periodic = np.array([as_text(b) == "periodic" for b in boundary])
         self._names = self._species_names()
         particle = self.file.get("particle")
         self.particle = np.zeros(self.atoms, int) if particle is None else particle[:]
@@ -137,13 +137,13 @@ class Trajectory:
 
     @property
     def title(self):
-        return _text(self.file.attrs.get("title", "")) or self.path.parent.name
+        return as_text(self.file.attrs.get("title", "")) or self.path.parent.name
 
     @property
     def input(self):
         """The input of the run as a dictionary; empty where there is none."""
         text = self.file.get("parameters/input")
-        return {} if text is None else tomllib.loads(_text(text[()]))
+        return {} if text is None else tomllib.loads(as_text(text[()]))
 
     @cached_property
     def elements(self):
@@ -178,7 +178,7 @@ class Trajectory:
         names = h5py.check_enum_dtype(species.dtype)
         of = {number: name for name, number in (names or {}).items()}
         if "names" in species.attrs:
-            of = dict(zip(map(int, species.attrs["numbers"]), map(_text, species.attrs["names"])))
+            of = dict(zip(map(int, species.attrs["numbers"]), map(as_text, species.attrs["names"])))
         if not of:
             for name, group in self.file.get("parameters/species", {}).items():
                 if "atomic_number" in group.attrs:
@@ -229,8 +229,8 @@ class Trajectory:
             table["time"][:],
             table["step"][:],
             column[:],
-            _text(column.attrs.get("unit", "")),
-            _text(column.attrs.get("definition", "")),
+            as_text(column.attrs.get("unit", "")),
+            as_text(column.attrs.get("definition", "")),
         )
 
     def pairs(self):
@@ -261,7 +261,8 @@ class Trajectory:
         return float(moved.time[known[0]]) if len(known) else float(self.times[0])
 
 
-def _text(value):
+def as_text(value):
+    """A string of HDF5, which is bytes where its length is fixed."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
