@@ -9,6 +9,10 @@ use crate::build::Filling;
 /// Relative difference below which two times are the same: they are sums of steps.
 const SAME_TIME: f64 = 1e-9;
 
+/// Å: what centres come nearer while surfaces relax and attract each other is less. Where corners overlap along the line of centres
+/// a gap may be a tenth of that, with the atoms out of each other's reach.
+const LEAST_APPROACH: f64 = 1.0;
+
 /// Whether this particle fills the box.
 pub fn fills(filling: Option<Filling>, particle: u32) -> bool {
     filling.is_some_and(|filling| particle >= filling.first)
@@ -83,7 +87,7 @@ impl Contact {
     /// What has brought them together; none before, or where it is not known.
     pub fn closure(&self) -> Option<Closure> {
         let (approach, gap) = (self.approach()?, self.first_gap?);
-        match approach > 0.5 * gap {
+        match approach > LEAST_APPROACH.max(0.5 * gap) {
             // Out of reach at the measurement before.
             _ if gap == 0.0 && self.found_ps.is_some() => Some(Closure::Migration),
             _ if gap == 0.0 => Some(Closure::Touching),
@@ -107,7 +111,7 @@ impl Contact {
 pub enum Closure {
     /// The gap was closed when they were put together.
     Touching,
-    /// Atoms came into it: the centres had made less than half of the way.
+    /// Atoms came into it: the centres had made less than half of the way, or next to none.
     Diffusion,
     /// The particles moved.
     Migration,

@@ -109,7 +109,7 @@ fn merger(contact: &Contact, clusters: [(u32, usize); 2]) -> Series {
         Column::text(
             "closure",
             "how the gap was closed: by `migration` if the approach was more than half of the \
-             first gap, or if the pair came into reach within one interval of the series, else by \
+             first gap and more than 1 Å, or if the pair came into reach within one interval of the series, else by \
              `surface diffusion`; `touching` if it was never open",
             contact.closure().map_or("", Closure::name),
         ),

@@ -513,6 +513,30 @@ fn particles_that_move_together_are_told_from_gaps_that_fill() {
     assert_eq!(closure([6.0, 5.0]), (None, None));
 }
 
+/// Corners that overlap along the line of centres leave next to no gap, of which a thermal motion of the centres is more than half.
+#[test]
+fn a_gap_of_a_tenth_of_an_angstrom_is_not_closed_by_migration() {
+    let closure = |gap: f64, approach: f64| {
+        let contact = Contact {
+            particles: [4, 21],
+            found_ps: None,
+            radii: [20.0; 2],
+            first_closed_ps: Some(8.75),
+            closed_since_ps: Some(16.0),
+            first_distance: Some(50.6),
+            first_gap: Some(gap),
+            contact_distance: Some(50.6 - approach),
+            layer_since_ps: Some(16.75),
+            neck_since_ps: Some(16.75),
+        };
+        contact.closure()
+    };
+    assert_eq!(closure(0.13, 0.066), Some(Closure::Diffusion));
+    assert_eq!(closure(0.13, 1.1), Some(Closure::Migration));
+    assert_eq!(closure(6.0, 2.9), Some(Closure::Diffusion));
+    assert_eq!(closure(6.0, 3.1), Some(Closure::Migration));
+}
+
 /// What three balls are measured as, at several times, with the observers brought through a
 /// checkpoint before each.
 fn at_times(ranks: usize, times: &[(f64, [Vec<Vec3>; 3])]) -> Vec<Vec<Record>> {
