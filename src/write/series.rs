@@ -273,15 +273,18 @@ impl<'c> Table<'c> {
     }
 }
 
-/// How many rows of a file belong to steps before this one: those from the first on whose steps rise (or, where a
-/// step may have several rows, do not fall). A job that was killed while it flushed may have left
-/// a row whose step has not come to the disk: it reads as 0.
+/// How many rows of a file belong to steps before this one, of those that `rising` counts.
 pub(super) fn rows_before(steps: &[i64], step: u64, repeats: bool) -> usize {
-    let follows = |k: usize| {
-        let before = k.checked_sub(1).map(|before| steps[before]);
-        before.is_none_or(|before| if repeats { before <= steps[k] } else { before < steps[k] })
-    };
-    (0..steps.len()).take_while(|&k| (steps[k] as u64) < step && follows(k)).count()
+    let rising = &steps[..rising(steps, repeats)];
+    rising.iter().take_while(|&&before| (before as u64) < step).count()
+}
+
+/// How many rows of a file there are from the first on whose steps rise (or, where a step may have
+/// several rows, do not fall). A job that was killed while it flushed may have left a row behind them
+/// whose step has not come to the disk: it reads as 0.
+pub(super) fn rising(steps: &[i64], repeats: bool) -> usize {
+    let follows = |pair: &[i64]| if repeats { pair[0] <= pair[1] } else { pair[0] < pair[1] };
+    steps.windows(2).position(|pair| !follows(pair)).map_or(steps.len(), |row| row + 1)
 }
 
 /// So many values of the same kind for what was not measured.

@@ -6,7 +6,7 @@ use super::hdf5::{File, why_closed};
 use super::layout;
 use super::provenance::{Build, PROGRAM, Restart};
 use super::schema::{self, Quantity};
-use super::series::rows_before;
+use super::series::rising;
 use super::species;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
@@ -82,8 +82,7 @@ pub fn last_frame(path: &Path) -> Result<Option<u64>> {
     let comm = Comm::single();
     let file = File::open(path, &comm, false)?;
     let steps: Vec<i64> = file.dataset(schema::STEP)?.read_all()?;
-    let whole = rows_before(&steps, u64::MAX, false);
-    Ok(steps[..whole].last().map(|&step| step as u64))
+    Ok(steps[..rising(&steps, false)].last().map(|&step| step as u64))
 }
 
 fn read(path: &Path) -> Result<Survey> {
@@ -148,7 +147,6 @@ impl Surveyor<'_> {
 
     /// Of rows whose steps rise (those of departed atoms may also stay) and whose times do not fall.
     fn span(&self, step: &str, time: &str) -> Result<Span> {
-        let least = i64::from(!step.starts_with(DEPARTURES));
         let steps: Vec<i64> = self.file.dataset(step)?.read_all()?;
         let times: Vec<f64> = self.file.dataset(time)?.read_all()?;
         if steps.len() != times.len() {
@@ -158,14 +156,16 @@ impl Surveyor<'_> {
                 times.len()
             )));
         }
-        if let Some(row) = steps.windows(2).position(|pair| pair[1] - pair[0] < least) {
-            let cut_off = match steps[row + 1..].iter().all(|&step| step == 0) {
+        let whole = rising(&steps, step.starts_with(DEPARTURES));
+        if whole < steps.len() {
+            let cut_off = match steps[whole..].iter().all(|&step| step == 0) {
                 true => {
                     ": what follows was never finished, as the job was killed while it wrote; \
                          --resume cuts it off"
                 }
                 false => "",
             };
+            let row = whole - 1;
             return Err(wrong(&format!("{step} does not rise after row {row}{cut_off}")));
         }
         if let Some(row) = times.windows(2).position(|pair| !matches!(pair, [a, b] if a <= b)) {

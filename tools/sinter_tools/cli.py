@@ -1,7 +1,6 @@
 """The command `sinter-tools`: one subcommand for each thing that is made from a run."""
 
 import argparse
-import csv
 import math
 import os
 import sys
@@ -186,7 +185,7 @@ def export(arguments):
 
 def campaign(arguments):
     from . import campaign as campaigns
-    from . import style
+    from . import style, tables
 
     wanted = campaigns.Campaign(arguments.campaign, arguments.output)
     left = 0
@@ -198,10 +197,9 @@ def campaign(arguments):
     if found and arguments.task is None:
         lines = "\n".join(kind.table(found))
         print(lines)
-        path, runs = wanted.folder / wanted.kind, wanted.folder / "runs.csv"
+        path = wanted.folder / wanted.kind
         path.with_suffix(".csv").write_text(lines + "\n")
-        with runs.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(campaigns.each(wanted))
+        runs = tables.write(campaigns.each(wanted), wanted.folder / "runs.csv")
         _tell([path.with_suffix(".csv"), runs, *style.save(kind.figure(found), path)])
     elif arguments.map:
         print(f"no run of this campaign is done in {wanted.folder}: there is nothing to draw")

@@ -6,14 +6,13 @@ image (3 i32), position and velocity (3 f64 each), array by array, little-endian
 restarts has the same one.
 """
 
-import csv
 import hashlib
 import json
 
 import h5py
 import numpy as np
 
-from . import analysis, facing, summary, surfaces
+from . import analysis, facing, summary, surfaces, tables
 from .trajectory import Unusable
 
 ARRAYS = {"id": "<u8", "species": "u1", "particle": "<u4", "image": "<i4", "position": "<f8", "velocity": "<f8"}
@@ -171,8 +170,5 @@ def write(trajectory, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     files[0].write_text(_lines(_without_nan(content)) + "\n", encoding="utf-8")
     names, rows = table(trajectory)
-    with files[1].open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+    tables.write([names, *rows], files[1])
     return files

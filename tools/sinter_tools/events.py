@@ -13,8 +13,9 @@ Bodies are particles, or as many as necks join. What fills a box (a slab, a supp
 Rows are told by their steps, since minimisation takes no time.
 """
 
-import csv
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from . import analysis, surfaces
+from . import analysis, surfaces, tables
 from .style import COLOURS
 from .trajectory import Unusable, as_text
 
@@ -70,9 +71,18 @@ class Period:
         return " and ".join(["necks"] * bool(self.necks) + others)
 
 
-def _row(series, step):
+class Neck(NamedTuple):
+    """When a neck began to stand (ps), between which particles, and how their gap was closed."""
+
+    step: int
+    time: float
+    pair: tuple
+    closure: str
+
+
+def _row(steps, step):
     """The number of a step's row, or that of the last one before it; -1 before the first."""
-    return int(np.searchsorted(series.step, step, side="right")) - 1
+    return int(np.searchsorted(steps, step, side="right")) - 1
 
 
 class Run:
@@ -86,11 +96,11 @@ class Run:
         self.temperature = self._needed("thermo", "temperature")
         self.vapour = self._needed("thermo", "evaporated_atoms")
         self.centres = self._needed("particles", "centre")
-        moved = self._needed("particles", "displacement")
-        together = np.flatnonzero(np.isfinite(moved.values).any(1))
-        if not len(together):
+        self._needed("particles", "displacement")
+        together = trajectory.first_together()
+        if together is None:
             raise Unusable(f"{trajectory.path}: the particles do not come to share one space in this run: there are no events between them")
-        self.begin = int(moved.step[together[0]])
+        self.begin, self.begin_ps = together
         distance = self._needed("structure", "nearest_neighbour_distance")
         self.lost = self._needed("structure", "lost_atoms")
         self.bound = trajectory.series("structure", "vapour_atoms")
@@ -98,6 +108,8 @@ class Run:
         if not len(known):
             raise Unusable(f"{trajectory.path}: no distance of neighbours is known in this run: of how far particles move nothing can be told")
         self.distance = float(known[-1])
+        # Particles have frames in common, and some each.
+        self._frame = lru_cache(maxsize=8)(self._read_frame)
         first = trajectory.frame(int(np.searchsorted(trajectory.steps, self.begin).clip(max=len(trajectory) - 1)))
         #: Of each particle whether it counts: what fills the box does not.
         self.counts = ~analysis.filled(trajectory, first).any(1)
@@ -117,12 +129,12 @@ class Run:
         """By row and pair whether a neck stands between bodies, as is known by the end, since it has to last before it is told, and
         whether there is a bond; of each neck the step at which it began to stand, and its closure."""
         pairs = self.trajectory.pairs()
-        self.pairs, self.steps, self.necks = np.array(pairs, int).reshape(-1, 2), np.zeros(0, int), []
+        self.pairs, self.steps, self.times, self.necks = np.array(pairs, int).reshape(-1, 2), np.zeros(0, int), np.zeros(0), []
         self.joined = self.bonded = np.zeros((0, len(pairs)), bool)
         if not pairs:
             return
         since, bridging = self._needed("pairs", "neck_time"), self._needed("pairs", "bridging_atoms")
-        self.steps = since.step
+        self.steps, self.times = since.step, since.time
         self.bonded = (bridging.values > 0).all(2)
         self.joined = np.zeros_like(self.bonded)
         closures = self._closures() if np.isfinite(since.values).any() else {}
@@ -131,9 +143,10 @@ class Run:
             for time in np.unique(own[np.isfinite(own)]):
                 last = np.flatnonzero(own == time)[-1]
                 # Where minimisation stands still in time, the first row of that time need not have it yet.
-                first = np.flatnonzero((since.time >= time - 1e-9) & (wide | (own == time)))[0]
+                first = np.flatnonzero((self.times >= time - 1e-9) & (wide | (own == time)))[0]
                 self.joined[first : last + 1, k] = True
-                self.necks.append((int(since.step[first]), pairs[k], closures[tuple(sorted(pairs[k]))]))
+                self.necks.append(Neck(int(self.steps[first]), float(self.times[first]), pairs[k], closures[tuple(sorted(pairs[k]))]))
+        self.necks.sort()
 
     def _closures(self):
         """How the gap of each pair was closed, the first time."""
@@ -141,13 +154,14 @@ class Run:
         rows = reversed(list(zip(particles.values, closure.values)))
         return {tuple(sorted(map(int, pair))): as_text(how) for pair, how in rows}
 
-    def _pairs_at(self, step, which):
-        row = int(np.searchsorted(self.steps, step, side="right")) - 1
-        return self.pairs[which[row]] if row >= 0 else self.pairs[:0]
+    def joined_at(self, step):
+        """The pairs between which a neck stands."""
+        row = _row(self.steps, step)
+        return self.pairs[self.joined[row]] if row >= 0 else self.pairs[:0]
 
     def bodies(self, step):
         """How many there are."""
-        return self._bodies(self._pairs_at(step, self.joined))
+        return self._bodies(self.joined_at(step))
 
     def _bodies(self, pairs):
         count = len(self.counts)
@@ -156,58 +170,58 @@ class Run:
 
     def history(self):
         """Times (ps) at which the number of bodies may change, and that number since each."""
-        time = self.trajectory.series("pairs", "neck_time").time if len(self.steps) else self.centres.time[_row(self.centres, self.begin) :][:1]
-        changes = np.flatnonzero((self.joined[1:] != self.joined[:-1]).any(1)) + 1
-        rows = [0, *changes.tolist()] if len(self.steps) else []
-        return (time[rows], [self._bodies(self.pairs[self.joined[row]]) for row in rows]) if rows else (time, [int(self.counts.sum())])
+        if not len(self.steps):
+            return np.array([self.begin_ps]), [self.bodies(self.begin)]
+        rows = [0, *(np.flatnonzero((self.joined[1:] != self.joined[:-1]).any(1)) + 1)]
+        return self.times[rows], [self._bodies(self.pairs[self.joined[row]]) for row in rows]
 
     def formed(self, begin, end):
         """Of each closure how many necks began to stand after one step, up to another."""
-        inside = [how for step, _, how in self.necks if begin < step <= end]
+        inside = [neck.closure for neck in self.necks if begin < neck.step <= end]
         return [inside.count(closure) for closure in CLOSURES]
 
     def moved(self, begin, end):
         """How far each particle without a neck has moved, until it got one, Å."""
-        neck = {int(p): begin for p in self._pairs_at(begin, self.joined).ravel()}
-        for step, pair, _ in sorted(self.necks):
-            if begin < step <= end:
-                for particle in pair:
-                    neck.setdefault(particle, step)
-        free = [p for p in np.flatnonzero(self.counts) if neck.get(int(p), end) > begin]
-        return np.array([self._moved(int(p), begin, neck.get(int(p), end)) for p in free])
+        until = {particle: begin for particle in self.joined_at(begin).ravel().tolist()}
+        for neck in self.necks:
+            for particle in neck.pair if begin < neck.step <= end else ():
+                until.setdefault(particle, neck.step)
+        ends = {particle: until.get(particle, end) for particle in np.flatnonzero(self.counts).tolist()}
+        return np.array([self._moved(particle, begin, last) for particle, last in ends.items() if last > begin])
 
     def _moved(self, particle, begin, end):
         gone = any(p == particle and begin < step <= end for step, p in self.departed)
         if self.box_changes or gone or self._has_vapour(particle, end):
             return self._moved_in_frames(particle, begin, end)
-        places = self.centres.values[[_row(self.centres, begin), _row(self.centres, end)], particle]
+        places = self.centres.values[[_row(self.centres.step, moment) for moment in (begin, end)], particle]
         return float(np.linalg.norm(places[1] - places[0]))
 
     def _has_vapour(self, particle, end):
         """Atoms that fly away take the centre of mass with them."""
-        return self.bound is None or bool(self.bound.values[max(_row(self.bound, end), 0), particle] > 0)
+        return self.bound is None or bool(self.bound.values[max(_row(self.bound.step, end), 0), particle] > 0)
 
     def _moved_in_frames(self, particle, begin, end):
         """By the atoms that are still in the particle in the last frames before either moment, and as the box has not carried them."""
-        trajectory = self.trajectory
-        frames = [max(int(np.searchsorted(trajectory.steps, step, side="right")) - 1, 0) for step in (begin, end)]
-        first, last = (trajectory.frame(index) for index in frames)
-        own = trajectory.particle == particle
-        for frame in (first, last):
-            own &= surfaces.largest_pieces(trajectory, frame)
+        (first, whole), (last, still) = (self._frame(max(_row(self.trajectory.steps, moment), 0)) for moment in (begin, end))
+        own = (self.trajectory.particle == particle) & whole & still
         if not own.any():
             return 0.0
         start, stop = (frame.positions[own].mean(0) for frame in (first, last))
         ratio = np.divide(last.lengths, first.lengths, out=np.ones(3), where=first.lengths > 0)
-        carried = np.where(trajectory.periodic, last.origin + (start - first.origin) * ratio, start)
+        carried = np.where(self.trajectory.periodic, last.origin + (start - first.origin) * ratio, start)
         return float(np.linalg.norm(stop - carried))
+
+    def _read_frame(self, index):
+        """A frame, and which atoms are still in their particles."""
+        frame = self.trajectory.frame(index)
+        return frame, surfaces.largest_pieces(self.trajectory, frame)
 
     def gone_over(self, begin, end):
         """Atoms that particles which were bonded to none have lost to others."""
         inside = (self.steps >= begin) & (self.steps <= end)
         apart = self.counts.copy()
         apart[self.pairs[self.bonded[inside].any(0)].ravel()] = False
-        rows = [_row(self.lost, step) for step in (begin, end)]
+        rows = [_row(self.lost.step, moment) for moment in (begin, end)]
         before, after = (self.lost.values[row] if row >= 0 else 0 for row in rows)
         return int(np.clip(after - before, 0, None)[apart].sum())
 
@@ -230,12 +244,12 @@ def periods(run):
         mean = float(measured[np.isfinite(measured)].mean()) if np.isfinite(measured).any() else float("nan")
         formed = run.formed(begin if found else begin - 1, end)
         moved = run.moved(begin, end)
-        vapour = [int(run.vapour.values[max(_row(run.vapour, moment), 0)]) for moment in (begin, end)]
+        vapour = [int(run.vapour.values[max(_row(step, moment), 0)]) for moment in (begin, end)]
         found.append(
             Period(
                 stage=int(stage),
                 name=as_text(run.names.values[rows[-1]]),
-                begin_ps=round(float(time[_row(run.numbers, begin)]), 6),
+                begin_ps=round(float(time[_row(step, begin)]), 6),
                 end_ps=round(float(time[last]), 6),
                 from_k=float(target[0]) if steered else mean,
                 to_k=float(table.get("end_temperature_k", table.get("temperature_k", target[-1]))) if steered else mean,
@@ -270,22 +284,14 @@ def lines(found):
         )
         for p in found
     ]
-    rows = [head, *[tuple(map(str, row)) for row in body]]
-    widths = [max(len(row[c]) for row in rows) for c in range(len(head))]
-    words = (0, len(head) - 1)
-    for row in rows:
-        yield "  ".join(v.ljust(w) if c in words else v.rjust(w) for c, (v, w) in enumerate(zip(row, widths))).rstrip()
+    return tables.aligned([head, *body], words=(0, len(head) - 1))
 
 
 def write(found, path):
     """The table as CSV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Period)] + ["what_happened"])
-        rows = ([*astuple(period), period.kind] for period in found)
-        writer.writerows([["" if value != value else value for value in row] for row in rows])
-    return path
+    head = [*(field.name for field in fields(Period)), "what_happened"]
+    rows = ([*astuple(period), period.kind] for period in found)
+    return tables.write([head, *(["" if value != value else value for value in row] for row in rows)], path)
 
 
 def figure(run, found):
@@ -297,9 +303,8 @@ def figure(run, found):
     heat.set_ylabel("temperature / K")
     times, number = run.history()
     bodies.step([*times, end], [*number, number[-1]], where="post", color="0.3", label="bodies")
-    moment = dict(zip(run.steps.tolist(), run.trajectory.series("pairs", "neck_time").time.tolist())) if run.necks else {}
     for k, (closure, label) in enumerate(CLOSURES.items()):
-        of = sorted(moment[step] for step, _, how in run.necks if how == closure)
+        of = [neck.time for neck in run.necks if neck.closure == closure]
         if of:
             bodies.step([begin, *of, end], [0, *range(1, len(of) + 1), len(of)], where="post", color=COLOURS[k], label=label)
     bodies.set_ylabel("number")

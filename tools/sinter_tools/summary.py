@@ -3,8 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis, surfaces
+from . import analysis, surfaces, tables
 from .style import COLOURS
+from .trajectory import as_text
 
 
 def _last(series):
@@ -60,7 +61,7 @@ def at_pressure(trajectory, least=60):
         if np.ptp(pressure[inside]) or np.ptp(temperature[inside]) or not np.ptp(volume[inside]):
             continue
         each, error = analysis.mean_and_error(volume[inside] / trajectory.atoms)
-        label = name[inside[0]].decode() if isinstance(name[inside[0]], bytes) else name[inside[0]]
+        label = as_text(name[inside[0]])
         line = f"  stage {stage} ({label}), {temperature[inside[0]]:g} K, {pressure[inside[0]]:g} GPa: {each:.3f} ± {error:.3f} Å³ per atom"
         if _all_axes_change(trajectory, int(stage)):
             modulus, doubt = analysis.bulk_modulus(volume[inside], temperature[inside[0]])
@@ -191,8 +192,4 @@ def table(rows):
         for name, temperature, gap, since, radius in rows
     ]
     head = ("run", "T / K", "gap / Å", "neck after / ps", "radius / Å")
-    widths = [max(len(row[c]) for row in [head, *body]) for c in range(5)]
-    for row in [head, *body]:
-        yield "  ".join(
-            [row[0].ljust(widths[0])] + [value.rjust(width) for value, width in zip(row[1:], widths[1:])]
-        ).rstrip()
+    return tables.aligned([head, *body])

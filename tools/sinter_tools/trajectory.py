@@ -250,15 +250,19 @@ class Trajectory:
 
     def is_together(self):
         """Whether the particles come to share one space: how far they have moved is told from then on."""
-        moved = self.series("particles", "displacement")
-        return moved is None or bool(np.isfinite(moved.values).any())
+        return "sinter/particles/displacement" not in self.file or self.first_together() is not None
 
     def together(self):
         """Time at which the particles stand together, ps; that of the first frame where they do from the start or
         never come to."""
+        first = self.first_together()
+        return float(self.times[0]) if first is None else first[1]
+
+    def first_together(self):
+        """Step and time (ps) from which on it is told how far the particles have moved; None where it is not."""
         moved = self.series("particles", "displacement")
         known = [] if moved is None else np.flatnonzero(np.isfinite(moved.values).any(axis=1))
-        return float(moved.time[known[0]]) if len(known) else float(self.times[0])
+        return (int(moved.step[known[0]]), float(moved.time[known[0]])) if len(known) else None
 
 
 def as_text(value):
