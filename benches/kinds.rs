@@ -144,8 +144,9 @@ fn main() {
         })
         .collect();
     let mut times = vec![Vec::new(); KINDS.len()];
-    for _ in 0..sizes.kinds_rounds {
+    for round in 0..sizes.kinds_rounds {
         for ((engine, times), kind) in engines.iter_mut().zip(&mut times).zip(&KINDS) {
+            hot::fly(engine, round);
             let began = Instant::now();
             engine.update_forces(false).unwrap_or_else(|error| panic!("{}: {error}", kind.name));
             times.push(began.elapsed().as_secs_f64());

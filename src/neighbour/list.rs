@@ -43,6 +43,7 @@ impl Neighbours {
         let set = InstructionSet::choose().unwrap_or(InstructionSet::Portable);
         let owned = atoms.owned;
         self.kept = kept;
+        self.number += 1;
         self.first.clear();
         self.first.reserve_exact(owned + 1);
         self.first.push(0);

@@ -58,6 +58,8 @@ pub struct Neighbours {
     nearer: Vec<[u8; QUARTERS]>,
     /// So many quarters of half the skin some atom has moved.
     moved: usize,
+    /// How often lists were built here.
+    number: u64,
 }
 
 /// How many entries there are, and how many of those name ghosts.
@@ -111,6 +113,11 @@ impl Neighbours {
     /// Atoms that have lists.
     pub fn owned(&self) -> usize {
         self.first.len().saturating_sub(1)
+    }
+
+    /// Which lists these are of all that were built here one after the other.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Which entries there are.

@@ -283,6 +283,7 @@ impl Potential for ForceField {
         let of = |term: &Term| term.model.phases_bytes_of_atom(owned, neighbours, reach);
         self.terms.iter().map(of).fold(AtomBytes::default(), |sum, one| AtomBytes {
             prepared: sum.prepared + one.prepared,
+            kept: sum.kept + one.kept,
             records: sum.records + one.records,
         })
     }

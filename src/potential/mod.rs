@@ -122,8 +122,9 @@ impl<'a> Environment<'a> {
 /// Bytes that a potential keeps of an atom, about.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct AtomBytes {
-    /// Of each, owned or ghost, in `Potential::Prepared`.
+    /// Of each, owned or ghost, in `Potential::Prepared`; of each owned one, besides.
     pub prepared: f64,
+    pub kept: f64,
     /// Of each that has its densities and waits for its forces, in `Potential::Records`.
     pub records: f64,
 }

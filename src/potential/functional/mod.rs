@@ -240,6 +240,7 @@ impl Functional {
                 true => listed / WIDTH as f64 + 0.5,
                 false => word * (1.0 + listed * (self.cutoff / reach).powi(3)),
             },
+            ..AtomBytes::default()
         }
     }
 

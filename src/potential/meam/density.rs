@@ -15,7 +15,7 @@ use super::Meam;
 use super::embedding::WEIGHTS;
 use super::filter::View;
 use super::harmonics::{self, COMPONENTS, FIRST};
-use super::records::Pairs;
+use super::records::{Pairs, Records};
 use super::screening::cutoff;
 use crate::potential::ahead::Ahead;
 use crate::potential::lanes::{Coarse, Lanes, WIDTH, eight, eight_mut};
@@ -106,7 +106,7 @@ impl<'a> DensityTask<'a> {
 #[inline(always)]
 pub fn accumulate<L: Lanes>(
     task: DensityTask,
-    pairs: &mut Pairs,
+    records: &mut Records,
     range: Range<usize>,
     alike: usize,
     lines: &mut Lines<L>,
@@ -114,13 +114,13 @@ pub fn accumulate<L: Lanes>(
 ) {
     let View { meam, env, .. } = task.view;
     for first in range.clone().step_by(AHEAD * WIDTH) {
-        let lines = lines.find(env, pairs, first..range.end);
+        let lines = lines.find(env, &records.found.pairs, first..range.end);
         for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
             if let Some(atoms) = ahead.next() {
                 fetch::<L>(task, atoms);
             }
-            let screening = screen(meam, line, pairs, at);
-            let bonds = Bonds::new(pairs, at, line);
+            let screening = screen(meam, line, records, at);
+            let bonds = Bonds::new(&records.found.pairs, at, line);
             if at + WIDTH <= alike {
                 add_alike(task, &bonds, screening);
             } else {
@@ -177,18 +177,18 @@ fn scaled<L: Lanes>(factor: L, densities: [L; 4]) -> [L; 4] {
 
 /// Completes S and dS/d(r_ij²) of these pairs by the cutoff.
 #[inline(always)]
-fn screen<L: Lanes>(meam: &Meam, line: &Line<L>, pairs: &mut Pairs, at: usize) -> L {
+fn screen<L: Lanes>(meam: &Meam, line: &Line<L>, records: &mut Records, at: usize) -> L {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
     let x = (L::splat(meam.cutoff) - line.r) * L::splat(1.0 / meam.smoothing);
     let (radial, radial_slope) = cutoff(x.max(zero).min(one));
     let half_inverse_smoothing = L::splat(0.5 / meam.smoothing);
-    let product = L::load(eight(&pairs.screening, at));
-    let log_slope = L::load(eight(&pairs.slope, at));
+    let product = L::load(eight(&records.screening, at));
+    let log_slope = L::load(eight(&records.slope, at));
     let screening = radial * product;
     let slope =
         screening * log_slope - radial_slope * product * (half_inverse_smoothing * line.inverse);
-    screening.store(eight_mut(&mut pairs.screening, at));
-    slope.store(eight_mut(&mut pairs.slope, at));
+    screening.store(eight_mut(&mut records.screening, at));
+    slope.store(eight_mut(&mut records.slope, at));
     screening
 }
 

@@ -73,11 +73,10 @@ pub fn accumulate<L: Lanes>(
 ) -> Result<()> {
     let [mut first_pair, mut first_triple] = [0, 0];
     let mut lines = Lines::<L>::new();
-    let blocks = records.blocks.len();
+    let blocks = records.found.blocks.len();
     Ahead::of(task.tile, 0, blocks).for_each(|atoms| fetch::<L>(task, atoms));
-    for (block, &Block { alike, pairs: last_pair, triples: last_triple }) in
-        records.blocks.iter().enumerate()
-    {
+    let ends = records.found.blocks.iter().zip(&records.triple_ends);
+    for (block, (&Block { alike, pairs: last_pair, .. }, &last_triple)) in ends.enumerate() {
         ensure(scales, last_pair - first_pair + WIDTH);
         let pairs = first_pair..last_pair;
         let ahead = &mut Ahead::of(task.tile, block + 1, blocks).by_vectors_of(pairs.len());
@@ -121,15 +120,15 @@ fn push_pairs<L: Lanes, const ALIKE: bool>(
     let per_unit = L::splat(task.quantum.per_unit());
     let mut sound = u32::MAX;
     for first in range.clone().step_by(AHEAD * WIDTH) {
-        let lines = lines.find(task.env, &records.pairs, first..range.end);
+        let lines = lines.find(task.env, &records.found.pairs, first..range.end);
         for (line, at) in lines.iter().zip((first..range.end).step_by(WIDTH)) {
             if let Some(atoms) = ahead.next() {
                 fetch::<L>(task, atoms);
             }
-            let bonds = &Bonds::new(&records.pairs, at, line);
+            let bonds = &Bonds::new(&records.found.pairs, at, line);
             let count = WIDTH.min(range.end - at);
-            let screening = L::load(eight(&records.pairs.screening, at));
-            let slope = L::load(eight(&records.pairs.slope, at));
+            let screening = L::load(eight(&records.screening, at));
+            let slope = L::load(eight(&records.slope, at));
             let (by_screening, [radial, tangential @ ..], energy) =
                 if ALIKE { bond_alike(task, bonds) } else { bond(task, bonds) };
 
@@ -174,7 +173,7 @@ fn push_thirds<L: Lanes>(
     first_pair: usize,
     scales: &[f64],
 ) -> bool {
-    let (pairs, triples) = (&records.pairs, &records.triples);
+    let (pairs, triples) = (&records.found.pairs, &records.triples);
     let per_unit = L::splat(task.quantum.per_unit());
     let zero = L::splat(0.0);
     let mut sound = u32::MAX;
@@ -182,7 +181,7 @@ fn push_thirds<L: Lanes>(
     for at in range.clone().step_by(WIDTH) {
         let count = WIDTH.min(range.end - at);
         let (mut i, mut j) = ([0; WIDTH], [0; WIDTH]);
-        let (mut pair, k) = (*eight(&triples.pair, at), eight(&triples.k, at));
+        let (mut pair, k) = (*eight(&triples.thirds.pair, at), eight(&triples.thirds.k, at));
         // What stands behind the last triple may belong to a block of more pairs.
         for pair in &mut pair {
             *pair = (*pair).min(last_pair);
@@ -366,7 +365,8 @@ fn spherical<L: Lanes>(
 /// Names the closest pair of the block in which it happened.
 #[cold]
 fn out_of_bounds(task: ForceTask, records: &Records, pairs: Range<usize>) -> Error {
-    let ends = |pair: usize| (records.pairs.i[pair] as usize, records.pairs.j[pair] as usize);
+    let ends =
+        |pair: usize| (records.found.pairs.i[pair] as usize, records.found.pairs.j[pair] as usize);
     let distance = |(i, j): &(usize, usize)| task.env.distance(*i, *j);
     let closest = pairs.map(ends).min_by(|p, q| distance(p).total_cmp(&distance(q)));
     let (i, j) = closest.expect("a block with a force has a pair");

@@ -10,6 +10,7 @@
 //! - `coefficients`, `records`: what the hot loops read, laid out for vectors of eight;
 //! - `filter` → `screening` → `density` → `embedding` → `force`: the phases of one
 //!   evaluation, their loops written once for all instruction sets (`lanes`);
+//! - `kept`, `drift`: for how many evaluations serves what the filter finds;
 //! - `check`: the reference structures, evaluated atom by atom.
 //!
 //! The formulation: Baskes, Phys. Rev. B 46 (1992) 2727; Baskes, Mater. Chem. Phys. 50
@@ -33,11 +34,12 @@ use crate::sweep::Tile;
 use coefficients::Coefficients;
 use density::DensityTask;
 use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
-use filter::{Bounds, View, coarsen};
+use filter::{Bounds, View};
 use force::ForceTask;
 use harmonics::FIRST;
+use kept::Prepared;
 use parameters::{Averaging, Parameters};
-use records::{Block, Records};
+use records::{Block, Records, Selection};
 use reference::References;
 use screening::Workspace;
 use std::ops::Range;
@@ -48,10 +50,12 @@ mod check;
 mod coefficients;
 mod consistency;
 mod density;
+mod drift;
 mod embedding;
 mod force;
 mod functions;
 mod harmonics;
+mod kept;
 mod library;
 mod pair;
 mod parameters;
@@ -62,13 +66,14 @@ mod filter;
 mod table;
 
 pub use check::{Found, ReferenceState};
-pub use filter::CoarseAtom;
 
 /// The potential, ready to be evaluated.
 #[derive(Debug)]
 pub struct Meam {
     parameters: Parameters,
     species: Vec<Species>,
+    /// The mass of the lightest species over that of each.
+    lightness: Vec<f32>,
     members: Members,
     embeddings: Embeddings,
     coefficients: Coefficients,
@@ -227,8 +232,11 @@ impl Meam {
         let symbols: Vec<&str> = species.iter().map(|s| s.symbol.as_str()).collect();
         let members = Members::new(&symbols, &species);
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
+        let lightest = species.iter().map(|s| s.mass).fold(f64::INFINITY, f64::min);
+        let lightness = species.iter().map(|s| (lightest / s.mass) as f32).collect();
         Ok(Meam {
             species,
+            lightness,
             members,
             bounds: Bounds::new(&parameters, &ellipse_bounds),
             coefficients: Coefficients::new(&parameters, &densities, &tables),
@@ -306,32 +314,46 @@ fn quanta(parameters: &Parameters) -> Result<[Quantum; MOST_WORDS], String> {
 fn screen_and_sum<L: Lanes>(
     task: DensityTask,
     tile: &Tile,
+    version: u64,
     records: &mut Records,
     workspace: &mut Workspace,
 ) -> Result<()> {
     let mut lines = density::Lines::new();
     let blocks = tile.atoms.len().div_ceil(BLOCK);
-    records.begin(blocks);
+    let is_known = records.found.version == version;
+    let mut all_apart = true;
+    if !is_known {
+        records.found.begin(blocks);
+    }
+    records.begin();
     Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(task, atoms));
     for (block, first) in tile.atoms.clone().step_by(BLOCK).enumerate() {
-        let first_pair = records.pairs.len;
-        let atoms = first..tile.atoms.end.min(first + BLOCK);
-        screening::find::<L>(task.view, atoms, records, workspace)?;
-        let &Block { alike, pairs, .. } = records.blocks.last().expect("the block just found");
+        if !is_known {
+            let atoms = first..tile.atoms.end.min(first + BLOCK);
+            let filter = &mut workspace.filter;
+            all_apart &= filter.find::<L::Coarse>(task.view, atoms, &mut records.found)?;
+        }
+        screening::screen::<L>(task.view, block, records, workspace);
+        let Block { alike, pairs, .. } = records.found.blocks[block];
+        let before = block.checked_sub(1);
+        let first_pair = before.map_or(0, |before| records.found.blocks[before].pairs);
         density::accumulate::<L>(
             task,
-            &mut records.pairs,
+            records,
             first_pair..pairs,
             alike,
             &mut lines,
             Ahead::of(tile, block + 1, blocks).by_vectors_of(pairs - first_pair),
         );
     }
+    if !is_known {
+        records.found.version = if all_apart { version } else { 0 };
+    }
     Ok(())
 }
 
 impl Potential for Meam {
-    type Prepared = Vec<CoarseAtom>;
+    type Prepared = Prepared;
 
     type Records = Records;
 
@@ -352,26 +374,29 @@ impl Potential for Meam {
         Some(self.parameters.pair(own, own).rose.distance)
     }
 
-    fn prepare(&self, env: Environment, atoms: Range<usize>, coarse: &mut Vec<CoarseAtom>) {
-        coarsen(env, &self.members, atoms, coarse);
+    fn prepare(&self, env: Environment, atoms: Range<usize>, prepared: &mut Prepared) {
+        prepared.notice(env, &self.members, &self.lightness, atoms);
     }
 
-    fn bytes_of_atom(&self, _: usize, _: f64, _: f64) -> AtomBytes {
-        let prepared = size_of::<CoarseAtom>() as f64;
-        AtomBytes { prepared, records: Records::bytes_of_atom() }
+    fn bytes_of_atom(&self, owned: usize, _: f64, _: f64) -> AtomBytes {
+        let [prepared, kept] = Prepared::bytes_of_atom(owned);
+        let found = Selection::bytes_of_atom() - kept;
+        AtomBytes { prepared, kept, records: found + Records::bytes_of_atom() }
     }
 
     unsafe fn densities(
         &self,
         env: Environment,
-        coarse: &Vec<CoarseAtom>,
+        prepared: &Prepared,
         tile: &Tile,
         records: &mut Records,
         sums: &Sums,
     ) -> Result<()> {
         // All that the list names have sums.
         assert!(sums.has_room_for(env.position.len()));
-        let view = View { meam: self, env, coarse };
+        let Prepared { coarse, most, version, .. } = prepared;
+        let (version, view) = (*version, View { meam: self, env, coarse, most: *most });
+        records.found = prepared.take(tile.atoms.start);
         // SAFETY: by the caller's promise.
         let task = unsafe { DensityTask::new(view, sums) };
         let mut used = self.workspaces.take();
@@ -379,6 +404,7 @@ impl Potential for Meam {
         let done = dispatch!(self.instruction_set, screen_and_sum, (
             task: DensityTask,
             tile: &Tile,
+            version: u64,
             records: &mut Records,
             workspace: &mut Workspace,
         ) -> Result<()>);
@@ -439,7 +465,7 @@ impl Potential for Meam {
     unsafe fn forces(
         &self,
         env: Environment,
-        _: &Vec<CoarseAtom>,
+        prepared: &Prepared,
         tile: &Tile,
         records: &mut Records,
         adjoints: &Sums,
@@ -458,6 +484,7 @@ impl Potential for Meam {
             scales: &mut Vec<f64>,
         ) -> Result<()>);
         self.workspaces.give_back(workspace);
+        prepared.give_back(tile.atoms.start, std::mem::take(&mut records.found));
         done
     }
 }

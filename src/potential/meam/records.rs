@@ -1,5 +1,9 @@
-//! What phase 1 leaves for phase 3: surviving pairs and the third atoms that screen
-//! them in part, as flat arrays that are read eight at a time.
+//! What phase 1 leaves for phase 3: pairs and the third atoms that screen them in part, as flat
+//! arrays that are read eight at a time.
+//!
+//! - [`Selection`]: which pairs may survive the screening, and which third atoms may screen them: the
+//!   filter's work, which serves for as long as no atom has come far (`kept`);
+//! - [`Records`]: that, and what the screening makes of it at the positions of one evaluation.
 //!
 //! Invariant: behind the last record of every array stand eight more that name existing
 //! atoms, so the last vector is computed as any other; its results are left out.
@@ -7,22 +11,26 @@
 use crate::potential::lanes::WIDTH;
 use crate::potential::shared::Through;
 
+/// Pairs and triples that may count. Those that do not have a screening of exactly 0, or a factor of
+/// exactly 1.
 #[derive(Debug, Default)]
-pub struct Records {
+pub struct Selection {
+    /// Of the state of the atoms for which this was found (`Prepared::version`); 0: of none.
+    pub version: u64,
     pub pairs: Pairs,
-    pub triples: Triples,
+    pub thirds: Thirds,
     pub blocks: Vec<Block>,
     /// How many blocks the tile has.
     all_blocks: usize,
 }
 
-/// Where the records of a block of atoms end.
+/// Where what was found for a block of atoms ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Block {
     /// Pairs of atoms of one species, which stand first.
     pub alike: usize,
     pub pairs: usize,
-    pub triples: usize,
+    pub thirds: usize,
 }
 
 /// Pairs that this rank computes.
@@ -33,39 +41,58 @@ pub struct Pairs {
     pub j: Vec<u32>,
     /// Species of i in the upper half, of j in the lower.
     pub species: Vec<u32>,
-    /// S
-    pub screening: Vec<f64>,
-    /// dS/d(r_ij²) at fixed distances to third atoms, Å⁻².
-    pub slope: Vec<f64>,
+    /// Its first third, counted from that of its block.
+    pub first_third: Vec<u32>,
 }
 
 /// Third atoms k of pairs.
 #[derive(Debug, Default)]
-pub struct Triples {
+pub struct Thirds {
     pub len: usize,
     /// The pair, counted from the first of its block.
     pub pair: Vec<u32>,
     pub k: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub struct Records {
+    pub found: Selection,
+    /// S, by pair.
+    pub screening: Vec<f64>,
+    /// dS/d(r_ij²) at fixed distances to third atoms, Å⁻², by pair.
+    pub slope: Vec<f64>,
+    pub triples: Triples,
+    /// Where the triples of each block end.
+    pub triple_ends: Vec<usize>,
+}
+
+/// Third atoms that screen their pair in part.
+#[derive(Debug, Default)]
+pub struct Triples {
+    pub thirds: Thirds,
     /// d ln S/d(r_ik²) and d ln S/d(r_jk²), Å⁻²
     pub slope_i: Vec<f64>,
     pub slope_j: Vec<f64>,
 }
 
-/// Of an atom of a hot metal (benches/README.md).
-const PAIRS_OF_ATOM: f64 = 5.8;
+/// Of an atom of a hot metal (benches/README.md): what is found, and what of it is screened in part.
+const PAIRS_OF_ATOM: f64 = 6.1;
+const THIRDS_OF_ATOM: f64 = 11.0;
 const TRIPLES_OF_ATOM: f64 = 8.1;
+const WORD: f64 = size_of::<f64>() as f64;
+const NUMBER: f64 = size_of::<u32>() as f64;
 
-impl Records {
+impl Selection {
     /// Bytes of each atom of a tile, about.
     pub fn bytes_of_atom() -> f64 {
-        let [word, number] = [size_of::<f64>(), size_of::<u32>()].map(|size| size as f64);
-        PAIRS_OF_ATOM * (3.0 * number + 2.0 * word) + TRIPLES_OF_ATOM * (2.0 * number + 2.0 * word)
+        PAIRS_OF_ATOM * 4.0 * NUMBER + THIRDS_OF_ATOM * 2.0 * NUMBER
     }
 
     /// For a tile of so many blocks, none of which is known yet.
     pub fn begin(&mut self, blocks: usize) {
+        self.version = 0;
         self.pairs.len = 0;
-        self.triples.len = 0;
+        self.thirds.len = 0;
         self.blocks.clear();
         self.all_blocks = blocks;
     }
@@ -75,33 +102,23 @@ impl Records {
         Through { len, done: self.blocks.len(), all: self.all_blocks }
     }
 
-    /// Room for `more` pairs of the next block, and eight.
+    /// Room for `pairs` and `thirds` more of the next block, and eight.
     #[inline(always)]
-    pub fn reserve_pairs(&mut self, more: usize) {
-        let through = self.through(self.pairs.len);
-        let Pairs { i, j, species, screening, slope, .. } = &mut self.pairs;
-        for values in [i, j, species] {
-            through.ensure(values, more + WIDTH);
+    pub fn reserve(&mut self, pairs: usize, thirds: usize) {
+        let (of_pairs, of_thirds) = (self.through(self.pairs.len), self.through(self.thirds.len));
+        let Pairs { i, j, species, first_third, .. } = &mut self.pairs;
+        for values in [i, j, species, first_third] {
+            of_pairs.ensure(values, pairs + WIDTH);
         }
-        for values in [screening, slope] {
-            through.ensure(values, more + WIDTH);
-        }
-    }
-
-    /// Room for `more` triples of the next block, and eight; not yet for their slopes, as most of
-    /// what is tested is none.
-    #[inline(always)]
-    pub fn reserve_triples(&mut self, more: usize) {
-        let through = self.through(self.triples.len);
-        let Triples { pair, k, .. } = &mut self.triples;
+        let Thirds { pair, k, .. } = &mut self.thirds;
         for values in [pair, k] {
-            through.ensure(values, more + WIDTH);
+            of_thirds.ensure(values, thirds + WIDTH);
         }
     }
 
-    /// All pairs and triples of a block are known: makes what stands behind them valid.
+    /// All pairs and thirds of a block are known: makes what stands behind them valid.
     pub fn end_block(&mut self, alike: usize) {
-        let (pairs, triples) = (&mut self.pairs, &mut self.triples);
+        let (pairs, thirds) = (&mut self.pairs, &mut self.thirds);
         let (i, j, species) = match pairs.len {
             0 => (0, 0, 0),
             n => (pairs.i[n - 1], pairs.j[n - 1], pairs.species[n - 1]),
@@ -109,15 +126,50 @@ impl Records {
         let behind = pairs.len..pairs.len + WIDTH;
         pairs.i[behind.clone()].fill(i);
         pairs.j[behind.clone()].fill(j);
-        pairs.species[behind].fill(species);
-        let behind = triples.len..triples.len + WIDTH;
-        triples.pair[behind.clone()].fill(0);
-        triples.k[behind].fill(j);
-        self.blocks.push(Block { alike, pairs: pairs.len, triples: triples.len });
-        let through = self.through(self.triples.len);
-        let Triples { slope_i, slope_j, .. } = &mut self.triples;
+        pairs.species[behind.clone()].fill(species);
+        pairs.first_third[behind].fill(0);
+        thirds.end(j);
+        self.blocks.push(Block { alike, pairs: pairs.len, thirds: thirds.len });
+    }
+}
+
+impl Thirds {
+    /// Makes what stands behind them valid, by an atom that exists.
+    pub fn end(&mut self, atom: u32) {
+        let behind = self.len..self.len + WIDTH;
+        self.pair[behind.clone()].fill(0);
+        self.k[behind].fill(atom);
+    }
+}
+
+impl Records {
+    /// The same of what is not `Selection`.
+    pub fn bytes_of_atom() -> f64 {
+        PAIRS_OF_ATOM * 2.0 * WORD + TRIPLES_OF_ATOM * (2.0 * NUMBER + 2.0 * WORD)
+    }
+
+    /// Nothing is known yet of the screening.
+    pub fn begin(&mut self) {
+        self.triples.thirds.len = 0;
+        self.triple_ends.clear();
+    }
+
+    /// Room for what the screening makes of a block, whose pairs and thirds end there.
+    #[inline(always)]
+    pub fn reserve(&mut self, pairs_end: usize, thirds: usize) {
+        let (done, all) = (self.triple_ends.len(), self.found.all_blocks);
+        let Records { screening, slope, triples, .. } = self;
+        for values in [screening, slope] {
+            Through { len: pairs_end, done: done + 1, all }.ensure(values, WIDTH);
+        }
+        let len = triples.thirds.len;
+        let through = Through { len, done, all };
+        let Triples { thirds: Thirds { pair, k, .. }, slope_i, slope_j } = triples;
+        for values in [pair, k] {
+            through.ensure(values, thirds + WIDTH);
+        }
         for values in [slope_i, slope_j] {
-            through.ensure(values, WIDTH);
+            through.ensure(values, thirds + WIDTH);
         }
     }
 }

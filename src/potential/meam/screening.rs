@@ -12,11 +12,11 @@
 //! Why the loops are as they are. Most of a step would go into triples that screen
 //! nothing. A filter in single precision tests sixteen k at once, without a division and
 //! with a margin for rounding, drops pairs that some k screens wholly, and packs what
-//! passes, about nine triples per atom. The neighbours of an atom lie nearest first, so
+//! passes, some eleven triples per atom, for about three evaluations (`kept`). The neighbours of an atom lie nearest first, so
 //! the first sixteen nearly always suffice. A second stage computes S and its
 //! derivatives, in double precision and with divisions, on full vectors of packed
-//! triples of any pairs: k that passed within the margin only have a factor of exactly 1
-//! there, or exactly 0, and change no bit.
+//! triples of any pairs, and leaves out those that do not screen: k that passed within the margin
+//! only have a factor of exactly 1 there, or exactly 0, and change no bit.
 //!
 //! Invariant: swapping i and j, or reordering the k, leaves every bit of S and of its
 //! derivatives. The formulas are symmetric in b and c, and factors and terms are
@@ -25,12 +25,26 @@
 // Lanes and degrees are counted, over several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
-use super::filter::{Filter, View};
-use super::records::{Pairs, Records};
-use crate::error::Result;
+use super::filter::{Filter, SPECIES, View};
+use super::records::{Block, Records, Thirds, Triples};
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
 use crate::potential::shared::ensure;
 use std::ops::Range;
+
+/// How many bits of a byte are set below each.
+const BITS_BELOW: [[u8; WIDTH]; 256] = {
+    let mut below = [[0; WIDTH]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut lane = 1;
+        while lane < WIDTH {
+            below[byte][lane] = below[byte][lane - 1] + (byte >> (lane - 1) & 1) as u8;
+            lane += 1;
+        }
+        byte += 1;
+    }
+    below
+};
 
 /// Pairs with so many triples or fewer, nine out of ten, are sorted eight at a time.
 const NETWORK: usize = 4;
@@ -38,28 +52,39 @@ const NETWORK: usize = 4;
 /// What a thread needs besides the records while it works on a block.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    filter: Filter,
+    pub filter: Filter,
     /// By triple: factor of S, d ln S/dr_ij².
     factor: Vec<f64>,
     term: Vec<f64>,
+    /// By third of the block, how many triples there are before it.
+    before: Vec<u32>,
+    /// By pair of the block where its triples begin, and where the last one's end.
+    first_triple: Vec<u32>,
     /// For phase 3, by pair: 2 S [P_ij + P_ji + φ_ij].
     pub scales: Vec<f64>,
 }
 
-/// Appends the pairs and triples of a block of atoms to `records`. The product over k
+/// A block of what was found: its pairs, and their thirds.
+struct Part {
+    pairs: Range<usize>,
+    thirds: Range<usize>,
+}
+
+/// Appends the triples of a block to `records`, and what they do to its pairs. The product over k
 /// and the sum of d ln S/dr_ij² stand where S and dS/dr_ij² will be.
 #[inline(always)]
-pub fn find<L: Lanes>(
-    view: View,
-    atoms: Range<usize>,
-    records: &mut Records,
-    work: &mut Workspace,
-) -> Result<()> {
-    let (first_pair, first_triple) = (records.pairs.len, records.triples.len);
-    work.filter.find::<L::Coarse>(view, atoms, records)?;
-    derive::<L>(view, records, [first_pair, first_triple], work);
-    combine::<L>(records, [first_pair, first_triple], work);
-    Ok(())
+pub fn screen<L: Lanes>(view: View, block: usize, records: &mut Records, work: &mut Workspace) {
+    let blocks = &records.found.blocks;
+    let before = block.checked_sub(1).map_or(Block::default(), |before| blocks[before]);
+    let part = Part {
+        pairs: before.pairs..blocks[block].pairs,
+        thirds: before.thirds..blocks[block].thirds,
+    };
+    records.reserve(part.pairs.end, part.thirds.len());
+    let first_triple = records.triples.thirds.len;
+    derive::<L>(view, &part, records, work);
+    combine::<L>(&part, first_triple, records, work);
+    records.triple_ends.push(records.triples.thirds.len);
 }
 
 /// C as numerator and denominator.
@@ -70,20 +95,29 @@ fn quotient<L: Lanes>(twice_a: L, a_square: L, b: L, c: L) -> (L, L) {
     (twice_a * sum - (square + a_square), a_square - square)
 }
 
-/// Second stage: the factor of each triple of the block and its logarithmic slopes.
-/// Distances are computed anew, which is cheaper than to pack them in the first stage.
+/// Second stage: the factor of each triple of the block and its logarithmic slopes; those with a
+/// factor of 1 are none. Distances are computed anew, which is cheaper than to pack them in the
+/// first stage.
 #[inline(always)]
 fn derive<L: Lanes>(
-    View { meam, env, coarse }: View,
+    View { meam, env, coarse, .. }: View,
+    part: &Part,
     records: &mut Records,
-    [first_pair, first_triple]: [usize; 2],
     work: &mut Workspace,
 ) {
-    let (pairs, triples) = (&records.pairs, &mut records.triples);
-    let count = triples.len - first_triple;
-    let Workspace { factor, term, .. } = work;
+    /// Å⁴, far below the denominator of any k between i and j.
+    const SMALL: f64 = 1e-12;
+    /// Å⁻⁴
+    const GREAT: f64 = 1e12;
+    let Records { found, triples, .. } = records;
+    let (pairs, thirds, count) = (&found.pairs, &found.thirds, part.thirds.len());
+    let Triples { thirds: Thirds { len, pair: pair_of, k: third_of }, slope_i, slope_j } = triples;
+    let Workspace { factor, term, before, first_triple, .. } = work;
+    ensure(before, count + WIDTH);
     ensure(factor, count + WIDTH + 1);
     ensure(term, count + WIDTH + 1);
+    let (first_pair, first) = (part.pairs.start, *len);
+    let mut last = first;
     let coarse: &[u32] = bytemuck::cast_slice(coarse);
     // Places in it are signed integers for the processor.
     assert!(coarse.len() < 1 << 31);
@@ -91,14 +125,14 @@ fn derive<L: Lanes>(
     let count_species = meam.species_count() as u32;
     let (zero, one, two) = (L::splat(0.0), L::splat(1.0), L::splat(2.0));
     for at in (0..count).step_by(WIDTH) {
-        let pair = eight(&triples.pair, first_triple + at);
-        let k = eight(&triples.k, first_triple + at);
+        let pair = eight(&thirds.pair, part.thirds.start + at);
+        let k = eight(&thirds.k, part.thirds.start + at);
         // The fourth word of a coarse atom is its species.
         let mut place = *k;
         for place in &mut place {
             *place = 4 * *place + 3;
         }
-        // SAFETY: triples name pairs of their block, and what stands behind the last one its
+        // SAFETY: thirds name pairs of their block, and what stands behind the last one its
         // first; k are atoms, of which all have a coarse form.
         let (i, j, species, third) = unsafe {
             (
@@ -111,7 +145,8 @@ fn derive<L: Lanes>(
         let mut bounds = [0; WIDTH];
         for lane in 0..WIDTH {
             let [first, second] = [species[lane] >> 16, species[lane] & 0xffff];
-            bounds[lane] = (first * count_species + second) * tables.stride as u32 + third[lane];
+            bounds[lane] =
+                (first * count_species + second) * tables.stride as u32 + (third[lane] & SPECIES);
         }
         // SAFETY: atoms of the list; places in the tables of the bounds.
         let (p, q, t, minimum, inverse_width) = unsafe {
@@ -125,23 +160,49 @@ fn derive<L: Lanes>(
         };
         let (a, b, c) = (square_distance(p, q), square_distance(p, t), square_distance(q, t));
         let (numerator, denominator) = quotient(a + a, a * a, b, c);
-        let inverse = denominator.inverse();
+        let inverse = denominator.max(L::splat(SMALL)).inverse();
         let value = numerator * inverse;
         let twice = two * inverse;
         let by_a = twice * ((b + c) - a - value * a);
         let common = twice * a;
         let shift = (twice * (b - c)) * (value - one);
 
-        let x = ((value - minimum) * inverse_width).max(zero).min(one);
+        // A third atom that is not between i and j does not screen.
+        let beyond = (zero - denominator) * L::splat(GREAT);
+        let x = ((value - minimum) * inverse_width).max(zero).max(beyond).min(one);
         let (f, slope) = cutoff(x);
         // f = 0 has slope 0.
         let log_slope = slope * inverse_width * f.max(L::splat(f64::MIN_POSITIVE)).inverse();
-        f.store(eight_mut(factor, at));
-        (log_slope * by_a).store(eight_mut(term, at));
-        let at = first_triple + at;
-        (log_slope * (common + shift)).store(eight_mut(&mut triples.slope_i, at));
-        (log_slope * (common - shift)).store(eight_mut(&mut triples.slope_j, at));
+        let bits = L::bits(x.below(one)) & (u32::MAX >> (32 - WIDTH.min(count - at)));
+        f.compress(bits).store(eight_mut(factor, last - first));
+        (log_slope * by_a).compress(bits).store(eight_mut(term, last - first));
+        (log_slope * (common + shift)).compress(bits).store(eight_mut(slope_i, last));
+        (log_slope * (common - shift)).compress(bits).store(eight_mut(slope_j, last));
+        L::compress_index(pair, bits, eight_mut(pair_of, last));
+        L::compress_index(k, bits, eight_mut(third_of, last));
+        let places = eight_mut(before, at);
+        for lane in 0..WIDTH {
+            places[lane] = (last - first) as u32 + BITS_BELOW[bits as usize][lane] as u32;
+        }
+        last += bits.count_ones() as usize;
     }
+    *len = last;
+    let all = (last - first) as u32;
+    before[count] = all;
+    let pair_count = part.pairs.len();
+    ensure(first_triple, pair_count + 2 * WIDTH);
+    for at in (0..pair_count).step_by(WIDTH) {
+        let mut third = *eight(&pairs.first_third, first_pair + at);
+        // What stands behind the last pair may be of another block.
+        for third in &mut third {
+            *third = (*third).min(count as u32);
+        }
+        // SAFETY: places up to that of `count`, by the line above.
+        *eight_mut(first_triple, at) = unsafe { L::gather_index(before, &third) };
+    }
+    // Pairs behind the last have no triples.
+    first_triple[pair_count..pair_count + 1 + WIDTH].fill(all);
+    triples.thirds.end(pairs.j[part.pairs.start]);
 }
 
 /// Positions differ exactly (`geometry`): the same from either end.
@@ -164,18 +225,15 @@ pub fn cutoff<L: Lanes>(x: L) -> (L, L) {
 /// Product of factors and sum of terms for each pair of the block.
 #[inline(always)]
 fn combine<L: Lanes>(
+    part: &Part,
+    first_triple: usize,
     records: &mut Records,
-    [first_pair, first_triple]: [usize; 2],
     work: &mut Workspace,
 ) {
-    let count = records.pairs.len - first_pair;
-    let triples = records.triples.len - first_triple;
-    let Workspace { filter, factor, term, .. } = work;
-    let Pairs { screening: product, slope: log_slope, .. } = &mut records.pairs;
-    let pair_first = &mut filter.first_triple;
-    // Pairs behind the last have no triples.
-    ensure(pair_first, count + 1 + WIDTH);
-    eight_mut(pair_first, count + 1).fill(triples as u32);
+    let (first_pair, count) = (part.pairs.start, part.pairs.len());
+    let triples = records.triples.thirds.len - first_triple;
+    let Workspace { factor, term, first_triple: pair_first, .. } = work;
+    let Records { screening: product, slope: log_slope, .. } = records;
     // What stands for missing factors and terms.
     let none = triples + WIDTH;
     (factor[none], term[none]) = (1.0, 0.0);

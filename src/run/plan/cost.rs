@@ -100,7 +100,8 @@ fn memory(share: &Share, threads: usize, field: &ForceField, reach: f64, observe
         + (atoms * LET_GO_OF_FEW).min(MOST_LET_GO_OF_FEW)
         + waiting.sums * word
         + waiting.records.min(atoms) * AGAIN
-        + (waiting.records as f64 * own.records + (atoms + ghosts) as f64 * own.prepared) as u64
+        + (waiting.records as f64 * own.records) as u64
+        + ((atoms + ghosts) as f64 * own.prepared + atoms as f64 * own.kept) as u64
         + ghosts * (word + size_of::<u32>() as u64)
         + received * TIMES_ON_THE_WAY * travels(field.words())
 }

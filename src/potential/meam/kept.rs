@@ -1,0 +1,412 @@
+//! What serves for several evaluations: which pairs and third atoms were found.
+//!
+//! Atoms fly straight for some steps, nearly. So when they are looked at, the place is noted where each
+//! is expected to be in the middle of some evaluations, and how far from there it may be until
+//! their end. The filter finds what may count as long as all keep to that; nothing is
+//! looked for again before one does not. What was found is kept for each tile.
+//!
+//! The way of an atom in the evaluation before tells how it flies. How far it may leave
+//! the straight line is a length, for lighter atoms more, which grows when what was found served for
+//! too few evaluations and shrinks otherwise. Where atoms fly so fast that nothing would be gained, or there
+//! are so many that memory counts for more, all is found anew each time.
+//!
+//! Invariant: what is found is a matter of speed. Whatever does not count has a screening of exactly
+//! 0 or a factor of exactly 1, so no bit of a result depends on when something was found.
+
+use super::Members;
+use super::filter::{CoarseAtom, PER_ANGSTROM, SPECIES, coarse_atom, coarse_position};
+use super::records::Selection;
+use crate::lanes::{Loop, run_loop};
+use crate::potential::Environment;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Å: where one atom might be farther from its place, too much would be looked at that does not count.
+const MOST_BLUR: f64 = 0.25;
+
+/// Å: how far the lightest atoms may leave a straight line, at first and at least.
+const FIRST_BEND: f32 = 0.02;
+const LEAST_BEND: f32 = 0.001;
+
+/// Evaluations for which what is found shall serve: with fewer too much is looked for, with more too
+/// much is found (benches/README.md).
+const EVALUATIONS: u32 = 3;
+
+/// Atoms of a rank, ghosts too, up to which what was found is kept.
+const MOST_ATOMS: usize = 200_000;
+
+/// Atoms worth a task of their own.
+const TASK: usize = 4096;
+
+/// What the phases of the potential see of all atoms, from evaluation to evaluation.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    pub coarse: Vec<CoarseAtom>,
+    /// How far from there one of them may be at most, coarse units.
+    pub most: i32,
+    /// Grows whenever `coarse` is written; never 0 then.
+    pub version: u64,
+    /// Where they were at the last evaluation.
+    before: Vec<[i32; 3]>,
+    /// For which neighbour list (`Neighbours::number`).
+    list: Option<u64>,
+    /// Whether the owned atoms were noted anew in this evaluation.
+    is_fresh: bool,
+    /// Evaluations since `coarse` was written.
+    age: u32,
+    /// How far the lightest atoms may leave a straight line, Å.
+    bend: f32,
+    tiles: Mutex<Tiles>,
+}
+
+/// What was found, by the first atom of a tile; and what is of no use any more but for its memory.
+#[derive(Debug, Default)]
+struct Tiles {
+    found: HashMap<usize, Selection>,
+    free: Vec<Selection>,
+}
+
+impl Prepared {
+    /// Bytes of each atom, owned or ghost, of a rank that owns so many; and of each owned one besides.
+    pub fn bytes_of_atom(owned: usize) -> [f64; 2] {
+        let place = size_of::<CoarseAtom>() as f64;
+        match owned <= MOST_ATOMS {
+            true => [place + size_of::<[i32; 3]>() as f64, Selection::bytes_of_atom()],
+            false => [place, 0.0],
+        }
+    }
+
+    /// Takes notice of where these atoms are: all owned ones, then all ghosts, of which there may be
+    /// none. `lightness` is the mass of the lightest species over that of each.
+    pub fn notice(
+        &mut self,
+        env: Environment,
+        members: &Members,
+        lightness: &[f32],
+        atoms: Range<usize>,
+    ) {
+        let flight = Flight { env, members, lightness };
+        let begins = atoms.start == 0 && atoms.end <= env.owned;
+        let keeps = self.coarse.len().max(env.position.len()) <= MOST_ATOMS;
+        if begins {
+            self.age += 1;
+            let number = Some(env.neighbours.number());
+            if self.list != number {
+                self.list = number;
+                self.forget();
+                self.is_fresh = true;
+            } else {
+                self.is_fresh = !keeps || self.leave(flight, atoms.clone());
+            }
+            if self.is_fresh {
+                self.renew();
+            }
+        }
+        if self.is_fresh {
+            self.note(flight, atoms.clone());
+        } else if !begins && self.leave(flight, atoms.clone()) {
+            // Tiles that see no ghosts have had theirs by what was found before.
+            self.renew();
+            self.note(flight, 0..env.position.len());
+        }
+        if keeps && !begins {
+            self.remember(env);
+        }
+    }
+
+    /// Places from now on are others.
+    fn renew(&mut self) {
+        self.version += 1;
+        if self.bend == 0.0 {
+            self.bend = FIRST_BEND;
+        } else if self.most > 0 {
+            let factor = if self.age < EVALUATIONS { 1.2 } else { 0.95 };
+            self.bend = (factor * self.bend).clamp(LEAST_BEND, MOST_BLUR as f32);
+        }
+        (self.most, self.age) = (0, 0);
+    }
+
+    /// Whether one of these atoms is farther from its place than it may be, or has become another.
+    fn leave(&self, flight: Flight, atoms: Range<usize>) -> bool {
+        if self.coarse.len() < atoms.end {
+            return true;
+        }
+        let parts = self.coarse[atoms.clone()].par_chunks(TASK);
+        let parts = parts.zip(flight.env.position[atoms.clone()].par_chunks(TASK));
+        let parts = parts.zip(flight.env.species[atoms].par_chunks(TASK));
+        parts.any(|((place, now), species)| flight.one_leaves(place, now, species))
+    }
+
+    /// Notes where these atoms are to be for some evaluations: here, if nothing is known of their
+    /// flight or one of them flies too fast.
+    fn note(&mut self, flight: Flight, atoms: Range<usize>) {
+        let missing = flight.env.position.len().saturating_sub(self.coarse.len());
+        self.coarse.reserve_exact(missing);
+        self.coarse.resize(self.coarse.len() + missing, Default::default());
+        let here = flight.env.position[atoms.clone()].par_chunks(TASK);
+        let here = here.zip(flight.env.species[atoms.clone()].par_chunks(TASK));
+        let places = self.coarse[atoms.clone()].par_chunks_mut(TASK);
+        if self.before.len() >= atoms.end {
+            let bend = self.bend * PER_ANGSTROM as f32;
+            let before = self.before[atoms.clone()].par_chunks(TASK);
+            let most = places
+                .zip(before)
+                .zip(here.clone())
+                .map(|((places, before), (now, species))| {
+                    flight.expect(places, before, now, species, bend)
+                })
+                .reduce(|| 0, i32::max);
+            if most <= (MOST_BLUR * PER_ANGSTROM) as i32 {
+                self.most = self.most.max(most);
+                return;
+            }
+        }
+        let places = self.coarse[atoms].par_chunks_mut(TASK);
+        places.zip(here).for_each(|(places, (now, species))| {
+            for ((place, now), &species) in places.iter_mut().zip(now).zip(species) {
+                *place = coarse_atom(flight.members, now, species);
+            }
+        });
+    }
+
+    fn remember(&mut self, env: Environment) {
+        self.before.resize(env.position.len(), [0; 3]);
+        let before = self.before.par_chunks_mut(TASK);
+        before.zip(env.position.par_chunks(TASK)).for_each(|(before, now)| {
+            run_loop(Remember { before, now });
+        });
+    }
+
+    /// What was found for the tile that begins with an atom, or for another tile once.
+    pub fn take(&self, first: usize) -> Selection {
+        let mut tiles = self.tiles();
+        tiles.found.remove(&first).or_else(|| tiles.free.pop()).unwrap_or_default()
+    }
+
+    /// Keeps what was found for a tile.
+    pub fn give_back(&self, first: usize, found: Selection) {
+        let mut tiles = self.tiles();
+        match self.coarse.len() <= MOST_ATOMS {
+            true => drop(tiles.found.insert(first, found)),
+            false => tiles.free.push(found),
+        }
+    }
+
+    /// Atoms and tiles are others now.
+    fn forget(&mut self) {
+        let Tiles { found, free } = self.tiles.get_mut().unwrap_or_else(PoisonError::into_inner);
+        free.extend(found.drain().map(|(_, found)| found));
+        self.before.clear();
+        self.most = 0;
+    }
+
+    fn tiles(&self) -> MutexGuard<'_, Tiles> {
+        self.tiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What tells how atoms fly.
+#[derive(Clone, Copy)]
+struct Flight<'a> {
+    env: Environment<'a>,
+    members: &'a Members,
+    lightness: &'a [f32],
+}
+
+impl Flight<'_> {
+    fn one_leaves(self, place: &[CoarseAtom], now: &[[f64; 4]], species: &[u8]) -> bool {
+        let is_same = |(place, &species): (&CoarseAtom, &u8)| {
+            self.members.own(species) == Some((place[3] as u32 & SPECIES) as u8)
+        };
+        if place.iter().zip(species).all(is_same) {
+            return run_loop(Farthest { place, now }) > 0.0;
+        }
+        place.iter().zip(now).zip(species).any(|((place, now), &species)| {
+            let now = coarse_atom(self.members, now, species);
+            (now[3] ^ place[3]) as u32 & SPECIES != 0
+                || beyond([now[0], now[1], now[2]], place) > 0.0
+        })
+    }
+
+    /// Where atoms will be in the middle of some evaluations, and within what they will be until the
+    /// end of these. Gives the most of it.
+    fn expect(
+        self,
+        places: &mut [CoarseAtom],
+        before: &[[i32; 3]],
+        now: &[[f64; 4]],
+        species: &[u8],
+        bend: f32,
+    ) -> i32 {
+        let ahead = 0.5 * (EVALUATIONS - 1) as f32;
+        let mut most = 0;
+        let atoms = before.iter().zip(now).zip(species);
+        for (place, ((before, now), &species)) in places.iter_mut().zip(atoms) {
+            let mut atom = coarse_atom(self.members, now, species);
+            let lightness =
+                self.members.own(species).map_or(1.0, |own| self.lightness[own as usize]);
+            let here = coarse_position(now);
+            let mut square = 0.0;
+            for c in 0..3 {
+                let way = here[c].wrapping_sub(before[c]) as f32 * ahead;
+                square += way * way;
+                atom[c] = atom[c].wrapping_add(way as i32);
+            }
+            // Up to the next multiple, above the roundings.
+            let blur = (square.sqrt() + bend * lightness) as i32 + SPECIES as i32 + 4;
+            let blur = blur & !(SPECIES as i32);
+            most = most.max(blur);
+            atom[3] |= blur;
+            *place = atom;
+        }
+        most
+    }
+}
+
+/// By how much an atom is farther from its place than it may be: a difference of squares.
+#[inline(always)]
+fn beyond(now: [i32; 3], place: &CoarseAtom) -> f32 {
+    let blur = (place[3] & !(SPECIES as i32)) as f32;
+    let mut square = 0.0;
+    for c in 0..3 {
+        let d = now[c].wrapping_sub(place[c]) as f32;
+        square += d * d;
+    }
+    square - blur * blur
+}
+
+struct Farthest<'a> {
+    place: &'a [CoarseAtom],
+    now: &'a [[f64; 4]],
+}
+
+impl Loop for Farthest<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let mut most = f32::NEG_INFINITY;
+        for (place, now) in self.place.iter().zip(self.now) {
+            let beyond = beyond(coarse_position(now), place);
+            most = if beyond > most { beyond } else { most };
+        }
+        most
+    }
+}
+
+struct Remember<'a> {
+    before: &'a mut [[i32; 3]],
+    now: &'a [[f64; 4]],
+}
+
+impl Loop for Remember<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (before, now) in self.before.iter_mut().zip(self.now) {
+            *before = coarse_position(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::atoms::Species;
+    use crate::fixed::Quantum;
+    use crate::neighbour::Neighbours;
+
+    const ATOMS: usize = 100;
+
+    struct Flock {
+        prepared: Prepared,
+        position: Vec<[f64; 4]>,
+        species: Vec<u8>,
+    }
+
+    impl Flock {
+        fn new() -> Flock {
+            let position = (0..ATOMS).map(|n| [3.0 * n as f64, 0.0, 0.0, 0.0]).collect();
+            let species = (0..ATOMS).map(|n| (n % 3 == 0) as u8).collect();
+            Flock { prepared: Prepared::default(), position, species }
+        }
+
+        /// Each flies so far, Å, and is looked at, the last ten as ghosts; the version then.
+        fn fly(&mut self, way: impl Fn(usize) -> f64) -> u64 {
+            let (neighbours, owned) = (Neighbours::default(), ATOMS - 10);
+            for (n, position) in self.position.iter_mut().enumerate() {
+                position[n % 3] += way(n);
+            }
+            let species =
+                |symbol: &str| Species { symbol: symbol.into(), mass: 1.0, atomic_number: 1 };
+            let members = Members::new(&["A", "B"], &[species("A"), species("B")]);
+            let env = Environment {
+                owned,
+                position: &self.position[..owned],
+                species: &self.species,
+                id: &[],
+                neighbours: &neighbours,
+                quantum: Quantum::STANDARD,
+            };
+            self.prepared.notice(env, &members, &[0.3, 1.0], 0..owned);
+            let env = env.at(&self.position);
+            self.prepared.notice(env, &members, &[0.3, 1.0], owned..ATOMS);
+            self.hold();
+            self.prepared.version
+        }
+
+        /// All are where they may be.
+        fn hold(&self) {
+            let kinds = self.position.iter().zip(&self.prepared.coarse);
+            for (position, place) in kinds {
+                let beyond = beyond(coarse_position(position), place);
+                assert!(beyond <= 0.0, "{position:?} {place:?}");
+            }
+            let blurs = self.prepared.coarse.iter().map(|place| place[3] & !(SPECIES as i32));
+            assert_eq!(blurs.max(), Some(self.prepared.most));
+        }
+    }
+
+    #[test]
+    fn what_is_found_serves_while_atoms_fly_straight() {
+        let mut flock = Flock::new();
+        let way = |n: usize| 0.001 * (n % 30) as f64;
+        let mut versions = vec![flock.fly(|_| 0.0)];
+        versions.extend((0..12).map(|_| flock.fly(way)));
+        // Nothing is known of their flight at first.
+        assert_eq!(versions[0], 1);
+        let looks = versions.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!((2..=1 + 12 / EVALUATIONS as usize).contains(&looks), "{versions:?}");
+        assert!(flock.prepared.most > 0);
+    }
+
+    #[test]
+    fn atoms_that_leave_their_way_or_become_others_are_noticed() {
+        let way = |_: usize| 0.01;
+        for single in [3, ATOMS - 3] {
+            let mut flock = Flock::new();
+            (0..3).for_each(|_| _ = flock.fly(way));
+            let before = flock.prepared.version;
+            let version = flock.fly(|n| if n == single { 0.15 } else { 0.01 });
+            assert!(version > before, "atom {single}");
+            // Once it is known how they fly.
+            (0..4).for_each(|_| _ = flock.fly(way));
+            let before = flock.fly(|_| 0.0);
+            flock.species[single] = 1 - flock.species[single];
+            assert!(flock.fly(|_| 0.0) > before, "atom {single}");
+        }
+    }
+
+    #[test]
+    fn of_atoms_that_fly_too_fast_nothing_is_expected() {
+        let mut flock = Flock::new();
+        for step in 0..5 {
+            assert_eq!(flock.fly(|n| if n == 7 { 0.5 } else { 0.01 }), 1 + step);
+        }
+        // Ghosts, and owned ones but the seventh, have their ways: only together they count.
+        assert!(flock.prepared.coarse[..ATOMS - 10].iter().all(|atom| atom[3] <= 1));
+    }
+}

@@ -1,0 +1,169 @@
+//! What is found once serves for several evaluations (`potential::meam`): whatever atoms do
+//! meanwhile, energies, forces and virials are to the last bit those of an engine that has just
+//! been made.
+
+use std::path::Path;
+
+use sinter_hpc::atoms::Atom;
+use sinter_hpc::build::Frame;
+use sinter_hpc::build::extxyz;
+use sinter_hpc::comm::Comm;
+use sinter_hpc::force::{Engine, Settings, System, evaluate};
+use sinter_hpc::geometry::{Cell, on_grid};
+use sinter_hpc::lanes::InstructionSet;
+use sinter_hpc::potential::meam::Meam;
+
+const SETTINGS: Settings = Settings { skin: 1.0, energy_bound: f64::INFINITY };
+
+fn in_repository(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn platinum_iron(set: InstructionSet) -> Meam {
+    let folder = in_repository("inputs/potentials");
+    let elements = ["Pt", "Fe"].map(String::from);
+    let parameters = folder.join("PtFe.meam");
+    let meam = Meam::from_files(&folder.join("PtFe.library.meam"), Some(&parameters), &elements);
+    meam.unwrap().with_instruction_set(set)
+}
+
+/// The first frame of a file with velocities: its atoms in its cell.
+fn sample(name: &str) -> (Cell, Vec<Atom>) {
+    let path = in_repository("tests/reference").join(name);
+    let frame: Frame = extxyz::open(&path).unwrap().next().unwrap().unwrap();
+    let [a, b, c] = frame.lattice.unwrap();
+    let velocities = frame.velocities.as_ref().unwrap();
+    let atom = |i: usize| Atom {
+        id: i as u64,
+        position: frame.positions[i],
+        velocity: velocities[i],
+        image: [0; 3],
+        particle: 0,
+        species: (frame.species[i] == "Fe") as u32,
+        padding: 0,
+    };
+    (Cell::new([0.0; 3], [a[0], b[1], c[2]], frame.periodic), (0..frame.len()).map(atom).collect())
+}
+
+/// Every owned atom on its way for so long, ps.
+fn fly(engine: &mut Engine<Meam>, time: f64) {
+    let atoms = engine.atoms_mut();
+    for (position, velocity) in atoms.position[..atoms.owned].iter_mut().zip(&atoms.velocity) {
+        for d in 0..3 {
+            position[d] = on_grid(position[d] + velocity[d] * time);
+        }
+    }
+}
+
+/// Compares with an engine that has just been made; gives the greatest force, eV/Å.
+fn compare(engine: &mut Engine<Meam>, potential: &Meam, what: &str) -> f64 {
+    let totals = engine.update_forces(true).unwrap();
+    let (atoms, cell) = (engine.atoms(), *engine.cell());
+    let list: Vec<Atom> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
+    let fresh = evaluate(potential, cell, &list).unwrap();
+    assert_eq!(
+        totals.potential_energy.to_bits(),
+        fresh.totals.potential_energy.to_bits(),
+        "{what}"
+    );
+    assert_eq!(totals.virial, fresh.totals.virial, "{what}");
+    let mut most = 0.0f64;
+    for i in 0..atoms.owned {
+        let (here, there) = (atoms.force_on(i), fresh.forces[atoms.id[i] as usize]);
+        assert_eq!(here, there, "{what}: force on atom {}", atoms.id[i]);
+        most = here.iter().fold(most, |most, f| most.max(f.abs()));
+    }
+    most
+}
+
+/// Steps of 2 fs in which each atom is drawn by its force, and something befalls one of them.
+fn befall(name: &str, set: InstructionSet, mut happen: impl FnMut(&mut Engine<Meam>, usize)) {
+    let ((cell, atoms), potential, comm) = (sample(name), platinum_iron(set), Comm::single());
+    let mut engine = Engine::new(&comm, &potential, cell, atoms, SETTINGS).unwrap();
+    for step in 0..40 {
+        let what = format!("{name}, {}, step {step}", set.name());
+        assert!(compare(&mut engine, &potential, &what) > 0.1);
+        let atoms = engine.atoms_mut();
+        for i in 0..atoms.owned {
+            // (eV/Å) / (u) in Å/ps², for some 150 u.
+            let force = atoms.force_on(i);
+            (0..3).for_each(|d| atoms.velocity[i][d] += 64.0 * force[d] * 0.002);
+        }
+        fly(&mut engine, 0.002);
+        happen(&mut engine, step);
+    }
+}
+
+fn sets() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+}
+
+#[test]
+fn heat_changes_no_bit() {
+    for set in sets() {
+        for name in ["nve_bulk.xyz", "nve_particle.xyz"] {
+            befall(name, set, |_, _| ());
+        }
+    }
+}
+
+#[test]
+fn what_befalls_single_atoms_changes_no_bit() {
+    let set = InstructionSet::choose().unwrap();
+    for name in ["nve_bulk.xyz", "nve_particle.xyz"] {
+        befall(name, set, |engine, step| {
+            let atoms = engine.atoms_mut();
+            let i = (7 * step) % atoms.owned;
+            match step % 8 {
+                // A jump, a blow that the step before does not tell of, and another species.
+                1 => atoms.position[i][0] = on_grid(atoms.position[i][0] + 0.2),
+                4 => atoms.velocity[i] = [0.0, 150.0, -80.0],
+                6 => {
+                    atoms.species[i] = 1 - atoms.species[i];
+                    engine.refresh_species();
+                }
+                _ => {}
+            }
+        });
+    }
+}
+
+#[test]
+fn atoms_that_are_carried_off_together_change_no_bit() {
+    befall("nve_particle.xyz", InstructionSet::choose().unwrap(), |engine, step| {
+        let atoms = engine.atoms_mut();
+        for position in &mut atoms.position[..atoms.owned] {
+            position[step % 3] = on_grid(position[step % 3] + 0.03 * step as f64);
+        }
+    });
+}
+
+/// Where two atoms come too close, that is told in the step in which they do, whatever was found
+/// before.
+#[test]
+fn atoms_that_meet_are_told_of_in_the_step_in_which_they_do() {
+    let (cell, mut atoms) = sample("nve_particle.xyz");
+    let (potential, comm) = (platinum_iron(InstructionSet::choose().unwrap()), Comm::single());
+    atoms.truncate(40);
+    // Two that fly at each other, far from all others.
+    for (i, x, v) in [(38, 400.0, 30.0), (39, 402.0, -30.0)] {
+        (atoms[i].position, atoms[i].velocity) = ([x, 0.0, 0.0], [v, 0.0, 0.0]);
+    }
+    let mut engine = Engine::new(&comm, &potential, cell, atoms, SETTINGS).unwrap();
+    let mut told = None;
+    for step in 0..80 {
+        let atoms = engine.atoms();
+        let list: Vec<Atom> = (0..atoms.owned).map(|i| atoms.record(i)).collect();
+        let fresh = evaluate(&potential, *engine.cell(), &list).is_err();
+        // Forces beyond the bound of the quantum are a failure, too, of both.
+        let here = engine.update_forces(false).err().map(|error| error.to_string());
+        let is_close = here.as_ref().is_some_and(|text| text.contains("closer than"));
+        if is_close || fresh {
+            assert!(is_close == fresh, "step {step}: {here:?}");
+            told = Some(step);
+            break;
+        }
+        fly(&mut engine, 0.0005);
+    }
+    assert!(told.is_some_and(|step| step > 30), "{told:?}");
+}
