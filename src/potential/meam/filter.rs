@@ -15,7 +15,7 @@
 
 use super::drift::{Drift, NEAREST};
 use super::parameters::{Parameters, Screen};
-use super::records::Selection;
+use super::records::{Pairs, Selection, Thirds};
 use super::table::CLOSEST;
 use super::{Meam, Members};
 use crate::error::{Error, Result};
@@ -208,6 +208,8 @@ pub struct Filter {
     /// Both ends of one species, and of two.
     alike: Candidates,
     unlike: Candidates,
+    /// What is found of the block: few of all that are tested.
+    thirds: Thirds,
 }
 
 /// An atom of the block, and which sixteens are its neighbours.
@@ -267,13 +269,14 @@ impl Filter {
         let blur = Blur::of(view.most);
         let all_apart = self.collect::<C>(view, blur, atoms)?;
         let tests = self.choose::<C>(view, blur);
-        let Filter { sixteens, centres, alike, unlike, .. } = self;
-        let mut output = Output { block: [found.pairs.len, found.thirds.len], found };
-        output.found.reserve(alike.count + unlike.count, tests);
+        let Filter { sixteens, centres, alike, unlike, thirds, .. } = self;
+        found.reserve_pairs(alike.count + unlike.count);
+        thirds.clear_for(tests);
+        let mut output = Output { first_pair: found.pairs.len, pairs: &mut found.pairs, thirds };
         test::<C>(bounds, (sixteens, centres), alike, &mut output);
-        let all_alike = output.found.pairs.len;
+        let all_alike = output.pairs.len;
         test::<C>(bounds, (sixteens, centres), unlike, &mut output);
-        output.found.end_block(all_alike);
+        found.end_block(all_alike, thirds);
         Ok(all_apart)
     }
 
@@ -471,9 +474,9 @@ impl<'a, C: Coarse> Axis<'a, C> {
 
 /// Where the pairs and thirds of a block go.
 struct Output<'a> {
-    found: &'a mut Selection,
-    /// The first pair and third of the block.
-    block: [usize; 2],
+    pairs: &'a mut Pairs,
+    first_pair: usize,
+    thirds: &'a mut Thirds,
 }
 
 /// Tests candidates and appends what passes. No branch asks whether a k passes or
@@ -485,8 +488,7 @@ fn test<C: Coarse>(
     candidates: &Candidates,
     output: &mut Output,
 ) {
-    let [block_pair, block_third] = output.block;
-    let (pairs, thirds) = (&mut output.found.pairs, &mut output.found.thirds);
+    let Output { pairs, first_pair: block_pair, thirds } = output;
     // Slices of one length, so that one comparison checks all.
     let room = thirds.k.len();
     let (third, pair_of) = (&mut thirds.k[..room], &mut thirds.pair[..room]);
@@ -509,7 +511,7 @@ fn test<C: Coarse>(
                 let own = ((slot / WIDTH as u32 == $n) as u32) << lane;
                 let inside = inside & !own;
                 C::compress_index(&$k.index, inside, sixteen_mut(third, last));
-                *sixteen_mut(pair_of, last) = [(pair - block_pair) as u32; WIDTH];
+                *sixteen_mut(pair_of, last) = [(pair - *block_pair) as u32; WIDTH];
                 last += inside.count_ones() as usize;
                 wholly
             }};
@@ -528,7 +530,7 @@ fn test<C: Coarse>(
         pair_i[pair] = atom;
         pair_j[pair] = home.index[lane];
         pair_species[pair] = own << 16 | home.species[lane];
-        first_third[pair] = (end - block_third) as u32;
+        first_third[pair] = end as u32;
         let survives = wholly == 0;
         pair += survives as usize;
         end = if survives { last } else { end };

@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Å: where one atom might be farther from its place, too much would be looked at that does not count.
-const MOST_BLUR: f64 = 0.25;
+const MOST_BLUR: f64 = 0.15;
 
 /// Å: how far the lightest atoms may leave a straight line, at first and at least.
 const FIRST_BEND: f32 = 0.02;
@@ -66,6 +66,18 @@ pub struct Prepared {
 struct Tiles {
     found: HashMap<usize, Selection>,
     free: Vec<Selection>,
+}
+
+impl Tiles {
+    /// The smallest that has room for so many atoms, else the greatest.
+    fn take_free(&mut self, atoms: usize) -> Option<Selection> {
+        let fit = |(_, free): &(usize, &Selection)| match free.room.checked_sub(atoms) {
+            Some(more) => more,
+            None => usize::MAX - free.room,
+        };
+        let (n, _) = self.free.iter().enumerate().min_by_key(fit)?;
+        Some(self.free.swap_remove(n))
+    }
 }
 
 impl Prepared {
@@ -179,10 +191,12 @@ impl Prepared {
         });
     }
 
-    /// What was found for the tile that begins with an atom, or for another tile once.
-    pub fn take(&self, first: usize) -> Selection {
+    /// What was found for a tile of these atoms, or once for another of about as many: the memory of
+    /// each grows to what its greatest tile has needed.
+    pub fn take(&self, atoms: &Range<usize>) -> Selection {
         let mut tiles = self.tiles();
-        tiles.found.remove(&first).or_else(|| tiles.free.pop()).unwrap_or_default()
+        let known = tiles.found.remove(&atoms.start);
+        known.or_else(|| tiles.take_free(atoms.len())).unwrap_or_default()
     }
 
     /// Keeps what was found for a tile.

@@ -323,7 +323,7 @@ fn screen_and_sum<L: Lanes>(
     let is_known = records.found.version == version;
     let mut all_apart = true;
     if !is_known {
-        records.found.begin(blocks);
+        records.found.begin(tile.atoms.len(), blocks);
     }
     records.begin();
     Ahead::of(tile, 0, blocks).for_each(|atoms| density::fetch::<L>(task, atoms));
@@ -396,7 +396,7 @@ impl Potential for Meam {
         assert!(sums.has_room_for(env.position.len()));
         let Prepared { coarse, most, version, .. } = prepared;
         let (version, view) = (*version, View { meam: self, env, coarse, most: *most });
-        records.found = prepared.take(tile.atoms.start);
+        records.found = prepared.take(&tile.atoms);
         // SAFETY: by the caller's promise.
         let task = unsafe { DensityTask::new(view, sums) };
         let mut used = self.workspaces.take();

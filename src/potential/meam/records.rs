@@ -9,7 +9,7 @@
 //! atoms, so the last vector is computed as any other; its results are left out.
 
 use crate::potential::lanes::WIDTH;
-use crate::potential::shared::Through;
+use crate::potential::shared::{Through, ensure};
 
 /// Pairs and triples that may count. Those that do not have a screening of exactly 0, or a factor of
 /// exactly 1.
@@ -22,6 +22,8 @@ pub struct Selection {
     pub blocks: Vec<Block>,
     /// How many blocks the tile has.
     all_blocks: usize,
+    /// Atoms of the greatest tile for which it has had room.
+    pub room: usize,
 }
 
 /// Where what was found for a block of atoms ends.
@@ -75,9 +77,11 @@ pub struct Triples {
     pub slope_j: Vec<f64>,
 }
 
-/// Of an atom of a hot metal (benches/README.md): what is found, and what of it is screened in part.
+/// Of an atom of a hot metal (benches/README.md): what is found, and what of it is screened in part. Third
+/// atoms are most when a crystal begins to move, whose nearest neighbours stand just outside of the
+/// ellipses of all pairs; later they are some 11.
 const PAIRS_OF_ATOM: f64 = 6.1;
-const THIRDS_OF_ATOM: f64 = 11.0;
+const THIRDS_OF_ATOM: f64 = 28.0;
 const TRIPLES_OF_ATOM: f64 = 8.1;
 const WORD: f64 = size_of::<f64>() as f64;
 const NUMBER: f64 = size_of::<u32>() as f64;
@@ -88,8 +92,9 @@ impl Selection {
         PAIRS_OF_ATOM * 4.0 * NUMBER + THIRDS_OF_ATOM * 2.0 * NUMBER
     }
 
-    /// For a tile of so many blocks, none of which is known yet.
-    pub fn begin(&mut self, blocks: usize) {
+    /// For a tile of so many atoms in so many blocks, none of which is known yet.
+    pub fn begin(&mut self, atoms: usize, blocks: usize) {
+        self.room = self.room.max(atoms);
         self.version = 0;
         self.pairs.len = 0;
         self.thirds.len = 0;
@@ -102,23 +107,28 @@ impl Selection {
         Through { len, done: self.blocks.len(), all: self.all_blocks }
     }
 
-    /// Room for `pairs` and `thirds` more of the next block, and eight.
+    /// Room for so many pairs more of the next block, and eight.
     #[inline(always)]
-    pub fn reserve(&mut self, pairs: usize, thirds: usize) {
-        let (of_pairs, of_thirds) = (self.through(self.pairs.len), self.through(self.thirds.len));
+    pub fn reserve_pairs(&mut self, more: usize) {
+        let through = self.through(self.pairs.len);
         let Pairs { i, j, species, first_third, .. } = &mut self.pairs;
         for values in [i, j, species, first_third] {
-            of_pairs.ensure(values, pairs + WIDTH);
-        }
-        let Thirds { pair, k, .. } = &mut self.thirds;
-        for values in [pair, k] {
-            of_thirds.ensure(values, thirds + WIDTH);
+            through.ensure(values, more + WIDTH);
         }
     }
 
-    /// All pairs and thirds of a block are known: makes what stands behind them valid.
-    pub fn end_block(&mut self, alike: usize) {
+    /// All pairs of a block are known, and these are their thirds: makes what stands behind them
+    /// valid.
+    pub fn end_block(&mut self, alike: usize, more: &Thirds) {
+        let through = self.through(self.thirds.len);
         let (pairs, thirds) = (&mut self.pairs, &mut self.thirds);
+        for (values, more) in
+            [(&mut thirds.pair, &more.pair[..more.len]), (&mut thirds.k, &more.k[..more.len])]
+        {
+            through.ensure(values, more.len() + WIDTH);
+            values[thirds.len..thirds.len + more.len()].copy_from_slice(more);
+        }
+        thirds.len += more.len;
         let (i, j, species) = match pairs.len {
             0 => (0, 0, 0),
             n => (pairs.i[n - 1], pairs.j[n - 1], pairs.species[n - 1]),
@@ -134,6 +144,13 @@ impl Selection {
 }
 
 impl Thirds {
+    /// None, with room for so many.
+    pub fn clear_for(&mut self, more: usize) {
+        self.len = 0;
+        ensure(&mut self.pair, more + WIDTH);
+        ensure(&mut self.k, more + WIDTH);
+    }
+
     /// Makes what stands behind them valid, by an atom that exists.
     pub fn end(&mut self, atom: u32) {
         let behind = self.len..self.len + WIDTH;
