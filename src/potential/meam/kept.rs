@@ -76,7 +76,10 @@ impl Tiles {
             None => usize::MAX - free.room,
         };
         let (n, _) = self.free.iter().enumerate().min_by_key(fit)?;
-        Some(self.free.swap_remove(n))
+        let mut free = self.free.swap_remove(n);
+        // It may be of this very evaluation, but of another tile.
+        free.version = 0;
+        Some(free)
     }
 }
 
@@ -411,6 +414,27 @@ mod tests {
             let before = flock.fly(|_| 0.0);
             flock.species[single] = 1 - flock.species[single];
             assert!(flock.fly(|_| 0.0) > before, "atom {single}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_for_one_tile_is_never_taken_for_that_of_another() {
+        let found = || {
+            let mut found = Selection::default();
+            (found.version, found.room) = (5, 10);
+            found
+        };
+        let few = Prepared::default();
+        few.give_back(20, found());
+        assert_eq!(few.take(&(20..30)).version, 5);
+        assert_eq!(few.take(&(20..30)).version, 0);
+        // Where there are too many to keep, its memory serves the next tile.
+        let coarse = vec![CoarseAtom::default(); MOST_ATOMS + 1];
+        let many = Prepared { coarse, ..Prepared::default() };
+        for tile in [20..30, 30..40] {
+            many.give_back(20, found());
+            let taken = many.take(&tile);
+            assert_eq!((taken.version, taken.room), (0, 10));
         }
     }
 
