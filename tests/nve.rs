@@ -3,54 +3,20 @@
 //! steps) made for this project: `tests/reference/nve_*.xyz`, a hot particle in
 //! vacuum and a periodic crystal.
 
-use std::path::{Path, PathBuf};
+#[path = "support/frames.rs"]
+mod frames;
 
+use std::path::Path;
+
+use frames::{atoms, cell, frames, platinum_iron};
 use sinter_hpc::atoms::Atom;
 use sinter_hpc::build::Frame;
-use sinter_hpc::build::extxyz;
 use sinter_hpc::comm::Comm;
 use sinter_hpc::dynamics::{Integrator, Progress, Protocol};
 use sinter_hpc::force::{Engine, Settings, System};
 use sinter_hpc::geometry::Cell;
 use sinter_hpc::input;
-use sinter_hpc::potential::meam::Meam;
 use sinter_hpc::units::MASS_VELOCITY_SQUARED;
-
-fn in_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn frames(name: &str) -> Vec<Frame> {
-    let path = in_repository("tests/reference").join(name);
-    extxyz::open(&path).unwrap().collect::<Result<_, _>>().unwrap()
-}
-
-fn platinum_iron() -> Meam {
-    let folder = in_repository("inputs/potentials");
-    let elements = ["Pt", "Fe"].map(String::from);
-    let parameters = folder.join("PtFe.meam");
-    Meam::from_files(&folder.join("PtFe.library.meam"), Some(&parameters), &elements).unwrap()
-}
-
-fn cell(frame: &Frame) -> Cell {
-    let [a, b, c] = frame.lattice.unwrap();
-    Cell::new([0.0; 3], [a[0], b[1], c[2]], frame.periodic)
-}
-
-fn atoms(frame: &Frame) -> Vec<Atom> {
-    let velocities = frame.velocities.as_ref().unwrap();
-    (0..frame.len())
-        .map(|i| Atom {
-            id: i as u64,
-            position: frame.positions[i],
-            velocity: velocities[i],
-            image: [0; 3],
-            particle: 0,
-            species: (frame.species[i] == "Fe") as u32,
-            padding: 0,
-        })
-        .collect()
-}
 
 /// Carries out one stage (its keys in TOML) and calls `look` after each step;
 /// returns the atoms at its end.

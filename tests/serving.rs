@@ -2,11 +2,11 @@
 //! meanwhile, energies, forces and virials are to the last bit those of an engine that has just
 //! been made.
 
-use std::path::Path;
+#[path = "support/frames.rs"]
+mod frames;
 
+use frames::platinum_iron;
 use sinter_hpc::atoms::Atom;
-use sinter_hpc::build::Frame;
-use sinter_hpc::build::extxyz;
 use sinter_hpc::comm::Comm;
 use sinter_hpc::force::{Engine, Settings, System, evaluate};
 use sinter_hpc::geometry::{Cell, on_grid};
@@ -15,34 +15,10 @@ use sinter_hpc::potential::meam::Meam;
 
 const SETTINGS: Settings = Settings { skin: 1.0, energy_bound: f64::INFINITY };
 
-fn in_repository(path: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn platinum_iron(set: InstructionSet) -> Meam {
-    let folder = in_repository("inputs/potentials");
-    let elements = ["Pt", "Fe"].map(String::from);
-    let parameters = folder.join("PtFe.meam");
-    let meam = Meam::from_files(&folder.join("PtFe.library.meam"), Some(&parameters), &elements);
-    meam.unwrap().with_instruction_set(set)
-}
-
-/// The first frame of a file with velocities: its atoms in its cell.
+/// The first frame of a file: its atoms in its cell.
 fn sample(name: &str) -> (Cell, Vec<Atom>) {
-    let path = in_repository("tests/reference").join(name);
-    let frame: Frame = extxyz::open(&path).unwrap().next().unwrap().unwrap();
-    let [a, b, c] = frame.lattice.unwrap();
-    let velocities = frame.velocities.as_ref().unwrap();
-    let atom = |i: usize| Atom {
-        id: i as u64,
-        position: frame.positions[i],
-        velocity: velocities[i],
-        image: [0; 3],
-        particle: 0,
-        species: (frame.species[i] == "Fe") as u32,
-        padding: 0,
-    };
-    (Cell::new([0.0; 3], [a[0], b[1], c[2]], frame.periodic), (0..frame.len()).map(atom).collect())
+    let frame = &frames::frames(name)[0];
+    (frames::cell(frame), frames::atoms(frame))
 }
 
 /// Every owned atom on its way for so long, ps.
@@ -78,7 +54,8 @@ fn compare(engine: &mut Engine<Meam>, potential: &Meam, what: &str) -> f64 {
 
 /// Steps of 2 fs in which each atom is drawn by its force, and something befalls one of them.
 fn befall(name: &str, set: InstructionSet, mut happen: impl FnMut(&mut Engine<Meam>, usize)) {
-    let ((cell, atoms), potential, comm) = (sample(name), platinum_iron(set), Comm::single());
+    let ((cell, atoms), potential, comm) =
+        (sample(name), platinum_iron().with_instruction_set(set), Comm::single());
     let mut engine = Engine::new(&comm, &potential, cell, atoms, SETTINGS).unwrap();
     for step in 0..40 {
         let what = format!("{name}, {}, step {step}", set.name());
@@ -143,7 +120,7 @@ fn atoms_that_are_carried_off_together_change_no_bit() {
 #[test]
 fn atoms_that_meet_are_told_of_in_the_step_in_which_they_do() {
     let (cell, mut atoms) = sample("nve_particle.xyz");
-    let (potential, comm) = (platinum_iron(InstructionSet::choose().unwrap()), Comm::single());
+    let (potential, comm) = (platinum_iron(), Comm::single());
     atoms.truncate(40);
     // Two that fly at each other, far from all others.
     for (i, x, v) in [(38, 400.0, 30.0), (39, 402.0, -30.0)] {

@@ -406,7 +406,7 @@ impl Filter {
 
 /// How far an atom may be from its place, by its word.
 #[inline(always)]
-fn blur_of(word: i32) -> f32 {
+pub fn blur_of(word: i32) -> f32 {
     (word & !(SPECIES as i32)) as f32
 }
 

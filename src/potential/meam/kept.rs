@@ -14,7 +14,7 @@
 //! 0 or a factor of exactly 1, so no bit of a result depends on when something was found.
 
 use super::Members;
-use super::filter::{CoarseAtom, PER_ANGSTROM, SPECIES, coarse_atom, coarse_position};
+use super::filter::{CoarseAtom, PER_ANGSTROM, SPECIES, blur_of, coarse_atom, coarse_position};
 use super::records::Selection;
 use crate::lanes::{Loop, run_loop};
 use crate::potential::Environment;
@@ -285,7 +285,7 @@ impl Flight<'_> {
 /// By how much an atom is farther from its place than it may be: a difference of squares.
 #[inline(always)]
 fn beyond(now: [i32; 3], place: &CoarseAtom) -> f32 {
-    let blur = (place[3] & !(SPECIES as i32)) as f32;
+    let blur = blur_of(place[3]);
     let mut square = 0.0;
     for c in 0..3 {
         let d = now[c].wrapping_sub(place[c]) as f32;
