@@ -53,12 +53,11 @@ fn compare(engine: &mut Engine<Meam>, potential: &Meam, what: &str) -> f64 {
 }
 
 /// Steps of 2 fs in which each atom is drawn by its force, and something befalls one of them.
-fn befall(name: &str, set: InstructionSet, mut happen: impl FnMut(&mut Engine<Meam>, usize)) {
-    let ((cell, atoms), potential, comm) =
-        (sample(name), platinum_iron().with_instruction_set(set), Comm::single());
+fn befall(name: &str, potential: Meam, mut happen: impl FnMut(&mut Engine<Meam>, usize)) {
+    let ((cell, atoms), comm) = (sample(name), Comm::single());
     let mut engine = Engine::new(&comm, &potential, cell, atoms, SETTINGS).unwrap();
     for step in 0..40 {
-        let what = format!("{name}, {}, step {step}", set.name());
+        let what = format!("{name}, {}, step {step}", potential.instruction_set().name());
         assert!(compare(&mut engine, &potential, &what) > 0.1);
         let atoms = engine.atoms_mut();
         for i in 0..atoms.owned {
@@ -79,16 +78,15 @@ fn sets() -> impl Iterator<Item = InstructionSet> {
 fn heat_changes_no_bit() {
     for set in sets() {
         for name in ["nve_bulk.xyz", "nve_particle.xyz"] {
-            befall(name, set, |_, _| ());
+            befall(name, platinum_iron().with_instruction_set(set), |_, _| ());
         }
     }
 }
 
 #[test]
 fn what_befalls_single_atoms_changes_no_bit() {
-    let set = InstructionSet::choose().unwrap();
     for name in ["nve_bulk.xyz", "nve_particle.xyz"] {
-        befall(name, set, |engine, step| {
+        befall(name, platinum_iron(), |engine, step| {
             let atoms = engine.atoms_mut();
             let i = (7 * step) % atoms.owned;
             match step % 8 {
@@ -107,12 +105,23 @@ fn what_befalls_single_atoms_changes_no_bit() {
 
 #[test]
 fn atoms_that_are_carried_off_together_change_no_bit() {
-    befall("nve_particle.xyz", InstructionSet::choose().unwrap(), |engine, step| {
+    befall("nve_particle.xyz", platinum_iron(), |engine, step| {
         let atoms = engine.atoms_mut();
         for position in &mut atoms.position[..atoms.owned] {
             position[step % 3] = on_grid(position[step % 3] + 0.03 * step as f64);
         }
     });
+}
+
+/// Several threads cut the atoms into several tiles, whose memory goes round.
+#[test]
+fn where_there_are_too_many_atoms_to_keep_what_is_found_the_bits_are_the_same() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for name in ["nve_bulk.xyz", "nve_particle.xyz"] {
+        for most in [0, usize::MAX] {
+            pool.install(|| befall(name, platinum_iron().keeping_up_to(most), |_, _| ()));
+        }
+    }
 }
 
 /// Where two atoms come too close, that is told in the step in which they do, whatever was found

@@ -34,11 +34,29 @@ const LEAST_BEND: f32 = 0.001;
 /// much is found (benches/README.md).
 const EVALUATIONS: u32 = 3;
 
-/// Atoms of a rank, ghosts too, up to which what was found is kept.
-const MOST_ATOMS: usize = 200_000;
-
 /// Atoms worth a task of their own.
 const TASK: usize = 4096;
+
+/// Whose finds are kept, and for how long.
+#[derive(Debug)]
+pub struct Keeping {
+    /// The mass of the lightest species over that of each.
+    pub lightness: Vec<f32>,
+    /// Atoms that a rank owns up to which what was found is kept.
+    pub most_atoms: usize,
+}
+
+impl Keeping {
+    /// Where ranks own more atoms, memory counts for more than time (benches/README.md).
+    const MOST_ATOMS: usize = 1_000_000;
+
+    /// For species of these masses.
+    pub fn new(masses: impl Iterator<Item = f64> + Clone) -> Keeping {
+        let lightest = masses.clone().fold(f64::INFINITY, f64::min);
+        let lightness = masses.map(|mass| (lightest / mass) as f32).collect();
+        Keeping { lightness, most_atoms: Keeping::MOST_ATOMS }
+    }
+}
 
 /// What the phases of the potential see of all atoms, from evaluation to evaluation.
 #[derive(Debug, Default)]
@@ -54,6 +72,8 @@ pub struct Prepared {
     list: Option<u64>,
     /// Whether the owned atoms were noted anew in this evaluation.
     is_fresh: bool,
+    /// Whether there are few enough atoms.
+    keeps: bool,
     /// Evaluations since `coarse` was written.
     age: u32,
     /// How far the lightest atoms may leave a straight line, Å.
@@ -85,35 +105,35 @@ impl Tiles {
 
 impl Prepared {
     /// Bytes of each atom, owned or ghost, of a rank that owns so many; and of each owned one besides.
-    pub fn bytes_of_atom(owned: usize) -> [f64; 2] {
+    pub fn bytes_of_atom(owned: usize, keeping: &Keeping) -> [f64; 2] {
         let place = size_of::<CoarseAtom>() as f64;
-        match owned <= MOST_ATOMS {
+        match owned <= keeping.most_atoms {
             true => [place + size_of::<[i32; 3]>() as f64, Selection::bytes_of_atom()],
             false => [place, 0.0],
         }
     }
 
     /// Takes notice of where these atoms are: all owned ones, then all ghosts, of which there may be
-    /// none. `lightness` is the mass of the lightest species over that of each.
+    /// none.
     pub fn notice(
         &mut self,
         env: Environment,
         members: &Members,
-        lightness: &[f32],
+        keeping: &Keeping,
         atoms: Range<usize>,
     ) {
-        let flight = Flight { env, members, lightness };
+        let flight = Flight { env, members, lightness: &keeping.lightness };
         let begins = atoms.start == 0 && atoms.end <= env.owned;
-        let keeps = self.coarse.len().max(env.position.len()) <= MOST_ATOMS;
         if begins {
             self.age += 1;
             let number = Some(env.neighbours.number());
             if self.list != number {
                 self.list = number;
+                self.keeps = env.owned <= keeping.most_atoms;
                 self.forget();
                 self.is_fresh = true;
             } else {
-                self.is_fresh = !keeps || self.leave(flight, atoms.clone());
+                self.is_fresh = !self.keeps || self.leave(flight, atoms.clone());
             }
             if self.is_fresh {
                 self.renew();
@@ -126,7 +146,7 @@ impl Prepared {
             self.renew();
             self.note(flight, 0..env.position.len());
         }
-        if keeps && !begins {
+        if self.keeps && !begins {
             self.remember(env);
         }
     }
@@ -205,7 +225,7 @@ impl Prepared {
     /// Keeps what was found for a tile.
     pub fn give_back(&self, first: usize, found: Selection) {
         let mut tiles = self.tiles();
-        match self.coarse.len() <= MOST_ATOMS {
+        match self.keeps {
             true => drop(tiles.found.insert(first, found)),
             false => tiles.free.push(found),
         }
@@ -214,8 +234,13 @@ impl Prepared {
     /// Atoms and tiles are others now.
     fn forget(&mut self) {
         let Tiles { found, free } = self.tiles.get_mut().unwrap_or_else(PoisonError::into_inner);
-        free.extend(found.drain().map(|(_, found)| found));
-        self.before.clear();
+        free.clear();
+        if self.keeps {
+            free.extend(found.drain().map(|(_, found)| found));
+            self.before.clear();
+        } else {
+            (*found, self.before) = Default::default();
+        }
         self.most = 0;
     }
 
@@ -368,9 +393,10 @@ mod tests {
                 neighbours: &neighbours,
                 quantum: Quantum::STANDARD,
             };
-            self.prepared.notice(env, &members, &[0.3, 1.0], 0..owned);
+            let keeping = Keeping::new([1.0, 0.3].into_iter());
+            self.prepared.notice(env, &members, &keeping, 0..owned);
             let env = env.at(&self.position);
-            self.prepared.notice(env, &members, &[0.3, 1.0], owned..ATOMS);
+            self.prepared.notice(env, &members, &keeping, owned..ATOMS);
             self.hold();
             self.prepared.version
         }
@@ -424,13 +450,12 @@ mod tests {
             (found.version, found.room) = (5, 10);
             found
         };
-        let few = Prepared::default();
+        let few = Prepared { keeps: true, ..Prepared::default() };
         few.give_back(20, found());
         assert_eq!(few.take(&(20..30)).version, 5);
         assert_eq!(few.take(&(20..30)).version, 0);
         // Where there are too many to keep, its memory serves the next tile.
-        let coarse = vec![CoarseAtom::default(); MOST_ATOMS + 1];
-        let many = Prepared { coarse, ..Prepared::default() };
+        let many = Prepared::default();
         for tile in [20..30, 30..40] {
             many.give_back(20, found());
             let taken = many.take(&tile);

@@ -37,7 +37,7 @@ use embedding::{Embeddings, MOST_WORDS, SQUARED_WEIGHTS, Unsound, WEIGHTS};
 use filter::{Bounds, View};
 use force::ForceTask;
 use harmonics::FIRST;
-use kept::Prepared;
+use kept::{Keeping, Prepared};
 use parameters::{Averaging, Parameters};
 use records::{Block, Records, Selection};
 use reference::References;
@@ -72,9 +72,8 @@ pub use check::{Found, ReferenceState};
 pub struct Meam {
     parameters: Parameters,
     species: Vec<Species>,
-    /// The mass of the lightest species over that of each.
-    lightness: Vec<f32>,
     members: Members,
+    keeping: Keeping,
     embeddings: Embeddings,
     coefficients: Coefficients,
     bounds: Bounds,
@@ -161,6 +160,13 @@ impl Meam {
         self
     }
 
+    /// The same potential, which keeps what it finds only where a rank owns no more atoms than these.
+    /// That changes speed and memory, never results.
+    pub fn keeping_up_to(mut self, atoms: usize) -> Meam {
+        self.keeping.most_atoms = atoms;
+        self
+    }
+
     /// What of the parameter file contradicts the library where all that can be compared
     /// does: no run should begin so.
     pub fn contradiction(&self) -> Option<&str> {
@@ -232,11 +238,9 @@ impl Meam {
         let symbols: Vec<&str> = species.iter().map(|s| s.symbol.as_str()).collect();
         let members = Members::new(&symbols, &species);
         let (cutoff, smoothing) = (parameters.cutoff, parameters.smoothing);
-        let lightest = species.iter().map(|s| s.mass).fold(f64::INFINITY, f64::min);
-        let lightness = species.iter().map(|s| (lightest / s.mass) as f32).collect();
         Ok(Meam {
+            keeping: Keeping::new(species.iter().map(|s| s.mass)),
             species,
-            lightness,
             members,
             bounds: Bounds::new(&parameters, &ellipse_bounds),
             coefficients: Coefficients::new(&parameters, &densities, &tables),
@@ -335,8 +339,7 @@ fn screen_and_sum<L: Lanes>(
         }
         screening::screen::<L>(task.view, block, records, workspace);
         let Block { alike, pairs, .. } = records.found.blocks[block];
-        let before = block.checked_sub(1);
-        let first_pair = before.map_or(0, |before| records.found.blocks[before].pairs);
+        let first_pair = records.found.beginning(block).pairs;
         density::accumulate::<L>(
             task,
             records,
@@ -347,6 +350,7 @@ fn screen_and_sum<L: Lanes>(
         );
     }
     if !is_known {
+        records.found.fit();
         records.found.version = if all_apart { version } else { 0 };
     }
     Ok(())
@@ -375,11 +379,11 @@ impl Potential for Meam {
     }
 
     fn prepare(&self, env: Environment, atoms: Range<usize>, prepared: &mut Prepared) {
-        prepared.notice(env, &self.members, &self.lightness, atoms);
+        prepared.notice(env, &self.members, &self.keeping, atoms);
     }
 
     fn bytes_of_atom(&self, owned: usize, _: f64, _: f64) -> AtomBytes {
-        let [prepared, kept] = Prepared::bytes_of_atom(owned);
+        let [prepared, kept] = Prepared::bytes_of_atom(owned, &self.keeping);
         let found = Selection::bytes_of_atom() - kept;
         AtomBytes { prepared, kept, records: found + Records::bytes_of_atom() }
     }

@@ -102,9 +102,24 @@ impl Selection {
         self.all_blocks = blocks;
     }
 
+    /// All blocks are known: gives back room that is far more than they took, as there are many tiles
+    /// whose finds are kept, and they began with others.
+    pub fn fit(&mut self) {
+        let Pairs { len, i, j, species, first_third } = &mut self.pairs;
+        [i, j, species, first_third].into_iter().for_each(|values| fit(values, *len));
+        let Thirds { len, pair, k } = &mut self.thirds;
+        [pair, k].into_iter().for_each(|values| fit(values, *len));
+    }
+
     /// When the first `len` of something are of the blocks that are known.
     fn through(&self, len: usize) -> Through {
         Through { len, done: self.blocks.len(), all: self.all_blocks }
+    }
+
+    /// Where a block that is known begins: all ends of the one before it.
+    #[inline(always)]
+    pub fn beginning(&self, block: usize) -> Block {
+        block.checked_sub(1).map_or(Block::default(), |before| self.blocks[before])
     }
 
     /// Room for so many pairs more of the next block, and eight.
@@ -140,6 +155,14 @@ impl Selection {
         pairs.first_third[behind].fill(0);
         thirds.end(j);
         self.blocks.push(Block { alike, pairs: pairs.len, thirds: thirds.len });
+    }
+}
+
+/// Leaves room for no more than a quarter above `len`, and a vector.
+fn fit(values: &mut Vec<u32>, len: usize) {
+    if values.len() > len + len / 4 + WIDTH {
+        values.truncate(len + WIDTH);
+        values.shrink_to_fit();
     }
 }
 

@@ -26,7 +26,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::filter::{Filter, SPECIES, View};
-use super::records::{Block, Records, Thirds, Triples};
+use super::records::{Records, Thirds, Triples};
 use crate::potential::lanes::{Lanes, WIDTH, eight, eight_mut};
 use crate::potential::shared::ensure;
 use std::ops::Range;
@@ -74,12 +74,8 @@ struct Part {
 /// and the sum of d ln S/dr_ij² stand where S and dS/dr_ij² will be.
 #[inline(always)]
 pub fn screen<L: Lanes>(view: View, block: usize, records: &mut Records, work: &mut Workspace) {
-    let blocks = &records.found.blocks;
-    let before = block.checked_sub(1).map_or(Block::default(), |before| blocks[before]);
-    let part = Part {
-        pairs: before.pairs..blocks[block].pairs,
-        thirds: before.thirds..blocks[block].thirds,
-    };
+    let (begin, end) = (records.found.beginning(block), records.found.blocks[block]);
+    let part = Part { pairs: begin.pairs..end.pairs, thirds: begin.thirds..end.thirds };
     records.reserve(part.pairs.end, part.thirds.len());
     let first_triple = records.triples.thirds.len;
     derive::<L>(view, &part, records, work);
