@@ -48,6 +48,10 @@ pub struct TermState {
     /// Of a piston: velocity (Å/ps) and the energy that it has given (eV).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<[f64; 2]>,
+    /// Of a piston that bears a pressure: its mass (g/mol) and its area (Å²), which by default are those of
+    /// the atoms and the box that it found; these can change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<[f64; 2]>,
     /// First and last of each run of ids; none where the term is for all atoms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub atoms: Option<Vec<[u64; 2]>>,
@@ -173,7 +177,11 @@ impl OneBodyTerms {
             let position = state.as_ref().and_then(|state| state.position);
             let gap = || nearest(scene, config.side, config.axis.index(), config.gap_angstrom);
             let position = position.or(config.position_angstrom).unwrap_or_else(gap);
-            let mut piston = Piston::new(config, position, scene.around(config.axis.index()));
+            let around = match state.as_ref().and_then(|state| state.body) {
+                Some([mass, area]) => Surroundings { mass, area: Some(area) },
+                None => scene.around(config.axis.index()),
+            };
+            let mut piston = Piston::new(config, position, around);
             if let Some([velocity, given]) = state.and_then(|state| state.motion) {
                 (piston.velocity, piston.given) = (velocity, given);
             }
@@ -341,6 +349,12 @@ impl OneBodyTerms {
             },
             motion: match &term.form {
                 Form::Piston(piston) => Some([piston.velocity, piston.given]),
+                _ => None,
+            },
+            body: match &term.form {
+                Form::Piston(Piston { drive: Drive::Pressure { mass, area, .. }, .. }) => {
+                    Some([*mass, *area])
+                }
                 _ => None,
             },
             atoms: term.members.as_deref().map(runs),

@@ -145,6 +145,44 @@ def test_energies_and_forces_are_in_the_series(tmp_path):
     assert np.abs(given[-1]).min() > 0.02, "both have done something"
 
 
+def test_a_piston_keeps_the_mass_that_it_began_with(tmp_path):
+    """By default that of all atoms, of which swaps make others."""
+    text = HEAD + PLANE + """
+[checkpoint]
+every_steps = 20
+keep = 9
+[[piston]]
+gap_angstrom = 0
+pressure_gpa = 10
+area_angstrom2 = 200
+[[stage]]
+kind = "hold"
+temperature_k = 800
+duration_ps = 0.12
+[stage.swaps]
+interval_ps = 0.02
+attempts = 20
+ensemble = "semi-grand"
+chemical_potential_ev = { Pt = 0, Fe = 2 }
+"""
+    path = write_input(tmp_path, text)
+    finished(tmp_path / "one", path)
+    with h5py.File(tmp_path / "one/checkpoint-20.h5") as first, h5py.File(tmp_path / "one/checkpoint-60.h5") as last:
+        counts = [np.bincount(np.ravel(file["atoms/species"])) for file in (first, last)]
+    assert counts[0].tolist() != counts[1].tolist(), "atoms have become others"
+    finished(tmp_path / "rest", path, arguments=("--restart", tmp_path / "one/checkpoint-40.h5"), ranks=2)
+    assert different_atoms(tmp_path / "one/checkpoint-60.h5", tmp_path / "rest/checkpoint-60.h5") == []
+
+
+def test_one_atom_that_alone_may_move_is_told_of(tmp_path):
+    numbers = list(range(1, 158))
+    text = HEAD + f'[[fixed]]\natoms = {{ numbers = {numbers} }}\n[[stage]]\nkind = "hold"\ntemperature_k = 300\nduration_ps = 0.002\n'
+    path = write_input(tmp_path, text)
+    for done in (sinter("check", path), run("--output", tmp_path / "out", path, ranks=2)):
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("all atoms but one are held fixed") == 1, done.stderr
+
+
 def test_a_piston_reaches_its_pressure(tmp_path):
     """On a slab whose lowest layer does not move; its area is that of the box."""
     text = HEAD[: HEAD.index("[[particle]]")].replace("trajectory_interval_ps = 0.1", "trajectory_interval_ps = 1") + """
