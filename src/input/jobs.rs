@@ -78,14 +78,14 @@ pub struct StopConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walltime: Option<WallTime>,
     /// The run is done when the neck of every pair of neighbouring particles has grown
-    /// to this fraction of the radius of the smaller one. Pairs count that were neighbours when the
-    /// particles were put together, or all if there were none.
+    /// to this fraction of the radius of the smaller one, and has stood for `neck_hold_ps`. Pairs count
+    /// that were neighbours when the particles were put together, or all if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 1.5))]
     pub neck_ratio: Option<f64>,
     /// The run is done when every pair of neighbouring particles is as compact as one
     /// ball, but for this excess: 0.05 means a gyration radius at most 5 % above that of
-    /// the ball; two balls that touch have 0.3. The same pairs count.
+    /// the ball; two balls that touch have 0.3. The same pairs count, once their necks stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 0.3))]
     pub coalesced_within: Option<f64>,

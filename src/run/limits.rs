@@ -28,13 +28,13 @@ pub fn judge(limits: &StopConfig, record: &Record, drift: f64) -> Verdict {
         ));
     }
     if let (Some(wanted), Some(least)) =
-        (limits.neck_ratio, extreme(record, "neck_ratio", f64::min))
+        (limits.neck_ratio, extreme(record, "neck_ratio", f64::min, 0.0))
         && least >= wanted
     {
         return Verdict::Reached(format!("the neck ratio is {least:.3}, {wanted} was wanted"));
     }
     if let (Some(excess), Some(most)) =
-        (limits.coalesced_within, extreme(record, "compactness", f64::max))
+        (limits.coalesced_within, extreme(record, "compactness", f64::max, f64::INFINITY))
         && most <= 1.0 + excess
     {
         return Verdict::Reached(format!(
@@ -47,17 +47,20 @@ pub fn judge(limits: &StopConfig, record: &Record, drift: f64) -> Verdict {
 
 /// Of a column over the pairs that were neighbours when the particles were put together (such as have
 /// come near since may have others between them), or over all if there were none of these; none
-/// while there are no pairs.
-fn extreme(record: &Record, name: &str, choose: fn(f64, f64) -> f64) -> Option<f64> {
+/// while there are no pairs. Where no neck stands, corners and adatoms may overlap all the same: that counts as
+/// `apart`.
+fn extreme(record: &Record, name: &str, choose: fn(f64, f64) -> f64, apart: f64) -> Option<f64> {
     let pairs = record.series("/sinter/pairs")?;
     let column = |name| match &pairs.column(name)?.values {
         Values::Real(values) => Some(values),
         Values::Integer(_) | Values::Text(_) => None,
     };
-    let (values, found) = (column(name)?, column("found_time")?);
+    let (values, found, neck) = (column(name)?, column("found_time")?, column("neck_time")?);
+    let values: Vec<f64> =
+        values.iter().zip(neck).map(|(&value, t)| if t.is_nan() { apart } else { value }).collect();
     let at_first = values.iter().zip(found).filter(|(_, found)| found.is_nan());
     let extreme = at_first.map(|(value, _)| *value).reduce(choose);
-    extreme.or_else(|| values.iter().copied().reduce(choose))
+    extreme.or_else(|| values.into_iter().reduce(choose))
 }
 
 #[cfg(test)]
@@ -72,10 +75,12 @@ mod tests {
             ..Column::real(name, "", "", 0.0)
         };
         let found = vec![f64::NAN; ratios.len().max(compactness.len())];
+        let neck = vec![0.5; found.len()];
         let columns = vec![
             column("neck_ratio", ratios),
             column("compactness", compactness),
             column("found_time", &found),
+            column("neck_time", &neck),
         ];
         let series = vec![Series { path: "/sinter/pairs", columns }];
         Record { step: 10, time_ps: 0.02, series }
@@ -106,6 +111,19 @@ mod tests {
         assert!(matches!(found_at([f64::NAN, 7.5]), Verdict::Reached(_)));
         assert_eq!(found_at([f64::NAN; 2]), Verdict::GoOn);
         assert_eq!(found_at([2.0, 7.5]), Verdict::GoOn);
+    }
+
+    /// As adatoms of both sides that touch, whose circle is as wide as a neck's.
+    #[test]
+    fn what_is_no_neck_yet_has_not_grown() {
+        for (ratio, within) in [(Some(0.2), None), (None, Some(0.3))] {
+            let limits =
+                StopConfig { neck_ratio: ratio, coalesced_within: within, ..Default::default() };
+            let mut record = record(&[0.32; 2], &[1.2; 2]);
+            assert!(matches!(judge(&limits, &record, 0.0), Verdict::Reached(_)));
+            record.series[0].columns[3].values = Values::Real(vec![0.5, f64::NAN]);
+            assert_eq!(judge(&limits, &record, 0.0), Verdict::GoOn);
+        }
     }
 
     #[test]
