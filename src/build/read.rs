@@ -435,8 +435,14 @@ fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Ve
     let energy: f64 = energies.sum::<f64>() * MASS_VELOCITY_SQUARED;
     let temperature = energy / (3.0 * velocities.len() as f64 * BOLTZMANN);
     if velocities.iter().all(|v| *v == [0.0; 3]) {
-        let message = "all velocities of the file are zero: the atoms start at rest";
-        warnings.push(message.into());
+        // As after a minimisation: then they are drawn, as those of a file that has none.
+        warnings.push(match first_temperature(config) {
+            Some(t) => {
+                format!("all velocities of the file are zero: they are drawn anew, at {t} K")
+            }
+            None => "all velocities of the file are zero: the atoms start at rest".into(),
+        });
+        return;
     } else if energy > 0.0 && !(COLD..=HOT).contains(&temperature) {
         warnings.push(format!(
             "the velocities of the file are those of {temperature:.3e} K: are they in Å/ps?"
@@ -447,6 +453,12 @@ fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Ve
             "`initial_temperature_k` has no effect: the file brings velocities, of {temperature:.0} K"
         ));
     }
+}
+
+/// At which velocities are drawn when atoms at rest begin to move, K.
+fn first_temperature(config: &Config) -> Option<f64> {
+    let first = config.stages.iter().find(|stage| stage.kind.is_dynamic())?;
+    config.dynamics.initial_temperature_k.or(first.temperature_k).filter(|t| *t > 0.0)
 }
 
 /// The labels of the file by which atoms are particles.

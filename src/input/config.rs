@@ -110,6 +110,7 @@ pub struct Config {
     pub output: OutputConfig,
     /// Paths of chosen atoms at a fine interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = "trajectory"))]
     pub traces: Option<TracesConfig>,
     /// When checkpoints are written, besides the ends of stages, and how they are used.
     #[serde(default)]

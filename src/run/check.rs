@@ -52,11 +52,12 @@ fn structure(config: &mut Config, potential: &ForceField) -> Result<(String, Str
     let built = build::looked_at(config, &comm)?;
     warnings::of_structure(&built, potential, &comm);
     input::settle(config, built.layout.cell.periodic)?;
-    can_swap(config, &built, potential)?;
+    let mut atoms = Atoms::from_list(&built.atoms);
     let one_body = match config.stages[0].particles {
-        Arrangement::Together => found(config, &built, potential)?,
+        Arrangement::Together => begin_one_body(config, &built, potential, &mut atoms)?,
         Arrangement::Apart => String::new(),
     };
+    can_swap(config, &built, potential, &atoms)?;
     let symbols = config.symbols();
     let cell = built.layout.cell;
     let sides: Vec<String> = (0..3)
@@ -76,24 +77,30 @@ fn structure(config: &mut Config, potential: &ForceField) -> Result<(String, Str
     Ok((told, one_body))
 }
 
-/// Where the one-body terms stand, and for how many atoms.
-fn found(config: &Config, built: &Built, potential: &ForceField) -> Result<String> {
+/// Lets the one-body terms act on the atoms: where they stand, and for how many atoms they are.
+fn begin_one_body(
+    config: &Config,
+    built: &Built,
+    potential: &ForceField,
+    atoms: &mut Atoms,
+) -> Result<String> {
     let (comm, species) = (Comm::single(), potential.species());
-    let atoms = Atoms::from_list(&built.atoms);
-    let scene = Scene { comm: &comm, atoms: &atoms, cell: &built.cell, species };
+    let scene = Scene { comm: &comm, atoms, cell: &built.cell, species };
     let begun = OneBodyTerms::begin(config, scene);
-    let begun = begun.map_err(|(key, message)| config.source.error(&key, message))?;
+    let mut begun = begun.map_err(|(key, message)| config.source.error(&key, message))?;
+    begun.mark(atoms);
+    warnings::of_movable(atoms, &comm);
     Ok(begun.found())
 }
 
 /// Swaps that are asked for must be possible.
-fn can_swap(config: &Config, built: &Built, potential: &ForceField) -> Result<()> {
+fn can_swap(config: &Config, built: &Built, potential: &ForceField, atoms: &Atoms) -> Result<()> {
     if config.stages.iter().all(|stage| stage.swaps.is_none()) {
         return Ok(());
     }
-    let (comm, atoms) = (Comm::single(), Atoms::from_list(&built.atoms));
+    let comm = Comm::single();
     let masses: Vec<f64> = potential.species().iter().map(|species| species.mass).collect();
-    let view = View { atoms: &atoms, cell: &built.cell, masses: &masses, comm: &comm };
+    let view = View { atoms, cell: &built.cell, masses: &masses, comm: &comm };
     match Protocol::new(config).idle_swaps(0, &view, potential.cutoff()) {
         Some((key, why)) => Err(config.source.error(&key, why)),
         None => Ok(()),

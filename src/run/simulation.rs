@@ -153,6 +153,9 @@ impl<'c> Simulation<'c> {
             self.files.log.say(&format!("\nOne-body terms begin to act\n{}", one_body.found()));
         }
         self.engine.set_one_body(one_body);
+        if states.is_none() {
+            warnings::of_movable(self.engine.atoms(), self.comm);
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 
 use super::potential::potential as read_potential;
 use super::self_test::self_test;
-use crate::atoms::Atom;
+use crate::atoms::{Atom, Atoms};
 use crate::build::Built;
 use crate::comm::Comm;
 use crate::error::Result;
@@ -55,6 +55,16 @@ pub fn of_structure(built: &Built, potential: &ForceField, comm: &Comm) {
          nothing that a thermostat could act on",
     ));
     tell(scattered(built, potential.cutoff(), comm));
+}
+
+/// That one atom alone is not held fixed. Collective.
+pub fn of_movable(atoms: &Atoms, comm: &Comm) {
+    let fixed = comm.sum((0..atoms.owned).filter(|&i| atoms.is_fixed(i)).count() as i64);
+    let all = comm.sum(atoms.owned as i64);
+    tell((fixed > 0 && all - fixed == 1).then_some(
+        "all atoms but one are held fixed: its motion counts as that of the centre of mass, so it has no \
+         temperature, no velocity at first, and nothing that a thermostat could act on",
+    ));
 }
 
 /// That the atoms have no neighbours: their file may be in another unit. A few are looked at.

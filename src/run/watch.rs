@@ -177,9 +177,16 @@ impl<'c> Watch<'c> {
             self.signals.leave_nothing_begun(folder);
         }
         self.stop_file = folder.join(STOP);
+        let was_there = self.comm.is_root() && self.stop_file.symlink_metadata().is_ok();
         self.checkpoint_cost = Duration::from_secs_f64(atoms as f64 / ATOMS_PER_SECOND);
         self.steps = Pace::begin(step);
         self.remove_stop_file();
+        if was_there && !self.stop_file_stays {
+            let path = self.stop_file.display();
+            warnings::tell([format!(
+                "{path} was there before this job began: it has been removed, and stops nothing"
+            )]);
+        }
     }
 
     /// When the job ends and who says so, for the log.

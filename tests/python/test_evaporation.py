@@ -181,6 +181,16 @@ def test_a_removed_atom_acts_on_nobody_and_keeps_its_row(tmp_path):
         assert list(file["sinter/departures/atom"]) == [2, 5, 3, 4]
 
 
+def test_atoms_that_had_evaporated_are_told_of_where_a_trajectory_is_read(tmp_path):
+    path = evaporating(tmp_path, leaving("remove"), LEAVING)
+    done = run("--output", tmp_path / "out", path)
+    assert done.returncode == 0, done.stderr
+    for frame, count in ((-1, 4), (0, 0)):
+        text = HEAD.replace('"evaporating.xyz"', f'"out/trajectory.h5md"\nframe = {frame}')
+        seen = sinter("check", write_input(tmp_path, text, "again.toml"))
+        assert (f"{count} of the atoms had evaporated" in seen.stderr) == (count > 0), seen.stderr
+
+
 def test_a_frozen_atom_is_an_obstacle_and_counts_in_no_mean(tmp_path):
     path = evaporating(tmp_path, leaving("freeze"), LEAVING)
     done = run("--output", tmp_path / "out", path)

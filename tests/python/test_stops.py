@@ -131,6 +131,15 @@ def test_a_file_named_stop_stops_and_is_gone(undisturbed, tmp_path):
     same_end(reference, tmp_path)
 
 
+def test_a_file_named_stop_from_before_stops_nothing_which_is_told(undisturbed, tmp_path):
+    path, reference = undisturbed
+    (tmp_path / "STOP").touch()
+    done = run("--output", tmp_path, path)
+    assert done.returncode == 0, done.stderr
+    assert "STOP was there before this job began" in done.stderr and not (tmp_path / "STOP").exists()
+    same_end(reference, tmp_path)
+
+
 def test_a_folder_named_stop_stops_once_and_is_left_in_peace(undisturbed, tmp_path):
     """One that cannot be removed must neither end the run with an error nor each later job at once."""
     path, reference = undisturbed

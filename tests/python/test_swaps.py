@@ -158,6 +158,20 @@ swaps = { interval_ps = 0.004, attempts = 20 }
     assert held.any() and changed.any() and not (held & changed).any()
 
 
+def test_swaps_among_fixed_atoms_alone_are_refused_before_anything_begins(tmp_path):
+    more = """
+[[fixed]]
+atoms = { species = ["Fe"] }
+[[stage]]
+kind = "hold"
+temperature_k = 1500
+duration_ps = 0.06
+swaps = { interval_ps = 0.004, attempts = 20 }
+"""
+    told = sinter("check", write_input(tmp_path, HEAD + more))
+    assert told.returncode == 2 and "there is nothing to swap" in told.stderr, told.stdout + told.stderr
+
+
 OPEN = """
 [[stage]]
 kind = "hold"

@@ -149,7 +149,22 @@ impl Reader<'_> {
         self.masses(&mut frame)?;
         self.cell(&mut frame, length)?;
         self.unwrap(&mut frame)?;
+        self.departed(&mut frame);
         Ok(frame)
+    }
+
+    /// Tells of atoms that were at rest far out, or taken out, in the run that wrote the file.
+    fn departed(&self, frame: &mut Frame) {
+        let rows =
+            self.file.dataset("sinter/departures/step").and_then(|rows| rows.read_1d::<i64>());
+        let gone = |step: &&i64| self.step.is_none_or(|now| **step <= now);
+        let count = rows.map_or(0, |rows| rows.iter().filter(gone).count());
+        if count > 0 {
+            frame.warnings.push(format!(
+                "{count} of the atoms had evaporated in the run that wrote the file, and rested or were taken out \
+                 (`[evaporation]`): here they are atoms as all others"
+            ));
+        }
     }
 
     /// Masses in g/mol, to be compared; in other units they are passed over.

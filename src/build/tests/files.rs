@@ -293,8 +293,18 @@ fn velocities_of_a_file_are_looked_at() {
         format!("2\nProperties=species:S:1:pos:R:3:velo:R:3\nPt 0 0 0 {v} 0 0\nPt 3 0 0 0 {v} 0\n")
     };
     assert_eq!(told("a.xyz", &text(2.0), "").0, Vec::<String>::new());
+    // As they are after a minimisation.
+    let drawn =
+        |t: f64| format!("all velocities of the file are zero: they are drawn anew, at {t} K");
+    assert_eq!(told("a.xyz", &text(0.0), "").0, [drawn(300.0)]);
+    let started = "[dynamics]\ninitial_temperature_k = 400";
+    assert_eq!(told("a.xyz", &text(0.0), started).0, [drawn(400.0)]);
+    let (folder, _) = from_file("a.xyz", &text(0.0), "");
+    let still = "[potential]\nlibrary = \"a\"\nelements = [\"Pt\"]\n[structure]\nfile = \"a.xyz\"\n\
+                 [[stage]]\nkind = \"hold\"\nensemble = \"nve\"\nduration_ps = 1\n";
+    let config = input::parse(still, &folder.path().join("input.toml")).unwrap();
     assert_eq!(
-        told("a.xyz", &text(0.0), "").0,
+        build(&config).warnings,
         ["all velocities of the file are zero: the atoms start at rest"]
     );
     // Å/fs: m v²/3k = 195.084 x 1.0364e-4 x 4e-6 / (3 x 8.617e-5) K.

@@ -286,6 +286,19 @@ fn a_key_may_change_until_it_has_had_its_effect() {
     }
 }
 
+/// A trajectory has them or not, and a new one may.
+#[test]
+fn traces_may_be_added_and_left_out_in_a_new_folder() {
+    let table = "[traces]\natoms = \"gap\"\nids = [1]\n";
+    let without = EVERYTHING.replace(table, "");
+    for (then, now) in [(EVERYTHING, &*without), (&without, EVERYTHING)] {
+        let told_of = |new_trajectory| told(then, now, &Standing { new_trajectory, ..at(3, 5) });
+        assert!(told_of(true).is_ok_and(|changes| !changes.noted.is_empty()));
+        let error = told_of(false).unwrap_err().to_string();
+        assert!(error.contains("go on in a new folder"), "{error}");
+    }
+}
+
 #[test]
 fn a_stage_that_has_just_ended_may_be_longer() {
     let longer = nth(2, "duration_ps = 1", "duration_ps = 2");
