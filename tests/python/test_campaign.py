@@ -15,6 +15,7 @@ from running import HEAD, PROGRAM, ROOT, environment, wait_until
 sys.path.insert(0, str(ROOT / "tools"))
 
 from sinter_tools import campaign, digest
+from sinter_tools.cli import main
 from sinter_tools.trajectory import Unusable
 
 # The first lines still belong to `[output]`: a neck that has held for a few frames counts.
@@ -129,6 +130,12 @@ def test_bad_campaigns_are_told(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(Unusable, match=words.replace("[", r"\[")):
         campaign.Campaign(path)
+
+
+def test_a_map_is_of_all_groups(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["campaign", str(written(tmp_path)), "--map", "--task", "1"])
+    assert ended.value.code == 2 and "--task: not allowed with argument --map" in capsys.readouterr().err
 
 
 def test_files_of_any_force_field_are_found_from_the_folders_of_the_runs(tmp_path):

@@ -346,9 +346,10 @@ def parser():
     made.add_argument("campaign", help="TOML file with `input` and `[vary]`, or several `[[part]]`")
     made.add_argument("--output", type=Path, help="folder [results/<name of the file>]")
     made.add_argument("--jobs", type=positive(int), default=os.cpu_count(), help="runs at a time [one for each core]")
-    made.add_argument("--task", type=int, help="only this group of runs, counted from 1, for array jobs")
     made.add_argument("--program", help="the program [sinter-hpc on the path, or as built in the repository]")
-    made.add_argument("--map", action="store_true", help="run nothing, draw what there is")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--task", type=int, help="only this group of runs, counted from 1, for array jobs")
+    which.add_argument("--map", action="store_true", help="run nothing, draw what there is")
 
     text = "What holds adatoms on fcc surfaces, and the barriers of hops and exchanges"
     made = commands.add_parser("barriers", help=text, description=text)
