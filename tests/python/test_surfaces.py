@@ -172,7 +172,7 @@ def test_diffusion_of_the_run_is_that_of_its_frames(hot):
             assert (kinds == trajectory.column("facet", first)).all()
             bound = (kinds != surfaces.NOWHERE) & (trajectory.column("facet", now) != surfaces.NOWHERE)
             places = trajectory.frame(now).positions
-            moved = surfaces._turned_back(trajectory.particle, bound & (kinds == surfaces.INNER), then, places) - then
+            moved = analysis.turned_back(trajectory.particle, bound & (kinds == surfaces.INNER), then, places) - then
             frames = gone.setdefault(start, [np.zeros_like(then)])
             frames.append(moved)
             layers = surfaces.layers(surfaces.around(trajectory, trajectory.frame(first)))
@@ -279,6 +279,21 @@ def test_a_box_that_changes_moves_no_atom():
     _, rows = analysis.mean_square_displacements(made, 0.0, {"all": np.ones(made.atoms, bool)})
     assert rows["all"] == pytest.approx(0, abs=1e-20)
     assert surfaces.diffusion(made)["inner"].squares == pytest.approx(0, abs=1e-20)
+
+
+def test_a_particle_that_only_turns_and_moves_is_displaced_by_nothing():
+    """Though an atom of it evaporates; what fills a box along one direction is not turned."""
+    ball = np.vstack([shape(face_100=6)[0], [[9.0, 9, 9]]])
+    made = Made([ball @ turned(4 * step, (1, 0, 2)) + 0.3 * step for step in range(5)])
+    for step, places in enumerate(made.positions):
+        places[-1] += 50 * step
+    bound = np.arange(made.atoms) < made.atoms - 1
+    _, rows = analysis.mean_square_displacements(made, 0.0, {"bound": bound}, bound)
+    assert rows["bound"] == pytest.approx(0, abs=1e-20)
+    made.periodic, frame = np.array([True, False, False]), made.frame
+    made.frame = lambda index: SimpleNamespace(**vars(frame(index)) | {"lengths": np.array([np.ptp(ball[bound, 0]), 0, 0])})
+    _, rows = analysis.mean_square_displacements(made, 0.0, {"bound": bound}, bound)
+    assert rows["bound"][-1] > 1
 
 
 def test_lindemann_index_of_independent_vibrations():

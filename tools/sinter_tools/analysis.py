@@ -216,28 +216,38 @@ def unstretched(trajectory, frame, then):
     return frame.positions * np.where(stretched, then / np.where(stretched, now, 1.0), 1.0)[trajectory.particle]
 
 
+def turned_back(particle, fitted, then, now, straight=None):
+    """Places now after a rotation and shift of each particle that bring its atoms of a mask (of all, where these are fewer than
+    four) nearest to where they were then (W. Kabsch, Acta Cryst. A32 (1976) 922); `straight`: particles that are only shifted."""
+    fitted = fitted | (np.bincount(particle, fitted) < 4)[particle]
+    counts = np.maximum(np.bincount(particle, fitted), 1)[:, None]
+    of_each = lambda values: np.stack([np.bincount(particle, fitted * column) for column in values.T], 1)
+    centre = (of_each(then) / counts)[particle]
+    own, other = now - (of_each(now) / counts)[particle], then - centre
+    left, _, right = np.linalg.svd(of_each((own[:, :, None] * other[:, None]).reshape(-1, 9)).reshape(-1, 3, 3))
+    left[:, :, -1] *= np.sign(np.linalg.det(left @ right))[:, None]
+    rotation = left @ right
+    if straight is not None:
+        rotation[straight] = np.eye(3)
+    return np.einsum("nk,nkd->nd", own, rotation[particle]) + centre
+
+
 def mean_square_displacements(trajectory, since, chosen, bound=None):
-    """Of groups of atoms from a time on, the motion of their particles' centres and of the box taken away:
-    times (ps) and a row of Å^2 for each group. `chosen`: masks of the atoms by name; `bound`:
-    of those that centres are of, unless all are."""
+    """Of groups of atoms from a time on, the motion and rotation of their particles and what a barostat does to the box taken
+    away: times (ps) and a row of Å^2 for each group. What fills the box along a periodic direction cannot turn. `chosen`: masks
+    of the atoms by name; `bound`: of those that tell how a particle has moved, unless all do."""
     bound = np.ones(trajectory.atoms, bool) if bound is None else bound
     first = trajectory.at(since)
-    then = filled(trajectory, trajectory.frame(first))
-    reference = _about_centres(trajectory, first, bound, then)
+    fills = filled(trajectory, trajectory.frame(first))
+    reference = trajectory.frame(first).positions
     times, rows = [], {name: [] for name in chosen}
     for index in range(first, len(trajectory)):
-        square = ((_about_centres(trajectory, index, bound, then) - reference) ** 2).sum(1)
+        places = unstretched(trajectory, trajectory.frame(index), fills)
+        square = ((turned_back(trajectory.particle, bound, reference, places, fills.any(1)) - reference) ** 2).sum(1)
         times.append(trajectory.times[index] - trajectory.times[first])
         for name, mask in chosen.items():
             rows[name].append(square[mask].mean() if mask.any() else np.nan)
     return np.array(times), {name: np.array(row) for name, row in rows.items()}
-
-
-def _about_centres(trajectory, index, bound, then):
-    positions = unstretched(trajectory, trajectory.frame(index), then)
-    counts = np.bincount(trajectory.particle, bound)
-    centres = np.stack([np.bincount(trajectory.particle, bound * positions[:, d]) for d in range(3)], 1)
-    return positions - (centres / np.maximum(counts, 1)[:, None])[trajectory.particle]
 
 
 def mean_and_error(values, blocks=5):

@@ -159,8 +159,8 @@ def climbing(trajectory):
 
 
 def displacements(trajectory):
-    """Mean square displacement of surface and inner atoms, particles' motion taken away; atoms that are vapour in the
-    first or in the last frame do not count."""
+    """Mean square displacement of surface and inner atoms, motion and rotation of whole particles taken away; atoms that are
+    vapour in the first or in the last frame do not count."""
     first = trajectory.frame(trajectory.at(trajectory.together()))
     if len(trajectory) - first.index < 3 or trajectory.times[-1] == first.time:
         return None

@@ -14,7 +14,7 @@ CAPTIONS = {
     "neck": "Gap and neck radius of the pairs.",
     "centres": "Motion of the particles' centres of mass.",
     "climbing": "Coverage of the two layers above the facets with which two particles face each other, those of the widest neck: adatoms, and steps that they make.",
-    "displacements": "Mean square displacement of surface and inner atoms about their particle's centre.",
+    "displacements": "Mean square displacement of surface and inner atoms, motion and rotation of their particle taken away.",
     "diffusion": "Mean square displacement by the kind of facet that atoms were on when the lag began, along the facet, and coefficients of diffusion.",
     "lindemann": "Lindemann index (relative fluctuation of the distances to neighbours) by layer below the surface; melting points lie about 0.1.",
     "layers": "Potential energy per atom and melted atoms (by their bond order) in layers below the surface.",

@@ -218,7 +218,7 @@ def diffusion(trajectory, beginnings=6):
                 counts[n] = np.bincount(found[0], minlength=len(KINDS))[: len(KINDS)]
             elif n in open_ and index <= start + longest:
                 then, kinds, normals = open_[n]
-                moved = _turned_back(trajectory.particle, kinds == INNER, then, places) - then
+                moved = analysis.turned_back(trajectory.particle, kinds == INNER, then, places) - then
                 square = (moved**2).sum(1)
                 across = square - (moved * normals).sum(1) ** 2
                 for kind in range(len(KINDS)):
@@ -280,21 +280,6 @@ def _evenly(times, first):
         return np.array([first])
     wanted = later[0] + interval * np.arange(int((later[-1] - later[0]) / interval + 1e-6) + 1)
     return np.unique(first + np.abs(np.subtract.outer(wanted, later)).argmin(1))
-
-
-def _turned_back(particle, inner, then, now):
-    """Places now after a rotation and shift of each particle that bring its inner atoms nearest to where they were
-    then (W. Kabsch, Acta Cryst. A32 (1976) 922)."""
-    back = now.copy()
-    for one in np.unique(particle):
-        own, fitted = particle == one, inner & (particle == one)
-        if fitted.sum() < 4:
-            fitted = own
-        centres = now[fitted].mean(0), then[fitted].mean(0)
-        left, _, right = np.linalg.svd((now[fitted] - centres[0]).T @ (then[fitted] - centres[1]))
-        left[:, -1] *= np.sign(np.linalg.det(left @ right))
-        back[own] = (now[own] - centres[0]) @ left @ right + centres[1]
-    return back
 
 
 def _fitted(lags, rows, kind, atoms):
