@@ -167,6 +167,28 @@ def test_a_digest_tells_what_the_series_tell(digested):
     assert one["shown"]["neck_since_ps"] == [None]
 
 
+def test_a_run_that_was_killed_is_told_as_not_finished(digested, tmp_path, capsys):
+    """Its last checkpoint is of before the last rows of its series."""
+    folder, one, _ = digested
+    assert one["finished"] and one["series_end"] == {"step": one["end"]["step"], "time_ps": one["end"]["time_ps"]}
+    assert main(["summary", str(folder / "one")]) == 0
+    assert "not finished" not in capsys.readouterr().out
+    for name in ("trajectory.h5md", "checkpoint-70.h5"):
+        (tmp_path / name).write_bytes((folder / "one" / name).read_bytes())
+    (tmp_path / "checkpoint-70.h5").rename(tmp_path / "checkpoint-60.h5")
+    with h5py.File(tmp_path / "checkpoint-60.h5", "a") as file:
+        header = json.loads(file["header"][()]) | {"step": 60, "time_ps": 0.12, "stage": 1}
+        # Asked to be longer, and killed: more was to come than the input says.
+        header["provenance"]["extensions"] = [{"stage": 1, "by_ps": 0.5}]
+        del file["header"]
+        file["header"] = json.dumps(header)
+    assert main(["digest", str(tmp_path)]) == 0
+    told = json.loads((tmp_path / "digest.json").read_text())
+    assert not told["finished"] and told["end"]["step"] == 60 and told["series_end"]["step"] == 70
+    assert main(["summary", str(tmp_path)]) == 0
+    assert "  not finished, it was to go to 0.64 ps; the last checkpoint is of 0.12 ps, step 60\n" in capsys.readouterr().out
+
+
 def test_a_folder_without_a_checkpoint_is_told_of(digested, tmp_path, capsys):
     (tmp_path / "trajectory.h5md").write_bytes((digested[0] / "one/trajectory.h5md").read_bytes())
     assert main(["digest", str(tmp_path)]) == 2

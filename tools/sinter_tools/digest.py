@@ -3,16 +3,15 @@ checksum of every bit of that state, what it shows, and its series as a table.
 
 The checksum is SHA-256 over the last checkpoint's atoms in the order of their ids: id (u64), species (u8), particle (u32),
 image (3 i32), position and velocity (3 f64 each), array by array, little-endian. The same input on other ranks, threads or through other
-restarts has the same one.
+restarts has the same one. Where a run was killed, what it shows and the table go on beyond that state, to `series_end`.
 """
 
 import hashlib
 import json
 
-import h5py
 import numpy as np
 
-from . import analysis, facing, summary, surfaces, tables
+from . import analysis, checkpoints, facing, summary, surfaces, tables
 from .trajectory import Unusable
 
 ARRAYS = {"id": "<u8", "species": "u1", "particle": "<u4", "image": "<i4", "position": "<f8", "velocity": "<f8"}
@@ -34,26 +33,21 @@ LAST_THIRD = [
 
 
 def state(checkpoint):
-    """Step, time (ps) and checksum of a checkpoint."""
-    try:
-        with h5py.File(checkpoint, "r", locking=False) as file:
-            header = json.loads(file["header"][()])
-            atoms = {name: file[f"atoms/{name}"][:].astype(kind) for name, kind in ARRAYS.items()}
-    except (OSError, KeyError, ValueError) as error:
-        raise Unusable(f"{checkpoint}: this is no checkpoint that can be read ({error})") from None
+    """Step, time (ps) and checksum of a checkpoint, and its header."""
+    header, atoms = checkpoints.read(checkpoint, ARRAYS)
     order = np.argsort(atoms["id"][:, 0])
     checksum = hashlib.sha256()
-    for values in atoms.values():
-        checksum.update(np.ascontiguousarray(values[order]).tobytes())
+    for name, kind in ARRAYS.items():
+        checksum.update(np.ascontiguousarray(atoms[name].astype(kind)[order]).tobytes())
     return {"step": header["step"], "time_ps": header["time_ps"], "checkpoint": checkpoint.name, "atoms_sha256": checksum.hexdigest()}, header
 
 
 def last_checkpoint(folder):
-    """The newest checkpoint in the folder of a run."""
-    found = sorted(folder.glob("checkpoint-*.h5"), key=lambda path: int(path.stem.split("-")[1]))
-    if not found:
+    """The newest checkpoint in the folder of a run, which tells where it ended."""
+    found = checkpoints.last(folder)
+    if found is None:
         raise Unusable(f"{folder}: there is no checkpoint here to tell where the run ended")
-    return found[-1]
+    return found
 
 
 def _mean(series, rows):
@@ -163,7 +157,9 @@ def write(trajectory, path):
         "input_sha256": hashlib.sha256(text).hexdigest(),
         "atoms": first.composition,
         "went_on_at_steps": [entry["step"] for entry in provenance["lineage"]],
+        "finished": checkpoints.is_finished(trajectory, header),
         "end": end,
+        "series_end": dict(zip(("step", "time_ps"), checkpoints.reached(trajectory))),
         "shown": shown(trajectory),
     }
     files = path.with_name(path.name + ".json"), path.with_name(path.name + ".csv")

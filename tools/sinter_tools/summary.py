@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import analysis, surfaces, tables
+from . import analysis, checkpoints, surfaces, tables
 from .style import COLOURS
-from .trajectory import as_text
+from .trajectory import Unusable, as_text
 
 
 def _last(series):
@@ -69,6 +69,19 @@ def at_pressure(trajectory, least=60):
         yield line
 
 
+def _unfinished(trajectory):
+    """That the run was to go on, where its last checkpoint tells it."""
+    checkpoint = checkpoints.last(trajectory.path.parent)
+    try:
+        header = None if checkpoint is None else checkpoints.read(checkpoint)[0]
+    except Unusable:
+        header = None
+    if header is not None and not checkpoints.is_finished(trajectory, header):
+        until = checkpoints.planned_end(header)
+        planned = f", it was to go to {until:g} ps" if until > trajectory.times[-1] else ""
+        yield f"  not finished{planned}; the last checkpoint is of {header['time_ps']:g} ps, step {header['step']}"
+
+
 def lines(trajectory):
     """What the file holds and what became of the pairs."""
     first, last = (
@@ -83,6 +96,7 @@ def lines(trajectory):
         f"  {len(trajectory)} frames, {trajectory.times[0]:g} to {trajectory.times[-1]:g} ps, "
         f"steps {trajectory.steps[0]} to {trajectory.steps[-1]}"
     )
+    yield from _unfinished(trajectory)
     for group in trajectory.file.get("sinter", {}):
         table = trajectory.file[f"sinter/{group}"]
         names = sorted(set(table) - {"step", "time"})
