@@ -289,7 +289,31 @@ def test_other_particles_and_images_are_in_the_closeup():
 
 
 def test_every_figure_has_a_caption_in_the_report():
-    assert set(report.CAPTIONS) == set(plots.FIGURES)
+    assert set(report.CAPTIONS) == set(plots.NEEDS) == set(plots.FIGURES)
+
+
+def test_a_figure_that_is_asked_for_and_not_drawn_is_told_of(apart, tmp_path, capsys):
+    assert main(["plot", str(apart), "--figures", "sizes", "thermo", "--output", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert "thermo.png" in told.out and "no figure sizes, which takes eight particles or more" in told.err
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        (["image", "--probe", "0.8"], "--probe is of what a HAADF detector would see"),
+        (["image", "--thickness", "9"], "--thickness is of what a HAADF detector would see"),
+        (["image", "--haadf", "--by", "particle"], "--by is of balls"),
+        (["movie", "--haadf", "--by", "species"], "--by is of balls"),
+        (["export", "--to", "xyz", "--frame", "0", "--every", "2"], "--every: not allowed with argument --frame"),
+    ],
+)
+def test_options_that_would_mean_nothing_are_refused(apart, tmp_path, capsys, command, words):
+    try:
+        code = main([command[0], str(apart), *command[1:], "--output", str(tmp_path / "out.gif")])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2 and words in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_minimisation_is_drawn_against_steps(bulk, capsys):

@@ -39,13 +39,25 @@ def plot(arguments):
     from . import plots, style
 
     with Trajectory(arguments.run) as trajectory:
-        drawn = False
+        drawn = set()
         for name, figure in plots.draw(trajectory, arguments.figures or None):
             folder = arguments.output or trajectory.path.parent / "figures"
             _tell(style.save(figure, Path(folder) / name))
-            drawn = True
+            drawn.add(name)
+        missing = [f"no figure {name}, which takes {plots.NEEDS[name]}" for name in arguments.figures or [] if name not in drawn]
+        if missing:
+            raise Unusable(f"{trajectory.path}: {'; '.join(missing)}")
         if not drawn:
             raise Unusable(f"{trajectory.path}: there is nothing in this file to draw these figures from")
+
+
+def _refuse_idle(arguments, *of_haadf):
+    """Says which options mean nothing in the picture that is asked for."""
+    if arguments.haadf and arguments.by:
+        raise Unusable("--by is of balls: with --haadf, atoms are as bright as their atomic numbers make them")
+    for name in of_haadf:
+        if getattr(arguments, name) is not None and not arguments.haadf:
+            raise Unusable(f"--{name} is of what a HAADF detector would see: it wants --haadf")
 
 
 def image(arguments):
@@ -53,26 +65,29 @@ def image(arguments):
 
     if arguments.haadf and arguments.cut:
         raise Unusable("--cut is of balls: with --haadf, --thickness says what is seen")
+    _refuse_idle(arguments, "probe", "thickness")
     with Trajectory(arguments.run) as trajectory:
         frame = _frame(arguments, trajectory)
         view = {"view": arguments.view, "pixels": arguments.pixels}
         if arguments.haadf:
-            more = {"probe": arguments.probe, "thickness": arguments.thickness}
+            more = {"probe": arguments.probe or pictures.PROBE, "thickness": arguments.thickness}
             figure = pictures.haadf_figure(trajectory, frame, **view, **more)
             name = "haadf.png"
         else:
-            figure = pictures.balls_figure(trajectory, frame, by=arguments.by, cut=arguments.cut, **view)
-            name = f"{arguments.by}.png"
+            by = arguments.by or pictures.COLOURINGS[0]
+            figure = pictures.balls_figure(trajectory, frame, by=by, cut=arguments.cut, **view)
+            name = f"{by}.png"
         _tell(style.save(figure, _named(arguments, trajectory, name)))
 
 
 def movie(arguments):
     from . import movie as movies
 
+    _refuse_idle(arguments)
     with Trajectory(arguments.run) as trajectory:
         path = _named(arguments, trajectory, "movie.mp4" if movies.ffmpeg() else "movie.gif")
         kind = "haadf" if arguments.haadf else "balls"
-        more = {} if arguments.haadf else {"by": arguments.by}
+        more = {"by": arguments.by} if arguments.by else {}
         frames = trajectory.frames(arguments.every)
         _tell(movies.write(trajectory, path, frames, kind, arguments.rate, arguments.pixels, view=arguments.view, **more))
 
@@ -229,7 +244,7 @@ def eam(arguments):
 
 def parser():
     from .exports import FORMATS
-    from .pictures import COLOURINGS
+    from .pictures import COLOURINGS, PROBE
     from .plots import FIGURES
     from .zhou import ELEMENTS
 
@@ -279,7 +294,7 @@ def parser():
 
     def of_picture(made, pixels):
         of_view(made)
-        made.add_argument("--by", choices=COLOURINGS, default="particle", help="what the colours of the atoms mean")
+        made.add_argument("--by", choices=COLOURINGS, help=f"what the colours of the atoms mean [{COLOURINGS[0]}]")
         made.add_argument("--haadf", action="store_true", help="as a HAADF detector would see it")
         made.add_argument("--pixels", type=positive(int), default=pixels, help=f"width or height, the longer [{pixels}]")
 
@@ -292,7 +307,7 @@ def parser():
     of_frame(made)
     of_picture(made, 1000)
     made.add_argument("--cut", action="store_true", help="each particle cut open through its middle, across the view")
-    made.add_argument("--probe", type=positive(float), default=0.8, help="with --haadf: full width of the probe, Å [0.8]")
+    made.add_argument("--probe", type=positive(float), help=f"with --haadf: full width of the probe, Å [{PROBE}]")
     made.add_argument("--thickness", type=positive(float), help="with --haadf: of the slab that is seen, Å [all]")
 
     made = command(movie, "A movie of the frames", "file that ends in .mp4 or .gif [beside the trajectory]")
@@ -337,8 +352,9 @@ def parser():
 
     made = command(export, "Frames for other programs", "file [beside the trajectory]")
     made.add_argument("--to", choices=list(FORMATS), required=True, help="format")
-    made.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
-    made.add_argument("--frame", type=int, help="one frame alone, negative from the end")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--every", type=positive(int), default=1, help="take every so many frames [1]")
+    which.add_argument("--frame", type=int, help="one frame alone, negative from the end")
 
     text = "Many runs of one input or several; runs what is missing and draws the map of necks, or melting points"
     made = commands.add_parser("campaign", help=text, description=text)

@@ -15,6 +15,8 @@ from .style import COLOURS, STRUCTURE_COLOURS
 from .trajectory import Unusable
 
 EXPONENT = 1.7
+#: Å: full width of the probe at half maximum.
+PROBE = 0.8
 COLOURINGS = ["particle", "species", "structure", "displacement"]
 _VIRIDIS = plt.get_cmap("viridis")
 
@@ -62,7 +64,7 @@ def _window(places, margin, pixels):
     return low, scale, (int(shape[1]), int(shape[0]))
 
 
-def haadf(positions, numbers, view="z", probe=0.8, thickness=None, pixels=1000):
+def haadf(positions, numbers, view="z", probe=PROBE, thickness=None, pixels=1000):
     """Intensities (rows x columns, 1 at the most) and Å per pixel; `probe`: full width at
     half maximum in Å; `thickness`: of the slab about the middle that is seen, Å."""
     if not np.all(numbers):

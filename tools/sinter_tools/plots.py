@@ -538,6 +538,26 @@ FIGURES = {
 }
 
 
+#: What a file must have for each: why it has not been drawn.
+NEEDS = {
+    "thermo": "series of temperature and energy",
+    "neck": "series of pairs of particles",
+    "centres": "particles that stand together, and series of how far they have moved",
+    "climbing": "two particles with facets that face each other, in frames that follow each other",
+    "displacements": "three frames or more, with time between them, since the particles were put together",
+    "diffusion": "ten frames or more, with time between them and axes of lattices, since the particles were put together",
+    "lindemann": "five frames or more of atoms with neighbours, since the particles were put together",
+    "layers": "series of the layers below the surface (`layers = true` in `[output]`)",
+    "order": "an alloy of two elements, in a lattice that the run has found",
+    "surface": f"two frames or more of at most {surfaces.MOST_ATOMS:,} atoms, or of which the run has measured the surface",
+    "pressing": "a pressure on a box that changes, or pistons at a pressure",
+    "composition": "two elements or more, and particles that end within the box",
+    "structures": "frames",
+    "g_of_r": "two atoms or more",
+    "sizes": "eight particles or more",
+}
+
+
 def _mark_lone_points(figure):
     """A line does not show a point that has none beside it: of a run with one row, or where a layer comes and goes."""
     for line in (line for axis in figure.axes for line in axis.lines):
