@@ -333,6 +333,17 @@ def test_a_cube_of_atoms_encloses_a_cube():
     assert abs(void(slab, [5 * A, 5 * A, 10 * A]) - (1 - 0.25)) < 1e-9
 
 
+def test_a_slab_has_no_sphericity():
+    """Its surface are two faces alone, however thick it is; a particle beside it has one."""
+    slab = bulk("Pt", a=A, cubic=True).repeat((5, 5, 5)).positions
+    made = Made([np.concatenate([slab, shape(face_100=2)[0] + [10, 10, 50]])])
+    made.particle, made.periodic, frame = np.arange(made.atoms) // len(slab), np.array([True, True, False]), made.frame
+    made.frame = lambda index: SimpleNamespace(**vars(frame(index)) | {"lengths": np.array([5 * A, 5 * A, 0])})
+    (told,) = summary._shapes(made, made.frame(0))
+    assert told.startswith("  particle 1 at the end: ")
+    assert surfaces.of_particles(made, made.frame(0))[0, 2] > 1
+
+
 def test_the_summary_tells_the_void_fraction_of_a_box(tmp_path, capsys):
     """One particle of n atoms in a periodic box; the program's own d³/√2 for each atom is near to it."""
     from sinter_tools.cli import main

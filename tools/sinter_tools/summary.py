@@ -82,6 +82,18 @@ def _unfinished(trajectory):
         yield f"  not finished{planned}; the last checkpoint is of {header['time_ps']:g} ps, step {header['step']}"
 
 
+def _shapes(trajectory, frame):
+    """Surface, volume and sphericity of particles that have a shape."""
+    # What fills the box along a periodic direction goes on there, without a surface.
+    fills = analysis.filled(trajectory, frame).any(1)
+    for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, frame)):
+        if area > 0 and not fills[k]:
+            yield (
+                f"  particle {k} at the end: surface {area / 100:.2f} nm², volume {volume / 1000:.2f} nm³, "
+                f"sphericity {roundness:.3f}"
+            )
+
+
 def lines(trajectory):
     """What the file holds and what became of the pairs."""
     first, last = (
@@ -116,12 +128,7 @@ def lines(trajectory):
         yield f"  atoms in hcp surroundings at the end: {', '.join(found)}"
     cheap = surfaces.is_cheap(trajectory, end)
     if particles <= 8 and cheap:
-        for k, (volume, area, roundness) in enumerate(surfaces.of_particles(trajectory, end)):
-            if area > 0:
-                yield (
-                    f"  particle {k} at the end: surface {area / 100:.2f} nm², volume {volume / 1000:.2f} nm³, "
-                    f"sphericity {roundness:.3f}"
-                )
+        yield from _shapes(trajectory, end)
     if trajectory.periodic.all() and cheap:
         void = surfaces.void_fraction(trajectory, end)
         yield f"  void fraction at the end: {100 * max(void, 0):.1f} %"
