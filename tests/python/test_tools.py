@@ -350,6 +350,18 @@ def test_pictures_and_figures_are_drawn(pair, tmp_path, capsys):
     assert {file.stem for file in (tmp_path / "figures").glob("*.svg")} == drawn
 
 
+def test_placement_is_no_displacement(pair):
+    """Atoms of a frame of before the particles were put together are grey, and words say why."""
+    with Trajectory(pair) as trajectory:
+        assert trajectory.together() > trajectory.times[0]
+        colour, meaning = pictures.colours(trajectory, trajectory.frame(0), "displacement")
+        assert np.ptp(colour) == 0 and meaning == "not yet put together, which is at 0.1 ps"
+        figure = pictures.balls_figure(trajectory, trajectory.frame(0), by="displacement", pixels=50)
+        assert meaning in [text.get_text() for text in figure.axes[0].texts]
+        assert "moved since 0.1 ps" in pictures.colours(trajectory, trajectory.frame(-1), "displacement")[1][0]
+    plots.plt.close(figure)
+
+
 def test_movie_as_mp4(pair, tmp_path):
     path = tmp_path / "movie.mp4"
     assert main(["movie", str(pair), "--every", "10", "--pixels", "200", "--output", str(path)]) == 0

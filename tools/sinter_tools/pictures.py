@@ -94,8 +94,8 @@ def haadf(positions, numbers, view="z", probe=PROBE, thickness=None, pixels=1000
 
 
 def colours(trajectory, frame, by):
-    """A colour for each atom (N x 3) and what the colours mean: names with colours, or a
-    label with the range of a scale."""
+    """A colour for each atom (N x 3) and what the colours mean: names with colours, a
+    label with the range of a scale, or words."""
     if by == "particle":
         count = int(trajectory.particle.max()) + 1
         palette = np.array([to_rgb(COLOURS[k % 6]) for k in range(count)])
@@ -112,6 +112,10 @@ def colours(trajectory, frame, by):
         return palette[classes], {analysis.STRUCTURES[k]: palette[k] for k in there}
     if by == "displacement":
         start = trajectory.frame(trajectory.at(trajectory.together()))
+        if frame.step < start.step:
+            # To where they are put is no way that atoms have moved.
+            grey = np.full((trajectory.atoms, 3), 0.6)
+            return grey, f"not yet put together, which is at {start.time:g} ps"
         moved = np.linalg.norm(frame.positions - start.positions, axis=1)
         top = max(float(np.percentile(moved, 99)), 1e-9)
         return _VIRIDIS(np.clip(moved / top, 0, 1))[:, :3], (f"moved since {start.time:g} ps / Å", 0.0, top)
@@ -206,6 +210,8 @@ def balls_figure(trajectory, frame, by="particle", cut=False, view="z", **option
     if isinstance(meaning, dict) and len(meaning) > 1:
         handles = [plt.Line2D([], [], ls="", marker="o", color=c, label=name) for name, c in meaning.items()]
         axis.legend(handles=handles, loc="upper left", handletextpad=0.1)
+    elif isinstance(meaning, str):
+        axis.annotate(meaning, (0.03, 0.96), xycoords="axes fraction", va="top", fontsize="small")
     elif isinstance(meaning, tuple):
         label, low, high = meaning
         mappable = plt.cm.ScalarMappable(plt.Normalize(low, high), "viridis")
