@@ -329,6 +329,23 @@ def test_a_minimisation_is_drawn_against_steps(bulk, capsys):
     assert main(["summary", str(bulk)]) == 0
 
 
+def test_necks_of_a_minimisation_are_drawn_against_steps():
+    """And have no law of growth: there is no time that they grow in."""
+    steps = np.arange(40)
+    values = {"gap": np.maximum(3.0 - steps, 0), "neck_radius": np.maximum(steps - 3.0, 0)}
+    values |= {"displacement": 0.1 * steps, "centre_distance": 20 - 0.1 * steps}
+    made = SimpleNamespace(
+        pairs=lambda: [(0, 1)],
+        series=lambda _, name: SimpleNamespace(time=np.zeros(40), step=steps, values=values[name][:, None]),
+        together=lambda: 0.0,
+    )
+    for figure in (plots.neck(made), plots.centres(made)):
+        assert figure.axes[1].get_xlabel() == "number of the step"
+        assert all(line.get_xdata()[-1] == 39 for axis in figure.axes for line in axis.lines)
+        assert all(len(axis.lines) == 1 for axis in figure.axes)
+    plots.plt.close("all")
+
+
 def test_rounding_is_not_drawn(bulk):
     with Trajectory(bulk) as trajectory:
         area, void = plots.surface(trajectory).axes

@@ -143,6 +143,8 @@ def growth(time, radius):
     open_ = np.flatnonzero(~(radius > 0))
     first = open_[-1] if len(open_) else 0
     since, grown = time[first + 1 :] - time[first], radius[first + 1 :]
+    # No time passes in minimisations.
+    since, grown = since[since > 0], grown[since > 0]
     if not len(grown):
         return None
     last = np.median(grown[-max(1, len(grown) // 10) :])

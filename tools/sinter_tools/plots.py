@@ -63,11 +63,12 @@ def neck(trajectory):
     named = 1 < len(pairs) <= len(COLOURS)
     exponents = []
     thin = {"lw": 0.8} if len(pairs) <= MOST_COLOURED else {"lw": 0.5, "alpha": 0.3}
+    along, clock = _clock(gap.time, gap.step)
     for k, pair in enumerate(pairs):
         colour = COLOURS[k % len(COLOURS)] if len(pairs) <= MOST_COLOURED else COLOURS[0]
         label = f"particles {pair[0]} and {pair[1]}" if named else None
-        above.plot(gap.time, gap.values[:, k], color=colour, label=label, **thin)
-        below.plot(radius.time, radius.values[:, k], color=colour, **thin)
+        above.plot(along, gap.values[:, k], color=colour, label=label, **thin)
+        below.plot(along, radius.values[:, k], color=colour, **thin)
         fit = analysis.growth(radius.time, radius.values[:, k])
         if fit is None:
             continue
@@ -81,7 +82,7 @@ def neck(trajectory):
         below.set_title(f"exponents {min(exponents):.2f} to {max(exponents):.2f}", fontsize="small", loc="right")
     above.set_ylabel("gap / Å")
     below.set_ylabel("neck radius / Å")
-    below.set_xlabel("time / ps")
+    below.set_xlabel(clock)
     for axis in (above, below):
         _from_zero(axis, 1.0)
         if axis.get_legend_handles_labels()[0]:
@@ -125,7 +126,7 @@ def centres(trajectory):
         pairs = trajectory.pairs()
         for k in range(len(pairs)):
             style = {"lw": 0.8, "color": COLOURS[k % len(COLOURS)]} if len(pairs) <= MOST_COLOURED else {"lw": 0.5, "alpha": 0.3, "color": COLOURS[0]}
-            axes[1, 0].plot(distance.time, distance.values[:, k], **style)
+            axes[1, 0].plot(_clock(distance.time, distance.step)[0], distance.values[:, k], **style)
         axes[1, 0].set_ylabel("distance of centres / Å")
         low, high = axes[1, 0].get_ylim()
         if high - low < LEAST_MOTION:
