@@ -3,6 +3,7 @@ files that are damaged."""
 
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -264,6 +265,18 @@ def test_of_many_pairs_those_with_a_neck_are_told_of():
     told = list(summary._of_pairs(SimpleNamespace(pairs=lambda: pairs, series=series)))
     assert told[:2] == ["  66 pairs of neighbours, 30 of them with a neck", "  the 24 widest:"] and len(told) == 26
     assert told[-1] == "  particles 8 and 1: a neck from 1.5 ps after they were put together on, radius 30.0 Å"
+
+
+def test_runs_are_named_by_what_makes_them_different():
+    paths = [Path(f"map/temperature_k-{t}/gap-2.0/trajectory.h5md") for t in (300, 600)]
+    assert summary.told_apart(paths) == ["temperature_k-300/gap-2.0", "temperature_k-600/gap-2.0"]
+    assert summary.told_apart(paths[:1] * 2) == ["gap-2.0", "gap-2.0"]
+    assert summary.told_apart([Path("out/a.h5md"), Path("out/b.h5md")]) == ["a.h5md", "b.h5md"]
+
+
+def test_a_run_without_pairs_has_no_radius_of_a_neck(bulk, capsys):
+    assert main(["compare", str(bulk)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["out", "-", "-", "-", "-"]
 
 
 def test_other_particles_and_images_are_in_the_closeup():

@@ -31,11 +31,12 @@ def contacts(trajectory):
 
 
 def main_neck(trajectory):
-    """The same and the radius at the end (Å) of the pair with the widest neck; None and 0 where there are no pairs."""
+    """The same and the radius at the end (Å) of the pair with the widest neck; None where there are no pairs."""
     pairs, radius = trajectory.pairs(), trajectory.series("pairs", "neck_radius")
-    pair = pairs.index(trajectory.main_pair()) if pairs else 0
-    since = contacts(trajectory)[pair] if pairs else None
-    return since, 0.0 if radius is None or not len(radius.values) else float(radius.values[-1, pair])
+    if not pairs:
+        return None, None
+    pair = pairs.index(trajectory.main_pair())
+    return contacts(trajectory)[pair], 0.0 if radius is None else float(radius.values[-1, pair])
 
 
 def _all_axes_change(trajectory, stage):
@@ -176,14 +177,20 @@ def conditions(trajectory):
     return (held[0] if held else None), gap
 
 
+def told_apart(paths):
+    """Names of runs: of the folders of their trajectories as many of the last ones as make them different."""
+    whole = [path.absolute() for path in paths]
+    parts = [(path.parent if path.name == "trajectory.h5md" else path).parts for path in whole]
+    enough = lambda count: len({own[-count:] for own in parts}) == len(set(parts))
+    count = next(count for count in range(1, max(map(len, parts)) + 1) if enough(count))
+    return ["/".join(own[-count:]) for own in parts]
+
+
 def compare(trajectories):
     """Rows (name, temperature, gap, time to the neck, radius at the end) and a figure of the
     necks over temperature and gap, where both are known. Of several pairs in a run that with the widest neck counts."""
-    rows = []
-    for trajectory in trajectories:
-        temperature, gap = conditions(trajectory)
-        name = trajectory.path.parent.name or str(trajectory.path)
-        rows.append((name, temperature, gap, *main_neck(trajectory)))
+    names = told_apart([trajectory.path for trajectory in trajectories])
+    rows = [(name, *conditions(trajectory), *main_neck(trajectory)) for name, trajectory in zip(names, trajectories)]
     known = [row for row in rows if row[1] is not None and row[2] is not None]
     return rows, (_map(known) if known else None)
 
@@ -192,7 +199,7 @@ def _map(rows):
     figure, axis = plt.subplots(figsize=(5, 3.6))
     necks = np.array([row[3] is not None for row in rows])
     gap, temperature = np.array([row[2] for row in rows]), np.array([row[1] for row in rows])
-    radius = np.array([row[4] for row in rows])
+    radius = np.array([row[4] for row in rows], float)
     axis.scatter(gap[~necks], temperature[~necks], s=60, facecolors="none", edgecolors="0.5", label="no neck")
     if necks.any():
         drawn = axis.scatter(gap[necks], temperature[necks], s=60, c=radius[necks], cmap="viridis", vmin=0,
@@ -209,7 +216,7 @@ def table(rows):
     """The rows of `compare` for a terminal."""
     show = lambda value, form: "-" if value is None else format(value, form)
     body = [
-        (name, show(temperature, "g"), show(gap, "g"), show(since, ".1f"), f"{radius:.1f}")
+        (name, show(temperature, "g"), show(gap, "g"), show(since, ".1f"), show(radius, ".1f"))
         for name, temperature, gap, since, radius in rows
     ]
     head = ("run", "T / K", "gap / Å", "neck after / ps", "radius / Å")
