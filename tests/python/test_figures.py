@@ -227,6 +227,8 @@ duration_ps = 0.2
     folder = carried_out(tmp_path, head)
     for command in (["plot"], ["report"], ["digest"], ["image"]):
         assert main([*command, str(folder)]) == 0
+    assert main(["neck", str(folder)]) == 2
+    assert "there is only one particle in this file: a gap is between two" in capsys.readouterr().err
     assert main(["stress", str(folder)]) == 2
     assert "no atom of this section has a stress that is known" in capsys.readouterr().err
 

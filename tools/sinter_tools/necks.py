@@ -60,6 +60,8 @@ def followed(trajectory, pair, count):
 def figure(trajectory, pair=None, count=3, half_width=14.0):
     """Four moments from together to the end, atoms within `half_width` Å of the middle of the
     gap, with the paths of `count` atoms; `pair`: that with the widest neck unless given."""
+    if not pair and len(np.unique(trajectory.particle)) < 2:
+        raise Unusable("there is only one particle in this file: a gap is between two")
     pair = pair or trajectory.main_pair()
     if pair[0] == pair[1]:
         raise Unusable(f"a pair is of two particles, not of {pair[0]} alone")
