@@ -361,6 +361,24 @@ def test_necks_of_a_minimisation_are_drawn_against_steps():
     plots.plt.close("all")
 
 
+def test_order_is_of_alloys_in_a_lattice():
+    """Of four particles one is an alloy; in others few atoms have a lattice, or all are of one element or of the other."""
+    number = np.zeros((3, 4, 4, 2))
+    number[:, :, 0] = [[30, 10], [12, 7], [169, 0], [0, 39]]
+    values = {
+        "l1_2": np.full((3, 4, 2), [[0.3], [1], [-1], [1]]),
+        "l1_0": np.full((3, 4, 2), [[0.2], [1], [1], [1]]),
+        "warren_cowley": np.full((3, 4, 2, 1), np.array([0.1, -1, 0.9, -1])[:, None, None]),
+        "sublattices": number,
+    }
+    series = lambda _, name: SimpleNamespace(time=np.arange(3.0), step=np.arange(3), values=values[name])
+    figure = plots.order(SimpleNamespace(series=series, elements=["Pt", "Fe"]))
+    assert [line.get_ydata()[-1] for line in figure.axes[0].lines[:4]] == pytest.approx([0.3, 0.2, 0.1, 0.1])
+    number[:, 0] = 0
+    assert plots.order(SimpleNamespace(series=series, elements=["Pt", "Fe"])) is None
+    plots.plt.close("all")
+
+
 def test_rounding_is_not_drawn(bulk):
     with Trajectory(bulk) as trajectory:
         area, void = plots.surface(trajectory).axes

@@ -260,26 +260,33 @@ def layers(trajectory):
     return figure
 
 
+#: Atoms of which a share is told; of fewer it is noise.
+LEAST_SHARED = 20
+
+
 def order(trajectory):
-    """Long-range and short-range order of alloys: of two species, means over particles."""
-    l1_2, l1_0 = trajectory.series("order", "l1_2"), trajectory.series("order", "l1_0")
-    alpha = trajectory.series("order", "warren_cowley")
-    if l1_2 is None or l1_0 is None or alpha is None or alpha.values.shape[-1] != 1 or not len(alpha.time):
+    """Long-range and short-range order of alloys: of two species, means over the particles that have `LEAST_SHARED` atoms in their
+    lattice, and both species among them."""
+    names = ("l1_2", "l1_0", "warren_cowley", "sublattices")
+    l1_2, l1_0, alpha, sublattices = (trajectory.series("order", name) for name in names)
+    if l1_2 is None or l1_0 is None or alpha is None or sublattices is None or alpha.values.shape[-1] != 1 or not len(alpha.time):
         return None
     if len(trajectory.elements) < 2:
         return None
+    number = sublattices.values.sum(2)
+    is_alloy = (number.sum(2) >= LEAST_SHARED) & (number > 0).all(2)
     columns = [
         ("L1$_2$", np.abs(l1_2.values[..., 0])),
         ("L1$_0$", l1_0.values[..., 0]),
         ("Warren-Cowley, first shell", alpha.values[..., 0, 0]),
         ("second shell", alpha.values[..., 1, 0]),
     ]
-    if not any(np.isfinite(values).any() for _, values in columns):
+    if not any((is_alloy & np.isfinite(values)).any() for _, values in columns):
         return None
     along, clock = _clock(alpha.time, alpha.step)
     figure, axis = plt.subplots(figsize=(6, 3.4))
     for name, values in columns:
-        known = np.isfinite(values)
+        known = is_alloy & np.isfinite(values)
         mean = np.where(known, values, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
         if known.any():
             axis.plot(along, mean, lw=1, label=name)
@@ -443,7 +450,7 @@ def _shells(trajectory, frame, is_element, width=2.5):
     inside = np.isfinite(depth)
     shell = np.maximum(depth[inside] // width, 0).astype(int)
     counts = np.bincount(shell)
-    enough = counts >= 20
+    enough = counts >= LEAST_SHARED
     share = np.bincount(shell, is_element[inside]) / np.maximum(counts, 1)
     return ((np.arange(len(counts)) + 0.5) * width)[enough], share[enough]
 
@@ -549,7 +556,7 @@ NEEDS = {
     "diffusion": "ten frames or more, with time between them and axes of lattices, since the particles were put together",
     "lindemann": "five frames or more of atoms with neighbours, since the particles were put together",
     "layers": "series of the layers below the surface (`layers = true` in `[output]`)",
-    "order": "an alloy of two elements, in a lattice that the run has found",
+    "order": f"an alloy of two elements, {LEAST_SHARED} atoms or more of it in a lattice that the run has found",
     "surface": f"two frames or more of at most {surfaces.MOST_ATOMS:,} atoms, or of which the run has measured the surface",
     "pressing": "a pressure on a box that changes, or pistons at a pressure",
     "composition": "two elements or more, and particles that end within the box",

@@ -18,7 +18,7 @@ CAPTIONS = {
     "diffusion": "Mean square displacement by the kind of facet that atoms were on when the lag began, along the facet, and coefficients of diffusion.",
     "lindemann": "Lindemann index (relative fluctuation of the distances to neighbours) by layer below the surface; melting points lie about 0.1.",
     "layers": "Potential energy per atom and melted atoms (by their bond order) in layers below the surface.",
-    "order": "Long-range order as in L1_2 and L1_0, and short-range order, means over the particles.",
+    "order": f"Long-range order as in L1_2 and L1_0, and short-range order, means over the particles of both elements with {plots.LEAST_SHARED} atoms or more in their lattice.",
     "surface": "Surface area and volume of what the atoms enclose (alpha shape of 2.8 Å).",
     "pressing": "Void fraction (of the alpha shape) and contact area (π R² of all necks) against the pressure on the box.",
     "composition": "Composition below the surface, when the particles were put together and at the end.",
