@@ -164,6 +164,21 @@ def test_peaks_are_labelled_where_there_is_room():
         plots.plt.close(figure)
 
 
+def test_a_step_wider_than_a_peak_tells_no_size():
+    """Of peaks 1° wide."""
+    of_step = lambda step: (angles := np.arange(30, 60, step), np.exp(-4 * np.log(2) * (angles - 45) ** 2))
+    ((place, width, size),) = diffraction.peaks(*of_step(0.1))
+    assert width == pytest.approx(1, abs=0.01) and size == pytest.approx(90, abs=1.5)
+    assert list(diffraction.lines([(place, width, size)])) == ["peak at  45.00 deg, width 1.00 deg, Scherrer size 8.98 nm"]
+    for step in (0.5, 1.0, 3.0):
+        found = diffraction.peaks(*of_step(step))
+        assert np.isnan(found[0][1:]).all()
+        assert list(diffraction.lines(found))[1] == "a width takes 3 steps or more: choose a smaller --step"
+        figure = diffraction.figure(*of_step(step), found, "")
+        assert [text.get_text() for text in figure.axes[0].texts] == ["45.0°"]
+        plots.plt.close(figure)
+
+
 def test_followed_atoms_look_different():
     assert len(set(necks.PATHS)) == len(necks.PATHS) >= 20
 

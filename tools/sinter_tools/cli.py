@@ -109,8 +109,8 @@ def xrd(arguments):
             trajectory, frame, arguments.particle, arguments.wavelength, arguments.low, arguments.high, arguments.step
         )
         found = diffraction.peaks(angles, intensity, arguments.wavelength)
-        for place, width, size in found:
-            print(f"peak at {place:6.2f} deg, width {width:.2f} deg, Scherrer size {size / 10:.2f} nm")
+        for line in diffraction.lines(found):
+            print(line)
         figure = diffraction.figure(angles, intensity, found, f"{frame.time:g} ps", arguments.wavelength)
         _tell(style.save(figure, _named(arguments, trajectory, "xrd.png")))
 
@@ -319,7 +319,7 @@ def parser():
     made.add_argument("--pair", type=int, nargs=2, help="the two particles [those with the widest neck at the end, or the narrowest gap]")
     made.add_argument("--atoms", type=positive(int), default=3, help="how many atoms are followed [3]")
 
-    made = command(xrd, "X-ray pattern by the Debye sum, peaks and Scherrer sizes", "file [xrd.png beside the trajectory]")
+    made = command(xrd, "X-ray pattern by the Debye sum, peaks and Scherrer sizes; of periodic boxes as if in vacuum", "file [xrd.png beside the trajectory]")
     of_frame(made)
     made.add_argument("--particle", type=int, help="one particle alone [all atoms]")
     made.add_argument("--wavelength", type=positive(float), default=1.5406, help="Å [1.5406, Cu K alpha 1]")

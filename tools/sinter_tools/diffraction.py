@@ -3,7 +3,8 @@
 I(q) = sum_i f_i(q)^2 + 2 sum_{i<j} f_i f_j sin(q r_ij) / (q r_ij), with the form factors of
 Cromer and Mann (`periodictable`). Distances are gathered in bins of `WIDTH` and stand for
 the mean of their bin: the error of a term is at most (q WIDTH)^2 / 8, 3e-7 at q = 8 1/Å
-and WIDTH = 0.0002 Å in the worst case.
+and WIDTH = 0.0002 Å in the worst case. There are no images: what fills a periodic box is taken as if it stood in vacuum, a
+crystal as small as the box.
 """
 
 from itertools import combinations_with_replacement
@@ -22,6 +23,8 @@ FAR = 2000.0
 COPPER = 1.5406  # Å, K alpha 1
 SCHERRER = 0.94
 MOST_ATOMS = 100_000
+#: Steps between angles that a peak's width takes to be known.
+LEAST_STEPS = 3
 
 
 def _distances(one, other, same):
@@ -77,14 +80,25 @@ def debye(positions, symbols, q):
 
 
 def peaks(two_theta, intensity, wavelength=COPPER):
-    """Position (degrees), width and Scherrer size (Å) of each peak that stands out by 5 %."""
+    """Position (degrees), width and Scherrer size (Å) of each peak that stands out by 5 %; width and size are NaN where it is so
+    narrow, or the step so wide, that `LEAST_STEPS` do not go into it."""
     places, _ = find_peaks(intensity, prominence=0.05 * intensity.max())
-    widths = peak_widths(intensity, places, rel_height=0.5)[0] * (two_theta[1] - two_theta[0])
+    steps = peak_widths(intensity, places, rel_height=0.5)[0]
+    widths = np.where(steps >= LEAST_STEPS, steps, np.nan) * (two_theta[1] - two_theta[0])
     theta = np.radians(two_theta[places] / 2)
     return [
         (float(t), float(w), float(SCHERRER * wavelength / (np.radians(w) * np.cos(h))))
         for t, w, h in zip(two_theta[places], widths, theta)
     ]
+
+
+def lines(found):
+    """The peaks in words."""
+    for place, width, size in found:
+        what = "too narrow for this step to tell width and size" if np.isnan(size) else f"width {width:.2f} deg, Scherrer size {size / 10:.2f} nm"
+        yield f"peak at {place:6.2f} deg, {what}"
+    if any(np.isnan(size) for _, _, size in found):
+        yield f"a width takes {LEAST_STEPS} steps or more: choose a smaller --step"
 
 
 def pattern(trajectory, frame, particle=None, wavelength=COPPER, low=30.0, high=90.0, step=0.1):
@@ -118,7 +132,8 @@ def figure(two_theta, intensity, found, title, wavelength=COPPER):
         if intensity[beside].max() > height + 0.02 * top:
             continue
         written.append((place, height))
-        axis.annotate(f"{place:.1f}°\n{size / 10:.1f} nm", (place, height), xytext=(0, 4), textcoords="offset points",
+        label = f"{place:.1f}°" if np.isnan(size) else f"{place:.1f}°\n{size / 10:.1f} nm"
+        axis.annotate(label, (place, height), xytext=(0, 4), textcoords="offset points",
                       ha="center", va="bottom", fontsize="x-small", color=COLOURS[1])
     axis.set_ylim(0, top)
     radiation = r"Cu K$\alpha_1$" if wavelength == COPPER else rf"$\lambda$ = {wavelength:g} Å"
