@@ -40,6 +40,9 @@ const MANY_PARTICLES: usize = 1000;
 const COLD: f64 = 0.1;
 const HOT: f64 = 50_000.0;
 
+/// eV: kinetic energies are summed as integers that take no more of one atom (`dynamics::groups`).
+const FASTEST: f64 = 2048.0;
+
 /// A warning.
 pub const BOUNDARIES_UNKNOWN: &str = "LAMMPS data does not say which boundaries are periodic: all \
     are taken so, as LAMMPS does (`[box] boundary` for others)";
@@ -82,7 +85,7 @@ pub fn read(config: &Config, structure: &StructureConfig) -> Result<Read> {
             "atoms {i} and {j} (counted from 0) are only {distance:.2} Å apart: is that meant?"
         ));
     }
-    velocities(config, &frame, &species, &mut warnings);
+    velocities(config, &frame, &species, &mut warnings)?;
 
     let labels = labels(config, structure, &frame)?;
     let order = order(&frame, labels, &mut warnings);
@@ -370,12 +373,18 @@ fn file_cell(
 }
 
 fn check_reach(config: &Config, positions: &[Vec3]) -> Result<()> {
-    let reach = positions.iter().flatten().map(|x| x.abs()).fold(0.0, f64::max);
-    if reach > LARGEST_COORDINATE / 2.0 {
-        let limit = LARGEST_COORDINATE / 2.0;
-        return Err(bad(config, format!("an atom at {reach:.0} Å: coordinates end at {limit} Å")));
-    }
-    Ok(())
+    let limit = LARGEST_COORDINATE / 2.0;
+    let beyond = |r: &Vec3| r.iter().any(|x| x.abs() > limit);
+    let mut far = (positions.iter().enumerate()).filter(|(_, r)| beyond(r));
+    let Some((atom, [x, y, z])) = far.next() else { return Ok(()) };
+    Err(bad(
+        config,
+        format!(
+            "atom {atom} (counted from 0) is at ({x:.0}, {y:.0}, {z:.0}) Å, and {} more are beyond {limit} Å, where coordinates \
+             of a first structure end: if they have evaporated, take an earlier frame or leave them out",
+            far.count()
+        ),
+    ))
 }
 
 /// Refuses atoms that lie on top of each other, or of images of each other; tells which are the
@@ -426,13 +435,32 @@ fn check_contacts(
     }
 }
 
-/// Tells velocities that are none, or in other units; and what has no effect because of them.
-fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Vec<String>) {
-    let Some(velocities) = &frame.velocities else { return };
+/// Refuses velocities that no run can bear; tells those that are none, or in other units, and what has no effect
+/// because of them.
+fn velocities(
+    config: &Config,
+    frame: &Frame,
+    species: &[u32],
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let Some(velocities) = &frame.velocities else { return Ok(()) };
     let weights: Vec<f64> =
         config.symbols().into_iter().map(|s| atomic_weight(s).unwrap_or_default()).collect();
-    let energies = velocities.iter().zip(species).map(|(&v, &s)| weights[s as usize] * dot(v, v));
-    let energy: f64 = energies.sum::<f64>() * MASS_VELOCITY_SQUARED;
+    let energies = || {
+        let pairs = velocities.iter().zip(species);
+        pairs.map(|(&v, &s)| weights[s as usize] * dot(v, v) * MASS_VELOCITY_SQUARED)
+    };
+    let fast = energies().enumerate().find(|(_, twice)| 0.5 * twice > FASTEST);
+    if let Some((atom, twice)) = fast {
+        let message = format!(
+            "atom {atom} (counted from 0) has a velocity of {:.6e} Å/ps, a kinetic energy of {:.3e} eV: atoms may have {FASTEST} eV; \
+             are the velocities in Å/ps?",
+            dot(velocities[atom], velocities[atom]).sqrt(),
+            0.5 * twice
+        );
+        return Err(bad(config, message));
+    }
+    let energy: f64 = energies().sum();
     let temperature = energy / (3.0 * velocities.len() as f64 * BOLTZMANN);
     if velocities.iter().all(|v| *v == [0.0; 3]) {
         // As after a minimisation: then they are drawn, as those of a file that has none.
@@ -442,8 +470,9 @@ fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Ve
             }
             None => "all velocities of the file are zero: the atoms start at rest".into(),
         });
-        return;
-    } else if energy > 0.0 && !(COLD..=HOT).contains(&temperature) {
+        return Ok(());
+    }
+    if energy > 0.0 && !(COLD..=HOT).contains(&temperature) {
         warnings.push(format!(
             "the velocities of the file are those of {temperature:.3e} K: are they in Å/ps?"
         ));
@@ -453,6 +482,7 @@ fn velocities(config: &Config, frame: &Frame, species: &[u32], warnings: &mut Ve
             "`initial_temperature_k` has no effect: the file brings velocities, of {temperature:.0} K"
         ));
     }
+    Ok(())
 }
 
 /// At which velocities are drawn when atoms at rest begin to move, K.

@@ -320,6 +320,22 @@ fn velocities_of_a_file_are_looked_at() {
 }
 
 #[test]
+fn atoms_too_fast_or_too_far_for_any_run_are_named() {
+    let refused = |line: &str| {
+        let text =
+            format!("2\nProperties=species:S:1:pos:R:3:velo:R:3\nPt 0 0 0 1 0 0\nPt {line}\n");
+        let (_folder, config) = from_file("a.xyz", &text, FREE);
+        structure(&config, &Comm::single()).unwrap_err().to_string()
+    };
+    // m v²/2 = 0.5 x 195.084 x 1.0364e-4 x 900² eV.
+    let told = refused("3 0 0 900 0 0");
+    assert!(told.contains("atom 1 (counted from 0) has a velocity of 9.000000e2 Å/ps"), "{told}");
+    assert!(told.contains("8.189e3 eV"), "{told}");
+    let told = refused("0 20000 0 0 0 0");
+    assert!(told.contains("atom 1 (counted from 0) is at (0, 20000, 0) Å"), "{told}");
+}
+
+#[test]
 fn the_last_of_several_frames_and_double_ids_are_told() {
     let (_folder, config) = from_file("a.xyz", "1\n\nPt 0 0 0\n1\n\nPt 1 0 0\n", "");
     let built = build(&config);
