@@ -15,7 +15,7 @@ from running import HEAD, ROOT, run, write_input
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from sinter_tools import Trajectory, digest, facing
+from sinter_tools import Trajectory, checkpoints, digest, facing
 from sinter_tools.cli import main
 from test_surfaces import Made, shape
 
@@ -187,6 +187,20 @@ def test_a_run_that_was_killed_is_told_as_not_finished(digested, tmp_path, capsy
     assert not told["finished"] and told["end"]["step"] == 60 and told["series_end"]["step"] == 70
     assert main(["summary", str(tmp_path)]) == 0
     assert "  not finished, it was to go to 0.64 ps; the last checkpoint is of 0.12 ps, step 60\n" in capsys.readouterr().out
+
+
+def test_a_run_that_was_done_before_its_last_stage_is_finished(tmp_path):
+    """As `[stop] neck_ratio` ends it."""
+    header = {"stage": 0, "step": 10, "provenance": {"input": '[[stage]]\nkind = "hold"\nduration_ps = 9\n'}}
+    trajectory = SimpleNamespace(path=tmp_path / "trajectory.h5md", steps=[0, 10], times=[0, 0.02], series=lambda *_: None)
+    assert not checkpoints.is_finished(trajectory, header)
+    log = tmp_path / "run.log"
+    log.write_text("Stopped early (wall time) at step 10: 0.020 ps\n")
+    assert not checkpoints.is_finished(trajectory, header)
+    log.write_text("Done (the neck ratio is 0.500, 0.5 was wanted) at step 10: 0.020 ps, 300 K.\n")
+    assert checkpoints.is_finished(trajectory, header)
+    trajectory.steps.append(15)
+    assert not checkpoints.is_finished(trajectory, header), "it went on"
 
 
 def test_a_folder_without_a_checkpoint_is_told_of(digested, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The last checkpoint beside a trajectory, and what it tells of how far the run has come."""
 
 import json
+import re
 import tomllib
 
 import h5py
@@ -32,9 +33,17 @@ def reached(trajectory):
 
 
 def is_finished(trajectory, header):
-    """Whether all stages were through in a checkpoint, and nothing has come after it."""
+    """Whether all stages were through in a checkpoint, or the run was done before by what `[stop]` wanted, and nothing has come
+    after that."""
     stages = tomllib.loads(header["provenance"]["input"])["stage"]
-    return header["stage"] >= len(stages) and header["step"] >= reached(trajectory)[0]
+    through = header["step"] if header["stage"] >= len(stages) else -1
+    return max(through, _done_at(trajectory.path.parent / "run.log")) >= reached(trajectory)[0]
+
+
+def _done_at(log):
+    """The step at which a log last says that the run is done; -1 where it does not."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return max((int(step) for step in re.findall(r"^Done\b.* at step (\d+):", text, re.M)), default=-1)
 
 
 def planned_end(header):
