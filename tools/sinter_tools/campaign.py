@@ -47,7 +47,7 @@ import numpy as np
 import tomli_w
 from scipy.stats import beta
 
-from . import digest, melting, pressing
+from . import checkpoints, digest, melting, pressing
 from .inputs import absolute
 from .summary import main_neck
 from .trajectory import Trajectory, Unusable
@@ -227,8 +227,7 @@ class Worker:
         if not done.exists():
             if self.call(folder, config) != 0:
                 return None
-            last = max(folder.glob("checkpoint-*.h5"), key=lambda file: int(file.stem.split("-")[1]))
-            done.write_text(last.name)
+            done.write_text(checkpoints.last(folder).name)
         return folder / done.read_text()
 
     def is_prepared(self, before):

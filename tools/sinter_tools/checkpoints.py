@@ -35,8 +35,7 @@ def reached(trajectory):
 def is_finished(trajectory, header):
     """Whether all stages were through in a checkpoint, or the run was done before by what `[stop]` wanted, and nothing has come
     after that."""
-    stages = tomllib.loads(header["provenance"]["input"])["stage"]
-    through = header["step"] if header["stage"] >= len(stages) else -1
+    through = header["step"] if header["stage"] >= len(_stages(header)) else -1
     return max(through, _done_at(trajectory.path.parent / "run.log")) >= reached(trajectory)[0]
 
 
@@ -48,7 +47,10 @@ def _done_at(log):
 
 def planned_end(header):
     """Time to which the run was to go, ps."""
-    provenance = header["provenance"]
-    stages = tomllib.loads(provenance["input"])["stage"]
-    longer = sum(extension["by_ps"] for extension in provenance.get("extensions", []))
-    return sum(stage.get("duration_ps", 0) for stage in stages) + longer
+    longer = sum(extension["by_ps"] for extension in header["provenance"].get("extensions", []))
+    return sum(stage.get("duration_ps", 0) for stage in _stages(header)) + longer
+
+
+def _stages(header):
+    """As the input has them that the checkpoint was written with."""
+    return tomllib.loads(header["provenance"]["input"])["stage"]
