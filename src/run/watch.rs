@@ -177,11 +177,9 @@ impl<'c> Watch<'c> {
             self.signals.leave_nothing_begun(folder);
         }
         self.stop_file = folder.join(STOP);
-        let was_there = self.comm.is_root() && self.stop_file.symlink_metadata().is_ok();
         self.checkpoint_cost = Duration::from_secs_f64(atoms as f64 / ATOMS_PER_SECOND);
         self.steps = Pace::begin(step);
-        self.remove_stop_file();
-        if was_there && !self.stop_file_stays {
+        if self.remove_stop_file() {
             let path = self.stop_file.display();
             warnings::tell([format!(
                 "{path} was there before this job began: it has been removed, and stops nothing"
@@ -269,25 +267,28 @@ impl<'c> Watch<'c> {
     }
 
     /// Where it cannot be removed (a folder, somebody else's file) it is told of and left:
-    /// no job ends for it, neither this one by failing nor each later one at once.
-    fn remove_stop_file(&mut self) {
+    /// no job ends for it, neither this one by failing nor each later one at once. Whether it was
+    /// there and is gone.
+    fn remove_stop_file(&mut self) -> bool {
         if !self.comm.is_root() {
-            return;
+            return false;
         }
         let removed = match self.stop_file.is_dir() && !self.stop_file.is_symlink() {
             true => std::fs::remove_dir(&self.stop_file),
             false => std::fs::remove_file(&self.stop_file),
         };
-        if let Err(error) = removed.or_else(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        }) {
-            let path = self.stop_file.display();
-            warnings::tell([format!(
-                "{path} cannot be removed ({error}): it is left and asks for nothing more"
-            )]);
-            self.stop_file_stays = true;
+        match removed {
+            Ok(()) => return true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let path = self.stop_file.display();
+                warnings::tell([format!(
+                    "{path} cannot be removed ({error}): it is left and asks for nothing more"
+                )]);
+                self.stop_file_stays = true;
+            }
         }
+        false
     }
 }
 
