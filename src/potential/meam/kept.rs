@@ -190,7 +190,7 @@ impl Prepared {
                 .zip(before)
                 .zip(here.clone())
                 .map(|((places, before), (now, species))| {
-                    flight.expect(places, before, now, species, bend)
+                    run_loop(Expect { flight, places, before, now, species, bend })
                 })
                 .reduce(|| 0, i32::max);
             if most <= (MOST_BLUR * PER_ANGSTROM) as i32 {
@@ -271,24 +271,31 @@ impl Flight<'_> {
                 || beyond([now[0], now[1], now[2]], place) > 0.0
         })
     }
+}
 
-    /// Where atoms will be in the middle of some evaluations, and within what they will be until the
-    /// end of these. Gives the most of it.
-    fn expect(
-        self,
-        places: &mut [CoarseAtom],
-        before: &[[i32; 3]],
-        now: &[[f64; 4]],
-        species: &[u8],
-        bend: f32,
-    ) -> i32 {
+/// Where atoms will be in the middle of some evaluations, and within what they will be until the
+/// end of these. Gives the most of it.
+struct Expect<'a> {
+    flight: Flight<'a>,
+    places: &'a mut [CoarseAtom],
+    before: &'a [[i32; 3]],
+    now: &'a [[f64; 4]],
+    species: &'a [u8],
+    bend: f32,
+}
+
+impl Loop for Expect<'_> {
+    type Output = i32;
+
+    #[inline(always)]
+    fn run(self) -> i32 {
+        let Expect { flight: Flight { members, lightness, .. }, bend, .. } = self;
         let ahead = 0.5 * (EVALUATIONS - 1) as f32;
         let mut most = 0;
-        let atoms = before.iter().zip(now).zip(species);
-        for (place, ((before, now), &species)) in places.iter_mut().zip(atoms) {
-            let mut atom = coarse_atom(self.members, now, species);
-            let lightness =
-                self.members.own(species).map_or(1.0, |own| self.lightness[own as usize]);
+        let atoms = self.before.iter().zip(self.now).zip(self.species);
+        for (place, ((before, now), &species)) in self.places.iter_mut().zip(atoms) {
+            let mut atom = coarse_atom(members, now, species);
+            let lightness = members.own(species).map_or(1.0, |own| lightness[own as usize]);
             let here = coarse_position(now);
             let mut square = 0.0;
             for c in 0..3 {
@@ -299,7 +306,7 @@ impl Flight<'_> {
             // Up to the next multiple, above the roundings.
             let blur = (square.sqrt() + bend * lightness) as i32 + SPECIES as i32 + 4;
             let blur = blur & !(SPECIES as i32);
-            most = most.max(blur);
+            most = if blur > most { blur } else { most };
             atom[3] |= blur;
             *place = atom;
         }
