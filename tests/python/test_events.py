@@ -215,6 +215,16 @@ def test_a_run_that_ends_while_particles_are_apart_has_no_events(tmp_path, capsy
     assert "do not come to share one space" in capsys.readouterr().err
 
 
+def test_what_fills_the_box_alone_has_no_events(tmp_path, capsys):
+    path = write(tmp_path / "trajectory.h5md")
+    with h5py.File(path, "r+") as file:
+        del file["particles/trajectory/box"]
+        file["particles/trajectory/box/edges/value"] = np.tile([0.0, 1.0, 0.0], (25, 1))
+        file["particles/trajectory/box"].attrs["boundary"] = ["none", "periodic", "none"]
+    assert main(["events", str(path)]) == 2
+    assert "there are no particles" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("series", ["thermo/stage_number", "particles/displacement", "pairs/neck_time", "mergers/closure", "structure/lost_atoms"])
 def test_what_is_missing_is_named(tmp_path, capsys, series):
     path = write(tmp_path / "trajectory.h5md")

@@ -395,11 +395,17 @@ def test_what_cannot_be_read_is_told(pair, tmp_path, capsys):
     text.write_text("no HDF5")
     foreign = tmp_path / "foreign.h5md"
     h5py.File(foreign, "w").close()
+    killed = tmp_path / "killed.h5md"
+    with h5py.File(killed, "w") as file:
+        file.create_group("h5md/creator").attrs["name"] = "sinter-hpc"
     for arguments, words in [
         (["summary", str(nothing)], "there is no such file"),
         (["summary", str(text)], "no HDF5 file that can be read"),
         (["image", str(foreign)], "holds no trajectory"),
+        (["image", str(killed)], "there is no frame in this file yet"),
         (["image", str(pair), "--frame", "9999"], "there is no frame 9999"),
+        (["image", str(pair), "--time", "1000"], "--time 1000: the frames of"),
+        (["image", str(pair), "--time", "-1"], "--time -1: the frames of"),
         (["image", str(pair), "--view", "up"], '"up"'),
         (["xrd", str(pair), "--particle", "7"], "there is no particle 7"),
         (["movie", str(pair), "--output", str(tmp_path / "m.avi")], "ends in .mp4 or .gif"),
@@ -413,7 +419,7 @@ def test_what_cannot_be_read_is_told(pair, tmp_path, capsys):
 
 
 def test_numbers_that_are_none_are_refused(pair, capsys):
-    for arguments in (["image", str(pair), "--time", "nan"], ["xrd", str(pair), "--high", "inf"], ["xrd", str(pair), "--wavelength", "inf"]):
+    for arguments in (["image", str(pair), "--time", "nan"], ["xrd", str(pair), "--high", "inf"], ["xrd", str(pair), "--wavelength", "inf"], ["neck", str(pair), "--atoms", "26"]):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2 and arguments[2] in capsys.readouterr().err

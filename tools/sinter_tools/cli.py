@@ -18,6 +18,12 @@ def _named(arguments, trajectory, default):
 
 def _frame(arguments, trajectory):
     if arguments.time is not None:
+        times = trajectory.times.tolist()
+        first, last = times[0], times[-1]
+        # Half of the longest time between two frames, and what rounding does to times.
+        slack = 0.5 * max((after - before for before, after in zip(times, times[1:])), default=0.0) + 1e-6
+        if not first - slack <= arguments.time <= last + slack:
+            raise Unusable(f"--time {arguments.time:g}: the frames of {trajectory.path} are from {first:g} to {last:g} ps")
         return trajectory.frame(trajectory.at(arguments.time))
     return trajectory.frame(arguments.frame)
 
@@ -317,7 +323,7 @@ def parser():
 
     made = command(neck, "Close-up of the gap, with the paths of atoms into it", "file [neck.png beside the trajectory]")
     made.add_argument("--pair", type=int, nargs=2, help="the two particles [those with the widest neck at the end, or the narrowest gap]")
-    made.add_argument("--atoms", type=positive(int), default=3, help="how many atoms are followed [3]")
+    made.add_argument("--atoms", type=between(1, 25), default=3, help="how many atoms are followed, up to 25, which can be told apart [3]")
 
     made = command(xrd, "X-ray pattern by the Debye sum, peaks and Scherrer sizes; of periodic boxes as if in vacuum", "file [xrd.png beside the trajectory]")
     of_frame(made)

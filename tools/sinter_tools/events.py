@@ -113,6 +113,8 @@ class Run:
         first = trajectory.frame(int(np.searchsorted(trajectory.steps, self.begin).clip(max=len(trajectory) - 1)))
         #: Of each particle whether it counts: what fills the box does not.
         self.counts = ~analysis.filled(trajectory, first).any(1)
+        if not self.counts.any():
+            raise Unusable(f"{trajectory.path}: all that is in this file fills its box: there are no particles that something could happen to")
         self._find_necks()
         departures = trajectory.series("departures", "atom")
         self.departed = [] if departures is None else list(zip(departures.step, trajectory.particle[departures.values]))

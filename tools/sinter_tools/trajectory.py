@@ -100,6 +100,9 @@ class Trajectory:
         """What is there of all that is needed."""
         missing = [name for name in NEEDED if name not in self.file]
         if ATOMS not in self.file or f"{ATOMS}/position/value" in missing:
+            creator = self.file.get("h5md/creator")
+            if creator is not None and as_text(creator.attrs.get("name", "")) == "sinter-hpc":
+                raise self._without_frames()
             raise Unusable(f"{self.path}: this file holds no trajectory of sinter-hpc")
         if missing or "boundary" not in self.file[f"{ATOMS}/box"].attrs:
             raise Unusable(f"{self.path}: this is no whole trajectory of sinter-hpc: {(missing or ['box/boundary'])[0]} is missing")
@@ -107,7 +110,7 @@ class Trajectory:
         self.steps = self.file[f"{ATOMS}/position/step"][:]
         self.times = self.file[f"{ATOMS}/position/time"][:]
         if not len(self.steps):
-            raise Unusable(f"{self.path}: there is no frame in this file yet")
+            raise self._without_frames()
         boundary = self.file[f"{ATOMS}/box"].attrs["boundary"]
         self.periodic = np.array([as_text(b) == "periodic" for b in boundary])
         self._names = self._species_names()
@@ -124,6 +127,9 @@ class Trajectory:
         # What HDF5 cannot find or read, wherever it was asked for.
         if trace is not None and "h5py" in trace.tb_frame.f_code.co_filename and isinstance(error, Exception):
             raise self._damaged(error) from error
+
+    def _without_frames(self):
+        return Unusable(f"{self.path}: there is no frame in this file yet: if the run has ended, --resume goes on with it")
 
     def _damaged(self, error):
         return Unusable(f"{self.path}: this file is damaged or not whole ({error.args[0] if error.args else error})")
