@@ -193,10 +193,25 @@ impl Past<'_> {
             let wish = extension::of_last_stage(&longer, by_ps)?;
             let finished = self.state.progress.stage >= then.stages.len();
             if finished || extensions.last() != Some(&wish) {
+                self.may_stretch(now, wish.stage)?;
                 extensions.push(wish);
             }
         }
         Ok(extensions)
+    }
+
+    /// A ramp that has begun cannot become longer: it would have led elsewhere so far.
+    fn may_stretch(&self, now: &Config, stage: usize) -> Result<()> {
+        let Progress { stage: here, step_in_stage, .. } = self.state.progress;
+        let has_begun = here > stage || here == stage && step_in_stage > 0;
+        match now.stages[stage].ramps() {
+            Some(ramps) if has_begun => Err(Error::Usage(format!(
+                "--extend: longer, the ramp of stage[{stage}] would have had other {ramps} so far, and \
+                 {} is of step {}: add a stage instead, which holds or goes on with the ramp",
+                self.name, self.checkpoint.step
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// What the input asks that is different, if it may.

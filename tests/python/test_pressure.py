@@ -231,6 +231,8 @@ def test_a_ramp_of_pressure_that_has_begun_keeps_its_length(case, tmp_path):
     for more in (["--extend", "0.1ps", path], [longer]):
         done = run("--output", folder, "--resume", *more)
         assert done.returncode == 2 and "other pressures so far" in done.stderr, done.stderr
+        # What the input says is not what was asked for with `--extend`.
+        assert ("the input says" in done.stderr) == (more == [longer]), done.stderr
     # Both at once, in the middle.
     path, folder = case
     done = run("--output", tmp_path / "longer", "--restart", folder / "checkpoint-1020.h5", "--extend", "0.1ps", path)
