@@ -218,7 +218,7 @@ fn look_at_words(line: &[OsString], definition: &Definition) -> Result<(), clap:
     let words = words(line, definition);
     let Some(first) = words.first() else { return Ok(()) };
     let refusal = |kind| clap::Error::new(kind).with_cmd(definition);
-    if definition.find_subcommand(first).is_some() {
+    if let Some(command) = definition.find_subcommand(first) {
         let before = line[1].to_string_lossy();
         if !before.starts_with('-') {
             return Ok(());
@@ -226,6 +226,12 @@ fn look_at_words(line: &[OsString], definition: &Definition) -> Result<(), clap:
         let mut error = refusal(ErrorKind::ArgumentConflict);
         let option = before.split('=').next().unwrap_or_default().to_string();
         error.insert(ContextKind::InvalidSubcommand, ContextValue::String(first.clone()));
+        let has_it =
+            |own: &clap::Arg| own.get_long().is_some_and(|long| option == format!("--{long}"));
+        if command.get_arguments().any(has_it) {
+            let tip = format!("options of a command stand behind it: sinter-hpc {first} {option}");
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
         error.insert(ContextKind::PriorArg, ContextValue::String(option));
         return Err(error);
     }
@@ -350,6 +356,19 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert_eq!(error.kind(), kind, "{line}");
             assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn where_an_option_of_a_command_stands_is_told() {
+        let tip = "options of a command stand behind it: sinter-hpc plan --threads";
+        for (line, told) in [
+            ("sinter-hpc --threads 2 plan in.toml --ranks 4", true),
+            ("sinter-hpc --threads 2 check in.toml", false),
+            ("sinter-hpc -h=2 plan in.toml", false),
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert_eq!(error.contains(tip), told, "{error}");
         }
     }
 }
