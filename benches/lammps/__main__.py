@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import snapshots
-from programs import Lammps, Sinter, Twice, take_turns
+from programs import Lammps, Sinter, Twice, take_all_cores_by_turns, take_turns
 from snapshots import COPPER, COPPER_SILVER, FOLDER, IRON_PLATINUM, NICKEL, ROOT, Snapshot
 
 LARGE = Snapshot("pair-62750", IRON_PLATINUM, 62_750)
@@ -48,7 +48,7 @@ class Race:
     title: str
     runs: dict  # name -> (program, snapshot, steps)
     rows: tuple  # of `Row`
-    by_turns: bool = False  # runs of one thread at the same time, on one core
+    by_turns: str = ""  # "one core": runs of one thread, which have that by turns; "all cores": any
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def hot_pair(snapshot, steps, accept, goal):
             Row(f"AVX2, {atoms}, times LAMMPS", "LAMMPS", "AVX2", 8, 9),
             Row(f"portable, {atoms}, times LAMMPS", "LAMMPS", "portable", 3.5, 4),
         ),
-        by_turns=True,
+        by_turns="one core",
     )
 
 
@@ -114,7 +114,7 @@ def embedded(snapshot, title, steps):
             Row(f"EAM, AVX2, {faster}", ("eam/alloy", "eam/alloy/opt"), "AVX2", None, None),
             Row(f"EAM, portable, {faster}", ("eam/alloy", "eam/alloy/opt"), "portable", None, None),
         ),
-        by_turns=True,
+        by_turns="one core",
     )
 
 
@@ -127,12 +127,13 @@ RACES = {
         "Ni of LAMMPS's own bench, 32,000 atoms",
         {"LAMMPS": (LAMMPS, CRYSTAL, 100), "sinter-hpc": (OURS, CRYSTAL, 1000)},
         (Row("Ni MEAM, 32,000 atoms, ibar 0, rc 4.0, times LAMMPS", "LAMMPS", "sinter-hpc", 5, 10),),
-        by_turns=True,
+        by_turns="one core",
     ),
     "eam-threads": Race(
         "two threads against one, EAM, 32,000 atoms of Cu",
         {"one": (OURS, COPPER_CRYSTAL, 400), "threads": (THREADS, COPPER_CRYSTAL, 400)},
         (Row("EAM, two threads against one, 32,000 atoms of Cu", "one", "threads", 1.85, 1.97),),
+        by_turns="all cores",
     ),
     "scaling": Race(
         "two cores against one, 62,750 atoms",
@@ -144,10 +145,11 @@ RACES = {
             "two runs": (Twice(OURS), LARGE, 300),
         },
         (
-            Row("two threads against one, 62,750 atoms", "one", "threads", 1.85, 1.97),
-            Row("two ranks against one, 62,750 atoms", "one", "ranks", 1.85, 1.97),
-            Row("two runs at the same time against one: the machine", "one", "two runs", None, None),
+            Row("two runs at the same time against one, 62,750 atoms each: the machine", "one", "two runs", None, None),
+            Row("two threads against two runs, 62,750 atoms", "two runs", "threads", 0.95, 0.99),
+            Row("two ranks against two runs, 62,750 atoms", "two runs", "ranks", 0.95, 0.99),
         ),
+        by_turns="all cores",
     ),
     "virial": Race(
         "virial on every step, 62,750 atoms in a periodic box",
@@ -172,7 +174,7 @@ RACES = {
                 "cost",
             ),
         ),
-        by_turns=True,
+        by_turns="one core",
     ),
 }
 MEMORY_ACCEPT, MEMORY_GOAL = 600, 450  # bytes per atom
@@ -272,13 +274,27 @@ def seconds_by_turns(runs):
     return {name: (l - s) / runs[name][-1] for name, l, s in zip(runs, long, short)}
 
 
+def seconds_of_all_cores(runs):
+    """Seconds per step, of the steps after the first; of several runs at the same time, for the steps of all together."""
+
+    def had(steps_of):
+        begin = lambda program, snapshot, steps: program.begin_team(snapshot, steps_of(steps))
+        return take_all_cores_by_turns([functools.partial(begin, *run) for run in runs.values()])
+
+    long, short = had(lambda steps: steps + 1), had(lambda _: 1)
+    rate = lambda steps, long, short: sum(steps / (l - s) for l, s in zip(long, short))
+    return {name: 1 / rate(run[-1], l, s) for (name, run), l, s in zip(runs.items(), long, short)}
+
+
 def run_race(race, repeat, share):
     """Seconds per atom and step of each run in each round."""
     times = {name: [] for name in race.runs}
     runs = {name: (*run, max(2, round(steps * share))) for name, (*run, steps) in race.runs.items()}
     for round_ in range(repeat):
-        if race.by_turns:
+        if race.by_turns == "one core":
             seconds = seconds_by_turns(runs)
+        elif race.by_turns == "all cores":
+            seconds = seconds_of_all_cores(runs)
         else:
             seconds = {name: run[0].seconds_per_step(*run[1:]) for name, run in runs.items()}
         for name, (_, snapshot, _) in runs.items():

@@ -1,5 +1,6 @@
 """Runs either program on a snapshot: how long a step takes, and which energy and forces it finds."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -96,6 +96,70 @@ def take_turn(run):
     return None
 
 
+def signal_all(pid, number):
+    """To a process and all that it has started, as `mpirun` its ranks."""
+    # What is stopped first starts no more; what is killed first leaves orphans that nobody finds.
+    first = number == signal.SIGSTOP
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        if first:
+            os.kill(pid, number)
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                signal_all(int(child), number)
+        if not first:
+            os.kill(pid, number)
+
+
+def take_all_cores_by_turns(beginnings):
+    """Lets teams of runs, of several processes or threads each, have all cores by turns; each of `beginnings` starts a team. Gives
+    for each team the seconds that each of its runs had them until it ended."""
+    teams = []
+    for begin in beginnings:
+        start = time.monotonic()
+        runs = begin()
+        teams.append(Team(runs, [None] * len(runs)))
+        teams[-1].stop(time.monotonic() - start)
+    try:
+        while any(None in team.ended for team in teams):
+            for team in teams:
+                team.take_turn()
+    finally:
+        for run in (run for team in teams for run in team.runs):
+            if run.process.returncode is None:  # one failed, or somebody gave up
+                signal_all(run.process.pid, signal.SIGKILL)
+    return [team.ended for team in teams]
+
+
+@dataclass
+class Team:
+    """Runs that have the cores at the same time."""
+
+    runs: list
+    #: When each ended, by the seconds that they all had; none for those under way.
+    ended: list
+    seconds: float = 0.0
+
+    def take_turn(self):
+        """Lets those that have not ended go on for a while."""
+        start = time.monotonic()
+        for run, ended in zip(self.runs, self.ended):
+            if ended is None:
+                signal_all(run.process.pid, signal.SIGCONT)
+        while None in self.ended and time.monotonic() < start + TURN_SECONDS:
+            time.sleep(0.003)
+            for n, run in enumerate(self.runs):
+                if self.ended[n] is None and run.wait(os.WNOHANG):
+                    self.ended[n] = self.seconds + time.monotonic() - start
+        self.stop(time.monotonic() - start)
+
+    def stop(self, seconds):
+        """They have had the cores for so much longer."""
+        for run, ended in zip(self.runs, self.ended):
+            if ended is None:
+                signal_all(run.process.pid, signal.SIGSTOP)
+        self.seconds += seconds
+
+
 @dataclass(frozen=True)
 class Sinter:
     """Our program, as one contestant."""
@@ -111,6 +175,9 @@ class Sinter:
     def begin(self, snapshot, steps):
         """Starts a run of so many steps."""
         return self.start(self.input(snapshot, steps), snapshot.name)
+
+    def begin_team(self, snapshot, steps):
+        return [self.begin(snapshot, steps)]
 
     def start(self, text, name):
         """Starts an input in a fresh folder of its own."""
@@ -191,13 +258,8 @@ class Twice:
     def energy_and_forces(self, snapshot):
         return self.program.energy_and_forces(snapshot)
 
-    def seconds_per_step(self, snapshot, steps):
-        """For as many atoms as one of them has."""
-        both = [replace(self.program, name=f"{self.name} {n}") for n in (1, 2)]
-        with ThreadPoolExecutor() as pool:
-            times = pool.map(lambda program: program.seconds_per_step(snapshot, steps), both)
-        # Together they make so many steps in a second.
-        return 1 / sum(1 / time for time in times)
+    def begin_team(self, snapshot, steps):
+        return [replace(self.program, name=f"{self.name} {n}").begin(snapshot, steps) for n in (1, 2)]
 
 
 @dataclass(frozen=True)
