@@ -2,13 +2,15 @@
 //!
 //! Atoms fly straight for some steps, nearly. So when they are looked at, the place is noted where each
 //! is expected to be in the middle of some evaluations, and how far from there it may be until
-//! their end. The filter finds what may count as long as all keep to that; nothing is
-//! looked for again before one does not. What was found is kept for each tile.
+//! their end. The filter finds what may count as long as all keep to that. After these evaluations it
+//! looks again, counted from the neighbour list, so that all ranks do so in the same one: each waits for
+//! those that look. Before that it does only where an atom does not keep to its way. What was found is
+//! kept for each tile.
 //!
-//! The way of an atom in the evaluation before tells how it flies. How far it may leave
-//! the straight line is a length, for lighter atoms more, which grows when what was found served for
-//! too few evaluations and shrinks otherwise. Where atoms fly so fast that nothing would be gained, or there
-//! are so many that memory counts for more, all is found anew each time.
+//! The way of an atom in the evaluation before tells how it flies. How far it may leave the straight line is
+//! a length, for lighter atoms more. It shrinks until one has left its way before the time; then it grows, and
+//! shrinks only as slowly as makes that rare among all atoms of all ranks. Where atoms fly so fast that nothing
+//! would be gained, or there are so many that memory counts for more, all is found anew each time.
 //!
 //! Invariant: what is found is a matter of speed. Whatever does not count has a screening of exactly
 //! 0 or a factor of exactly 1, so no bit of a result depends on when something was found.
@@ -33,6 +35,15 @@ const LEAST_BEND: f32 = 0.001;
 /// Evaluations for which what is found shall serve: with fewer too much is looked for, with more too
 /// much is found (benches/README.md).
 const EVALUATIONS: u32 = 3;
+
+/// By how much the bend grows when an atom has left its way before the time.
+const GROWTH: f32 = 1.2;
+
+/// What part of the looks shall be before the time, while none has been yet, ...
+const EARLY_AT_FIRST: f32 = 0.2;
+/// ... and later for each atom of a rank: one of twenty-five for a million atoms, on however many ranks, as all
+/// wait for the one that looks.
+const EARLY_OF_ATOM: f32 = 4e-8;
 
 /// Atoms worth a task of their own.
 const TASK: usize = 4096;
@@ -76,8 +87,12 @@ pub struct Prepared {
     keeps: bool,
     /// Evaluations since `coarse` was written.
     age: u32,
+    /// Evaluations with this list before the present one.
+    evaluations: u32,
     /// How far the lightest atoms may leave a straight line, Å.
     bend: f32,
+    /// Whether one has left its way before the time.
+    has_left: bool,
     tiles: Mutex<Tiles>,
 }
 
@@ -129,21 +144,25 @@ impl Prepared {
             let number = Some(env.neighbours.number());
             if self.list != number {
                 self.list = number;
+                self.evaluations = 0;
                 self.keeps = env.owned <= keeping.most_atoms;
                 self.forget();
                 self.is_fresh = true;
             } else {
-                self.is_fresh = !self.keeps || self.leave(flight, atoms.clone());
+                self.evaluations += 1;
+                self.is_fresh = !self.keeps || self.evaluations % EVALUATIONS == 1;
             }
+            let leaves = !self.is_fresh && self.leave(flight, atoms.clone());
+            self.is_fresh |= leaves;
             if self.is_fresh {
-                self.renew();
+                self.renew(leaves, env.owned);
             }
         }
         if self.is_fresh {
             self.note(flight, atoms.clone());
         } else if !begins && self.leave(flight, atoms.clone()) {
             // Tiles that see no ghosts have had theirs by what was found before.
-            self.renew();
+            self.renew(true, env.owned);
             self.note(flight, 0..env.position.len());
         }
         if self.keeps && !begins {
@@ -151,13 +170,15 @@ impl Prepared {
         }
     }
 
-    /// Places from now on are others.
-    fn renew(&mut self) {
+    /// Places from now on are others, as an atom has left its own or because it is time.
+    fn renew(&mut self, leaves: bool, owned: usize) {
         self.version += 1;
         if self.bend == 0.0 {
             self.bend = FIRST_BEND;
-        } else if self.most > 0 {
-            let factor = if self.age < EVALUATIONS { 1.2 } else { 0.95 };
+        } else if self.most > 0 && (leaves || self.age >= EVALUATIONS) {
+            self.has_left |= leaves;
+            let early = if self.has_left { EARLY_OF_ATOM * owned as f32 } else { EARLY_AT_FIRST };
+            let factor = if leaves { GROWTH } else { GROWTH.powf(-early) };
             self.bend = (factor * self.bend).clamp(LEAST_BEND, MOST_BLUR as f32);
         }
         (self.most, self.age) = (0, 0);
@@ -448,6 +469,35 @@ mod tests {
             flock.species[single] = 1 - flock.species[single];
             assert!(flock.fly(|_| 0.0) > before, "atom {single}");
         }
+    }
+
+    /// Ranks wait for each other: where one looks again, all should.
+    #[test]
+    fn atoms_that_keep_to_their_ways_are_looked_at_in_the_same_evaluations_whatever_these_are() {
+        let looks = |way: &dyn Fn(usize) -> f64| {
+            let mut flock = Flock::new();
+            (0..12).map(|_| flock.fly(way)).collect::<Vec<u64>>()
+        };
+        let slow = looks(&|n| 0.0003 * (n % 7) as f64);
+        assert_eq!(slow, looks(&|n| 0.002 * (n % 13) as f64));
+        // When nothing is known of their flight, when it is known, and then every third time.
+        assert_eq!(slow, [1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5]);
+    }
+
+    #[test]
+    fn how_far_atoms_may_leave_their_ways_shrinks_until_one_does_and_hardly_later() {
+        let mut flock = Flock::new();
+        (0..30).for_each(|_| _ = flock.fly(|_| 0.01));
+        let narrow = flock.prepared.bend;
+        assert!(narrow < 0.8 * FIRST_BEND, "{narrow}");
+        // One flies round a corner in the evaluation after a look.
+        assert_eq!(flock.prepared.age, 1);
+        _ = flock.fly(|n| if n == 4 { 0.06 } else { 0.01 });
+        let wide = flock.prepared.bend;
+        assert!((wide / narrow - GROWTH).abs() < 1e-4, "{wide} {narrow}");
+        (0..300).for_each(|_| _ = flock.fly(|_| 0.01));
+        assert!(flock.prepared.bend > 0.999 * wide);
+        assert!(flock.prepared.bend < wide);
     }
 
     #[test]
