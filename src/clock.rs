@@ -48,6 +48,21 @@ impl Phase {
             Phase::Other => "other",
         }
     }
+
+    /// Whether it grows with the atoms of a rank, and waits for no other rank.
+    fn is_work(self) -> bool {
+        use Phase::{Density, Embedding, Force, Integrate, Neighbour};
+        matches!(self, Integrate | Neighbour | Density | Embedding | Force)
+    }
+}
+
+/// Seconds of a rank.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// In phases that grow with its atoms, and wait for no other rank.
+    pub work: f64,
+    /// In whatever phase.
+    pub all: f64,
 }
 
 /// Time spent in each phase by this rank.
@@ -78,5 +93,12 @@ impl Clock {
         let mut spent = self.spent;
         spent[self.current as usize] += self.since.elapsed();
         spent.map(|d| d.as_secs_f64())
+    }
+
+    /// What this rank has spent so far.
+    pub fn spent(&self) -> Spent {
+        let seconds = self.seconds();
+        let work = Phase::ALL.iter().zip(seconds).filter(|(phase, _)| phase.is_work());
+        Spent { work: work.map(|(_, seconds)| seconds).sum(), all: seconds.iter().sum() }
     }
 }

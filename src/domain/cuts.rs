@@ -5,7 +5,7 @@
 //! refinement: a few reductions of integers for each level, log₂(ranks) levels. Of cuts that are
 //! about as even that is taken which makes the fewest ghosts.
 
-use super::{Reduction, middle};
+use super::{Reduction, Shares, middle};
 use crate::geometry::{grid_index, on_grid};
 use std::ops::Range;
 
@@ -37,21 +37,23 @@ struct Search {
     below: i64,
     /// Of the part; unknown before the first histogram.
     total: Option<i64>,
-    /// Deviation from the wanted cost, in units of 1/ranks, and its cut.
+    /// Deviation from the wanted cost, in units of 1/share, and its cut.
     best: Option<(i128, i64)>,
-    ranks: Range<usize>,
+    /// What the lower ranks shall have, and what all of the part together.
+    lower_share: i128,
+    share: i128,
     finished: bool,
 }
 
 /// Axis and grid index of the best cut of each part; `None` where there is
 /// nothing to cut.
 pub fn best_cuts(
-    parts: &[Range<usize>],
+    (parts, shares): (&[Range<usize>], &Shares),
     atoms: &Held,
     reach: f64,
     reduction: &dyn Reduction,
 ) -> Vec<Option<(usize, i64)>> {
-    let mut searches = begin(parts, atoms, reduction);
+    let mut searches = begin(parts, shares, atoms, reduction);
     while searches.iter().any(|s| !s.finished) {
         let mut histogram = vec![0i64; searches.len() * BINS as usize];
         for ((position, &cost), &part) in atoms.positions.iter().zip(atoms.costs).zip(atoms.part_of)
@@ -131,7 +133,12 @@ fn ghosts_made(
 const NOWHERE: i64 = -(1 << 60);
 
 /// Finds the extent of the atoms of each part.
-fn begin(parts: &[Range<usize>], atoms: &Held, reduction: &dyn Reduction) -> Vec<Search> {
+fn begin(
+    parts: &[Range<usize>],
+    shares: &Shares,
+    atoms: &Held,
+    reduction: &dyn Reduction,
+) -> Vec<Search> {
     // For each part, the largest -x, -y, -z, x, y, z.
     let mut extent = vec![NOWHERE; parts.len() * 6];
     for (position, &part) in atoms.positions.iter().zip(atoms.part_of) {
@@ -153,7 +160,8 @@ fn begin(parts: &[Range<usize>], atoms: &Held, reduction: &dyn Reduction) -> Vec
             below: 0,
             total: None,
             best: None,
-            ranks: part.clone(),
+            lower_share: shares.sum(part.start..middle(part)),
+            share: shares.sum(part.clone()),
             finished,
         })
     };
@@ -168,21 +176,19 @@ impl Search {
 
     /// Whether a cut may be that much less even than another.
     fn allows(&self, deviation: i128) -> bool {
-        deviation * SLACK <= self.total.unwrap_or(0) as i128 * self.ranks.len() as i128
+        deviation * SLACK <= self.total.unwrap_or(0) as i128 * self.share
     }
 
     /// Weighs the edges of the bins as cuts and narrows the search to the bin in
     /// which the wanted cost is reached.
     fn refine(&mut self, bins: &[i64]) {
         let total = *self.total.get_or_insert(bins.iter().sum());
-        let lower_ranks = (middle(&self.ranks) - self.ranks.start) as i128;
-        let wanted = total as i128 * lower_ranks;
-        let ranks = self.ranks.len() as i128;
+        let wanted = total as i128 * self.lower_share;
         let width = self.width();
         let (mut below, mut next) = (self.below, (self.low, self.below));
         for edge in 0..=bins.len() {
             let index = (self.low + edge as i64 * width).min(self.high);
-            let excess = below as i128 * ranks - wanted;
+            let excess = below as i128 * self.share - wanted;
             if self.best.is_none_or(|(deviation, _)| excess.abs() < deviation) {
                 self.best = Some((excess.abs(), index));
             }
@@ -193,7 +199,7 @@ impl Search {
         }
         (self.low, self.below) = next;
         self.high = self.high.min(self.low + width);
-        let good_enough = |(deviation, _)| deviation * TOLERANCE <= total as i128 * ranks;
+        let good_enough = |(deviation, _)| deviation * TOLERANCE <= total as i128 * self.share;
         self.finished = width == 1 || self.low >= self.high || self.best.is_some_and(good_enough);
     }
 }

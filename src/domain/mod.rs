@@ -1,13 +1,13 @@
 //! Which rank owns which part of space: recursive bisection weighted by cost.
 //!
-//! The box is cut in two so that the costs of its atoms on both sides are as the
-//! numbers of ranks meant for them (⌊n/2⌋ to ⌈n/2⌉), each half is cut again, and
+//! The box is cut in two so that the costs of its atoms on both sides are as the shares of
+//! the ranks meant for them (⌊n/2⌋ and ⌈n/2⌉, of even shares at first), each half is cut again, and
 //! so on until every part has one rank (Berger and Bokhari, IEEE Trans. Comput.
 //! C-36 (1987) 570). A part is cut along the axis that makes the fewest ghosts: where the fewest of its atoms lie
 //! within reach of the cut. Particles in vacuum cost no rank for
 //! their vacuum.
 //!
-//! How cuts are found is in `cuts`, when it is worth finding new ones in `balance`.
+//! How cuts are found is in `cuts`, when it is worth finding new ones in `balance`, what shares are in `pace`.
 //!
 //! Invariants:
 //! - the regions tile all space that atoms can reach, without overlap: a point
@@ -22,8 +22,10 @@ use std::ops::Range;
 
 mod balance;
 mod cuts;
+mod pace;
 
 pub use balance::{Balance, imbalance};
+pub use pace::{Pace, Shares};
 
 /// Exact sums and maxima of integers over all ranks.
 pub trait Reduction {
@@ -82,25 +84,28 @@ fn middle(ranks: &Range<usize>) -> usize {
 }
 
 impl Domains {
-    /// Cuts the box for so many ranks. `positions` and `costs` are those of the
+    /// Cuts the box for the ranks of these shares. `positions` and `costs` are those of the
     /// atoms that this rank holds at the moment, whichever these are: wrapped into
     /// the box, on the grid; costs are not negative, in any unit. Atoms are ghosts within `reach`
     /// (Å) of a border. All ranks call it.
     pub fn bisect(
         cell: &Cell,
-        ranks: usize,
+        shares: &Shares,
         (positions, costs): (&[[f64; 4]], &[i64]),
         reach: f64,
         reduction: &dyn Reduction,
     ) -> Domains {
         assert_eq!(positions.len(), costs.len(), "one cost for each atom");
+        let ranks = shares.ranks();
         let mut domains = Domains::uncut(cell, ranks);
         let mut parts: Vec<Range<usize>> = std::iter::once(0..ranks).collect();
         // Index into `parts` for each atom.
         let mut part_of = vec![0u32; positions.len()];
         while parts.iter().any(|part| part.len() > 1) {
             let atoms = Held { positions, costs, part_of: &part_of };
-            for (part, cut) in parts.iter().zip(best_cuts(&parts, &atoms, reach, reduction)) {
+            for (part, cut) in
+                parts.iter().zip(best_cuts((&parts, shares), &atoms, reach, reduction))
+            {
                 if part.len() > 1 {
                     domains.cuts[middle(part)] = match cut {
                         Some((axis, index)) => Cut { axis, at: index as f64 * GRID },
@@ -281,14 +286,41 @@ mod tests {
         let positions = two_spheres(62_750);
         let costs: Vec<i64> = (0..positions.len() as i64).map(|i| 10 + i % 7).collect();
         for ranks in [2, 3, 8, 48, 64] {
-            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
+            let domains = Domains::bisect(
+                &vacuum(),
+                &Shares::even(ranks),
+                (&positions, &costs),
+                REACH,
+                &Alone,
+            );
             let uneven = imbalance(&loads(&domains, &positions, &costs));
             assert!(uneven < IMBALANCE, "{ranks} ranks: {uneven}");
         }
         // Two ranks: the cut is in the gap between the particles.
-        let domains = Domains::bisect(&vacuum(), 2, (&positions, &vec![1; 62_750]), REACH, &Alone);
+        let domains = Domains::bisect(
+            &vacuum(),
+            &Shares::even(2),
+            (&positions, &vec![1; 62_750]),
+            REACH,
+            &Alone,
+        );
         let cut = domains.region(0).high[0];
         assert!((29.0..=34.5).contains(&cut), "cut at {cut}");
+    }
+
+    #[test]
+    fn ranks_have_the_shares_of_the_work_that_they_shall() {
+        let positions = two_spheres(20_000);
+        let costs: Vec<i64> = (0..positions.len() as i64).map(|i| 10 + i % 7).collect();
+        let uneven = [3, 1, 2, 2, 1].map(|share| share << 19);
+        let shares = Shares::of(&uneven);
+        let domains = Domains::bisect(&vacuum(), &shares, (&positions, &costs), REACH, &Alone);
+        let loads = loads(&domains, &positions, &costs);
+        let total: i64 = loads.iter().sum();
+        for (load, share) in loads.iter().zip(uneven) {
+            let wanted = total as f64 * share as f64 / uneven.iter().sum::<i64>() as f64;
+            assert!((*load as f64 / wanted - 1.0).abs() < IMBALANCE - 1.0, "{loads:?}");
+        }
     }
 
     #[test]
@@ -299,7 +331,8 @@ mod tests {
         let rod = |n: usize| [place(n)[0], place(n)[1] + 6.0 * place(n)[3], place(n)[2], 0.0];
         let positions: Vec<[f64; 4]> = (0..1280).map(rod).collect();
         let costs = [1; 1280];
-        let domains = Domains::bisect(&vacuum(), 2, (&positions, &costs), REACH, &Alone);
+        let domains =
+            Domains::bisect(&vacuum(), &Shares::even(2), (&positions, &costs), REACH, &Alone);
         let cut = domains.region(0).high;
         assert!(cut[0].is_infinite() && (7.5..=15.0).contains(&cut[1]), "{cut:?}");
         assert_eq!(loads(&domains, &positions, &costs), [640, 640]);
@@ -315,7 +348,8 @@ mod tests {
                 }
             }
         }
-        let domains = Domains::bisect(&vacuum(), 8, (&positions, &[1; 512]), REACH, &Alone);
+        let domains =
+            Domains::bisect(&vacuum(), &Shares::even(8), (&positions, &[1; 512]), REACH, &Alone);
         assert_eq!(loads(&domains, &positions, &[1; 512]), [64; 8]);
     }
 
@@ -323,7 +357,8 @@ mod tests {
     fn borders_are_infinite_where_the_box_is_free_and_those_of_the_box_elsewhere() {
         let cell = Cell::new([-1.0; 3], [10.0; 3], [true, false, true]);
         let positions = [[0.0, 1.0, 2.0, 0.0], [5.0, 300.0, 2.0, 0.0]];
-        let domains = Domains::bisect(&cell, 2, (&positions, &[1, 1]), REACH, &Alone);
+        let domains =
+            Domains::bisect(&cell, &Shares::even(2), (&positions, &[1, 1]), REACH, &Alone);
         let (a, b) = (domains.region(0), domains.region(1));
         assert_eq!(a.low, [-1.0, f64::NEG_INFINITY, -1.0]);
         assert_eq!(b.high, [9.0, f64::INFINITY, 9.0]);
@@ -337,7 +372,8 @@ mod tests {
         for atoms in 0..=3 {
             let positions = &[[1.0; 4], [1.0; 4], [3.0; 4]][..atoms];
             let costs = &[5, 5, 5][..positions.len()];
-            let domains = Domains::bisect(&vacuum(), 8, (positions, costs), REACH, &Alone);
+            let domains =
+                Domains::bisect(&vacuum(), &Shares::even(8), (positions, costs), REACH, &Alone);
             let loads = loads(&domains, positions, costs);
             assert_eq!(loads.iter().sum::<i64>(), 5 * positions.len() as i64);
             assert_eq!(loads.len(), 8);
@@ -364,7 +400,7 @@ mod tests {
             range in 0.0..9.0f64,
         ) {
             let costs = vec![1; positions.len()];
-            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
+            let domains = Domains::bisect(&vacuum(), &Shares::even(ranks), (&positions, &costs), REACH, &Alone);
             for probe in positions.iter().chain(&probes) {
                 let [x, y, z, _] = *probe;
                 let regions: Vec<usize> =
@@ -383,7 +419,7 @@ mod tests {
             }
             let reversed: Vec<_> = positions.iter().rev().copied().collect();
             prop_assert_eq!(
-                &domains, &Domains::bisect(&vacuum(), ranks, (&reversed, &costs), REACH, &Alone)
+                &domains, &Domains::bisect(&vacuum(), &Shares::even(ranks), (&reversed, &costs), REACH, &Alone)
             );
         }
 
@@ -396,7 +432,7 @@ mod tests {
             heights.iter_mut().for_each(|x| *x = on_grid(*x));
             let positions: Vec<_> = heights.iter().map(|&x| [x, 0.0, 0.0, 0.0]).collect();
             let costs = vec![1; positions.len()];
-            let domains = Domains::bisect(&vacuum(), ranks, (&positions, &costs), REACH, &Alone);
+            let domains = Domains::bisect(&vacuum(), &Shares::even(ranks), (&positions, &costs), REACH, &Alone);
             let even = positions.len() as f64 / ranks as f64;
             for load in loads(&domains, &positions, &costs) {
                 prop_assert!((load as f64 - even).abs() < 2.0, "{} for {}", load, even);

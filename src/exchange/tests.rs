@@ -3,7 +3,7 @@
 use super::*;
 use crate::atoms::{Atom, Atoms};
 use crate::comm::threads;
-use crate::domain::Domains;
+use crate::domain::{Domains, Shares};
 use crate::geometry::{Cell, on_grid};
 use bytemuck::Zeroable;
 use std::collections::BTreeSet;
@@ -34,7 +34,8 @@ fn with_ghosts<R: Send>(
         let mine = if comm.rank() == ranks - 1 { list } else { &[] };
         let mut atoms = Atoms::from_list(mine);
         let costs = vec![1; atoms.owned];
-        let domains = Domains::bisect(&cell, ranks, (&atoms.position, &costs), SHELL, comm);
+        let domains =
+            Domains::bisect(&cell, &Shares::even(ranks), (&atoms.position, &costs), SHELL, comm);
         migrate(comm, &mut atoms, |p| domains.owner(p));
         for i in 0..atoms.owned {
             assert_eq!(domains.owner(&atoms.position[i]), comm.rank());

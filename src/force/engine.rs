@@ -23,7 +23,7 @@ use super::{Departures, OneBodyTerms, Share, Statistics, System, Totals, displac
 use crate::atoms::{Atom, Atoms, FixedForce};
 use crate::clock::{Clock, Phase};
 use crate::comm::{Arrived, Comm, Transfer};
-use crate::domain::{Balance, Domains};
+use crate::domain::{Balance, Domains, Pace};
 use crate::error::{Error, Result};
 use crate::exchange::{Census, Routes, connected, migrate, share_ghosts};
 use crate::fixed::Quantum;
@@ -73,6 +73,7 @@ pub struct Engine<'c, P: Potential> {
     built_at: Vec<Vec3>,
     statistics: Statistics,
     balance: Balance,
+    pace: Pace,
     clock: Clock,
     step: u64,
 }
@@ -99,6 +100,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             *position = position.map(on_far_grid);
         }
         let census = Census::take(comm, &atoms.id);
+        let pace = Pace::new(comm.size());
         let mut engine = Engine {
             comm,
             potential,
@@ -108,7 +110,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             atoms,
             cell,
             census,
-            domains: Domains::bisect(&cell, comm.size(), (&[], &[]), 0.0, comm),
+            domains: Domains::bisect(&cell, pace.shares(), (&[], &[]), 0.0, comm),
             routes: Routes::default(),
             neighbours: Neighbours::default(),
             measures: Measures::default(),
@@ -119,6 +121,7 @@ impl<'c, P: Potential> Engine<'c, P> {
             built_at: Vec::new(),
             statistics: Statistics::default(),
             balance: Balance::default(),
+            pace,
             clock: Clock::default(),
             step: 0,
         };
@@ -258,7 +261,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         self.atoms.drop_ghosts();
         self.comm.agree(self.check_positions())?;
         self.wrap();
-        if self.balance.calls_for_division() {
+        if self.take_shares() || self.balance.calls_for_division() {
             self.divide_space();
         }
         let domains = &self.domains;
@@ -330,6 +333,18 @@ impl<'c, P: Potential> Engine<'c, P> {
         }
     }
 
+    /// Whether ranks have new shares of the work, by how fast they have been. Collective.
+    fn take_shares(&mut self) -> bool {
+        let load = self.load();
+        self.pace.end_lap(load, self.clock.spent());
+        self.pace.look(self.comm.rank(), load, self.comm)
+    }
+
+    /// The cost of all owned atoms.
+    fn load(&self) -> u64 {
+        (self.atoms.owned + self.neighbours.whole_count()) as u64
+    }
+
     /// Divides space by the cost of atoms: one plus the number of neighbours, an
     /// integer that is the same wherever it is counted; one, where these are not known yet.
     fn divide_space(&mut self) {
@@ -342,7 +357,7 @@ impl<'c, P: Potential> Engine<'c, P> {
         let positions = &self.atoms.position[..owned];
         self.domains = Domains::bisect(
             &self.cell,
-            self.comm.size(),
+            self.pace.shares(),
             (positions, &costs),
             self.reach(),
             self.comm,
@@ -355,6 +370,8 @@ impl<'c, P: Potential> Engine<'c, P> {
         let here = Statistics {
             rebuilds: self.statistics.rebuilds + 1,
             divisions: self.statistics.divisions,
+            shares: self.pace.shares().extent(),
+            load: self.pace.shares().load_of_even(self.comm.rank(), self.load()),
             atoms: self.atoms.owned as u64,
             ghosts: (self.atoms.len() - self.atoms.owned) as u64,
             neighbours: self.neighbours.whole_count() as u64,
@@ -569,6 +586,7 @@ impl<P: Potential> System for Engine<'_, P> {
         }
         let mut partial_virial = virial.then_some([0; 6]);
         let phases = self.run_phases(is_new, &mut partial_virial);
+        self.pace.count_evaluation();
         self.departures.rest(&mut self.atoms);
         let outside = phases.and_then(|()| self.one_body.act(&mut self.atoms, &self.cell));
         let energy = outside.and_then(|()| self.sum_energies());

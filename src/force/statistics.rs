@@ -14,7 +14,11 @@ pub struct Statistics {
     pub ghosts: u64,
     /// Entries of the neighbour lists; twice the number of pairs within reach.
     pub neighbours: u64,
-    /// Greatest cost of a rank over the mean, counted in neighbours.
+    /// The smallest and the largest share of the work that a rank shall have, over the mean.
+    pub shares: [f64; 2],
+    /// Cost of this rank, counted in neighbours, were its share an even one.
+    pub load: u64,
+    /// The greatest of these over the mean.
     pub imbalance: f64,
     /// Most owned atoms and most ghosts on one rank.
     pub most_atoms: u64,
@@ -25,24 +29,21 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// What each rank says of itself (`rebuilds` and `divisions` are the same on all) over all of them. Collective.
+    /// What each rank says of itself (`rebuilds`, `divisions` and `shares` are the same on all) over all of them. Collective.
     pub fn over_ranks(self, comm: &Comm) -> Statistics {
-        let Statistics { rebuilds, divisions, atoms, ghosts, neighbours, traffic, .. } = self;
-        let cost = atoms + neighbours;
+        let Statistics { atoms, ghosts, neighbours, load, traffic, .. } = self;
         let mut sums =
             [atoms, ghosts, neighbours, traffic.messages, traffic.bytes].map(|n| n as i64);
         comm.sum_i64(&mut sums);
-        let mut most = [cost, atoms, ghosts, traffic.messages, traffic.bytes].map(|n| n as i64);
+        let mut most = [load, atoms, ghosts, traffic.messages, traffic.bytes].map(|n| n as i64);
         comm.max_i64(&mut most);
         let [atoms, ghosts, neighbours, messages, bytes] = sums.map(|n| n as u64);
         let traffic = Traffic { messages, bytes };
-        let [cost, most_atoms, most_ghosts, messages, bytes] = most.map(|n| n as u64);
+        let [most_load, most_atoms, most_ghosts, messages, bytes] = most.map(|n| n as u64);
         let most_traffic = Traffic { messages, bytes };
         let mean = (atoms + neighbours) as f64 / comm.size() as f64;
-        let imbalance = if mean > 0.0 { cost as f64 / mean } else { 1.0 };
+        let imbalance = if mean > 0.0 { most_load as f64 / mean } else { 1.0 };
         Statistics {
-            rebuilds,
-            divisions,
             atoms,
             ghosts,
             neighbours,
@@ -51,6 +52,7 @@ impl Statistics {
             most_ghosts,
             most_traffic,
             traffic,
+            ..self
         }
     }
 }

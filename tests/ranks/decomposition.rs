@@ -2,7 +2,7 @@
 
 use super::Body;
 use sinter_hpc::comm::Comm;
-use sinter_hpc::domain::{Domains, imbalance};
+use sinter_hpc::domain::{Domains, Shares, imbalance};
 use sinter_hpc::geometry::{Cell, on_grid};
 
 pub const BODIES: &[(&str, Body)] = &[
@@ -42,13 +42,22 @@ fn cuts_do_not_depend_on_who_holds_the_atoms(comm: &Comm) {
     let (rank, size) = (comm.rank(), comm.size());
     let (positions, costs) = atoms();
     let parts = 5.max(size);
-    let alone = Domains::bisect(&cell(), parts, (&positions, &costs), REACH, &Comm::single());
+    let alone = Domains::bisect(
+        &cell(),
+        &Shares::even(parts),
+        (&positions, &costs),
+        REACH,
+        &Comm::single(),
+    );
     let in_turn: &dyn Fn(usize) -> bool = &|i| i % size == rank;
     let in_blocks: &dyn Fn(usize) -> bool = &|i| i * size / ATOMS == rank;
     let all_on_the_last: &dyn Fn(usize) -> bool = &|_| rank + 1 == size;
     for deal in [in_turn, in_blocks, all_on_the_last] {
         let (positions, costs) = held(deal);
-        assert_eq!(Domains::bisect(&cell(), parts, (&positions, &costs), REACH, comm), alone);
+        assert_eq!(
+            Domains::bisect(&cell(), &Shares::even(parts), (&positions, &costs), REACH, comm),
+            alone
+        );
     }
 }
 
@@ -57,7 +66,8 @@ const IMBALANCE: f64 = 1.01;
 
 fn every_rank_gets_its_share(comm: &Comm) {
     let (positions, costs) = held(|i| i % comm.size() == comm.rank());
-    let domains = Domains::bisect(&cell(), comm.size(), (&positions, &costs), REACH, comm);
+    let domains =
+        Domains::bisect(&cell(), &Shares::even(comm.size()), (&positions, &costs), REACH, comm);
     let mut loads = vec![0; comm.size()];
     for (position, cost) in positions.iter().zip(costs) {
         loads[domains.owner(position)] += cost;

@@ -7,7 +7,7 @@ use super::waiting::{Cells, Waiting};
 use crate::atoms::Atom;
 use crate::build::{Built, Parts};
 use crate::comm::Comm;
-use crate::domain::{Balance, Domains, Region, imbalance};
+use crate::domain::{Balance, Domains, Region, Shares, imbalance};
 use crate::error::{Error, Result};
 use crate::exchange::{Traffic, bytes_sent};
 use crate::force::{Engine, Settings, System};
@@ -308,7 +308,8 @@ impl Space {
     fn domains(&self, ranks: usize) -> Domains {
         let Space { cell, reach, heaps, positions, costs, .. } = self;
         let comm = Comm::single();
-        let by = |costs: &[i64]| Domains::bisect(cell, ranks, (positions, costs), *reach, &comm);
+        let shares = &Shares::even(ranks);
+        let by = |costs: &[i64]| Domains::bisect(cell, shares, (positions, costs), *reach, &comm);
         let atoms: Vec<i64> = heaps.iter().map(|heap| heap.atoms as i64).collect();
         let domains = by(&atoms);
         drop(atoms);

@@ -41,8 +41,13 @@ fn largest_resident_set() -> Option<u64> {
 /// What ranks have and send to each other, as of the last lists.
 pub fn ranks(statistics: &Statistics) -> String {
     let Statistics { most_atoms, most_ghosts, divisions, most_traffic, traffic, .. } = statistics;
+    let [least, most] = statistics.shares;
+    let share = match least == most {
+        true => "the mean".to_string(),
+        false => format!("its share, by speed {least:.2} to {most:.2} of the mean"),
+    };
     format!(
-        "ranks: at most {} and {}, work {:.3} of the mean; space divided {}\n\
+        "ranks: at most {} and {}, work {:.3} of {share}; space divided {}\n\
          exchange: {} in {} a step from a rank at most, {} in {} from all",
         counted(*most_atoms as usize, "atom"),
         counted(*most_ghosts as usize, "ghost"),

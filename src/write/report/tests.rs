@@ -192,6 +192,10 @@ fn what_ranks_have_send_and_hold_is_told() {
         "ranks: at most 412 atoms and 1210 ghosts, work 1.023 of the mean; space divided 2 times\n\
          exchange: 1.2 MB in 52 messages a step from a rank at most, 60.0 MB in 2900 from all"
     );
+    let statistics = Statistics { shares: [0.694, 1.306], ..statistics };
+    let by_speed =
+        "work 1.023 of its share, by speed 0.69 to 1.31 of the mean; space divided 2 times";
+    assert!(ranks(&statistics).contains(by_speed), "{}", ranks(&statistics));
     let memory = Memory { most: 45_000_000, all: 2_880_000_000 };
     assert_eq!(memory.line(64), "memory: at most 45.0 MB on a rank, 2.9 GB on all");
     assert_eq!(memory.line(1), "memory: at most 45.0 MB");
